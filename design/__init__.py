@@ -1,0 +1,1 @@
+"""The decoder in Amaranth, its configuration, its weight schedule and its Verilog export."""

@@ -1,0 +1,178 @@
+"""Everything that selects one decoder: shape, numerics, geometry, and the named instances.
+
+Nothing here knows about Amaranth, so that `golden` can share it. Numbers that follow from a
+configuration are computed once, in `design.derived`.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+from design.errors import BadInput
+from design.fixed import SQ, Rounding
+
+LANES = (1, 2, 4, 8, 16, 32, 64, 128)
+WEIGHT_BITS = (8, 16)
+
+
+def _positive(owner: object, *fields: str) -> None:
+    for field in fields:
+        value = getattr(owner, field)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise BadInput(f"{type(owner).__name__}.{field} = {value!r} must be a positive integer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Sizes of a Llama-2 model, named as in REFERENCE: D, H, L, NH, NK, V, S.
+
+    Raises :class:`BadInput` for a size that is not positive, heads that do not divide, or an odd
+    head size (RoPE turns pairs).
+    """
+
+    dim: int
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    vocab: int
+    seq_len: int
+
+    def __post_init__(self):
+        _positive(self, *(field.name for field in dataclasses.fields(self)))
+        if self.dim % self.heads:
+            raise BadInput(f"Shape.dim = {self.dim} is no multiple of heads = {self.heads}")
+        if self.heads % self.kv_heads:
+            raise BadInput(f"Shape.heads = {self.heads} is no multiple of kv_heads = {self.kv_heads}")
+        if self.head_dim % 2:
+            raise BadInput(f"Shape.head_dim = {self.head_dim} (dim / heads) must be even for RoPE")
+        if self.vocab < 2:
+            raise BadInput(f"Shape.vocab = {self.vocab} must hold BOS, so at least 2")
+
+    @property
+    def head_dim(self) -> int:
+        """Elements of one head, hs."""
+        return self.dim // self.heads
+
+    @property
+    def kv_dim(self) -> int:
+        """Elements of one key (or value) row over all KV heads, kvd."""
+        return self.kv_heads * self.head_dim
+
+    @property
+    def group(self) -> int:
+        """Query heads that share one KV head."""
+        return self.heads // self.kv_heads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numerics:
+    """A format per tensor, the rounding mode, and the resolution of the function tables.
+
+    Weights are `weight_bits` wide integers; the power-of-two exponent of each output row travels
+    in the weight stream as the right shift that brings that row's sum to its tensor's format.
+    Scores are in units of log2(e) (the factor log2(e)/sqrt(head_dim) is folded into Wq), and have
+    as many fraction bits as the exp2 table has index bits, so that the table sees every one of them.
+    """
+
+    weight_bits: int = 16
+    rounding: Rounding = Rounding.HALF_UP
+    residual: SQ = SQ(6, 12)
+    normed: SQ = SQ(5, 11)
+    q: SQ = SQ(6, 10)
+    k: SQ = SQ(6, 10)
+    v: SQ = SQ(4, 12)
+    score: SQ = SQ(11, 10)
+    unscaled: SQ = SQ(5, 13)  # attention sum over the power of two below the softmax sum
+    attention: SQ = SQ(3, 13)
+    gate: SQ = SQ(5, 11)
+    up: SQ = SQ(5, 11)
+    silu: SQ = SQ(5, 11)
+    ffn: SQ = SQ(5, 11)
+    logits: SQ = SQ(8, 16)
+    weight: SQ = SQ(1, 15)  # softmax weights exp2(score - max), 1.0 saturates to max
+    rope: SQ = SQ(2, 14)
+    rsqrt_index_bits: int = 8
+    reciprocal_index_bits: int = 8
+    sigmoid_index_bits: int = 9
+
+    def __post_init__(self):
+        if self.weight_bits not in WEIGHT_BITS:
+            raise BadInput(f"Numerics.weight_bits = {self.weight_bits} must be one of {WEIGHT_BITS}")
+        for name in ("normed", "q", "k", "v", "attention", "gate", "up", "silu", "ffn", "weight"):
+            if getattr(self, name).width > 18:
+                raise BadInput(f"Numerics.{name} = {getattr(self, name)} is wider than 18 bits")
+        for name in ("residual", "unscaled"):
+            if getattr(self, name).width > 18:
+                raise BadInput(f"Numerics.{name} = {getattr(self, name)} is wider than 18 bits")
+        if self.logits.width > 32 or self.score.width > 32:
+            raise BadInput(f"Numerics.logits = {self.logits} or score = {self.score} exceeds 32 bits")
+        if not 4 <= self.score.f <= 12:
+            raise BadInput(f"Numerics.score = {self.score} needs 4 to 12 fraction bits (exp2 index)")
+        if self.weight.i != 1:
+            raise BadInput(f"Numerics.weight = {self.weight} must be SQ(1, f): weights are in [0, 1)")
+        if self.rope.i != 2:
+            raise BadInput(f"Numerics.rope = {self.rope} must be SQ(2, f): it holds -1 and 1")
+        for name in ("rsqrt_index_bits", "reciprocal_index_bits", "sigmoid_index_bits"):
+            if not 4 <= getattr(self, name) <= 12:
+                raise BadInput(f"Numerics.{name} = {getattr(self, name)} must be 4 to 12")
+        if self.gate.width < self.sigmoid_index_bits:
+            raise BadInput(f"Numerics.gate = {self.gate} is narrower than sigmoid_index_bits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """How much hardware: `lanes` multipliers in the array."""
+
+    lanes: int = 8
+
+    def __post_init__(self):
+        if self.lanes not in LANES:
+            raise BadInput(f"Geometry.lanes = {self.lanes!r} must be one of {LANES}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One decoder."""
+
+    name: str
+    shape: Shape
+    numerics: Numerics = Numerics()
+    geometry: Geometry = Geometry()
+
+    def with_lanes(self, lanes: int) -> "Config":
+        """The same decoder with another number of lanes."""
+        return dataclasses.replace(self, geometry=Geometry(lanes=lanes))
+
+    def with_numerics(self, numerics: Numerics) -> "Config":
+        """The same decoder with other formats."""
+        return dataclasses.replace(self, numerics=numerics)
+
+
+def _named(name: str, *sizes: int, lanes: int = 8) -> Config:
+    names = ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "seq_len")
+    shape = Shape(**dict(zip(names, sizes, strict=True)))
+    return Config(name=name, shape=shape, geometry=Geometry(lanes=lanes))
+
+
+#: Every named instance, in order of size. `nano` is the fuzz and proof size.
+CONFIGS: dict[str, Config] = {
+    config.name: config
+    for config in (
+        _named("nano", 8, 12, 2, 4, 2, 16, 8, lanes=4),
+        _named("stories260k", 64, 172, 5, 8, 4, 512, 512),
+        _named("stories15m", 288, 768, 6, 6, 6, 32000, 256, lanes=16),
+        _named("stories42m", 512, 1376, 8, 8, 8, 32000, 1024, lanes=32),
+        _named("stories110m", 768, 2048, 12, 12, 12, 32000, 1024, lanes=64),
+        _named("llama2_7b", 4096, 11008, 32, 32, 32, 32000, 4096, lanes=128),
+        _named("llama2_13b", 5120, 13824, 40, 40, 40, 32000, 4096, lanes=128),
+        _named("llama2_70b", 8192, 28672, 80, 64, 8, 32000, 4096, lanes=128),
+    )
+}
+
+
+def named(name: str) -> Config:
+    """The named instance; raises :class:`BadInput` listing the names there are."""
+    try:
+        return CONFIGS[name]
+    except KeyError:
+        raise BadInput(f"configuration {name!r} is not one of {', '.join(CONFIGS)}") from None

@@ -1,0 +1,146 @@
+"""Numbers that follow from a configuration, computed once and in one place."""
+
+import functools
+from dataclasses import dataclass
+
+from design.config import Config
+from design.errors import BadInput
+from design.fixed import SQ
+
+#: Bits of the right shift that travels in a row header. Fits into the narrowest weight.
+SHIFT_BITS = 6
+#: Largest right shift a header can ask for.
+MAX_SHIFT = (1 << SHIFT_BITS) - 1
+#: Operand width of the scalar multipliers (a DSP block of every FPGA family has 18 x 18).
+SCALAR_BITS = 18
+#: Fraction bits of the values of the interpolated tables (rsqrt, reciprocal, sigmoid).
+TABLE_FRACTION = 16
+#: Most query heads served at once: each slot costs a score memory and an exp2 table.
+MAX_SLOTS = 8
+#: Id of the beginning-of-sequence token; as a next token it ends the text.
+BOS = 1
+
+
+def ceil_div(a: int, b: int) -> int:
+    """Smallest integer not below a / b."""
+    return -(-a // b)
+
+
+def ceil_pow2(n: int) -> int:
+    """Smallest power of two not below n."""
+    return 1 << (n - 1).bit_length()
+
+
+def sum_width(terms: int, *factor_widths: int) -> int:
+    """Signed bits that hold a sum of `terms` products of signed factors, whatever their values.
+
+    A signed factor of w bits is at most 2**(w-1) in magnitude, so the sum is at most
+    ``terms * 2**sum(w-1)``: an accumulator of this width cannot overflow.
+    """
+    return (terms << sum(width - 1 for width in factor_widths)).bit_length() + 1
+
+
+@dataclass(frozen=True)
+class Derived:
+    """How a configuration lies on its multiplier array.
+
+    Projections put one output row on each lane. Attention splits the lanes into `slots` query
+    heads of `per_slot` lanes each: scores put consecutive positions on the lanes of a slot,
+    the value pass consecutive elements of the head.
+    """
+
+    slots: int
+    """Query heads served at once (a power of two)."""
+    per_slot: int
+    """Lanes of one slot, lanes / slots."""
+    head_blocks: int
+    """Rounds until every query head had a slot, ceil(heads / slots)."""
+    k_word: int
+    """Positions held by one key word."""
+    v_word: int
+    """Elements of a head held by one value word."""
+    v_words: int
+    """Value words of one position, ceil(head_dim / v_word)."""
+    kv_width: int
+    """Bits of a cache element (the wider of key and value)."""
+    a_width: int
+    """Bits of the lane operand: weight, key or value."""
+    b_width: int
+    """Bits of the broadcast operand: activation, query or softmax weight."""
+    acc_width: int
+    """Bits of a lane's accumulator, wide enough for every sum of the schedule."""
+    softmax_sum_width: int
+    """Bits of the (unsigned) sum of softmax weights."""
+    square_sum_width: int
+    """Bits of the sum of squares with epsilon added, rounded up to an even number."""
+    epsilon: int
+    """dim * 1e-5 in units of a squared residual, at least 1."""
+    one: int
+    """The activation that stands for 1.0 when an embedding row is read through the array."""
+    one_format: SQ
+    """Its format."""
+
+    @property
+    def attention_width(self) -> int:
+        """Elements drained by all value passes of a layer, padding included."""
+        return self.head_blocks * self.v_words * self.slots * self.v_word
+
+
+def _slots(config: Config) -> int:
+    """Slots that need the fewest array cycles; the larger number of slots on a tie."""
+    shape, lanes = config.shape, config.geometry.lanes
+
+    def cost(slots: int) -> float:
+        per_slot = lanes // slots
+        score = max(shape.head_dim, per_slot) / per_slot  # a slot drains one score a cycle
+        value = ceil_div(shape.head_dim, per_slot)
+        return ceil_div(shape.heads, slots) * (score + value)
+
+    limit = min(lanes, shape.heads, MAX_SLOTS)
+    choices = [1 << n for n in range(limit.bit_length()) if 1 << n <= limit]
+    return min(choices, key=lambda slots: (cost(slots), -slots))
+
+
+@functools.cache
+def derive(config: Config) -> Derived:
+    """The numbers for `config`; raises :class:`BadInput` where formats cannot work together."""
+    shape, numerics, lanes = config.shape, config.numerics, config.geometry.lanes
+    slots = _slots(config)
+    per_slot = lanes // slots
+    v_word = min(per_slot, ceil_pow2(shape.head_dim))
+    activations = (numerics.normed, numerics.q, numerics.weight, numerics.attention, numerics.ffn)
+    kv_width = max(numerics.k.width, numerics.v.width)
+    b_width = max(activation.width for activation in activations)
+    one_format = SQ(2, b_width - 2)
+    acc_width = max(
+        sum_width(1, numerics.weight_bits, one_format.width),
+        sum_width(shape.dim, numerics.weight_bits, numerics.normed.width),
+        sum_width(shape.dim, numerics.weight_bits, numerics.attention.width),
+        sum_width(shape.hidden, numerics.weight_bits, numerics.ffn.width),
+        sum_width(shape.head_dim, numerics.k.width, numerics.q.width),
+        sum_width(shape.seq_len, numerics.v.width, numerics.weight.width),
+    )
+    epsilon = max(1, round(shape.dim * 1e-5 * 4.0**numerics.residual.f))
+    largest = shape.dim * 4 ** (numerics.residual.width - 1) + epsilon
+    if numerics.q.f + numerics.k.f < numerics.score.f:
+        raise BadInput(
+            f"Numerics.score = {numerics.score} has more fraction bits than q * k have"
+            f" ({numerics.q.f} + {numerics.k.f})"
+        )
+    return Derived(
+        slots=slots,
+        per_slot=per_slot,
+        head_blocks=ceil_div(shape.heads, slots),
+        k_word=min(per_slot, ceil_pow2(shape.seq_len)),
+        v_word=v_word,
+        v_words=ceil_div(shape.head_dim, v_word),
+        kv_width=kv_width,
+        a_width=max(numerics.weight_bits, kv_width),
+        b_width=b_width,
+        acc_width=acc_width,
+        softmax_sum_width=(shape.seq_len * numerics.weight.max).bit_length(),
+        square_sum_width=largest.bit_length() + largest.bit_length() % 2,
+        epsilon=epsilon,
+        one=1 << one_format.f,
+        one_format=one_format,
+    )

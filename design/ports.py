@@ -1,0 +1,106 @@
+"""The decoder's signature: payloads of its streams, its counters and its trace."""
+
+from amaranth.hdl import signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from design.config import Config
+from design.derived import derive
+from design.schedule import image
+from design.trace import Tensor, sizes
+
+#: Bits of the cycle and multiply-accumulate counters; they wrap.
+COUNTER_BITS = 48
+#: Bits of a traced value, sign-extended.
+TRACE_VALUE_BITS = 32
+
+
+def token_in_layout(config: Config) -> data.StructLayout:
+    """One token to process.
+
+    `first`: it begins a sequence (position 0); else it follows the token before.
+    `sample`: run the classifier and choose the next token; a prompt token that is not the last
+    leaves it low.
+    """
+    return data.StructLayout({"id": range(config.shape.vocab), "first": 1, "sample": 1})
+
+
+def token_out_layout(config: Config) -> data.StructLayout:
+    """The answer to one token: exactly one goes out for each that comes in.
+
+    `id`: first index of the greatest logit (the input's own id when it was not sampled).
+    `sampled`: the classifier ran. `end`: the text ends here, since the chosen id is BOS or the
+    context is full; the next token must be a `first` (it is treated as one if it is not).
+    """
+    return data.StructLayout({"id": range(config.shape.vocab), "sampled": 1, "end": 1})
+
+
+def fetch_layout(config: Config) -> data.StructLayout:
+    """A run of `beats` beats of the weight image from beat `address`, to be streamed in order."""
+    beats = image(config).beats
+    return data.StructLayout({"address": range(beats), "beats": range(beats + 1)})
+
+
+def logit_layout(config: Config) -> data.StructLayout:
+    """One logit, in order of token id; `last` with the last."""
+    return data.StructLayout({"value": signed(config.numerics.logits.width), "last": 1})
+
+
+def weights_layout(config: Config) -> data.ArrayLayout:
+    """One beat of the weight stream: element n is for lane n."""
+    return data.ArrayLayout(signed(config.numerics.weight_bits), config.geometry.lanes)
+
+
+def trace_layout(config: Config) -> data.StructLayout:
+    """One trace record; meaningful in the cycles in which `valid` is high."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "tensor": range(len(Tensor)),
+            "layer": range(max(config.shape.layers, 2)),
+            "index": range(max(sizes(config).values())),
+            "value": signed(TRACE_VALUE_BITS),
+        }
+    )
+
+
+def trace_channels(config: Config) -> int:
+    """Records that can be valid in one cycle: 8 serial ones, a score and a weight per slot."""
+    return 8 + 2 * derive(config).slots
+
+
+class DecoderSignature(wiring.Signature):
+    """The ports of `design.decoder.Decoder`.
+
+    Members
+    -------
+    i_token, o_token
+        Token in, token out: see `token_in_layout`, `token_out_layout`.
+    o_fetch
+        Which beats of the weight image `i_weights` must bring next: two runs a token.
+    i_weights
+        The weight image, `lanes` weights a beat.
+    o_logits
+        Every logit of a sampled token; tie `ready` high where nobody samples on the host.
+    cycles
+        Cycles spent with a token in flight, since reset.
+    macs
+        Weight and attention multiply-accumulates done, padding excluded, since reset.
+    trace
+        Passive; costs nothing when left unconnected.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__(
+            {
+                "i_token": In(stream.Signature(token_in_layout(config))),
+                "i_weights": In(stream.Signature(weights_layout(config))),
+                "o_fetch": Out(stream.Signature(fetch_layout(config))),
+                "o_token": Out(stream.Signature(token_out_layout(config))),
+                "o_logits": Out(stream.Signature(logit_layout(config))),
+                "cycles": Out(COUNTER_BITS),
+                "macs": Out(COUNTER_BITS),
+                "trace": Out(data.ArrayLayout(trace_layout(config), trace_channels(config))),
+            }
+        )

@@ -1,0 +1,128 @@
+"""The weight schedule: which weight crosses the stream in which beat.
+
+The order is a pure function of the configuration. Every matrix is read in *passes* of `lanes`
+output rows. A pass is one *header* beat (for each lane the right shift of its row) and then one
+beat for each column, holding that column's weight of every row of the pass. Rows that pad the
+last pass are zeros. An embedding row is a matrix of `dim` rows and one column.
+"""
+
+import enum
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from design.config import Config
+from design.derived import ceil_div, derive
+
+
+class Op(enum.Enum):
+    """The projections, by what they read and write."""
+
+    EMBED = 0
+    """Token id -> residual."""
+    QKV = 1
+    """Normed residual -> queries, keys, values (rows in that order)."""
+    WO = 2
+    """Attention output -> added to the residual (columns in `attention_order`)."""
+    W13 = 3
+    """Normed residual -> gate and up, rows interleaved: gate 0, up 0, gate 1, up 1, ..."""
+    W2 = 4
+    """SwiGLU output -> added to the residual."""
+    CLS = 5
+    """Normed residual -> logits."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One weight matrix on the array."""
+
+    op: Op
+    rows: int
+    cols: int
+    lanes: int
+
+    @property
+    def passes(self) -> int:
+        """Rounds of `lanes` rows."""
+        return ceil_div(self.rows, self.lanes)
+
+    @property
+    def beats(self) -> int:
+        """Beats of the weight stream, headers included."""
+        return self.passes * (1 + self.cols)
+
+
+def matrix(config: Config, op: Op) -> Matrix:
+    """The matrix that `op` streams."""
+    shape = config.shape
+    rows, cols = {
+        Op.EMBED: (shape.dim, 1),
+        Op.QKV: (shape.dim + 2 * shape.kv_dim, shape.dim),
+        Op.WO: (shape.dim, shape.dim),
+        Op.W13: (2 * shape.hidden, shape.dim),
+        Op.W2: (shape.dim, shape.hidden),
+        Op.CLS: (shape.vocab, shape.dim),
+    }[op]
+    return Matrix(op, rows, cols, config.geometry.lanes)
+
+
+#: The matrices of one layer, in order.
+LAYER_OPS = (Op.QKV, Op.WO, Op.W13, Op.W2)
+
+
+@dataclass(frozen=True)
+class Image:
+    """Where things lie in the weight image, in beats of `lanes` weights.
+
+    First the embedding row of every token, then the layers, then the classifier. A token reads
+    its `embedding_beats` from ``token * embedding_beats`` and then, straight through,
+    `body_beats` from `body`, or `body_beats + classifier_beats` when a token is to be chosen.
+    """
+
+    embedding_beats: int
+    body: int
+    layer_beats: int
+    body_beats: int
+    classifier_beats: int
+
+    @property
+    def beats(self) -> int:
+        """Beats of the whole image."""
+        return self.body + self.body_beats + self.classifier_beats
+
+
+@functools.cache
+def image(config: Config) -> Image:
+    """The layout of the weight image of `config`."""
+    shape = config.shape
+    embedding_beats = matrix(config, Op.EMBED).beats
+    layer_beats = sum(matrix(config, op).beats for op in LAYER_OPS)
+    return Image(
+        embedding_beats=embedding_beats,
+        body=shape.vocab * embedding_beats,
+        layer_beats=layer_beats,
+        body_beats=shape.layers * layer_beats,
+        classifier_beats=matrix(config, Op.CLS).beats,
+    )
+
+
+def _attention_elements(config: Config) -> Iterator[int]:
+    shape, derived = config.shape, derive(config)
+    for block in range(derived.head_blocks):
+        for word in range(derived.v_words):
+            for slot in range(derived.slots):
+                for element in range(derived.v_word):
+                    head = block * derived.slots + slot
+                    d = word * derived.v_word + element
+                    if head < shape.heads and d < shape.head_dim:
+                        yield head * shape.head_dim + d
+
+
+@functools.cache
+def attention_order(config: Config) -> tuple[int, ...]:
+    """``order[n]`` is the element (head * head_dim + d) of the n-th attention output produced.
+
+    The columns of Wo are streamed in this order, so that the output projection can follow the
+    value pass element by element without waiting for a permutation.
+    """
+    return tuple(_attention_elements(config))
