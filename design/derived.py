@@ -1,6 +1,7 @@
 """Numbers that follow from a configuration, computed once and in one place."""
 
 import functools
+import math
 from dataclasses import dataclass
 
 from design.config import Config
@@ -122,11 +123,23 @@ def derive(config: Config) -> Derived:
     )
     epsilon = max(1, round(shape.dim * 1e-5 * 4.0**numerics.residual.f))
     largest = shape.dim * 4 ** (numerics.residual.width - 1) + epsilon
-    if numerics.q.f + numerics.k.f < numerics.score.f:
-        raise BadInput(
-            f"Numerics.score = {numerics.score} has more fraction bits than q * k have"
-            f" ({numerics.q.f} + {numerics.k.f})"
-        )
+    softmax_exponent = numerics.weight.f - 1  # least: one weight is always 1.0, saturated
+    rsqrt_exponent = (epsilon.bit_length() - 1) // 2
+    growth = max(0, math.ceil(math.log2(math.sqrt(shape.dim))))
+    shifts = {
+        "score": numerics.q.f + numerics.k.f - numerics.score.f,
+        "unscaled": softmax_exponent + numerics.v.f - numerics.unscaled.f,
+        "attention": TABLE_FRACTION + numerics.unscaled.f - numerics.attention.f,
+        "normed": TABLE_FRACTION + rsqrt_exponent - growth - numerics.normed.f,
+        "silu": TABLE_FRACTION + numerics.gate.f - numerics.silu.f,
+        "ffn": numerics.silu.f + numerics.up.f - numerics.ffn.f,
+    }
+    for name, shift in shifts.items():
+        if shift < 0:
+            raise BadInput(
+                f"Numerics.{name} = {getattr(numerics, name)} has {-shift} fraction bits more"
+                " than what it is computed from"
+            )
     return Derived(
         slots=slots,
         per_slot=per_slot,

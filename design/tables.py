@@ -1,0 +1,145 @@
+"""Function tables as parameter objects: the golden decoder and the RTL read the same integers."""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from design.config import Config
+from design.derived import SCALAR_BITS, TABLE_FRACTION
+from design.errors import BadInput
+from design.fixed import SQ
+
+
+@dataclass(frozen=True)
+class Interpolated:
+    """A function on an unsigned index, linear between its 2**index_bits nodes.
+
+    An input x of ``index_bits + fraction_bits`` bits selects node ``n = x >> fraction_bits``;
+    the value is ``base[n] + round_half_up(slope[n] * (x mod 2**fraction_bits) / 2**fraction_bits)``
+    in units of 2**-TABLE_FRACTION.
+    """
+
+    index_bits: int
+    fraction_bits: int
+    base: tuple[int, ...]
+    slope: tuple[int, ...]
+
+    @property
+    def input_bits(self) -> int:
+        """Bits of the input."""
+        return self.index_bits + self.fraction_bits
+
+
+def _interpolated(
+    function: Callable[[float], float], start: float, stop: float, index_bits: int, bits: int
+) -> Interpolated:
+    """Tabulate `function` on [start, stop), the input's whole range of 2**bits steps."""
+    nodes = 1 << index_bits
+    step = (stop - start) / nodes
+    values = [round(function(start + n * step) * 2**TABLE_FRACTION) for n in range(nodes + 1)]
+    return Interpolated(
+        index_bits=index_bits,
+        fraction_bits=bits - index_bits,
+        base=tuple(values[:-1]),
+        slope=tuple(b - a for a, b in zip(values[:-1], values[1:], strict=True)),
+    )
+
+
+@dataclass(frozen=True)
+class Rsqrt:
+    """sqrt(dim) / sqrt(s) of an integer s > 0.
+
+    s = m * 4**e with m in [1, 4); the table holds ``sqrt(dim) / 2**growth / sqrt(m)``, at most 1,
+    on an 18-bit m whose two top bits count the units. Then
+    ``sqrt(dim) / sqrt(s) = table(m) * 2**(growth - e)``.
+    """
+
+    table: Interpolated
+    growth: int
+
+
+def rsqrt(config: Config) -> Rsqrt:
+    """The table behind RMSNorm."""
+    root = math.sqrt(config.shape.dim)
+    growth = max(0, math.ceil(math.log2(root)))
+    # Normalised inputs are at least 1; the nodes below are never read.
+    table = _interpolated(
+        lambda m: root / 2**growth / math.sqrt(max(m, 1.0)),
+        0.0,
+        4.0,
+        config.numerics.rsqrt_index_bits,
+        SCALAR_BITS,
+    )
+    return Rsqrt(table, growth)
+
+
+def reciprocal(config: Config) -> Interpolated:
+    """1 / m for m in [1, 2), of which the input holds the 18 bits after the leading one."""
+    return _interpolated(
+        lambda m: 1.0 / m, 1.0, 2.0, config.numerics.reciprocal_index_bits, SCALAR_BITS
+    )
+
+
+def sigmoid(config: Config) -> Interpolated:
+    """1 / (1 + exp(-u)) over the whole range of the gate format.
+
+    The input is the gate plus 2**(width - 1), so that it counts from the most negative gate.
+    """
+    gate = config.numerics.gate
+    limit = 2.0 ** (gate.i - 1)
+    return _interpolated(
+        lambda u: 1.0 / (1.0 + math.exp(-u)),
+        -limit,
+        limit,
+        config.numerics.sigmoid_index_bits,
+        gate.width,
+    )
+
+
+def exp2(config: Config) -> tuple[int, ...]:
+    """2**(-i / 2**f) for every fraction i of a score with f fraction bits, in softmax weights."""
+    weight, fraction = config.numerics.weight, config.numerics.score.f
+    return tuple(
+        min(weight.max, round(weight.scale * 2.0 ** (-i / (1 << fraction))))
+        for i in range(1 << fraction)
+    )
+
+
+@dataclass(frozen=True)
+class Rope:
+    """Cosine and sine of pos * 10000**(-2 * pair / head_dim), at ``pos * pairs + pair``."""
+
+    pairs: int
+    cos: tuple[int, ...]
+    sin: tuple[int, ...]
+
+
+@functools.cache
+def _rope(head_dim: int, seq_len: int, form: SQ) -> Rope:
+    pairs = head_dim // 2
+    angles = [
+        position * 10000.0 ** (-2.0 * pair / head_dim)
+        for position in range(seq_len)
+        for pair in range(pairs)
+    ]
+    return Rope(
+        pairs=pairs,
+        cos=tuple(round(math.cos(angle) * form.scale) for angle in angles),
+        sin=tuple(round(math.sin(angle) * form.scale) for angle in angles),
+    )
+
+
+def rope(config: Config) -> Rope:
+    """The table behind the rotary embedding."""
+    return _rope(config.shape.head_dim, config.shape.seq_len, config.numerics.rope)
+
+
+def check_scalar(table: Interpolated) -> None:
+    """Raise :class:`BadInput` unless slope and fraction fit the scalar multiplier."""
+    widest = max(abs(slope) for slope in table.slope)
+    if table.fraction_bits >= SCALAR_BITS or widest >= 1 << (SCALAR_BITS - 1):
+        raise BadInput(
+            f"a table with {table.index_bits} index bits leaves {table.fraction_bits} fraction"
+            f" bits and slopes up to {widest}: too wide for {SCALAR_BITS}-bit multipliers"
+        )

@@ -1,0 +1,1 @@
+"""The golden models: what the decoder must compute, in numpy."""

@@ -1,0 +1,240 @@
+"""The fixed-point golden decoder: integers in, integers out, exact, batched.
+
+What it computes *is* the specification of the RTL, one named intermediate at a time. Sums of
+products run through float64 matrix products, where they are exact: every partial sum is an
+integer below 2**53, which the constructor checks for the formats at hand.
+"""
+
+import numpy as np
+
+from design import tables
+from design.config import Config
+from design.derived import TABLE_FRACTION, derive
+from design.errors import BadInput
+from design.fixed import SQ
+from design.schedule import Op, attention_order
+from design.trace import ONCE, Tensor
+from golden import fixed_math
+from golden.quantise import Model, Rows, row_formats
+
+
+class _Projection:
+    """Integer matrix product and requantisation, ready for batches."""
+
+    def __init__(self, config: Config, op: Op, rows: Rows):
+        formats = row_formats(config, op)
+        self.rounding = config.numerics.rounding
+        self.weights = rows.weights.T.astype(np.float64)  # (cols, rows), exact
+        self.shift = rows.shift
+        self.low = np.array([form.min for form in formats])
+        self.high = np.array([form.max for form in formats])
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """x (B, cols) -> (B, rows)."""
+        total = (x.astype(np.float64) @ self.weights).astype(np.int64)
+        shifted = fixed_math.shift_right(total, self.shift, self.rounding)
+        return np.clip(shifted, self.low, self.high)
+
+
+class FixedDecoder:
+    """A quantised model decoding `batch` sequences in lockstep.
+
+    Parameters: the quantised `model`; `batch`, the number of sequences B.
+    Raises :class:`BadInput` for formats whose sums could leave float64's exact integers, for
+    token ids out of range and for a step beyond seq_len.
+    """
+
+    def __init__(self, model: Model, batch: int = 1):
+        config = self.config = model.config
+        self.batch = batch
+        self.derived = derive(config)
+        if self.derived.acc_width > 54:
+            raise BadInput(
+                f"configuration {config.name!r} needs {self.derived.acc_width}-bit accumulators;"
+                " the golden decoder is exact up to 54"
+            )
+        shape = config.shape
+        self._embedding = model.embedding
+        self._layers = [
+            {op: _Projection(config, op, rows) for op, rows in layer.items()}
+            for layer in model.layers
+        ]
+        self._classifier = _Projection(config, Op.CLS, model.classifier)
+        rsqrt, reciprocal, sigmoid = (
+            tables.rsqrt(config),
+            tables.reciprocal(config),
+            tables.sigmoid(config),
+        )
+        self._growth = rsqrt.growth
+        self._rsqrt = _table(rsqrt.table)
+        self._reciprocal = _table(reciprocal)
+        self._sigmoid = _table(sigmoid)
+        self._exp2 = np.array(tables.exp2(config))
+        self._attention_order = list(attention_order(config))
+        rope = tables.rope(config)
+        self._cos = np.array(rope.cos).reshape(shape.seq_len, rope.pairs)
+        self._sin = np.array(rope.sin).reshape(shape.seq_len, rope.pairs)
+        # Keys and values as float64 (exact), laid out for the matrix products below.
+        cache = (shape.layers, batch, shape.kv_heads, shape.seq_len, shape.head_dim)
+        self._keys = np.zeros(cache)
+        self._values = np.zeros(cache)
+        self.pos = 0
+        self.trace: dict[Tensor, np.ndarray] = {}
+        self._records: dict[Tensor, list[np.ndarray]] | None = None
+
+    def reset(self) -> None:
+        """Begin new sequences."""
+        self.pos = 0
+
+    def step(self, tokens: np.ndarray, *, trace: bool = False) -> np.ndarray:
+        """tokens (B,) -> logits (B, V) as integers of the logits format.
+
+        With `trace`, `self.trace` maps each `Tensor` to its values of sequence 0: (layers, n),
+        one layer for tensors that exist once, (layers, heads, pos + 1) for scores and weights.
+        """
+        shape, n = self.config.shape, self.config.numerics
+        tokens = np.asarray(tokens)
+        if self.pos >= shape.seq_len:
+            raise BadInput(f"position {self.pos} is beyond seq_len = {shape.seq_len}")
+        if tokens.shape != (self.batch,):
+            raise BadInput(f"tokens have shape {tokens.shape}, expected ({self.batch},)")
+        if tokens.min() < 0 or tokens.max() >= shape.vocab:
+            bad = tokens[(tokens < 0) | (tokens >= shape.vocab)][0]
+            raise BadInput(f"token id {bad} is not below vocab = {shape.vocab}")
+        self._records = {tensor: [] for tensor in Tensor} if trace else None
+
+        x = fixed_math.requantize(
+            self._embedding.weights[tokens] * self.derived.one,
+            self._embedding.shift[tokens],
+            n.residual,
+            n.rounding,
+        )  # (B, D)
+        self._note(Tensor.X_EMBED, x)
+        for layer, projections in enumerate(self._layers):
+            x = self._attention(x, layer, projections)
+            x = self._ffn(x, projections)
+        xn = self._rmsnorm(x, Tensor.RSQRT_FINAL, Tensor.XN_FINAL)
+        logits = self._classifier(xn)
+        self._note(Tensor.LOGITS, logits)
+        self.pos += 1
+        if self._records is not None:
+            self.trace = {
+                tensor: np.stack(records) for tensor, records in self._records.items()
+            }
+            assert all(len(self.trace[tensor]) == 1 for tensor in ONCE)
+        return logits
+
+    def _note(self, tensor: Tensor, value: np.ndarray) -> None:
+        """Keep sequence 0 of `value` (B, ...) in the trace."""
+        if self._records is not None:
+            self._records[tensor].append(np.array(value[0]))
+
+    def _rmsnorm(self, x: np.ndarray, factor: Tensor, out: Tensor) -> np.ndarray:
+        """x (B, D) -> x * sqrt(D) / sqrt(sum of squares + epsilon), gain folded elsewhere."""
+        n = self.config.numerics
+        square_sum = (x * x).sum(axis=1) + self.derived.epsilon  # (B,)
+        m, e = fixed_math.rsqrt_operand(square_sum, self.derived)
+        mantissa = fixed_math.interpolate(*self._rsqrt, m)
+        self._note(factor, np.stack([mantissa, e], axis=1))
+        shift = TABLE_FRACTION + e - self._growth - n.normed.f
+        xn = fixed_math.requantize(
+            x * mantissa[:, None], shift[:, None], n.normed, n.rounding
+        )
+        self._note(out, xn)
+        return xn
+
+    def _rope(self, x: np.ndarray, form: SQ) -> np.ndarray:
+        """x (B, heads, hs) turned by the angle of this position, pair by pair."""
+        n = self.config.numerics
+        cos, sin = self._cos[self.pos], self._sin[self.pos]  # (hs / 2,)
+        a, b = x[..., 0::2], x[..., 1::2]
+        turned = np.empty_like(x)
+        turned[..., 0::2] = fixed_math.requantize(a * cos - b * sin, n.rope.f, form, n.rounding)
+        turned[..., 1::2] = fixed_math.requantize(a * sin + b * cos, n.rope.f, form, n.rounding)
+        return turned
+
+    def _attention(
+        self, x: np.ndarray, layer: int, projections: dict[Op, _Projection]
+    ) -> np.ndarray:
+        """Residual (B, D) -> residual with this layer's attention added."""
+        shape, n = self.config.shape, self.config.numerics
+        batch, pos = self.batch, self.pos
+        xn = self._rmsnorm(x, Tensor.RSQRT_ATT, Tensor.XN_ATT)
+        qkv = projections[Op.QKV](xn)
+        self._note(Tensor.QKV, qkv)
+        q, k, v = np.split(qkv, [shape.dim, shape.dim + shape.kv_dim], axis=1)
+        q = self._rope(q.reshape(batch, shape.heads, -1), n.q)
+        k = self._rope(k.reshape(batch, shape.kv_heads, -1), n.k)
+        v = v.reshape(batch, shape.kv_heads, -1)
+        for tensor, value in ((Tensor.Q, q), (Tensor.K, k), (Tensor.V, v)):
+            self._note(tensor, value.reshape(batch, -1))
+        self._keys[layer, :, :, pos] = k
+        self._values[layer, :, :, pos] = v
+
+        # Query head h reads KV head h // group, so heads split into (kv_heads, group).
+        grouped = q.reshape(batch, shape.kv_heads, shape.group, -1).astype(np.float64)
+        keys = self._keys[layer, :, :, : pos + 1]  # (B, NK, T, hs)
+        products = (grouped @ keys.swapaxes(2, 3)).astype(np.int64)  # (B, NK, group, T)
+        score = fixed_math.requantize(products, n.q.f + n.k.f - n.score.f, n.score, n.rounding)
+        maximum = score.max(axis=3)
+        below = maximum[..., None] - score
+        # A shift of weight.width already leaves nothing.
+        octaves = np.minimum(below >> n.score.f, n.weight.width)
+        weight = fixed_math.shift_right(
+            self._exp2[below & ((1 << n.score.f) - 1)], octaves, n.rounding
+        )
+        self._note(Tensor.SCORE, score.reshape(batch, shape.heads, -1))
+        self._note(Tensor.MAXIMUM, maximum.reshape(batch, -1))
+        self._note(Tensor.WEIGHT, weight.reshape(batch, shape.heads, -1))
+
+        m, e = fixed_math.reciprocal_operand(weight.sum(axis=3))  # (B, NK, group)
+        mantissa = fixed_math.interpolate(*self._reciprocal, m)
+        self._note(Tensor.RECIPROCAL, np.stack([mantissa, e], axis=-1).reshape(batch, -1))
+        values = self._values[layer, :, :, : pos + 1]
+        total = (weight.astype(np.float64) @ values).astype(np.int64)  # (B, NK, group, hs)
+        unscaled = fixed_math.requantize(
+            total, (e + n.v.f - n.unscaled.f)[..., None], n.unscaled, n.rounding
+        )
+        attention = fixed_math.requantize(
+            unscaled * mantissa[..., None],
+            TABLE_FRACTION + n.unscaled.f - n.attention.f,
+            n.attention,
+            n.rounding,
+        ).reshape(batch, -1)
+        order = self._attention_order
+        self._note(Tensor.UNSCALED, unscaled.reshape(batch, -1)[:, order])
+        self._note(Tensor.ATTENTION, attention[:, order])
+
+        wo = projections[Op.WO](attention)
+        self._note(Tensor.WO, wo)
+        x = fixed_math.saturate(x + wo, n.residual)
+        self._note(Tensor.X_ATT, x)
+        return x
+
+    def _ffn(self, x: np.ndarray, projections: dict[Op, _Projection]) -> np.ndarray:
+        """Residual (B, D) -> residual with this layer's SwiGLU block added."""
+        n = self.config.numerics
+        xn = self._rmsnorm(x, Tensor.RSQRT_FFN, Tensor.XN_FFN)
+        w13 = projections[Op.W13](xn)
+        self._note(Tensor.W13, w13)
+        gate, up = w13[:, 0::2], w13[:, 1::2]  # (B, H)
+        sigmoid = fixed_math.interpolate(*self._sigmoid, gate - n.gate.min)
+        silu = fixed_math.requantize(
+            gate * sigmoid, TABLE_FRACTION + n.gate.f - n.silu.f, n.silu, n.rounding
+        )
+        ffn = fixed_math.requantize(silu * up, n.silu.f + n.up.f - n.ffn.f, n.ffn, n.rounding)
+        for tensor, value in (
+            (Tensor.SIGMOID, sigmoid),
+            (Tensor.SILU, silu),
+            (Tensor.FFN, ffn),
+        ):
+            self._note(tensor, value)
+        w2 = projections[Op.W2](ffn)
+        self._note(Tensor.W2, w2)
+        x = fixed_math.saturate(x + w2, n.residual)
+        self._note(Tensor.X_FFN, x)
+        return x
+
+
+def _table(table: tables.Interpolated) -> tuple[tables.Interpolated, np.ndarray, np.ndarray]:
+    return table, np.array(table.base), np.array(table.slope)

@@ -1,0 +1,81 @@
+"""The integer primitives of the golden decoder. All exact; none ever sees a float.
+
+They use nothing but the operators of the integers they are given, so that anything that behaves
+like an integer (a Python int, an int64 array) can be pushed through them.
+"""
+
+import numpy as np
+
+from design.derived import SCALAR_BITS, TABLE_FRACTION, Derived
+from design.fixed import SQ, Rounding
+from design.tables import Interpolated
+
+
+def shift_right(value, shift, rounding: Rounding):
+    """``value / 2**shift`` rounded as named; `shift` >= 0 may differ per element."""
+    if rounding is Rounding.TRUNCATE:
+        return value >> shift
+    # (1 << shift) >> 1 is half a unit, and 0 for a shift of 0.
+    half = (1 << shift) >> 1
+    if rounding is Rounding.HALF_UP:
+        return (value + half) >> shift
+    odd = (value >> shift) & 1
+    # Adding half - 1 + odd rounds a tie up exactly when that makes the result even.
+    nudge = half - 1 + odd
+    return (value + nudge * (half > 0)) >> shift
+
+
+def saturate(value, form: SQ):
+    """The nearest integer of `form`."""
+    return np.clip(value, form.min, form.max)
+
+
+def requantize(value, shift, form: SQ, rounding: Rounding):
+    """Shift right with rounding, then saturate: the only way from a wide sum to a tensor."""
+    return saturate(shift_right(value, shift, rounding), form)
+
+
+def interpolate(table: Interpolated, base, slope, x):
+    """`table` at x; `base` and `slope` are its columns as arrays."""
+    node, fraction = x >> table.fraction_bits, x & ((1 << table.fraction_bits) - 1)
+    return base[node] + shift_right(slope[node] * fraction, table.fraction_bits, Rounding.HALF_UP)
+
+
+def bit_length(value: np.ndarray) -> np.ndarray:
+    """Bits of each positive int64, exact (frexp alone would round values above 2**53)."""
+    high = value >> 32
+    # Both halves are below 2**32, where float64 is exact.
+    return np.where(
+        high > 0,
+        np.frexp(high.astype(np.float64))[1] + 32,
+        np.frexp((value & 0xFFFFFFFF).astype(np.float64))[1],
+    ).astype(np.int64)
+
+
+def rsqrt_operand(square_sum, derived: Derived):
+    """(m, e): square_sum = m * 4**e / 2**16 with the 18-bit m in [1, 4), low bits dropped."""
+    e = (bit_length(square_sum) - 1) >> 1
+    return _align(square_sum, SCALAR_BITS - 2 - 2 * e), e
+
+
+def reciprocal_operand(weight_sum):
+    """(m, e): weight_sum = (1 + m / 2**18) * 2**e, low bits of m dropped."""
+    e = bit_length(weight_sum) - 1
+    return _align(weight_sum, SCALAR_BITS - e) & ((1 << SCALAR_BITS) - 1), e
+
+
+def _align(value, left):
+    """Shift left by `left`, or right where it is negative."""
+    return (value << np.maximum(left, 0)) >> np.maximum(-left, 0)
+
+
+__all__ = [
+    "TABLE_FRACTION",
+    "bit_length",
+    "interpolate",
+    "reciprocal_operand",
+    "requantize",
+    "rsqrt_operand",
+    "saturate",
+    "shift_right",
+]

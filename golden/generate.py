@@ -1,0 +1,34 @@
+"""The token loop of llama2.c, for any decoder behind a `step` function."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from design.errors import BadInput
+from golden.sampler import Sampler
+from golden.tokenizer import BOS
+
+
+def generate(
+    step: Callable[[int], NDArray[np.floating]],
+    prompt: Sequence[int],
+    steps: int,
+    sampler: Sampler,
+) -> Iterator[int]:
+    """Yield the ids behind ``prompt[0]``: the rest of the prompt, then sampled ones.
+
+    `step` takes the token at the next position and returns its logits (V,), which are not looked
+    at while the prompt lasts; it is called at most `steps` times, so at most `steps` ids come out.
+    BOS as the next token, forced or sampled, ends the text and is not yielded. (llama2.c prints a
+    newline behind the text, which is no token.) Raises :class:`BadInput` for an empty prompt.
+    """
+    if not prompt:
+        raise BadInput("prompt is empty, needs at least BOS")
+    token = prompt[0]
+    for position in range(1, steps + 1):
+        logits = step(token)
+        token = prompt[position] if position < len(prompt) else sampler.sample(logits)
+        if token == BOS:
+            return
+        yield token

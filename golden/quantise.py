@@ -1,0 +1,142 @@
+"""Float checkpoint -> integer weights with a right shift per output row.
+
+Two factors are folded into the weights, so that the hardware never multiplies by them: the gain
+of each RMSNorm goes into the columns of the matrix that follows, and log2(e)/sqrt(head_dim) into
+the rows of Wq (scores then count in units of log2(e), and exp becomes exp2).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from design.config import Config
+from design.derived import MAX_SHIFT, derive
+from design.errors import BadInput
+from design.fixed import SQ
+from design.schedule import LAYER_OPS, Op, matrix
+from golden.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Integer rows: ``real = weights * 2**-(shift + out.f - in.f)``, one shift a row.
+
+    `weights` is int64 (rows, cols); `shift` is int64 (rows,). For the embedding every element is
+    a row of its own, so both are (vocab, dim).
+    """
+
+    weights: np.ndarray
+    shift: np.ndarray
+
+
+@dataclass(frozen=True)
+class Model:
+    """A quantised checkpoint: one `Rows` per layer and projection, in natural column order."""
+
+    config: Config
+    embedding: Rows
+    layers: tuple[dict[Op, Rows], ...]
+    classifier: Rows
+
+
+def quantise_rows(real: np.ndarray, bits: int, source: SQ, target: np.ndarray) -> Rows:
+    """Quantise (rows, cols) so that a product with `source` lands in `target` fraction bits.
+
+    Each row gets the largest power of two that still fits its largest weight. The shift that the
+    hardware applies is bounded by 0 and MAX_SHIFT; a row too large for shift 0 saturates.
+    """
+    largest = np.abs(real).max(axis=1)
+    limit = (1 << (bits - 1)) - 1
+    with np.errstate(divide="ignore"):
+        fraction = np.floor(np.log2((limit + 0.5) / largest))
+    shift = np.clip(fraction + source.f - target, 0, MAX_SHIFT)
+    scale = np.exp2(shift - source.f + target)[:, None]
+    weights = np.clip(np.rint(real * scale), -limit - 1, limit)
+    return Rows(weights.astype(np.int64), shift.astype(np.int64))
+
+
+def row_formats(config: Config, op: Op) -> list[SQ]:
+    """The format each output row of `op` is requantised to."""
+    shape, n = config.shape, config.numerics
+    return {
+        Op.EMBED: [n.residual] * shape.dim,
+        Op.QKV: [n.q] * shape.dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim,
+        Op.WO: [n.residual] * shape.dim,
+        Op.W13: [n.gate, n.up] * shape.hidden,
+        Op.W2: [n.residual] * shape.dim,
+        Op.CLS: [n.logits] * shape.vocab,
+    }[op]
+
+
+def column_format(config: Config, op: Op) -> SQ:
+    """The format of the activations that `op` multiplies."""
+    n = config.numerics
+    return {
+        Op.EMBED: derive(config).one_format,
+        Op.QKV: n.normed,
+        Op.WO: n.attention,
+        Op.W13: n.normed,
+        Op.W2: n.ffn,
+        Op.CLS: n.normed,
+    }[op]
+
+
+def _real_rows(checkpoint: Checkpoint, op: Op, layer: int) -> np.ndarray:
+    """The matrix of `op` in float64 (rows, cols), gains and score scale folded in."""
+    weights, shape = checkpoint.weights, checkpoint.shape
+
+    def of_layer(name: str) -> np.ndarray:
+        return weights[name][layer].astype(np.float64)
+
+    if op is Op.QKV:
+        score_scale = math.log2(math.e) / math.sqrt(shape.head_dim)
+        stacked = np.concatenate([of_layer("wq") * score_scale, of_layer("wk"), of_layer("wv")])
+        return stacked * of_layer("rms_att")
+    if op is Op.WO:
+        return of_layer("wo")
+    if op is Op.W13:
+        both = np.stack([of_layer("w1"), of_layer("w3")], axis=1)  # (H, 2, D)
+        return both.reshape(-1, shape.dim) * of_layer("rms_ffn")
+    if op is Op.W2:
+        return of_layer("w2")
+    assert op is Op.CLS
+    return weights["wcls"].astype(np.float64) * weights["rms_final"].astype(np.float64)
+
+
+def quantise(checkpoint: Checkpoint, config: Config) -> Model:
+    """Quantise every weight of `checkpoint` to the numerics of `config`.
+
+    Raises :class:`BadInput` when the shapes differ.
+    """
+    if checkpoint.shape != config.shape:
+        raise BadInput(
+            f"checkpoint shape {checkpoint.shape} is not that of"
+            f" configuration {config.name!r}, {config.shape}"
+        )
+
+    def rows(op: Op, layer: int = 0) -> Rows:
+        real = _real_rows(checkpoint, op, layer)
+        spec = matrix(config, op)
+        assert real.shape == (spec.rows, spec.cols), (op, real.shape)
+        target = np.array([form.f for form in row_formats(config, op)])
+        bits = config.numerics.weight_bits
+        return quantise_rows(real, bits, column_format(config, op), target)
+
+    table = checkpoint.weights["tok_embeddings"].astype(np.float64)  # (V, D)
+    elements = quantise_rows(
+        table.reshape(-1, 1),
+        config.numerics.weight_bits,
+        column_format(config, Op.EMBED),
+        np.full(table.size, config.numerics.residual.f),
+    )
+    return Model(
+        config=config,
+        embedding=Rows(
+            elements.weights.reshape(table.shape), elements.shift.reshape(table.shape)
+        ),
+        layers=tuple(
+            {op: rows(op, layer) for op in LAYER_OPS} for layer in range(config.shape.layers)
+        ),
+        classifier=rows(Op.CLS),
+    )

@@ -1,0 +1,88 @@
+"""Choosing the next token from logits, number for number as llama2.c does."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from design.errors import BadInput
+
+Probabilities = NDArray[np.float32]
+
+_MASK = (1 << 64) - 1
+
+
+class Sampler:
+    """Greedy, multinomial or top-p sampling with a seeded xorshift64* generator.
+
+    Arithmetic is float32 with sums from left to right, so that the same seed picks what llama2.c
+    picks (but for an exp or a tie that the C library rounds or sorts otherwise). Raises
+    :class:`BadInput` for a temperature below 0, a `topp` outside 0 to 1 (0 and 1 mean plain
+    multinomial), or a seed outside 1 to 2**64 - 1 (the generator would stay at 0).
+    """
+
+    def __init__(
+        self, vocab: int, temperature: float = 1.0, topp: float = 0.9, seed: int = 1
+    ) -> None:
+        if vocab < 2:
+            raise BadInput(f"sampler vocab = {vocab} must be 2 or more")
+        if not (math.isfinite(temperature) and temperature >= 0):
+            raise BadInput(f"sampler temperature = {temperature} must be 0 or more, and finite")
+        if not 0 <= topp <= 1:
+            raise BadInput(f"sampler topp = {topp} must be 0 to 1")
+        if not 1 <= seed <= _MASK:
+            raise BadInput(f"sampler seed = {seed} must be 1 to 2**64 - 1")
+        self.vocab = vocab
+        self.temperature = np.float32(temperature)
+        self.topp = np.float32(topp)
+        self.state = seed
+
+    def sample(self, logits: NDArray[np.floating]) -> int:
+        """The next token id for `logits` (V,). Raises :class:`BadInput` for other shapes or NaN."""
+        if logits.shape != (self.vocab,):
+            raise BadInput(f"sampler got logits of shape {logits.shape}, not ({self.vocab},)")
+        if np.isnan(logits).any():
+            raise BadInput(f"sampler got logits[{int(np.isnan(logits).argmax())}] = nan")
+        if self.temperature == 0:
+            return int(np.argmax(logits))  # the first of equals
+        probabilities = softmax(logits.astype(np.float32) / self.temperature)
+        coin = self.coin()
+        if 0 < self.topp < 1:
+            return top_p(probabilities, self.topp, coin)
+        return multinomial(probabilities, coin)
+
+    def coin(self) -> np.float32:
+        """The next random number in [0, 1), 24 bits of it."""
+        state = self.state
+        state ^= state >> 12
+        state ^= (state << 25) & _MASK
+        state ^= state >> 27
+        self.state = state
+        high = (state * 0x2545F4914F6CDD1D & _MASK) >> 32
+        return np.float32((high >> 8) / (1 << 24))
+
+
+def softmax(logits: Probabilities) -> Probabilities:  # (V,) -> (V,)
+    """exp(logits) / sum, with the sum taken from left to right."""
+    powers: Probabilities = np.exp(logits - logits.max())
+    return powers / powers.cumsum()[-1]
+
+
+def multinomial(probabilities: Probabilities, coin: np.float32) -> int:
+    """The first index whose running sum exceeds `coin`; the last if rounding lets none."""
+    above = probabilities.cumsum() > coin
+    return int(above.argmax()) if above.any() else len(above) - 1
+
+
+def top_p(probabilities: Probabilities, topp: np.float32, coin: np.float32) -> int:
+    """Multinomial among the most probable tokens that together just exceed `topp`."""
+    # Values below the cutoff cannot be among them. (llama2.c leaves undefined what happens if all
+    # are below, which takes a topp under 1 / V; the most probable token is what remains then.)
+    cutoff = (np.float32(1) - topp) / np.float32(len(probabilities) - 1)
+    cutoff = min(cutoff, probabilities.max())
+    (kept,) = np.nonzero(probabilities >= cutoff)
+    kept = kept[np.argsort(-probabilities[kept], kind="stable")]
+    sums = probabilities[kept].cumsum()
+    exceeding = sums > topp
+    last = int(exceeding.argmax()) if exceeding.any() else len(kept) - 1
+    return int(kept[multinomial(probabilities[kept[: last + 1]], coin * sums[last])])

@@ -1,0 +1,152 @@
+"""The byte-pair tokenizer of llama2.c and its `tokenizer.bin`."""
+
+import functools
+import itertools
+import math
+import re
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from design.errors import BadInput
+from golden.files import PathLike, reading, replacing
+
+UNKNOWN, BOS, EOS = 0, 1, 2
+FIRST_BYTE = 3  # ids 3 to 258 are the 256 bytes
+
+#: Only a pair that scores better than this is merged.
+WORST_SCORE = -1e10
+
+BYTE_PIECE = re.compile(rb"<0x([0-9A-Fa-f]{2})>")
+#: A code point of valid UTF-8; of anything else, a byte and up to 3 continuation bytes.
+CODE_POINT = re.compile(rb".[\x80-\xBF]{0,3}", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokenizer:
+    """The piece (bytes) and the merge score of every token id."""
+
+    pieces: tuple[bytes, ...]
+    scores: tuple[float, ...]
+
+    @classmethod
+    def read(cls, path: PathLike, vocab: int) -> "Tokenizer":
+        """Read the `vocab` tokens of a `tokenizer.bin`, which does not store their number.
+
+        Raises :class:`BadInput` naming the file, the field and the value unless the file holds
+        exactly that many tokens, each no longer than the file says and with a finite score.
+        """
+        if vocab < 1:
+            raise BadInput(f"tokenizer vocab = {vocab} must be positive")
+        pieces, scores = [], []
+        with reading(path) as (file, size):
+            (longest,) = struct.unpack("<I", _take(file, 4, "longest token"))
+            for token in range(vocab):
+                field = f"token {token} of {vocab}"
+                score, length = struct.unpack("<fI", _take(file, 8, field))
+                if not math.isfinite(score):
+                    raise BadInput(f"{field} has score = {score}, not finite")
+                if length > longest:
+                    raise BadInput(f"{field} has length = {length}, above the longest, {longest}")
+                if length > size - file.tell():  # before a nonsense length is allocated
+                    raise BadInput(
+                        f"{field} has length = {length}, but {size - file.tell()} bytes are left"
+                    )
+                pieces.append(_take(file, length, field))
+                scores.append(score)
+            if size != file.tell():
+                raise BadInput(
+                    f"file size = {size} bytes, but its {vocab} tokens end at {file.tell()}"
+                )
+        return cls(pieces=tuple(pieces), scores=tuple(scores))
+
+    def write(self, path: PathLike) -> None:
+        """Write a `tokenizer.bin`. Raises :class:`BadInput` if the place cannot be written."""
+        with replacing(path) as file:
+            file.write(struct.pack("<I", max(map(len, self.pieces))))
+            for piece, score in zip(self.pieces, self.scores, strict=True):
+                file.write(struct.pack("<fI", score, len(piece)) + piece)
+
+    def encode(self, text: str | bytes, bos: bool = True) -> list[int]:
+        """The token ids of `text`, behind BOS unless told otherwise.
+
+        A text that is not empty gets a space in front, as sentencepiece does. Code points without
+        a piece become their UTF-8 bytes. Raises :class:`BadInput` for a code point that has
+        neither piece nor byte tokens, or text that is no Unicode.
+        """
+        data = _utf8(text)
+        tokens = [BOS] if bos else []
+        if data:
+            for point in CODE_POINT.findall(b" " + data):
+                tokens.extend(self._spell(point))
+        while True:
+            pairs = (self.pieces[a] + self.pieces[b] for a, b in itertools.pairwise(tokens))
+            merges = [
+                (self._ids[pair], place) for place, pair in enumerate(pairs) if pair in self._ids
+            ]
+            if not merges:
+                return tokens
+            # max takes the first of equals, as llama2.c does.
+            token, place = max(merges, key=lambda merge: self.scores[merge[0]])
+            if self.scores[token] <= WORST_SCORE:
+                return tokens
+            tokens[place : place + 2] = [token]
+
+    def decode(self, previous: int, token: int) -> bytes:
+        """The bytes `token` stands for behind the token `previous`.
+
+        One leading space is dropped behind BOS; a byte token becomes its byte. (llama2.c does not
+        print control bytes; dropping them is left to whoever writes to a terminal.) Raises
+        :class:`BadInput` for an id outside the vocabulary.
+        """
+        if not 0 <= token < len(self.pieces):
+            raise BadInput(f"token id {token} is outside 0 to {len(self.pieces) - 1}")
+        piece = self.pieces[token]
+        if previous == BOS:
+            piece = piece.removeprefix(b" ")
+        byte = BYTE_PIECE.fullmatch(piece)
+        return bytes([int(byte[1], 16)]) if byte else piece
+
+    def decode_all(self, tokens: Iterable[int]) -> bytes:
+        """The text of one sequence of ids, with or without BOS in front; BOS itself is no text."""
+        previous, text = BOS, b""
+        for token in tokens:
+            if token != BOS:
+                text += self.decode(previous, token)
+            previous = token
+        return text
+
+    @functools.cached_property
+    def _ids(self) -> dict[bytes, int]:
+        backwards = range(len(self.pieces) - 1, -1, -1)  # so that of equal pieces the first wins
+        return {self.pieces[token]: token for token in backwards}
+
+    def _spell(self, point: bytes) -> list[int]:
+        if point in self._ids:
+            return [self._ids[point]]
+        spelt = [FIRST_BYTE + byte for byte in point]
+        if max(spelt) >= len(self.pieces):
+            raise BadInput(
+                f"text holds {point!r}, for which the tokenizer of {len(self.pieces)} tokens "
+                f"has neither piece nor bytes"
+            )
+        return spelt
+
+
+def _take(file: BinaryIO, count: int, field: str) -> bytes:
+    data = file.read(count)
+    if len(data) < count:
+        raise BadInput(f"file ends within {field}, after {len(data)} of {count} bytes")
+    return data
+
+
+def _utf8(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    try:  # bytes that the command line could not decode come back as they were
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise BadInput(
+            f"text character {error.start} = {text[error.start]!a} is no Unicode"
+        ) from None

@@ -1,0 +1,74 @@
+"""The top level that is simulated: a decoder behind flat ports the C++ driver knows by name."""
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.data import View
+
+from design.config import Config
+from design.ports import trace_channels
+
+#: Bits of one trace record as the driver reads it: tensor 16, layer 16, index 32, value 32.
+RECORD_BITS = 96
+STREAMS = ("i_token", "i_weights", "o_fetch", "o_token", "o_logits")
+
+
+class Harness(Elaboratable):
+    """Wraps `component`, any with `DecoderSignature(config)`.
+
+    The reset is tied low (power-on values are the initial state), and without `traced` the trace
+    is left unconnected, so that it vanishes. Trace channel n is the port ``trace{n}``, and bit n
+    of ``trace_valid`` tells whether it holds a record.
+    """
+
+    def __init__(self, config: Config, component: wiring.Component, *, traced: bool):
+        self.config = config
+        self.component = component
+        self.clk = Signal()
+        self._pairs: list[tuple[Signal, Value, bool]] = []
+        for name in STREAMS:
+            inward = name.startswith("i_")
+            stream = getattr(component, name)
+            payload = stream.payload
+            if name == "i_weights":
+                self._port("i_weights_data", Value.cast(payload), inward)
+            else:
+                for field, _ in payload.shape():
+                    self._port(f"{name}_{field}", payload[field], inward)
+            self._port(f"{name}_valid", stream.valid, inward)
+            self._port(f"{name}_ready", stream.ready, not inward)
+        self._port("cycles", component.cycles, False)
+        self._port("macs", component.macs, False)
+        if traced:
+            channels = [component.trace[n] for n in range(trace_channels(config))]
+            self._port("trace_valid", Cat(channel.valid for channel in channels), False)
+            for number, channel in enumerate(channels):
+                self._port(f"trace{number}", _record(channel), False)
+
+    def _port(self, name: str, value: Value, inward: bool) -> None:
+        value = Value.cast(value)
+        self._pairs.append((Signal(len(value), name=name), value, inward))
+
+    @property
+    def ports(self) -> list[Signal]:
+        """Every port of the top, the clock included."""
+        return [self.clk, *(port for port, _, _ in self._pairs)]
+
+    def elaborate(self, platform) -> Module:
+        """The wrapped component."""
+        m = Module()
+        m.domains.sync = sync = ClockDomain()
+        m.d.comb += [sync.clk.eq(self.clk), sync.rst.eq(0)]
+        m.submodules.decoder = self.component
+        for port, value, inward in self._pairs:
+            m.d.comb += value.eq(port) if inward else port.eq(value)
+        return m
+
+
+def _record(channel: View) -> Value:
+    fields = ((channel.tensor, 16), (channel.layer, 16), (channel.index, 32), (channel.value, 32))
+    parts = []
+    for value, bits in fields:
+        value = Value.cast(value)
+        sign = value[-1] if value.shape().signed else C(0)
+        parts.append(Cat(value, sign.replicate(bits - len(value))))
+    return Cat(parts)
