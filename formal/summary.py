@@ -1,8 +1,9 @@
 """One table of what was proved and what was compared, and the verdict of the gate.
 
 Reads what the jobs left in ``build/``: ``formal/results.json`` (a result per property),
-``fuzz/summary.json`` (what golden and RTL were compared on) and, for ``--gate``, ``gate.json`` (the
-steps, written by the noxfile). What cannot be read, or proved or compared nothing, is red.
+``fuzz/summary.json`` (what golden and RTL were compared on) and, for ``--gate``,
+``gate-steps.json`` (written by the noxfile). The gate's verdict goes to ``gate.json`` and
+``gate.xml``; there, what cannot be read, or proved or compared nothing, is red.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def steps(build: Path) -> list[Line] | None:
                 detail=f"nox -s {step['step']}",
                 seconds=float(step["seconds"]),
             )
-            for step in _read(build / "gate.json")["steps"]
+            for step in _read(build / "gate-steps.json")
         ]
     except (KeyError, TypeError, ValueError):
         return None
@@ -127,17 +128,16 @@ def _suite(name: str, lines: list[Line]) -> ET.Element:
     return suite
 
 
-def write_junit(build: Path, suites: dict[str, list[Line]]) -> Path:
-    """Write build/gate.xml: the steps, the properties, and the suites that pytest reported."""
+def write_verdict(build: Path, ok: bool, parts: dict[str, list[Line] | None]) -> None:
+    """Write gate.json, and gate.xml with the suites that pytest reported besides."""
+    lines = {name: [vars(line) for line in part or []] for name, part in parts.items()}
+    (build / "gate.json").write_text(json.dumps({"ok": ok, **lines}, indent=2) + "\n")
     root = ET.Element("testsuites", name="gate")
-    for name, lines in suites.items():
-        root.append(_suite(name, lines))
+    root.extend(_suite(name, part or []) for name, part in parts.items())
     for report in ("gate-tests.xml", "gate-fuzz.xml"):
         if (build / report).is_file():
             root.extend(ET.parse(build / report).getroot().iter("testsuite"))
-    target = build / "gate.xml"
-    ET.ElementTree(root).write(target, encoding="utf-8", xml_declaration=True)
-    return target
+    ET.ElementTree(root).write(build / "gate.xml", encoding="utf-8", xml_declaration=True)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -145,7 +145,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m formal.summary", description="What was proved and what was compared."
     )
-    parser.add_argument("--gate", action="store_true", help="the gate's verdict; writes gate.xml")
+    parser.add_argument(
+        "--gate", action="store_true", help="give the verdict, in gate.json and gate.xml too"
+    )
     parser.add_argument("--build", type=Path, default=BUILD, help="folder to read")
     args = parser.parse_args(argv)
 
@@ -155,16 +157,14 @@ def main(argv: list[str] | None = None) -> int:
     print_table(console, "Proved", parts["proved"], "nothing yet, run `nox -s formal`")
     print_table(console, "Compared", parts["compared"], "nothing yet, run `nox -s fuzz`")
     if args.gate:
-        parts["gate"] = steps(args.build)
-        print_table(console, "Gate", parts["gate"], "no steps in gate.json, run `nox -s gate`")
+        parts["steps"] = steps(args.build)
+        print_table(console, "Gate", parts["steps"], "no steps, run `nox -s gate`")
 
-    present = [lines for lines in parts.values() if lines is not None]
-    ok = all(line.ok for lines in present for line in lines)
+    ok = all(line.ok for part in parts.values() for line in part or [])
     if args.gate:
         ok = ok and all(parts.values())
-        junit = {name: parts[name] or [] for name in ("gate", "proved")}
-        report = write_junit(args.build, junit)
-        console.print(f"gate: {'[green]green[/]' if ok else '[bold red]RED[/]'} ({report.name})")
+        write_verdict(args.build, ok, parts)
+        console.print(f"Verdict: {'[bold green]GREEN[/]' if ok else '[bold red]RED[/]'}")
     return 0 if ok else 1
 
 

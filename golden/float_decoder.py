@@ -43,9 +43,10 @@ def rope(x: Array, cos: Array, sin: Array) -> Array:  # (B, N, hs), (hs/2,), (hs
 
 def softmax(x: Array) -> Array:  # (..., T) -> (..., T)
     """exp(x) / sum over the last axis."""
-    powers: Array = np.exp(x - x.max(axis=-1, keepdims=True))
-    total: Array = powers.sum(axis=-1, keepdims=True)
-    return powers / total
+    powers: Array = x - x.max(axis=-1, keepdims=True)
+    np.exp(powers, out=powers)  # in place: fresh memory of this size costs more than the exp
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return powers
 
 
 def silu(x: Array) -> Array:

@@ -1,7 +1,5 @@
 """Choosing the next token from logits, number for number as llama2.c does."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +14,10 @@ class Sampler:
     """Greedy, multinomial or top-p sampling with a seeded xorshift64* generator.
 
     Arithmetic is float32 with sums from left to right, so that the same seed picks what llama2.c
-    picks (but for an exp or a tie that the C library rounds or sorts otherwise). Raises
-    :class:`BadInput` for a temperature below 0, a `topp` outside 0 to 1 (0 and 1 mean plain
-    multinomial), or a seed outside 1 to 2**64 - 1 (the generator would stay at 0).
+    picks (but for an exp or a tie that the C library rounds or sorts otherwise). A `topp` of 0 or
+    1 means plain multinomial. Raises :class:`BadInput` for a temperature outside 0 to 1e38 (what
+    float32 holds), a `topp` outside 0 to 1, or a seed outside 1 to 2**64 - 1 (the generator would
+    stay at 0).
     """
 
     def __init__(
@@ -26,8 +25,8 @@ class Sampler:
     ) -> None:
         if vocab < 2:
             raise BadInput(f"sampler vocab = {vocab} must be 2 or more")
-        if not (math.isfinite(temperature) and temperature >= 0):
-            raise BadInput(f"sampler temperature = {temperature} must be 0 or more, and finite")
+        if not 0 <= temperature <= 1e38:
+            raise BadInput(f"sampler temperature = {temperature} must be 0 to 1e38")
         if not 0 <= topp <= 1:
             raise BadInput(f"sampler topp = {topp} must be 0 to 1")
         if not 1 <= seed <= _MASK:
@@ -45,8 +44,12 @@ class Sampler:
             raise BadInput(f"sampler got logits[{int(np.isnan(logits).argmax())}] = nan")
         if self.temperature == 0:
             return int(np.argmax(logits))  # the first of equals
-        probabilities = softmax(logits.astype(np.float32) / self.temperature)
         coin = self.coin()
+        with np.errstate(over="ignore"):
+            scaled = logits.astype(np.float32) / self.temperature
+        if not np.isfinite(scaled.max()):  # so cold that float32 overflows: greedy is the limit
+            return int(np.argmax(logits))
+        probabilities = softmax(scaled)
         if 0 < self.topp < 1:
             return top_p(probabilities, self.topp, coin)
         return multinomial(probabilities, coin)

@@ -78,8 +78,9 @@ class Tokenizer:
         data = _utf8(text)
         tokens = [BOS] if bos else []
         if data:
-            for point in CODE_POINT.findall(b" " + data):
-                tokens.extend(self._spell(point))
+            tokens += self._spell(b" ")
+        for point in CODE_POINT.findall(data):
+            tokens += self._spell(point)
         while True:
             pairs = (self.pieces[a] + self.pieces[b] for a, b in itertools.pairwise(tokens))
             merges = [

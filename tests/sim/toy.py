@@ -68,14 +68,16 @@ class Toy(wiring.Component):
         best = Signal(signed(LOGIT_BITS))
         best_id = Signal(range(config.shape.vocab))
         busy = Signal()
+        lane = Signal(range(lanes + 1))
 
         beat = self.i_weights.valid & self.i_weights.ready
         m.d.sync += product_valid.eq(beat)
-        for lane in range(lanes):
-            factor = (count[:15] << 1) | 1
-            m.d.sync += products[lane].eq(self.i_weights.payload[lane] * factor.as_signed())
+        factor = Signal(signed(16))
+        m.d.comb += factor.eq(Cat(C(1, 1), count))
+        for n in range(lanes):
+            m.d.sync += products[n].eq(self.i_weights.payload[n] * factor)
             with m.If(product_valid):
-                m.d.sync += accumulators[lane].eq(accumulators[lane] + products[lane])
+                m.d.sync += accumulators[n].eq(accumulators[n] + products[n])
         with m.If(busy):
             m.d.sync += self.cycles.eq(self.cycles + 1)
         with m.If(beat):
@@ -141,11 +143,17 @@ class Toy(wiring.Component):
                 with m.If(~product_valid):
                     m.next = "SUM"
             with m.State("SUM"):
-                m.d.sync += total.eq(sum(accumulators[lane] for lane in range(lanes)))
-                with m.If(token.sample):
-                    m.next = "LOGITS"
-                with m.Else():
+                # One lane a cycle; after all of them every accumulator is back in its place.
+                m.d.sync += [
+                    total.eq(Mux(lane == 0, 0, total) + accumulators[0]),
+                    accumulators.as_value().eq(Cat(accumulators.as_value()[ACC_BITS:], accumulators[0])),
+                    lane.eq(lane + 1),
+                ]
+                with m.If(lane == lanes - 1):
+                    m.d.sync += lane.eq(0)
                     m.next = "TOKEN"
+                    with m.If(token.sample):
+                        m.next = "LOGITS"
             with m.State("LOGITS"):
                 m.d.comb += self.o_logits.valid.eq(self.fault != "stuck")
                 with m.If(self.o_logits.ready & self.o_logits.valid):

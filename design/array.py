@@ -1,0 +1,99 @@
+"""The multiplier array: the same lanes do projections, scores and the value pass."""
+
+from amaranth import *
+from amaranth.hdl import signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from design.beat import Kind, beat_layout
+from design.config import Config
+from design.derived import SHIFT_BITS, derive
+
+
+class MultiplierArray(wiring.Component):
+    """`lanes` multipliers, each with an accumulator that cannot overflow (`derived.acc_width`).
+
+    Lane n multiplies ``a[n]`` by ``b[n // per_slot]``. A HEADER beat (with every b at 1) passes
+    through the multipliers unchanged and leaves each lane's right shift in `shifts`.
+
+    Latency: 3 enabled cycles from operands to sums (operands, product, accumulator). Throughput:
+    one beat per enabled cycle.
+
+    Members
+    -------
+    en : In(1)
+        Clock enable of every register here.
+    i_valid, i_beat : In
+        A beat with its operands.
+    a : In(ArrayLayout(signed(a_width), lanes))
+    b : In(ArrayLayout(signed(b_width), slots))
+    sums : Out(ArrayLayout(signed(acc_width), lanes))
+    shifts : Out(ArrayLayout(SHIFT_BITS, lanes))
+        Right shift of each lane's row, from the header of the pass.
+    sums_valid : Out(1)
+        The beat `sums_beat` was the last of its pass and `sums` are complete, until the next
+        enabled cycle.
+    sums_beat : Out
+    macs : Out
+        Useful multiply-accumulates finished in this cycle.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        derived, lanes = derive(config), config.geometry.lanes
+        beat = beat_layout(config)
+        super().__init__(
+            {
+                "en": In(1),
+                "i_valid": In(1),
+                "i_beat": In(beat),
+                "a": In(data.ArrayLayout(signed(derived.a_width), lanes)),
+                "b": In(data.ArrayLayout(signed(derived.b_width), derived.slots)),
+                "sums": Out(data.ArrayLayout(signed(derived.acc_width), lanes)),
+                "shifts": Out(data.ArrayLayout(SHIFT_BITS, lanes)),
+                "sums_valid": Out(1),
+                "sums_beat": Out(beat),
+                "macs": Out(range(lanes + 1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        derived, lanes = derive(self.config), self.config.geometry.lanes
+        valid = Signal(3)  # operands, product, accumulator
+        operand_beat = Signal.like(self.i_beat)
+        product_beat = Signal.like(self.i_beat)
+
+        with m.If(self.en):
+            m.d.sync += [
+                valid.eq(Cat(self.i_valid, valid)),
+                operand_beat.eq(self.i_beat),
+                product_beat.eq(operand_beat),
+                self.sums_beat.eq(product_beat),
+            ]
+        is_header = product_beat.kind == Kind.HEADER
+        take_shift = Signal()
+        take_product = Signal()
+        m.d.comb += [
+            take_shift.eq(self.en & valid[1] & is_header),
+            take_product.eq(self.en & valid[1] & ~is_header),
+            self.sums_valid.eq(valid[2] & self.sums_beat.last),
+            self.macs.eq(Mux(take_product, product_beat.macs, 0)),
+        ]
+        for lane in range(lanes):
+            a = Signal(signed(derived.a_width), name=f"a_{lane}")
+            b = Signal(signed(derived.b_width), name=f"b_{lane}")
+            product = Signal(signed(derived.a_width + derived.b_width), name=f"product_{lane}")
+            with m.If(self.en):
+                m.d.sync += [
+                    a.eq(self.a[lane]),
+                    b.eq(self.b[lane // derived.per_slot]),
+                    product.eq(a * b),
+                ]
+            with m.If(take_product):
+                m.d.sync += self.sums[lane].eq(
+                    Mux(product_beat.first, 0, self.sums[lane]) + product
+                )
+            with m.If(take_shift):
+                m.d.sync += self.shifts[lane].eq(product)
+        return m

@@ -1,0 +1,71 @@
+"""One cycle's work for the multiplier array, as the stages ask for it."""
+
+import enum as py_enum
+
+from amaranth.lib import data, enum
+
+from design.config import Config
+from design.derived import ceil_div, derive
+from design.schedule import Op, matrix
+
+
+class Kind(enum.Enum, shape=2):
+    """What the lanes do with the beat."""
+
+    HEADER = 0
+    """Take a weight beat as the rows' right shifts."""
+    WEIGHT = 1
+    """Multiply a weight beat by one broadcast activation."""
+    KEY = 2
+    """Multiply a key word by an element of each slot's query."""
+    VALUE = 3
+    """Multiply a value word by each slot's softmax weight."""
+
+
+class Sink(enum.Enum, shape=3):
+    """Where the sums of a pass go. The first six are the projections of `schedule.Op`."""
+
+    EMBED = Op.EMBED.value
+    QKV = Op.QKV.value
+    WO = Op.WO.value
+    W13 = Op.W13.value
+    W2 = Op.W2.value
+    CLS = Op.CLS.value
+    SCORE = 6
+    VALUE = 7
+
+
+def to_sink(op: py_enum.Enum) -> Sink:
+    """The sink of a projection."""
+    return Sink(op.value)
+
+
+def beat_layout(config: Config) -> data.StructLayout:
+    """Payload of the stages' output streams.
+
+    `first`, `last`: first and last product of a sum. `column`: which activation (WEIGHT).
+    `t`, `d`: cache position and element (KEY, VALUE); for other kinds, zero.
+    `newest`: the word holds the row that this token writes.
+    `row`: output row of lane 0 (projections). `count`: lanes (projections) or positions of
+    each slot (scores) that hold results. `block`: which heads are in the slots.
+    `macs`: useful multiply-accumulates of this beat. `layer`: filled in by the decoder.
+    """
+    shape, derived = config.shape, derive(config)
+    rows = max(matrix(config, op).rows for op in Op)
+    return data.StructLayout(
+        {
+            "kind": Kind,
+            "sink": Sink,
+            "first": 1,
+            "last": 1,
+            "newest": 1,
+            "column": range(max(shape.dim, shape.hidden)),
+            "t": range(shape.seq_len),
+            "d": range(shape.head_dim),
+            "row": range(ceil_div(rows, config.geometry.lanes) * config.geometry.lanes),
+            "count": range(config.geometry.lanes + 1),
+            "block": range(derived.head_blocks),
+            "layer": range(max(shape.layers, 2)),
+            "macs": range(config.geometry.lanes + 1),
+        }
+    )

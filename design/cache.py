@@ -1,0 +1,123 @@
+"""The KV caches of all layers: one `KVRamOwner` each, and the way to the one that is meant."""
+
+from amaranth import *
+from amaranth.hdl import signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from design.beat import beat_layout
+from design.config import Config
+from design.derived import derive
+from design.kv_cache import KVRamOwner
+
+
+def kv_owner(config: Config) -> KVRamOwner:
+    """The owner of one layer's cache."""
+    shape, derived = config.shape, derive(config)
+    return KVRamOwner(
+        kv_heads=shape.kv_heads,
+        seq_len=shape.seq_len,
+        head_dim=shape.head_dim,
+        width=derived.kv_width,
+        k_word=derived.k_word,
+        v_word=derived.v_word,
+        slots=derived.slots,
+    )
+
+
+class CacheLayers(wiring.Component):
+    """One owner per layer; reads and writes name their layer.
+
+    Query head h reads KV head ``h // group``.
+
+    Latency: as `KVRamOwner`, reads 1 cycle.
+
+    Members
+    -------
+    rd_start_k, rd_start_v, rd_layer, rd_block, rd_t, rd_d : In
+        Read, for the query heads of `rd_block`.
+    rd_k, rd_v : Out
+        The word for the head in each slot.
+    wr_en_k, wr_en_v, wr_layer, wr_head_kv, wr_pos, wr_d, wr_data : In
+        Write one element.
+    row_start, row_layer : In
+        A new row of `row_layer` is about to be written.
+    k_ready, v_ready : Out(1)
+        All keys, all values, of the row announced last are written.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        shape, derived, beat = config.shape, derive(config), beat_layout(config)
+        element = signed(derived.kv_width)
+        key_word = data.ArrayLayout(element, derived.k_word)
+        value_word = data.ArrayLayout(element, derived.v_word)
+        layer = beat["layer"].shape
+        super().__init__(
+            {
+                "rd_start_k": In(1),
+                "rd_start_v": In(1),
+                "rd_layer": In(layer),
+                "rd_block": In(beat["block"].shape),
+                "rd_t": In(range(shape.seq_len)),
+                "rd_d": In(range(shape.head_dim)),
+                "rd_k": Out(data.ArrayLayout(key_word, derived.slots)),
+                "rd_v": Out(data.ArrayLayout(value_word, derived.slots)),
+                "wr_en_k": In(1),
+                "wr_en_v": In(1),
+                "wr_layer": In(layer),
+                "wr_head_kv": In(range(shape.kv_heads)),
+                "wr_pos": In(range(shape.seq_len)),
+                "wr_d": In(range(shape.head_dim)),
+                "wr_data": In(element),
+                "row_start": In(1),
+                "row_layer": In(layer),
+                "k_ready": Out(1),
+                "v_ready": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, derived = self.config.shape, derive(self.config)
+
+        heads_kv = Signal(data.ArrayLayout(range(shape.kv_heads), derived.slots))
+        with m.Switch(self.rd_block):
+            for block in range(derived.head_blocks):
+                with m.Case(block):
+                    for slot in range(derived.slots):
+                        head = min(block * derived.slots + slot, shape.heads - 1)
+                        m.d.comb += heads_kv[slot].eq(head // shape.group)
+
+        shown_k, shown_v, row_layer = (Signal.like(self.rd_layer) for _ in range(3))
+        with m.If(self.rd_start_k):
+            m.d.sync += shown_k.eq(self.rd_layer)
+        with m.If(self.rd_start_v):
+            m.d.sync += shown_v.eq(self.rd_layer)
+        with m.If(self.row_start):
+            m.d.sync += row_layer.eq(self.row_layer)
+
+        for layer in range(shape.layers):
+            m.submodules[f"layer_{layer}"] = owner = kv_owner(self.config)
+            reads, writes = self.rd_layer == layer, self.wr_layer == layer
+            m.d.comb += [
+                owner.rd_start_k.eq(self.rd_start_k & reads),
+                owner.rd_start_v.eq(self.rd_start_v & reads),
+                owner.rd_t.eq(self.rd_t),
+                owner.rd_d.eq(self.rd_d),
+                owner.rd_head_kv.eq(heads_kv),
+                owner.wr_en_k.eq(self.wr_en_k & writes),
+                owner.wr_en_v.eq(self.wr_en_v & writes),
+                owner.wr_head_kv.eq(self.wr_head_kv),
+                owner.wr_pos.eq(self.wr_pos),
+                owner.wr_d.eq(self.wr_d),
+                owner.wr_data.eq(self.wr_data),
+                owner.row_start.eq(self.row_start & (self.row_layer == layer)),
+            ]
+            with m.If(shown_k == layer):
+                m.d.comb += self.rd_k.eq(owner.rd_k)
+            with m.If(shown_v == layer):
+                m.d.comb += self.rd_v.eq(owner.rd_v)
+            with m.If(row_layer == layer):
+                m.d.comb += [self.k_ready.eq(owner.k_ready), self.v_ready.eq(owner.v_ready)]
+        return m

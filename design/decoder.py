@@ -1,0 +1,285 @@
+"""The decoder: stages, array, units and memories, connected."""
+
+from amaranth import *
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import connect, flipped
+
+from design.activations import ActivationBuffer
+from design.argmax import Argmax
+from design.array import MultiplierArray
+from design.attention_scale import AttentionScale
+from design.beat import Kind, Sink
+from design.cache import CacheLayers
+from design.config import Config
+from design.derived import derive
+from design.drain import Drain
+from design.issue import Issue
+from design.ports import SERIAL_CHANNELS, DecoderSignature
+from design.queries import QueryBuffer
+from design.residual import Residual
+from design.rmsnorm import RmsNorm
+from design.rope import Rope
+from design.scalar import SCALAR_MULTIPLIERS, ScalarMultiplier
+from design.sequencer import LayerSequencer, TokenSequencer
+from design.softmax import Softmax
+from design.stages.projection import ProjectionStage
+from design.stages.score import ScoreStage
+from design.stages.value import ValueStage
+from design.swiglu import SwiGlu
+from design.writeback import Writeback
+
+
+def multipliers(config: Config) -> int:
+    """Every multiplier a decoder instantiates: the array's and the scalar ones."""
+    return config.geometry.lanes + SCALAR_MULTIPLIERS
+
+
+class Decoder(wiring.Component):
+    """A Llama-2-architecture decoder; ports in `ports.DecoderSignature`.
+
+    Beats flow from a stage through `Issue` and the array into the drain; from there `Writeback`
+    hands every element to the unit that wants it, and the units fill the memories from which
+    the next beats read. Everything runs in order, so the only hazard is reading what is not
+    written yet, and `Issue` waits for exactly that.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__(DecoderSignature(config))
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        shape, n, derived = config.shape, config.numerics, derive(config)
+
+        m.submodules.token_sequencer = tokens = TokenSequencer(config)
+        m.submodules.layer_sequencer = layers = LayerSequencer(config)
+        m.submodules.projection = projection = ProjectionStage(config)
+        m.submodules.score = score = ScoreStage(config)
+        m.submodules.value = value = ValueStage(config)
+        m.submodules.issue = issue = Issue(config)
+        m.submodules.array = array = MultiplierArray(config)
+        m.submodules.drain = drain = Drain(config)
+        m.submodules.writeback = writeback = Writeback(config)
+        m.submodules.residual = residual = Residual(config)
+        m.submodules.rmsnorm = rmsnorm = RmsNorm(config)
+        m.submodules.rope = rope = Rope(config)
+        m.submodules.softmax = softmax = Softmax(config)
+        m.submodules.attention_scale = attention_scale = AttentionScale(config)
+        m.submodules.swiglu = swiglu = SwiGlu(config)
+        m.submodules.argmax = argmax = Argmax(config)
+        m.submodules.queries = queries = QueryBuffer(config)
+        m.submodules.cache = cache = CacheLayers(config)
+        m.submodules.normed = normed = ActivationBuffer(depth=shape.dim, width=n.normed.width)
+        m.submodules.attention = attention = ActivationBuffer(
+            depth=shape.dim, width=n.attention.width
+        )
+        m.submodules.hidden = hidden = ActivationBuffer(depth=shape.hidden, width=n.ffn.width)
+
+        # Host side.
+        connect(m, flipped(self.i_token), tokens.i_token)
+        connect(m, tokens.o_token, flipped(self.o_token))
+        connect(m, tokens.o_fetch, flipped(self.o_fetch))
+        connect(m, flipped(self.i_weights), issue.i_weights)
+        connect(m, argmax.o_logits, flipped(self.o_logits))
+
+        # Sequencing. Only one of the stages runs at a time.
+        m.d.comb += [
+            layers.start.eq(tokens.layer_start),
+            tokens.layer_done.eq(layers.done),
+            projection.start.eq(
+                layers.projection_start | tokens.embed_start | tokens.classify_start
+            ),
+            projection.op.eq(layers.projection_op),
+            tokens.projection_done.eq(projection.done),
+            layers.projection_done.eq(projection.done),
+            score.start.eq(layers.score_start),
+            score.pos.eq(tokens.pos),
+            score.block.eq(layers.block),
+            layers.score_done.eq(score.done),
+            value.start.eq(layers.value_start),
+            value.pos.eq(tokens.pos),
+            value.block.eq(layers.block),
+            layers.value_done.eq(value.done),
+            tokens.normed.eq(normed.filled == shape.dim),
+            tokens.classified.eq(argmax.done),
+            tokens.best.eq(argmax.best),
+        ]
+        with m.If(tokens.embed_start):
+            m.d.comb += projection.op.eq(Sink.EMBED)
+        with m.If(tokens.classify_start):
+            m.d.comb += projection.op.eq(Sink.CLS)
+
+        # Beats: from the stage that runs into the pipeline.
+        for stage in (projection, score, value):
+            with m.If(stage.o.valid):
+                m.d.comb += [issue.i.valid.eq(1), issue.i.payload.eq(stage.o.payload)]
+            m.d.comb += stage.o.ready.eq(issue.i.ready)
+        m.d.comb += issue.i.payload.layer.eq(tokens.layer)
+
+        # A stage that starts forgets what its results will replace.
+        starts_qkv, starts_residual, starts_hidden = Signal(), Signal(), Signal()
+        starts_attention = layers.score_start & (layers.block == 0)
+        with m.If(projection.start):
+            m.d.comb += [
+                starts_qkv.eq(projection.op == Sink.QKV),
+                starts_residual.eq(
+                    (projection.op == Sink.EMBED)
+                    | (projection.op == Sink.WO)
+                    | (projection.op == Sink.W2)
+                ),
+                starts_hidden.eq(projection.op == Sink.W13),
+            ]
+        m.d.comb += [
+            rope.clear.eq(starts_qkv),
+            queries.clear.eq(starts_qkv),
+            cache.row_start.eq(starts_qkv),
+            cache.row_layer.eq(tokens.layer),
+            normed.clear.eq(starts_residual),
+            hidden.clear.eq(starts_hidden),
+            softmax.clear.eq(layers.score_start),
+            attention_scale.clear.eq(layers.score_start),
+            attention.clear.eq(starts_attention),
+            attention_scale.clear_index.eq(starts_attention),
+            rope.next_token.eq(tokens.next_token),
+            rope.first_token.eq(tokens.first_token),
+        ]
+
+        # Operands: what a beat reads, and whether it is there.
+        fetched = issue.fetch_beat
+        m.d.comb += [
+            issue.blocked.eq(array.sums_valid & ~drain.i_ready),
+            issue.normed_filled.eq(normed.filled),
+            issue.attention_filled.eq(attention.filled),
+            issue.hidden_filled.eq(hidden.filled),
+            issue.queries_full.eq(queries.full),
+            issue.keys_ready.eq(cache.k_ready),
+            issue.values_ready.eq(cache.v_ready),
+            issue.scores_ready.eq(softmax.ready),
+            softmax.en.eq(issue.en),
+            softmax.rd_t.eq(issue.enter_beat.t),
+            queries.rd_en.eq(issue.fetch),
+            queries.rd_block.eq(fetched.block),
+            queries.rd_d.eq(fetched.d),
+            cache.rd_start_k.eq(issue.fetch & (fetched.kind == Kind.KEY)),
+            cache.rd_start_v.eq(issue.fetch & (fetched.kind == Kind.VALUE)),
+            cache.rd_layer.eq(fetched.layer),
+            cache.rd_block.eq(fetched.block),
+            cache.rd_t.eq(fetched.t),
+            cache.rd_d.eq(fetched.d),
+            issue.normed.eq(normed.rd_data),
+            issue.attention.eq(attention.rd_data),
+            issue.hidden.eq(hidden.rd_data),
+            issue.queries.eq(queries.rd_data),
+            issue.weights.eq(softmax.weights),
+            issue.keys.eq(cache.rd_k),
+            issue.values.eq(cache.rd_v),
+        ]
+        for buffer in (normed, attention, hidden):
+            m.d.comb += [buffer.rd_en.eq(issue.fetch), buffer.rd_index.eq(fetched.column)]
+
+        # The sum of weights is gathered in the first of the value passes.
+        used = issue.o_beat
+        adds_weight = Signal()
+        sums_weights_final = Signal()
+        m.d.comb += [
+            adds_weight.eq(
+                issue.en & issue.o_valid & (used.kind == Kind.VALUE) & (used.d == 0)
+            ),
+            softmax.add.eq(adds_weight),
+            softmax.add_first.eq(used.first),
+            softmax.trace_block.eq(used.block),
+            softmax.trace_t.eq(used.t),
+            softmax.trace_layer.eq(used.layer),
+        ]
+        m.d.sync += sums_weights_final.eq(adds_weight & used.last)
+        m.d.comb += [
+            attention_scale.start.eq(sums_weights_final),
+            attention_scale.sums.eq(softmax.sums),
+            attention_scale.maxima.eq(softmax.maxima),
+            attention_scale.block.eq(layers.block),
+            attention_scale.layer.eq(tokens.layer),
+        ]
+
+        # Array, drain, writeback.
+        m.d.comb += [
+            array.en.eq(issue.en),
+            array.i_valid.eq(issue.o_valid),
+            array.i_beat.eq(issue.o_beat),
+            array.a.eq(issue.a),
+            array.b.eq(issue.b),
+            drain.i_valid.eq(array.sums_valid),
+            drain.sums.eq(array.sums),
+            drain.shifts.eq(array.shifts),
+            drain.beat.eq(array.sums_beat),
+            drain.hold.eq(~attention_scale.ready),
+            softmax.scores.eq(drain.scores),
+            softmax.scores_valid.eq(drain.scores_valid),
+            writeback.value_shifts.eq(attention_scale.shifts),
+            writeback.o_stall.eq(argmax.o_stall),
+        ]
+        connect(m, drain.o, writeback.i)
+
+        # Results to the units, and from them into the memories.
+        for unit in (residual, rope, attention_scale, swiglu, argmax):
+            m.d.comb += [unit.i_valid.eq(writeback.o_valid), unit.i.eq(writeback.o)]
+        m.d.comb += [
+            rmsnorm.start.eq(residual.complete),
+            rmsnorm.square_sum.eq(residual.square_sum),
+            rmsnorm.source.eq(residual.source),
+            rmsnorm.layer.eq(residual.layer),
+            residual.rd_en.eq(rmsnorm.rd_en),
+            residual.rd_index.eq(rmsnorm.rd_index),
+            rmsnorm.rd_data.eq(residual.rd_data),
+            normed.wr_en.eq(rmsnorm.o_valid),
+            normed.wr_data.eq(rmsnorm.o),
+            queries.wr_en.eq(rope.o_q),
+            queries.wr_head.eq(rope.o_head),
+            queries.wr_d.eq(rope.o_d),
+            queries.wr_data.eq(rope.o),
+            cache.wr_en_k.eq(rope.o_k),
+            cache.wr_en_v.eq(rope.o_v),
+            cache.wr_layer.eq(rope.o_layer),
+            cache.wr_head_kv.eq(rope.o_head),
+            cache.wr_pos.eq(tokens.pos),
+            cache.wr_d.eq(rope.o_d),
+            cache.wr_data.eq(rope.o),
+            attention.wr_en.eq(attention_scale.o_valid),
+            attention.wr_data.eq(attention_scale.o),
+            hidden.wr_en.eq(swiglu.o_valid),
+            hidden.wr_data.eq(swiglu.o),
+        ]
+
+        # The scalar multipliers and those who share them.
+        clients = (
+            (residual.request, None),
+            *((unit.requests[0], unit.requests[1]) for unit in (rmsnorm, rope, attention_scale, swiglu)),
+        )
+        products = []
+        for number in range(SCALAR_MULTIPLIERS):
+            asking = [client[number] for client in clients if client[number] is not None]
+            m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(len(asking))
+            for port, request in zip(scalar.requests, asking, strict=True):
+                m.d.comb += port.eq(request)
+            products.append(scalar.product)
+        m.d.comb += residual.product.eq(products[0])
+        for unit in (rmsnorm, rope, attention_scale, swiglu):
+            m.d.comb += [unit.products[number].eq(product) for number, product in enumerate(products)]
+
+        # Observation.
+        with m.If(tokens.busy):
+            m.d.sync += self.cycles.eq(self.cycles + 1)
+        m.d.sync += self.macs.eq(self.macs + array.macs)
+        records = [
+            writeback.trace,
+            residual.trace,
+            rope.trace,
+            argmax.trace,
+            *rmsnorm.trace,
+            *swiglu.trace,
+            *attention_scale.trace,
+            *softmax.trace,
+        ]
+        assert len(records) == len(self.trace), (len(records), SERIAL_CHANNELS)
+        m.d.comb += [port.eq(record) for port, record in zip(self.trace, records, strict=True)]
+        return m

@@ -1,0 +1,77 @@
+"""A table with linear interpolation, its product taken by a shared scalar multiplier."""
+
+from amaranth import *
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from design.derived import SCALAR_BITS, TABLE_FRACTION
+from design.fixed import Rounding
+from design.requantize import shift_right
+from design.scalar import SCALAR_LATENCY, ask, request_layout
+from design.tables import Interpolated, check_scalar
+
+#: Cycles from `i` to `o`: table, then slope times fraction.
+INTERPOLATE_LATENCY = 1 + SCALAR_LATENCY
+
+
+class Interpolator(wiring.Component):
+    """Looks up ``base + slope * fraction`` of a `tables.Interpolated`.
+
+    Latency: 3 cycles (`INTERPOLATE_LATENCY`); the request for the product goes out 1 cycle after
+    `i`. Throughput: one value a cycle. `o` is combinational behind `product`.
+
+    Members
+    -------
+    i_valid, i : In
+        Input of ``index_bits + fraction_bits`` bits.
+    o : Out(unsigned(TABLE_FRACTION + 1))
+        Value in units of 2**-TABLE_FRACTION, 3 cycles after its input.
+    request : Out
+        To a scalar multiplier.
+    product : In
+        From it.
+    """
+
+    def __init__(self, table: Interpolated):
+        check_scalar(table)
+        self.table = table
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i": In(table.input_bits),
+                "o": Out(TABLE_FRACTION + 1),
+                "request": Out(request_layout),
+                "product": In(signed(2 * SCALAR_BITS)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        table = self.table
+        slope_bits = max(abs(slope) for slope in table.slope).bit_length() + 1
+        entry = data.StructLayout(
+            {"base": unsigned(TABLE_FRACTION + 1), "slope": signed(slope_bits)}
+        )
+        m.submodules.memory = memory = Memory(
+            shape=entry,
+            depth=len(table.base),
+            init=[
+                {"base": base, "slope": slope}
+                for base, slope in zip(table.base, table.slope, strict=True)
+            ],
+        )
+        read = memory.read_port()
+        fraction = Signal(table.fraction_bits)
+        valid = Signal()
+        bases = [Signal(unsigned(TABLE_FRACTION + 1), name=f"base_{n}") for n in (1, 2)]
+        m.d.comb += [read.en.eq(self.i_valid), read.addr.eq(self.i[table.fraction_bits :])]
+        m.d.sync += [valid.eq(self.i_valid), fraction.eq(self.i[: table.fraction_bits])]
+        with m.If(valid):
+            m.d.comb += ask(self.request, read.data.slope, fraction)
+        m.d.sync += [bases[0].eq(read.data.base), bases[1].eq(bases[0])]
+        m.d.comb += self.o.eq(
+            bases[1] + shift_right(self.product, table.fraction_bits, Rounding.HALF_UP)
+        )
+        return m

@@ -1,0 +1,133 @@
+"""The residual stream: read, add, saturate, write, and gather the sum of squares on the way."""
+
+from amaranth import *
+from amaranth.hdl import signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from design.beat import Sink, beat_layout
+from design.config import Config
+from design.derived import SCALAR_BITS, derive
+from design.ports import trace_layout
+from design.requantize import saturate
+from design.scalar import SCALAR_LATENCY, ask, request_layout
+from design.trace import Tensor
+from design.tracing import record
+from design.writeback import result_layout
+
+
+class Residual(wiring.Component):
+    """Holds x. Each of its updates (embedding, Wo, W2) writes all `dim` elements in order.
+
+    Latency: an element is written 2 cycles after it comes and squared 2 cycles later; `complete`
+    comes 5 cycles after the last element. Throughput: one element a cycle.
+
+    Members
+    -------
+    i_valid, i : In
+        Results from `Writeback`; those for other sinks are ignored.
+    complete : Out(1)
+        One-cycle pulse: all elements are written and `square_sum` is final.
+    square_sum : Out(unsigned)
+        Sum of squares plus epsilon, valid from `complete` until the next update.
+    source, layer : Out
+        Which projection made this update, in which layer.
+    rd_en, rd_index, rd_data : In, In, Out
+        Read an element, 1 cycle; not while an update runs.
+    request, product : Out, In
+        One scalar multiplier.
+    trace : Out
+        X_EMBED, X_ATT, X_FFN.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        derived, beat = derive(config), beat_layout(config)
+        form = config.numerics.residual
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i": In(result_layout(config)),
+                "complete": Out(1),
+                "square_sum": Out(derived.square_sum_width),
+                "source": Out(Sink),
+                "layer": Out(beat["layer"].shape),
+                "rd_en": In(1),
+                "rd_index": In(range(config.shape.dim)),
+                "rd_data": Out(signed(form.width)),
+                "request": Out(request_layout),
+                "product": In(signed(2 * SCALAR_BITS)),
+                "trace": Out(trace_layout(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, derived = self.config, derive(self.config)
+        dim, form = config.shape.dim, config.numerics.residual
+        m.submodules.memory = memory = Memory(shape=signed(form.width), depth=dim, init=[])
+        write = memory.write_port()
+        read = memory.read_port(transparent_for=(write,))
+
+        sink = self.i.sink
+        take = Signal()
+        m.d.comb += [
+            take.eq(
+                self.i_valid & ((sink == Sink.EMBED) | (sink == Sink.WO) | (sink == Sink.W2))
+            ),
+            read.en.eq(take | self.rd_en),
+            read.addr.eq(Mux(take, self.i.row, self.rd_index)),
+            self.rd_data.eq(read.data),
+        ]
+
+        # Cycle 1: the old element is here. Cycle 2: the new one is written and squared.
+        adding = Signal()
+        addend = Signal.like(self.i.value)
+        row = Signal(range(dim))
+        with m.If(take):
+            m.d.sync += [
+                addend.eq(self.i.value),
+                row.eq(self.i.row),
+                self.source.eq(sink),
+                self.layer.eq(self.i.layer),
+            ]
+        writing = Signal()
+        new = Signal(signed(form.width))
+        new_row = Signal.like(row)
+        old = Mux(self.source == Sink.EMBED, 0, read.data)
+        m.d.sync += [
+            adding.eq(take),
+            writing.eq(adding),
+            new.eq(saturate(old + addend, form)),
+            new_row.eq(row),
+        ]
+        m.d.comb += [write.en.eq(writing), write.addr.eq(new_row), write.data.eq(new)]
+        with m.If(writing):
+            m.d.comb += ask(self.request, new, new)
+
+        squared = Signal(SCALAR_LATENCY)
+        squared_first = Signal(SCALAR_LATENCY)
+        squared_last = Signal(SCALAR_LATENCY)
+        m.d.sync += [
+            squared.eq(Cat(writing, squared)),
+            squared_first.eq(Cat(new_row == 0, squared_first)),
+            squared_last.eq(Cat(new_row == dim - 1, squared_last)),
+            self.complete.eq(squared[-1] & squared_last[-1]),
+        ]
+        with m.If(squared[-1]):
+            before = Mux(squared_first[-1], derived.epsilon, self.square_sum)
+            m.d.sync += self.square_sum.eq(before + self.product)
+
+        tensors = {Sink.EMBED: Tensor.X_EMBED, Sink.WO: Tensor.X_ATT, Sink.W2: Tensor.X_FFN}
+        for each, tensor in tensors.items():
+            with m.If(self.source == each):
+                m.d.comb += record(
+                    self.trace,
+                    valid=writing,
+                    tensor=tensor,
+                    layer=self.layer,
+                    index=new_row,
+                    value=new,
+                )
+        return m

@@ -1,0 +1,68 @@
+"""The two scalar multipliers that every unit beside the array shares."""
+
+from amaranth import *
+from amaranth.hdl import signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from design.derived import SCALAR_BITS
+
+#: Scalar multipliers of a decoder.
+SCALAR_MULTIPLIERS = 2
+#: Cycles from operands to product.
+SCALAR_LATENCY = 2
+
+#: What a unit asks of a scalar multiplier. All zero while it asks for nothing: requests are ORed.
+request_layout = data.StructLayout(
+    {"en": 1, "a": signed(SCALAR_BITS), "b": signed(SCALAR_BITS)},
+)
+
+
+def ask(request: data.View, a: Value | int, b: Value | int) -> list:
+    """Statements that put one product on a request port in this cycle."""
+    return [request.en.eq(1), request.a.eq(a), request.b.eq(b)]
+
+
+class ScalarMultiplier(wiring.Component):
+    """One multiplier behind `clients` request ports, of which at most one may ask in a cycle.
+
+    The data flow of the decoder keeps the clients apart; `clash` says if it ever did not.
+
+    Latency: 2 cycles. Throughput: one product a cycle.
+
+    Members
+    -------
+    requests : In(ArrayLayout(request_layout, clients))
+    product : Out(signed(36))
+        Product of the operands asked for 2 cycles ago.
+    clash : Out(1)
+        Two clients asked in one cycle.
+    """
+
+    def __init__(self, clients: int):
+        self.clients = clients
+        super().__init__(
+            {
+                "requests": In(data.ArrayLayout(request_layout, clients)),
+                "product": Out(signed(2 * SCALAR_BITS)),
+                "clash": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        a = Signal(signed(SCALAR_BITS))
+        b = Signal(signed(SCALAR_BITS))
+        either_a = either_b = C(0, SCALAR_BITS)
+        any_before = C(0, 1)
+        clash = C(0, 1)
+        for request in self.requests:
+            either_a = either_a | request.a.as_unsigned()
+            either_b = either_b | request.b.as_unsigned()
+            clash = clash | (any_before & request.en)
+            any_before = any_before | request.en
+        m.d.comb += self.clash.eq(clash)
+        with m.If(any_before):
+            m.d.sync += [a.eq(either_a), b.eq(either_b)]
+        m.d.sync += self.product.eq(a * b)
+        return m

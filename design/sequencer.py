@@ -1,0 +1,215 @@
+"""What runs when: the layer sequencer runs the stages, the token sequencer runs the layers."""
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from design.arith import times_constant
+from design.beat import Sink, beat_layout
+from design.config import Config
+from design.derived import BOS, derive
+from design.ports import fetch_layout, token_in_layout, token_out_layout
+from design.schedule import image
+
+
+class LayerSequencer(wiring.Component):
+    """One layer: S1 (QKV), for each block of heads S2 (scores) and S3 (values), S4 (Wo), S5 (FFN).
+
+    A stage's `done` means that all its beats are in the array, not that all its results are out:
+    the next stage starts at once, and waits beat by beat for what it needs.
+
+    Latency: ``2 + (stages + 1)`` cycles on top of the stages' own, with
+    ``stages = 4 + 2 * head_blocks``.
+
+    Members
+    -------
+    start : In(1)
+        Begin; ignored unless idle.
+    done : Out(1)
+        One-cycle pulse: every stage is done.
+    projection_start, projection_op, projection_done : Out, Out, In
+    score_start, score_done, value_start, value_done : Out, In, Out, In
+        A start and a done for each stage.
+    block : Out
+        Which heads the score and value stages serve.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__(
+            {
+                "start": In(1),
+                "done": Out(1),
+                "projection_start": Out(1),
+                "projection_op": Out(Sink),
+                "projection_done": In(1),
+                "score_start": Out(1),
+                "score_done": In(1),
+                "value_start": Out(1),
+                "value_done": In(1),
+                "block": Out(beat_layout(config)["block"].shape),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        last_block = derive(self.config).head_blocks - 1
+
+        def start(stage: Signal, state: str, op: Sink | None = None) -> None:
+            """Pulse a stage's start in the next cycle and wait in `state` for its done."""
+            m.d.sync += stage.eq(1)
+            if op is not None:
+                m.d.sync += self.projection_op.eq(op)
+            m.next = state
+
+        m.d.sync += [
+            self.done.eq(0),
+            self.projection_start.eq(0),
+            self.score_start.eq(0),
+            self.value_start.eq(0),
+        ]
+        with m.FSM():
+            with m.State("Idle"):
+                with m.If(self.start):
+                    m.d.sync += self.block.eq(0)
+                    start(self.projection_start, "S1", Sink.QKV)
+            with m.State("S1"):
+                with m.If(self.projection_done):
+                    start(self.score_start, "S2")
+            with m.State("S2"):
+                with m.If(self.score_done):
+                    start(self.value_start, "S3")
+            with m.State("S3"):
+                with m.If(self.value_done):
+                    with m.If(self.block == last_block):
+                        start(self.projection_start, "S4", Sink.WO)
+                    with m.Else():
+                        m.d.sync += self.block.eq(self.block + 1)
+                        start(self.score_start, "S2")
+            with m.State("S4"):
+                with m.If(self.projection_done):
+                    start(self.projection_start, "S5 gate and up", Sink.W13)
+            with m.State("S5 gate and up"):
+                with m.If(self.projection_done):
+                    start(self.projection_start, "S5 down", Sink.W2)
+            with m.State("S5 down"):
+                with m.If(self.projection_done):
+                    m.d.sync += self.done.eq(1)
+                    m.next = "Idle"
+        return m
+
+
+class TokenSequencer(wiring.Component):
+    """One token: fetch its weights, embed, run every layer, classify if asked, answer.
+
+    Members
+    -------
+    i_token, o_token, o_fetch : streams
+        See `ports.DecoderSignature`.
+    embed_start, classify_start : Out(1)
+        Start the projection stage on the embedding, on the classifier.
+    projection_done : In(1)
+    layer_start, layer_done : Out(1), In(1)
+    layer : Out
+        The layer that runs.
+    pos : Out(range(seq_len))
+        Position of the token in flight.
+    next_token, first_token : Out(1)
+        A token was taken; it is the first of a sequence.
+    normed : In(1)
+        The last residual of the token is normalised: without a classifier, all work is done.
+    classified, best : In
+        All logits are out; the first index of the greatest.
+    busy : Out(1)
+        A token is in flight, from `i_token` to `o_token`.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        shape = config.shape
+        super().__init__(
+            {
+                "i_token": In(stream.Signature(token_in_layout(config))),
+                "o_token": Out(stream.Signature(token_out_layout(config))),
+                "o_fetch": Out(stream.Signature(fetch_layout(config))),
+                "embed_start": Out(1),
+                "classify_start": Out(1),
+                "projection_done": In(1),
+                "layer_start": Out(1),
+                "layer_done": In(1),
+                "layer": Out(beat_layout(config)["layer"].shape),
+                "pos": Out(range(shape.seq_len)),
+                "next_token": Out(1),
+                "first_token": Out(1),
+                "normed": In(1),
+                "classified": In(1),
+                "best": In(range(shape.vocab)),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, layout = self.config.shape, image(self.config)
+        token = Signal(token_in_layout(self.config))
+        full = Signal(init=1)  # no position left (or none used yet): the next token is a first
+        fetch = self.o_fetch.payload
+        answer = self.o_token.payload
+
+        m.d.sync += [self.embed_start.eq(0), self.classify_start.eq(0), self.layer_start.eq(0)]
+        m.d.comb += [
+            answer.id.eq(Mux(token.sample, self.best, token.id)),
+            answer.sampled.eq(token.sample),
+            answer.end.eq((token.sample & (self.best == BOS)) | full),
+        ]
+        with m.FSM() as fsm:
+            m.d.comb += self.busy.eq(~fsm.ongoing("Idle"))
+            with m.State("Idle"):
+                m.d.comb += [
+                    self.i_token.ready.eq(1),
+                    self.next_token.eq(self.i_token.valid),
+                    self.first_token.eq(self.i_token.valid & (self.i_token.payload.first | full)),
+                ]
+                with m.If(self.i_token.valid):
+                    m.d.sync += [token.eq(self.i_token.payload), self.layer.eq(0)]
+                    m.d.sync += self.pos.eq(Mux(self.first_token, 0, self.pos + 1))
+                    m.next = "Fetch embedding"
+            with m.State("Fetch embedding"):
+                m.d.sync += full.eq(self.pos == shape.seq_len - 1)
+                m.d.comb += [
+                    self.o_fetch.valid.eq(1),
+                    fetch.address.eq(times_constant(token.id, layout.embedding_beats)),
+                    fetch.beats.eq(layout.embedding_beats),
+                ]
+                with m.If(self.o_fetch.ready):
+                    m.next = "Fetch layers"
+            with m.State("Fetch layers"):
+                m.d.comb += [
+                    self.o_fetch.valid.eq(1),
+                    fetch.address.eq(layout.body),
+                    fetch.beats.eq(
+                        layout.body_beats + Mux(token.sample, layout.classifier_beats, 0)
+                    ),
+                ]
+                with m.If(self.o_fetch.ready):
+                    m.d.sync += self.embed_start.eq(1)
+                    m.next = "Embed"
+            with m.State("Embed"):
+                with m.If(self.projection_done):
+                    m.d.sync += self.layer_start.eq(1)
+                    m.next = "Layers"
+            with m.State("Layers"):
+                with m.If(self.layer_done):
+                    with m.If(self.layer == shape.layers - 1):
+                        m.d.sync += self.classify_start.eq(token.sample)
+                        m.next = "Drain"
+                    with m.Else():
+                        m.d.sync += [self.layer.eq(self.layer + 1), self.layer_start.eq(1)]
+            with m.State("Drain"):
+                with m.If(Mux(token.sample, self.classified, self.normed)):
+                    m.next = "Answer"
+            with m.State("Answer"):
+                m.d.comb += self.o_token.valid.eq(1)
+                with m.If(self.o_token.ready):
+                    m.next = "Idle"
+        return m

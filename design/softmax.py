@@ -1,0 +1,154 @@
+"""The first half of the softmax: scores in, weights exp2(score - maximum) out."""
+
+from amaranth import *
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from design import tables
+from design.config import Config
+from design.derived import derive
+from design.drain import scores_layout
+from design.ports import trace_layout
+from design.requantize import requantize, shift_right
+from design.trace import Tensor
+from design.tracing import head_position, record, slot_head
+
+
+class Softmax(wiring.Component):
+    """Per slot: a score memory, the running maximum, an exp2 table and the sum of weights.
+
+    The score pass fills the memory and finds the maximum; the value pass reads it, once for
+    every value word, and gets one weight per slot and enabled cycle.
+
+    Latency: a score is stored 1 cycle after it comes. Weights come 3 enabled cycles after
+    `rd_t` (score memory, table, shift).
+
+    Members
+    -------
+    clear : In(1)
+        A new score pass begins: forget maxima and `ready`.
+    scores, scores_valid : In
+        Raw scores from the drain.
+    ready : Out(1)
+        All scores up to the newest position are stored and the maxima are final.
+    en : In(1)
+        Clock enable of the read pipeline.
+    rd_t : In
+        Position wanted.
+    weights : Out(ArrayLayout(unsigned(weight.f), slots))
+    add, add_first : In(1)
+        Sum the weights that are out now; `add_first` begins a new sum.
+    sums : Out(ArrayLayout(unsigned(softmax_sum_width), slots))
+    maxima : Out(ArrayLayout(signed(score.width), slots))
+    trace_block, trace_t, trace_layer : In
+        What the weights that are added belong to; only for the trace.
+    trace : Out
+        SCORE and WEIGHT of every slot.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        derived, n = derive(config), config.numerics
+        raw = scores_layout(config)
+        super().__init__(
+            {
+                "clear": In(1),
+                "scores": In(raw),
+                "scores_valid": In(1),
+                "ready": Out(1),
+                "en": In(1),
+                "rd_t": In(range(config.shape.seq_len)),
+                "weights": Out(data.ArrayLayout(unsigned(n.weight.f), derived.slots)),
+                "add": In(1),
+                "add_first": In(1),
+                "sums": Out(data.ArrayLayout(unsigned(derived.softmax_sum_width), derived.slots)),
+                "maxima": Out(data.ArrayLayout(signed(n.score.width), derived.slots)),
+                "trace_block": In(raw["block"].shape),
+                "trace_t": In(raw["t"].shape),
+                "trace_layer": In(raw["layer"].shape),
+                "trace": Out(data.ArrayLayout(trace_layout(config), 2 * derived.slots)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, derived, n = self.config, derive(self.config), self.config.numerics
+        stored = Signal()
+        stored_scores = Signal.like(self.scores)
+        empty = Signal(init=1)
+        m.d.sync += [stored.eq(self.scores_valid), stored_scores.eq(self.scores)]
+        with m.If(self.clear):
+            m.d.sync += [self.ready.eq(0), empty.eq(1)]
+        with m.Elif(stored):
+            m.d.sync += [self.ready.eq(stored_scores.last), empty.eq(0)]
+
+        score_shift = n.q.f + n.k.f - n.score.f
+        exp2 = tables.exp2(config)
+        for slot in range(derived.slots):
+            score = Signal(signed(n.score.width), name=f"score_{slot}")
+            m.d.sync += score.eq(
+                requantize(self.scores.sums[slot], score_shift, n.score, n.rounding)
+            )
+            maximum = self.maxima[slot]
+            with m.If(stored & (empty | (score > maximum))):
+                m.d.sync += maximum.eq(score)
+
+            m.submodules[f"scores_{slot}"] = memory = Memory(
+                shape=signed(n.score.width), depth=config.shape.seq_len, init=[]
+            )
+            write = memory.write_port()
+            read = memory.read_port(transparent_for=(write,))
+            m.d.comb += [
+                write.en.eq(stored),
+                write.addr.eq(stored_scores.t),
+                write.data.eq(score),
+                read.en.eq(self.en),
+                read.addr.eq(self.rd_t),
+            ]
+
+            # How far below the maximum: whole octaves shift, the fraction indexes the table.
+            below = Signal(n.score.width, name=f"below_{slot}")
+            octaves = Signal(range(n.weight.width + 1), name=f"octaves_{slot}")
+            m.submodules[f"exp2_{slot}"] = table = Memory(
+                shape=unsigned(n.weight.f), depth=len(exp2), init=exp2
+            )
+            lookup = table.read_port()
+            whole = below[n.score.f :]
+            m.d.comb += [
+                below.eq(maximum - read.data),
+                lookup.en.eq(self.en),
+                lookup.addr.eq(below[: n.score.f]),
+            ]
+            with m.If(self.en):
+                m.d.sync += [
+                    octaves.eq(Mux(whole > n.weight.width, n.weight.width, whole)),
+                    self.weights[slot].eq(shift_right(lookup.data, octaves, n.rounding)),
+                ]
+            with m.If(self.add):
+                m.d.sync += self.sums[slot].eq(
+                    Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]
+                )
+
+            seen = slot_head(config, stored_scores.block, slot)
+            used = slot_head(config, self.trace_block, slot)
+            m.d.comb += [
+                record(
+                    self.trace[2 * slot],
+                    valid=stored & seen.exists,
+                    tensor=Tensor.SCORE,
+                    layer=stored_scores.layer,
+                    index=head_position(config, seen.head, stored_scores.t),
+                    value=score,
+                ),
+                record(
+                    self.trace[2 * slot + 1],
+                    valid=self.add & used.exists,
+                    tensor=Tensor.WEIGHT,
+                    layer=self.trace_layer,
+                    index=head_position(config, used.head, self.trace_t),
+                    value=self.weights[slot],
+                ),
+            ]
+        return m

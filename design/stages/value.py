@@ -1,0 +1,101 @@
+"""S3: walks the array through the value pass of one block of heads."""
+
+from amaranth import *
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from design.arith import times_constant
+from design.beat import Kind, Sink, beat_layout
+from design.config import Config
+from design.derived import derive
+from design.stages.score import heads_in_block
+
+
+class ValueStage(wiring.Component):
+    """For every value word of a head: sum it over all positions, weighted by the softmax.
+
+    Latency: `done` comes ``v_words * (pos + 1) + 1`` cycles after `start` when `o` is always
+    ready, one later for each cycle it is not.
+
+    Members
+    -------
+    start : In(1)
+        Begin; ignored unless idle.
+    pos : In(range(seq_len))
+        The newest position, sampled with `start`.
+    block : In(range(head_blocks))
+        Which heads are in the slots, sampled with `start`.
+    done : Out(1)
+        One-cycle pulse after the last beat was taken. A new `start` may come with it.
+    o : Out(stream)
+        Beats, one a cycle.
+    remaining : Out
+        Beats still to be taken: falls with each, and is 0 when idle (the ranking function).
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        shape, derived = config.shape, derive(config)
+        super().__init__(
+            {
+                "start": In(1),
+                "pos": In(range(shape.seq_len)),
+                "block": In(range(derived.head_blocks)),
+                "done": Out(1),
+                "o": Out(stream.Signature(beat_layout(config))),
+                "remaining": Out(range(derived.v_words * shape.seq_len + 1)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, derived = self.config.shape, derive(self.config)
+        beat = self.o.payload
+        pos = Signal.like(self.pos)
+        block = Signal.like(self.block)
+        t = Signal.like(beat.t)
+        d = Signal.like(beat.d)
+        last_word = Signal()
+        elements = Signal.like(beat.macs)  # of this word, all slots
+
+        m.d.comb += [
+            last_word.eq(d >> exact_log2(derived.v_word) == derived.v_words - 1),
+            beat.kind.eq(Kind.VALUE),
+            beat.sink.eq(Sink.VALUE),
+            beat.first.eq(t == 0),
+            beat.last.eq(t == pos),
+            beat.newest.eq(t == pos),
+            beat.t.eq(t),
+            beat.d.eq(d),
+            beat.block.eq(block),
+            beat.count.eq(self.config.geometry.lanes),
+            beat.macs.eq(elements),
+        ]
+        rest = shape.head_dim - (derived.v_words - 1) * derived.v_word
+        for heads, condition in heads_in_block(self.config, block).items():
+            with m.If(condition):
+                m.d.comb += elements.eq(Mux(last_word, rest * heads, derived.v_word * heads))
+        m.d.sync += self.done.eq(0)
+
+        with m.FSM():
+            with m.State("Idle"):
+                with m.If(self.start):
+                    m.d.sync += [
+                        pos.eq(self.pos),
+                        block.eq(self.block),
+                        t.eq(0),
+                        d.eq(0),
+                        self.remaining.eq(times_constant(self.pos + 1, derived.v_words)),
+                    ]
+                    m.next = "Words"
+            with m.State("Words"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.d.sync += [t.eq(t + 1), self.remaining.eq(self.remaining - 1)]
+                    with m.If(beat.last):
+                        m.d.sync += [t.eq(0), d.eq(d + derived.v_word)]
+                        with m.If(last_word):
+                            m.d.sync += self.done.eq(1)
+                            m.next = "Idle"
+        return m

@@ -1,0 +1,149 @@
+"""SwiGLU: gate * sigmoid(gate) * up, pair by pair."""
+
+from amaranth import *
+from amaranth.hdl import signed
+from amaranth.lib import data, wiring
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from design import tables
+from design.beat import Sink, beat_layout
+from design.config import Config
+from design.derived import SCALAR_BITS, TABLE_FRACTION
+from design.interpolate import INTERPOLATE_LATENCY, Interpolator
+from design.ports import trace_layout
+from design.requantize import requantize
+from design.scalar import SCALAR_LATENCY, ask, request_layout
+from design.trace import Tensor
+from design.tracing import record
+from design.writeback import result_layout
+
+#: Ups that can be waiting for their silu: it takes 6 cycles, in which 3 of them come.
+_WAITING_UPS = 4
+
+
+class SwiGlu(wiring.Component):
+    """Gates come on even cycles of the drain, each followed by its up.
+
+    With the gate in cycle 0, multiplier 1 takes the slope of the sigmoid in cycle 1, multiplier 0
+    gate * sigmoid in cycle 3, multiplier 1 silu * up in cycle 6. All gates of the drain have the
+    same parity, so the two uses of multiplier 1 never meet. (On one lane every element is a pass
+    of its own and an up can be late; but then the next gate is later still.)
+
+    Latency: 9 cycles from a gate to its output, or 4 from its up if that is later. Throughput: a
+    pair every 2 cycles.
+
+    Members
+    -------
+    i_valid, i : In
+        Results from `Writeback`; those for other sinks are ignored.
+    o_valid, o : Out
+        Elements of the hidden vector, in order.
+    requests : Out(ArrayLayout(request, 2))
+        For the two scalar multipliers.
+    products : In
+    trace : Out(ArrayLayout(record, 3))
+        SIGMOID, SILU, FFN.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i": In(result_layout(config)),
+                "o_valid": Out(1),
+                "o": Out(signed(config.numerics.ffn.width)),
+                "requests": Out(data.ArrayLayout(request_layout, 2)),
+                "products": In(data.ArrayLayout(signed(2 * SCALAR_BITS), 2)),
+                "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        n = self.config.numerics
+        take_gate, take_up = Signal(), Signal()
+        is_w13 = self.i_valid & (self.i.sink == Sink.W13)
+        m.d.comb += [take_gate.eq(is_w13 & ~self.i.row[0]), take_up.eq(is_w13 & self.i.row[0])]
+
+        m.submodules.ups = ups = SyncFIFO(width=n.up.width, depth=_WAITING_UPS)
+        m.d.comb += [ups.w_en.eq(take_up), ups.w_data.eq(self.i.value)]
+
+        m.submodules.sigmoid = sigmoid = Interpolator(tables.sigmoid(self.config))
+        request1 = Signal(request_layout)  # silu * up
+        m.d.comb += [
+            sigmoid.i_valid.eq(take_gate),
+            sigmoid.i.eq(self.i.value - n.gate.min),
+            sigmoid.product.eq(self.products[1]),
+            self.requests[1].eq(sigmoid.request.as_value() | request1.as_value()),
+        ]
+
+        # gate * sigmoid, once the sigmoid is there.
+        gates = [
+            Signal(signed(n.gate.width), name=f"gate_{cycle}")
+            for cycle in range(1, INTERPOLATE_LATENCY + 1)
+        ]
+        gate_valid = Signal(INTERPOLATE_LATENCY)
+        m.d.sync += [
+            gate_valid.eq(Cat(take_gate, gate_valid)),
+            gates[0].eq(self.i.value),
+            *(later.eq(sooner) for sooner, later in zip(gates, gates[1:], strict=False)),
+        ]
+        with m.If(gate_valid[-1]):
+            m.d.comb += ask(self.requests[0], gates[-1], sigmoid.o)
+
+        # silu * up, once both are there.
+        silu_coming = Signal(SCALAR_LATENCY)
+        silu_here = Signal()
+        silu = Signal(signed(n.silu.width))
+        multiply = Signal()
+        m.d.comb += [multiply.eq(silu_here & ups.r_rdy), ups.r_en.eq(multiply)]
+        m.d.sync += silu_coming.eq(Cat(gate_valid[-1], silu_coming))
+        with m.If(silu_coming[-1]):
+            silu_shift = TABLE_FRACTION + n.gate.f - n.silu.f
+            m.d.sync += [
+                silu_here.eq(1),
+                silu.eq(requantize(self.products[0], silu_shift, n.silu, n.rounding)),
+            ]
+        with m.Elif(multiply):
+            m.d.sync += silu_here.eq(0)
+        with m.If(multiply):
+            m.d.comb += ask(request1, silu, ups.r_data.as_signed())
+
+        coming = Signal(SCALAR_LATENCY)
+        m.d.sync += [
+            coming.eq(Cat(multiply, coming)),
+            self.o_valid.eq(coming[-1]),
+            self.o.eq(
+                requantize(
+                    self.products[1], n.silu.f + n.up.f - n.ffn.f, n.ffn, n.rounding
+                )
+            ),
+        ]
+        self._trace(m, gate_valid[-1], sigmoid.o, silu_coming[-1], silu)
+        return m
+
+    def _trace(
+        self, m: Module, sigmoid_valid: Value, sigmoid: Value, silu_valid: Value, silu: Value
+    ) -> None:
+        silu_written = Signal()
+        m.d.sync += silu_written.eq(silu_valid)
+        layer = Signal.like(self.i.layer)
+        first = self.i_valid & (self.i.sink == Sink.W13) & (self.i.row == 0)
+        with m.If(first):
+            m.d.sync += layer.eq(self.i.layer)
+        outputs = (
+            (Tensor.SIGMOID, sigmoid_valid, sigmoid),
+            (Tensor.SILU, silu_written, silu),
+            (Tensor.FFN, self.o_valid, self.o),
+        )
+        for target, (tensor, valid, value) in zip(self.trace, outputs, strict=True):
+            index = Signal(range(self.config.shape.hidden), name=f"index_{tensor.name.lower()}")
+            with m.If(first):
+                m.d.sync += index.eq(0)
+            with m.Elif(valid):
+                m.d.sync += index.eq(index + 1)
+            m.d.comb += record(
+                target, valid=valid, tensor=tensor, layer=layer, index=index, value=value
+            )

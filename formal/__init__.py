@@ -1,0 +1,1 @@
+"""Proofs: harnesses, the table of tasks, engines and the runner behind ``python -m formal``."""

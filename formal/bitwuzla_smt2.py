@@ -1,0 +1,68 @@
+"""Bitwuzla as an SMT-LIB solver on stdin and stdout, over its Python extension.
+
+The wheel brings no command line. smtbmc recognises this one by `--lang` in the help text. Commands
+are handed to the parser in batches, up to each one that must answer: feeding them one by one
+costs more than solving.
+"""
+
+import sys
+
+import bitwuzla
+
+HELP = "usage: bitwuzla [--help] [--version] --lang smt2 < commands"
+ANSWERING = ("check-sat", "check-sat-assuming", "get-value", "get-model", "get-unsat-assumptions")
+
+
+def commands(lines):
+    """The commands of a stream, each a string with balanced parentheses."""
+    pending: list[str] = []
+    depth = 0
+    for line in lines:
+        depth += line.count("(") - line.count(")")
+        pending.append(line)
+        if depth == 0:
+            command = "".join(pending).strip()
+            pending.clear()
+            if command:
+                yield command
+
+
+def serve(lines) -> None:
+    """Answer until the stream or an ``(exit)`` ends it."""
+    terms = bitwuzla.TermManager()
+    options = bitwuzla.Options()
+    options.set(bitwuzla.Option.PRODUCE_MODELS, True)
+    parser = bitwuzla.Parser(terms, options, "smt2", 2)
+    batch: list[str] = []
+
+    def flush() -> None:
+        if batch:
+            parser.parse("\n".join(batch), parse_file=False)
+            batch.clear()
+
+    for command in commands(lines):
+        word, *arguments = command.strip("()").split()
+        if word in ("push", "pop"):
+            # The parser counts levels within one parse call only, so it refuses a later pop.
+            flush()
+            getattr(parser.bitwuzla(), word)(int(arguments[0]) if arguments else 1)
+        elif word == "exit":
+            break
+        else:
+            batch.append(command)
+            if word in ANSWERING:
+                flush()
+
+
+def main() -> None:
+    """What smtbmc calls `bitwuzla`."""
+    if "--help" in sys.argv:
+        print(HELP)
+    elif "--version" in sys.argv:
+        print(bitwuzla.version())
+    else:
+        serve(sys.stdin)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Models of the KV cache of one layer."""
+
+from amaranth import *
+
+from design.config import Config
+from design.derived import derive
+from design.kv_cache import KVRamOwner
+from formal.model import Model
+from properties.kv_bypass import KvBypass
+from properties.kv_element import Tensor
+from properties.kv_last_write import KvLastWrite
+from properties.kv_row_done import KvRowDone
+from properties.kv_single_writer import KvSingleWriter
+
+
+def owner_of(config: Config, **words: int) -> KVRamOwner:
+    """The cache of one layer of `config`; `words` may override `k_word` and `v_word`."""
+    numbers = derive(config)
+    sizes = dict(k_word=numbers.k_word, v_word=numbers.v_word) | words
+    return KVRamOwner(
+        kv_heads=config.shape.kv_heads,
+        seq_len=config.shape.seq_len,
+        head_dim=config.shape.head_dim,
+        width=numbers.kv_width,
+        slots=numbers.slots,
+        **sizes,
+    )
+
+
+def last_write(config: Config, *, tensor: Tensor, **words: int) -> Model:
+    """Adds to each bank of `tensor` a combinational port at the chosen element's word."""
+    owner = owner_of(config, **words)
+    theorem = KvLastWrite(owner, tensor)
+    element = theorem.element
+    glue = Module()
+    if tensor is Tensor.KEY:
+        banks, address = owner.key_banks, owner._key_address(element.t, element.d)
+    else:
+        banks, address = owner.value_banks, owner._value_address(element.t, element.d)
+    ports = [bank.read_port(domain="comb") for bank in banks]
+    glue.d.comb += [port.addr.eq(address) for port in ports]
+    glue.d.comb += theorem.stored.eq(Array(port.data for port in ports)[element.head][element.lane])
+    return Model(owner, theorem, glue=glue)
+
+
+def bypass(config: Config, *, tensor: Tensor, **words: int) -> Model:
+    """The owner as it is."""
+    owner = owner_of(config, **words)
+    return Model(owner, KvBypass(owner, tensor))
+
+
+def single_writer(config: Config, **words: int) -> Model:
+    """Shows the theorem the write enables of every bank, each of which must have one write port."""
+    owner = owner_of(config, **words)
+    inside = Fragment.get(owner, None)
+    lanes_written = {}
+    for tensor, banks in ((Tensor.KEY, owner.key_banks), (Tensor.VALUE, owner.value_banks)):
+        for head, bank in enumerate(banks):
+            (port,) = bank.write_ports
+            lanes_written[tensor, head] = port.en
+    return Model(owner, KvSingleWriter(owner, lanes_written), inside=inside)
+
+
+def row_done(config: Config, **words: int) -> Model:
+    """The owner as it is."""
+    owner = owner_of(config, **words)
+    return Model(owner, KvRowDone(owner))

@@ -1,0 +1,1 @@
+"""Theorems: one module per family, each written against a component's signature."""

@@ -1,0 +1,36 @@
+"""A read of the KV cache that meets its write."""
+
+from amaranth import *
+
+from design.kv_cache import KVRamOwner
+from properties.dialect import Theorem, implies
+from properties.kv_contract import one_write, read_in_range, write_in_range
+from properties.kv_element import KvElement, Tensor
+
+
+class KvBypass(Theorem):
+    """A read that starts in the very cycle its element is written returns the new value."""
+
+    def __init__(self, owner: KVRamOwner, tensor: Tensor):
+        self.owner = owner
+        self.element = KvElement(owner, tensor)
+
+    def elaborate(self, platform):
+        m = Module()
+        owner, element = self.owner, self.element
+        element.connect(m, self)
+        m.d.comb += [
+            self.suppose("one_write", one_write(owner)),
+            self.suppose("write_in_range", write_in_range(owner)),
+            self.suppose("read_in_range", read_in_range(owner)),
+        ]
+
+        met = Signal()
+        new = Signal(signed(owner.width))
+        m.d.sync += [met.eq(element.read & element.written), new.eq(owner.wr_data)]
+
+        # The cycle after the meeting, the slot shows the new value.
+        m.d.comb += self.claim("returns_new_value", implies(met, element.shown == new))
+
+        m.d.comb += self.witness("meeting", met & (new != 0))
+        return m

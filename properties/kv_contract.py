@@ -1,0 +1,65 @@
+"""What the caller of a KVRamOwner promises: assumed of its inputs, claimed of whoever drives it."""
+
+from amaranth import *
+
+from design.kv_cache import KVRamOwner
+from properties.dialect import Theorem, implies
+
+
+def one_write(owner: KVRamOwner) -> Value:
+    """Never a key and a value write in one cycle."""
+    return ~(owner.wr_en_k & owner.wr_en_v)
+
+
+def write_in_range(owner: KVRamOwner) -> Value:
+    """A write names a head, a position and an element that exist."""
+    return implies(
+        owner.wr_en_k | owner.wr_en_v,
+        (owner.wr_head_kv < owner.kv_heads)
+        & (owner.wr_pos < owner.seq_len)
+        & (owner.wr_d < owner.head_dim),
+    )
+
+
+def read_in_range(owner: KVRamOwner) -> Value:
+    """A read names a position, an element and, for each slot, a head that exist."""
+    heads = [owner.rd_head_kv[slot] < owner.kv_heads for slot in range(owner.slots)]
+    return implies(
+        owner.rd_start_k | owner.rd_start_v,
+        (owner.rd_t < owner.seq_len) & (owner.rd_d < owner.head_dim) & Cat(heads).all(),
+    )
+
+
+def row_when_idle(owner: KVRamOwner) -> Value:
+    """A row is announced only while none is open."""
+    return ~(owner.row_start & owner.busy)
+
+
+def write_inside_row(owner: KVRamOwner) -> Value:
+    """Only an announced row is written."""
+    return implies(owner.wr_en_k | owner.wr_en_v, owner.busy)
+
+
+class KvCallerContract(Theorem):
+    """Whoever drives the cache asks for at most one write a cycle, in range and inside a row."""
+
+    def __init__(self, owner: KVRamOwner):
+        self.owner = owner
+
+    def elaborate(self, platform):
+        m = Module()
+        owner = self.owner
+        # At most one writer: keys and values are never written in one cycle.
+        m.d.comb += self.claim("one_write", one_write(owner))
+        # Every write goes to an element that exists.
+        m.d.comb += self.claim("write_in_range", write_in_range(owner))
+        # Every read comes from an element that exists.
+        m.d.comb += self.claim("read_in_range", read_in_range(owner))
+        # A row is announced only while none is open.
+        m.d.comb += self.claim("row_when_idle", row_when_idle(owner))
+        # Only an announced row is written.
+        m.d.comb += self.claim("write_inside_row", write_inside_row(owner))
+
+        m.d.comb += self.witness("key_written", owner.wr_en_k)
+        m.d.comb += self.witness("value_written", owner.wr_en_v)
+        return m

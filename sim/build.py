@@ -1,0 +1,228 @@
+"""Amaranth -> RTLIL -> CXXRTL -> a shared library, cached by content.
+
+The library holds the decoder and the C++ clock loop of `sim/driver/`. A cache entry is a folder
+that appears by one rename, so that parallel builds and interrupted ones do no harm.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from design.config import Config
+from design.errors import BadInput
+from design.ports import trace_channels
+from sim.harness import Harness
+from sim.toolchain import (
+    compile_library,
+    find_compiler,
+    processor,
+    run_yosys,
+    runtime_headers,
+    yosys_version,
+)
+
+Variant = Literal["fast", "traced", "waves"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+
+_DRIVER = Path(__file__).parent / "driver"
+_FLAGS: dict[Variant, tuple[str, ...]] = {
+    # Measured at 64 lanes: -O3 runs twice as fast as -O2 and compiles as fast.
+    "fast": ("-O3", "-march=native", "-fno-tree-slp-vectorize"),
+    "traced": ("-O3", "-march=native", "-fno-tree-slp-vectorize"),
+    "waves": ("-O1",),
+}
+# NDEBUG: CXXRTL asserts that addresses are in range even on ports that are not enabled.
+_COMMON_FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-fvisibility=hidden", "-fno-semantic-interposition")
+
+# Wide signals (all lanes side by side) would make feedback arcs out of independent lanes, and
+# slow code. Splitting them where their drivers split cures both; the second round takes what the
+# first clean-up uncovered.
+_SCRIPT = """\
+read_rtlil design.il
+hierarchy -top top
+proc
+flatten
+opt_expr
+opt_clean
+{split}
+write_cxxrtl {options} design.cc
+"""
+_SPLIT = """\
+splitcells
+splitnets -driver
+opt_clean
+splitnets -driver
+opt_clean
+"""
+_OPTIONS: dict[Variant, str] = {"fast": "-O6 -g0", "traced": "-O6 -g0", "waves": "-O6 -g4"}
+
+
+@dataclass(frozen=True)
+class Build:
+    """One compiled simulation."""
+
+    library: Path
+    variant: Variant
+    seconds: float
+    """What building it took, when it was built."""
+    yosys_seconds: float
+    compile_seconds: float
+    feedback: tuple[str, ...]
+    """Signals in combinational loops; any cost a second evaluation per cycle."""
+    cached: bool
+    """It was there already."""
+
+
+def cache_folder() -> Path:
+    """``VERIDECODE_CACHE``, else ``build/sim`` in the repository."""
+    default = Path(__file__).parent.parent / "build" / "sim"
+    return Path(os.environ.get("VERIDECODE_CACHE") or default).absolute()
+
+
+def decoder_component(config: Config) -> wiring.Component:
+    """The decoder of `design`."""
+    from design.decoder import Decoder
+
+    return Decoder(config)
+
+
+_built: dict[tuple[Config, Variant], Build] = {}
+
+
+def build(
+    config: Config,
+    variant: Variant = "fast",
+    component: wiring.Component | None = None,
+    *,
+    quiet: bool = False,
+) -> Build:
+    """Build `component` (by default the decoder) for `config`, or find it in the cache.
+
+    Raises :class:`BadInput` for an unknown variant or a missing compiler,
+    :class:`sim.toolchain.BuildError` when a tool fails.
+    """
+    if variant not in VARIANTS:
+        raise BadInput(f"variant = {variant!r} is not one of {', '.join(VARIANTS)}")
+    known = (config, variant)
+    if component is not None:
+        return _build(config, variant, component, quiet)
+    if known not in _built or not _built[known].library.exists():
+        _built[known] = _build(config, variant, decoder_component(config), quiet)
+    return _built[known]
+
+
+def _build(config: Config, variant: Variant, component: wiring.Component, quiet: bool) -> Build:
+    compiler = find_compiler()
+    begin = time.perf_counter()
+    text = _rtlil(config, variant, component)
+    defines = _defines(config, variant)
+    split = _SPLIT if variant != "waves" else ""
+    script = _SCRIPT.format(split=split, options=_OPTIONS[variant])
+    flags = (*_COMMON_FLAGS, *_FLAGS[variant])
+    native = processor() if "-march=native" in flags else ""
+    key = hashlib.sha256(Path(__file__).read_bytes())
+    for part in (
+        text, defines, script, yosys_version(), compiler.identity, " ".join(flags), native,
+        *(path.read_text() for path in sorted(_DRIVER.iterdir())),
+    ):  # fmt: skip
+        key.update(part.encode() + b"\0")
+    name = f"{config.name}-{config.geometry.lanes}-{variant}-{key.hexdigest()[:20]}"
+    folder = cache_folder() / name
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return _load(folder, variant, cached=True)
+
+    if not quiet:
+        where = f"{config.name}, {config.geometry.lanes} lanes, {variant}"
+        print(f"building the simulation of {where} (cached afterwards) ...", file=sys.stderr)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        (scratch / "design.il").write_text(text)
+        yosys_begin = time.perf_counter()
+        log = run_yosys(script, scratch)
+        yosys_end = time.perf_counter()
+        feedback = _feedback(log)
+        (scratch / "ports.h").write_text(defines + f"#define VD_FEEDBACK {int(bool(feedback))}\n")
+        if not feedback:
+            _simplify_commits(scratch / "design.cc")
+        headers = ("ports.h", "native.h", "design.cc", "driver.cc")
+        (scratch / "main.cc").write_text("".join(f'#include "{name}"\n' for name in headers))
+        includes = (f"-I{runtime_headers()}", "-I.", f"-I{_DRIVER}")
+        compile_library(compiler, (*flags, *includes), "main.cc", scratch)
+        compile_end = time.perf_counter()
+        for name in ("design.il", "script.ys", "main.cc"):
+            (scratch / name).unlink()
+        info = {
+            "seconds": compile_end - begin,
+            "yosys_seconds": yosys_end - yosys_begin,
+            "compile_seconds": compile_end - yosys_end,
+            "feedback": feedback,
+        }
+        (scratch / "info.json").write_text(json.dumps(info))
+        scratch.chmod(0o755)
+        with contextlib.suppress(OSError):  # a parallel build of the same was faster
+            scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return _load(folder, variant, cached=False)
+
+
+def _simplify_commits(source: Path) -> None:
+    """Copy each register unconditionally: who changed matters only to designs with feedback."""
+    commit = re.compile(r"if \(([pi]_\w+)\.commit\(observer\)\) changed = true;")
+    source.write_text(commit.sub(r"\1.curr = \1.next;", source.read_text()))
+
+
+def _load(folder: Path, variant: Variant, *, cached: bool) -> Build:
+    info = json.loads((folder / "info.json").read_text())
+    info["feedback"] = tuple(info["feedback"])
+    library = folder / "decoder.so"
+    library.stat()
+    return Build(library=library, variant=variant, cached=cached, **info)
+
+
+def _rtlil(config: Config, variant: Variant, component: wiring.Component) -> str:
+    harness = Harness(config, component, traced=variant != "fast")
+    # Without source locations the text, and so the cache, does not depend on where we are.
+    return rtlil.convert(harness, name="top", ports=harness.ports, emit_src=False)
+
+
+def _feedback(log: str) -> list[str]:
+    """The signals yosys lists as feedback arcs."""
+    lines = iter(log.splitlines())
+    found: list[str] = []
+    for line in lines:
+        if "contains feedback arcs" in line:
+            for wire in lines:
+                if not wire.startswith("  "):
+                    break
+                found.append(wire.strip())
+    return found
+
+
+def _defines(config: Config, variant: Variant) -> str:
+    traced = variant != "fast"
+    channels = trace_channels(config) if traced else 0
+    each = " ".join(f"VD_CHANNEL({n}, top.p_trace{n})" for n in range(channels))
+    values = {
+        "VD_VOCAB": config.shape.vocab,
+        "VD_LOGIT_BITS": config.numerics.logits.width,
+        "VD_BEAT_BYTES": config.geometry.lanes * config.numerics.weight_bits // 8,
+        "VD_TRACED": int(traced),
+        "VD_CHANNELS": channels,
+        "VD_WAVES": int(variant == "waves"),
+        "VD_EACH_CHANNEL": each,
+    }
+    return "".join(f"#define {name} {value}\n" for name, value in values.items())

@@ -1,0 +1,222 @@
+"""The golden decoder against the RTL: every traced value of every step, with no tolerance."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from design.config import Config
+from design.derived import ceil_pow2
+from design.trace import ONCE, Tensor, sizes
+from sim.rtl_decoder import RtlDecoder, SimulationError
+
+Trace = Mapping[Tensor, np.ndarray]
+
+#: What the classifier needs: not there for a token that was not sampled.
+FINAL = (Tensor.RSQRT_FINAL, Tensor.XN_FINAL, Tensor.LOGITS)
+
+
+class Golden(Protocol):
+    """The part of `golden.fixed_decoder.FixedDecoder` that is compared with."""
+
+    trace: Trace
+
+    def reset(self) -> None:
+        """Begin a new sequence."""
+
+    def step(self, tokens: np.ndarray, *, trace: bool = False) -> np.ndarray:
+        """tokens (1,) -> logits (1, V) as integers."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place where golden and RTL part.
+
+    `kind` is ``value``, ``missing`` (the RTL traced nothing there), ``unexpected`` (golden has
+    nothing there), ``twice`` (the RTL traced it more than once), ``answer`` (the chosen token) or
+    ``simulation`` (the RTL broke off: see `detail`).
+    """
+
+    kind: str
+    position: int
+    token: int
+    layer: int | None = None
+    tensor: Tensor | None = None
+    element: int | None = None
+    golden: int | None = None
+    rtl: int | None = None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        where = f"position {self.position} (token {self.token})"
+        if self.tensor is not None:
+            layer = "" if self.tensor in ONCE else f"layer {self.layer}, "
+            where += f", {layer}{self.tensor.name}[{self.element}]"
+        if self.kind == "value":
+            return f"{where}: golden {self.golden}, RTL {self.rtl}"
+        if self.kind == "missing":
+            return f"{where}: golden {self.golden}, RTL traced nothing"
+        if self.kind == "unexpected":
+            return f"{where}: RTL traced {self.rtl}, golden has no such value"
+        if self.kind == "twice":
+            return f"{where}: RTL traced it more than once, last {self.rtl}"
+        if self.kind == "answer":
+            return f"{where}: golden chooses {self.golden}, RTL {self.rtl}"
+        return f"{where}: {self.detail}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """After one more token: totals so far; `difference` ends the comparison."""
+
+    position: int
+    token: int
+    values: int
+    cycles: int
+    macs: int
+    difference: Difference | None = None
+
+
+class Flattener:
+    """Gives each traced value one number, ordered by layer, then tensor, then element.
+
+    Tensors from before the layers count as layer 0, those after them as a layer of their own, so
+    that the order of numbers is the order in which a token is processed.
+    """
+
+    def __init__(self, config: Config):
+        room = sizes(config)
+        # A RSQRT_* without declared room would be ours to notice: sizes() has every tensor.
+        self.room = [room[tensor] for tensor in Tensor]
+        self.offsets = np.concatenate([[0], np.cumsum(self.room)]).astype(np.int64)
+        self.per_layer = int(self.offsets[-1])
+        self.last = config.shape.layers
+        self.row = ceil_pow2(config.shape.seq_len)
+        self.final = np.zeros(1 << 16, dtype=np.int64)
+        self.final[[tensor.value for tensor in FINAL]] = self.last
+
+    def golden(self, trace: Trace, sampled: bool) -> tuple[np.ndarray, np.ndarray]:
+        """(keys, values), sorted by key."""
+        keys, values = [], []
+        for tensor, array in trace.items():
+            if tensor in FINAL and not sampled:
+                continue
+            layers = np.arange(len(array)) + self.final[tensor.value]
+            if array.ndim == 3:  # (layers, heads, pos + 1)
+                element = np.arange(array.shape[1])[:, None] * self.row + np.arange(array.shape[2])
+            else:
+                element = np.arange(array.shape[1])
+            base = layers * self.per_layer + self.offsets[tensor.value]
+            keys.append((base[:, None] + element.reshape(1, -1)).ravel())
+            values.append(np.asarray(array, dtype=np.int64).ravel())
+        return _sorted(np.concatenate(keys), np.concatenate(values))
+
+    def rtl(self, records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(keys, values) of trace records, sorted by key; equal keys stay in order."""
+        tensor = records["tensor"].astype(np.int64)
+        layer = records["layer"] + self.final[tensor]
+        keys = layer * self.per_layer + self.offsets[tensor] + records["index"]
+        return _sorted(keys, records["value"].astype(np.int64))
+
+    def locate(self, key: int) -> tuple[int, Tensor, int]:
+        """(layer, tensor, element) of a key."""
+        layer, rest = divmod(key, self.per_layer)
+        number = int(np.searchsorted(self.offsets, rest, side="right")) - 1
+        tensor = Tensor(number)
+        return (0 if tensor in ONCE else layer), tensor, int(rest - self.offsets[number])
+
+
+def _sorted(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(keys, kind="stable")
+    return keys[order], values[order]
+
+
+def first_difference(
+    flattener: Flattener,
+    golden: tuple[np.ndarray, np.ndarray],
+    rtl: tuple[np.ndarray, np.ndarray],
+    position: int,
+    token: int,
+) -> Difference | None:
+    """The difference with the smallest key, or None when both are the same."""
+    golden_keys, golden_values = golden
+    rtl_keys, rtl_values = rtl
+    if np.array_equal(golden_keys, rtl_keys) and np.array_equal(golden_values, rtl_values):
+        return None
+    found: list[tuple[int, str, int | None, int | None]] = []
+
+    def note(kind: str, keys: np.ndarray) -> None:
+        if len(keys):
+            key = int(keys.min())
+            at = np.searchsorted(golden_keys, key)
+            theirs = np.searchsorted(rtl_keys, key, side="right") - 1
+            expected = golden_keys[at : at + 1] == key
+            got = theirs >= 0 and rtl_keys[theirs] == key
+            found.append(
+                (
+                    key,
+                    kind,
+                    int(golden_values[at]) if expected.any() else None,
+                    int(rtl_values[theirs]) if got else None,
+                )
+            )
+
+    note("missing", np.setdiff1d(golden_keys, rtl_keys))
+    note("unexpected", np.setdiff1d(rtl_keys, golden_keys))
+    both, in_golden, in_rtl = np.intersect1d(golden_keys, rtl_keys, return_indices=True)
+    note("value", both[golden_values[in_golden] != rtl_values[in_rtl]])
+    note("twice", rtl_keys[1:][rtl_keys[1:] == rtl_keys[:-1]])
+    key, kind, expected, got = min(found, key=lambda entry: entry[0])
+    layer, tensor, element = flattener.locate(key)
+    return Difference(kind, position, token, layer, tensor, element, expected, got)
+
+
+def compare(
+    golden: Golden, rtl: RtlDecoder, prompt: Sequence[int], steps: int
+) -> Iterator[Progress]:
+    """Compare greedy decoding, token by token; ends at a difference or after `steps` tokens.
+
+    `rtl` is of a variant with trace. A text that ends by itself is followed by a new sequence with
+    the same prompt, so that `steps` tokens are always compared. Prompt tokens but the last are not
+    sampled, which is compared too.
+    """
+    flattener = Flattener(rtl.config)
+    values = cycles = macs = 0
+    position, token = 0, prompt[0]
+    golden.reset()
+    for _ in range(steps):
+        sample = position >= len(prompt) - 1
+        logits = golden.step(np.array([token]), trace=True)
+        expected = flattener.golden(golden.trace, sample)
+        try:
+            step = rtl.step(token, first=position == 0, sample=sample)
+        except SimulationError as error:
+            difference = Difference("simulation", position, token, detail=str(error))
+            yield Progress(position, token, values, cycles, macs, difference)
+            return
+        assert step.records is not None, "compare needs a variant with trace"
+        difference = first_difference(
+            flattener, expected, flattener.rtl(step.records), position, token
+        )
+        answer = int(np.argmax(logits[0])) if sample else token
+        if difference is None and sample and not np.array_equal(step.logits, logits[0]):
+            element = int(np.flatnonzero(step.logits != logits[0])[0])
+            got = int(step.logits[element])
+            difference = Difference(
+                "value", position, token, 0, Tensor.LOGITS, element, int(logits[0][element]), got,
+                "on o_logits",
+            )  # fmt: skip
+        if difference is None and step.id != answer:
+            difference = Difference("answer", position, token, golden=answer, rtl=step.id)
+        values += len(expected[0])
+        cycles += step.cycles
+        macs += step.macs
+        yield Progress(position, token, values, cycles, macs, difference)
+        if difference is not None:
+            return
+        position += 1
+        token = prompt[position] if position < len(prompt) else answer
+        if step.end or position >= rtl.config.shape.seq_len:
+            position, token = 0, prompt[0]
+            golden.reset()

@@ -1,0 +1,350 @@
+// Clocks a compiled decoder: one object per simulation, no globals, plain C functions outside.
+//
+// Compiled behind the generated "ports.h" (VD_* constants) and the CXXRTL output, in one file.
+//
+// One evaluation is one clock cycle. CXXRTL's eval() computes the outputs from the registers as
+// they were *before* the edge, and the next registers beside them; commit() makes these current.
+// So after eval() and before commit() the outputs are exactly those of the cycle that this edge
+// ends, settled, and nothing is stale. The inputs of a cycle never depend on outputs of the same
+// cycle, so one evaluation is enough, unless the design has combinational feedback (VD_FEEDBACK).
+
+#include <cinttypes>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "stall.h"
+
+#if VD_WAVES
+#include <cxxrtl/cxxrtl_vcd.h>
+#endif
+
+namespace {
+
+using Top = cxxrtl_design::p_top;
+
+template <size_t Bits>
+const cxxrtl::value<Bits> &now(const cxxrtl::value<Bits> &value) { return value; }
+template <size_t Bits>
+const cxxrtl::value<Bits> &now(const cxxrtl::wire<Bits> &wire) { return wire.curr; }
+
+template <class Port>
+uint64_t get(const Port &port) { return now(port).template get<uint64_t>(); }
+
+// The low bits of `number`; CXXRTL demands that the bits above the port are zero.
+template <size_t Bits>
+void put(cxxrtl::value<Bits> &port, uint64_t number) {
+  port.template set<uint64_t>(Bits < 64 ? number & ((uint64_t(1) << (Bits % 64)) - 1) : number);
+}
+
+struct Record {
+  uint16_t tensor, layer;
+  uint32_t index;
+  int32_t value;
+};
+static_assert(sizeof(Record) == 12, "numpy reads these");
+
+struct Run {
+  uint64_t address, beats, visible_from;
+};
+
+enum Stream { I_TOKEN, I_WEIGHTS, O_FETCH, O_TOKEN, O_LOGITS, STREAMS };
+
+// What an output stream offered in the last cycle without being accepted: it must offer it still.
+struct Held {
+  bool pending = false;
+  uint64_t payload = 0;
+};
+
+}  // namespace
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+struct vd_result {
+  int32_t id;
+  int32_t sampled;
+  int32_t end;
+  int32_t reserved;
+  uint64_t cycles;          // of this token, from offering it to taking its answer
+  uint64_t design_cycles;   // the design's own counter, since reset
+  uint64_t design_macs;     // likewise
+};
+
+enum vd_status { VD_OK, VD_NO_PROGRESS, VD_PROTOCOL };
+
+struct vd_sim {
+  Top top;
+  const uint8_t *weights;
+  uint64_t image_beats;
+  uint64_t patience;
+  std::vector<Gate> gates;
+  Held held[STREAMS];
+  std::deque<Run> runs;
+  std::vector<int32_t> logits;
+  std::vector<Record> trace;
+  std::string message;
+  uint64_t cycle = 0;
+  uint64_t moved = 0;  // last cycle in which any stream moved
+  uint64_t moved_macs = 0;
+  bool weights_valid = false;
+#if VD_WAVES
+  FILE *vcd_file = nullptr;
+  cxxrtl::vcd_writer *vcd = nullptr;
+#endif
+
+  vd_sim(const uint8_t *weights, uint64_t image_beats, bool stalls, uint64_t seed, uint64_t patience)
+      : weights(weights), image_beats(image_beats), patience(patience) {
+    for (uint64_t n = 0; n < STREAMS; n++) gates.emplace_back(stalls, seed * STREAMS + n);
+    logits.reserve(VD_VOCAB);
+  }
+
+  __attribute__((format(printf, 2, 3))) int fail(const char *format, ...) {
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    message = text;
+    return VD_PROTOCOL;
+  }
+
+  void present_weights() {
+    if (!weights_valid && !runs.empty() && runs.front().visible_from <= cycle &&
+        gates[I_WEIGHTS].next()) {
+      weights_valid = true;
+      memcpy(top.p_i__weights__data.data, weights + runs.front().address * VD_BEAT_BYTES,
+             VD_BEAT_BYTES);
+    } else if (!weights_valid && gates[I_WEIGHTS].stalls()) {
+      // Nobody may look at the payload of a beat that is not valid: make sure that it would hurt.
+      memset(top.p_i__weights__data.data, int(gates[I_WEIGHTS].junk() & 0xff), VD_BEAT_BYTES);
+    }
+    put(top.p_i__weights__valid, weights_valid);
+  }
+
+  // One clock cycle up to the moment where its outputs can be read; commit() then ends it.
+  void evaluate() {
+#if VD_FEEDBACK
+    put(top.p_clk, 0);
+    top.step();
+#endif
+    put(top.p_clk, 1);
+    top.prev_p_clk = cxxrtl::value<1>{0u};
+    top.eval();
+#if VD_WAVES
+    if (vcd != nullptr) {
+      vcd->sample(cycle * 10);
+      put(top.p_clk, 0);
+      vcd->sample(cycle * 10 + 5);
+      put(top.p_clk, 1);
+      if (vcd->buffer.size() > (1 << 20)) flush_vcd();
+    }
+#endif
+  }
+
+#if VD_WAVES
+  void flush_vcd() {
+    fwrite(vcd->buffer.data(), 1, vcd->buffer.size(), vcd_file);
+    vcd->buffer.clear();
+  }
+#endif
+
+  void record_trace() {
+#if VD_TRACED
+    uint32_t valid = 0;
+    static_assert(VD_CHANNELS <= 32, "trace_valid is read as one word");
+    valid = uint32_t(get(top.p_trace__valid));
+    if (valid == 0) return;
+#define VD_CHANNEL(n, port)                          \
+  if (valid >> n & 1) {                              \
+    trace.emplace_back();                            \
+    memcpy(&trace.back(), now(port).data, sizeof(Record)); \
+  }
+    VD_EACH_CHANNEL
+#undef VD_CHANNEL
+#endif
+  }
+
+  // The rules of a stream: what is offered stays offered, unchanged, until it is accepted.
+  bool stable(Stream stream, bool valid, bool ready, uint64_t payload) {
+    Held &last = held[stream];
+    bool good = !last.pending || (valid && payload == last.payload);
+    last.pending = valid && !ready;
+    last.payload = payload;
+    return good;
+  }
+
+  int step(int32_t token, bool first, bool sample, vd_result *result) {
+    const uint64_t begin = cycle;
+    bool offered = false, accepted = false, answered = false;
+    logits.clear();
+    trace.clear();
+    for (Gate &gate : gates) gate.new_pattern();
+    moved = cycle;
+
+    while (!answered || (sample && logits.size() < VD_VOCAB)) {
+      if (!offered && gates[I_TOKEN].next()) offered = true;
+      const bool token_valid = offered && !accepted;
+      put(top.p_i__token__valid, token_valid);
+      put(top.p_i__token__id, token_valid ? uint32_t(token) : gates[I_TOKEN].junk());
+      put(top.p_i__token__first, token_valid ? first : gates[I_TOKEN].stalls());
+      put(top.p_i__token__sample, token_valid ? sample : gates[I_TOKEN].stalls());
+      present_weights();
+      const bool fetch_ready = runs.size() < 2 && gates[O_FETCH].next();
+      const bool token_ready = gates[O_TOKEN].next();
+      const bool logits_ready = gates[O_LOGITS].next();
+      put(top.p_o__fetch__ready, fetch_ready);
+      put(top.p_o__token__ready, token_ready);
+      put(top.p_o__logits__ready, logits_ready);
+
+      evaluate();
+      record_trace();
+
+      bool move = false;
+      if (token_valid && get(top.p_i__token__ready)) move = accepted = true;
+      if (weights_valid && get(top.p_i__weights__ready)) {
+        move = true;
+        weights_valid = false;
+        runs.front().address++;
+        if (--runs.front().beats == 0) runs.pop_front();
+      }
+      const bool fetch_valid = get(top.p_o__fetch__valid);
+      if (fetch_valid || held[O_FETCH].pending) {
+        const uint64_t address = get(top.p_o__fetch__address), beats = get(top.p_o__fetch__beats);
+        if (!stable(O_FETCH, fetch_valid, fetch_ready, address << 32 ^ beats))
+          return fail("o_fetch changed while it was stalled, in cycle %" PRIu64, cycle);
+        if (fetch_valid && fetch_ready) {
+          if (address + beats > image_beats)
+            return fail("o_fetch asked for beats %" PRIu64 " to %" PRIu64 " of %" PRIu64
+                        ", in cycle %" PRIu64, address, address + beats, image_beats, cycle);
+          move = true;
+          if (beats != 0) runs.push_back({address, beats, cycle + 1});
+        }
+      }
+      const bool logit_valid = get(top.p_o__logits__valid);
+      if (logit_valid || held[O_LOGITS].pending) {
+        const uint64_t value = get(top.p_o__logits__value), last = get(top.p_o__logits__last);
+        if (!stable(O_LOGITS, logit_valid, logits_ready, value << 1 | last))
+          return fail("o_logits changed while it was stalled, in cycle %" PRIu64, cycle);
+        if (logit_valid && logits_ready) {
+          move = true;
+          // Sign-extend from the width of the format.
+          logits.push_back(int32_t(uint32_t(value) << (32 - VD_LOGIT_BITS)) >> (32 - VD_LOGIT_BITS));
+          if (!sample) return fail("o_logits brought a logit for a token that was not sampled");
+          if (bool(last) != (logits.size() == VD_VOCAB))
+            return fail("o_logits.last is %u with logit %zu of %u", unsigned(last),
+                        logits.size() - 1, unsigned(VD_VOCAB));
+        }
+      }
+      const bool answer_valid = get(top.p_o__token__valid);
+      if (answer_valid || held[O_TOKEN].pending) {
+        const uint64_t id = get(top.p_o__token__id), sampled = get(top.p_o__token__sampled);
+        const uint64_t end = get(top.p_o__token__end);
+        if (!stable(O_TOKEN, answer_valid, token_ready, id << 2 | sampled << 1 | end))
+          return fail("o_token changed while it was stalled, in cycle %" PRIu64, cycle);
+        if (answer_valid && token_ready) {
+          if (answered || !accepted) return fail("o_token answered a token that was not asked");
+          if (bool(sampled) != sample) return fail("o_token.sampled is not what i_token asked");
+          move = answered = true;
+          result->id = int32_t(id);
+          result->sampled = int32_t(sampled);
+          result->end = int32_t(end);
+        }
+      }
+      if (move) moved = cycle;
+      top.commit();
+      cycle++;
+      if (cycle - moved > patience) {
+        // Attention moves no stream, but counts its products.
+        if (get(top.p_macs) == moved_macs) {
+          message = "no progress for " + std::to_string(patience) + " cycles";
+          return VD_NO_PROGRESS;
+        }
+        moved_macs = get(top.p_macs);
+        moved = cycle;
+      }
+    }
+    result->cycles = cycle - begin;
+    result->design_cycles = get(top.p_cycles);
+    result->design_macs = get(top.p_macs);
+    return VD_OK;
+  }
+};
+
+// `weights` is read in place until vd_close: `beats` rows of VD_BEAT_BYTES bytes.
+vd_sim *vd_open(const uint8_t *weights, uint64_t beats, int stalls, uint64_t seed,
+                uint64_t patience) {
+  return new vd_sim(weights, beats, stalls != 0, seed, patience);
+}
+
+void vd_close(vd_sim *sim) {
+#if VD_WAVES
+  delete sim->vcd;
+  if (sim->vcd_file != nullptr) fclose(sim->vcd_file);
+#endif
+  delete sim;
+}
+
+int vd_step(vd_sim *sim, int32_t token, int first, int sample, vd_result *result) {
+  return sim->step(token, first != 0, sample != 0, result);
+}
+
+// Feeds each answer back as the next token, `count` times at most, until the text ends.
+// `ids` gets the answers, `done` their number.
+int vd_greedy(vd_sim *sim, int32_t token, int first, uint64_t count, int32_t *ids, uint64_t *done,
+              vd_result *result) {
+  for (*done = 0; *done < count;) {
+    int status = sim->step(token, first != 0, true, result);
+    if (status != VD_OK) return status;
+    ids[(*done)++] = token = result->id;
+    if (result->end) break;
+    first = 0;
+  }
+  return VD_OK;
+}
+
+uint64_t vd_cycle(const vd_sim *sim) { return sim->cycle; }
+const char *vd_message(const vd_sim *sim) { return sim->message.c_str(); }
+const int32_t *vd_logits(const vd_sim *sim) { return sim->logits.data(); }
+
+const void *vd_trace(const vd_sim *sim, uint64_t *count) {
+  *count = sim->trace.size();
+  return sim->trace.data();
+}
+
+// Starts a waveform at the current cycle; 0 when the file cannot be opened or the build has none.
+int vd_vcd_begin(vd_sim *sim, const char *path) {
+#if VD_WAVES
+  sim->vcd_file = fopen(path, "wb");
+  if (sim->vcd_file == nullptr) return 0;
+  cxxrtl::debug_items items;
+  sim->top.debug_info(&items, nullptr, "");
+  sim->vcd = new cxxrtl::vcd_writer();
+  sim->vcd->timescale(1, "ns");
+  sim->vcd->add_without_memories(items);
+  return 1;
+#else
+  (void)sim, (void)path;
+  return 0;
+#endif
+}
+
+// Ends it; 0 when something could not be written.
+int vd_vcd_end(vd_sim *sim) {
+#if VD_WAVES
+  sim->flush_vcd();
+  int good = !ferror(sim->vcd_file) & (fclose(sim->vcd_file) == 0);
+  delete sim->vcd;
+  sim->vcd = nullptr;
+  sim->vcd_file = nullptr;
+  return good;
+#else
+  (void)sim;
+  return 0;
+#endif
+}
+}
+#pragma GCC visibility pop

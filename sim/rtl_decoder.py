@@ -1,0 +1,260 @@
+"""The compiled decoder behind a Python class."""
+
+import contextlib
+import ctypes
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from amaranth.lib import wiring
+
+from design.config import Config
+from design.derived import BOS
+from design.errors import BadInput
+from design.schedule import image as image_layout
+from sim.build import Build, Variant, build
+
+#: One trace record. `tensor` is the number of a `design.trace.Tensor`.
+RECORD = np.dtype([("tensor", "<u2"), ("layer", "<u2"), ("index", "<u4"), ("value", "<i4")])
+#: Tokens decoded in C++ between two looks at Python.
+CHUNK = 8
+
+
+class SimulationError(RuntimeError):
+    """The design broke the rules of its ports; the message says which and when."""
+
+
+class NoProgress(SimulationError):
+    """No stream moved and nothing was multiplied for longer than any stage can take."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one token gave.
+
+    `logits` (V,) int32 is None for a token that was not sampled; `records` (of dtype `RECORD`, in
+    order of appearance) is None without trace. `cycles` counts from offering the token to taking
+    its answer; `macs` are the weight and attention multiply-accumulates since the token before.
+    """
+
+    id: int
+    end: bool
+    logits: np.ndarray | None
+    cycles: int
+    macs: int
+    records: np.ndarray | None
+
+
+class _Result(ctypes.Structure):
+    _fields_ = [
+        ("id", ctypes.c_int32),
+        ("sampled", ctypes.c_int32),
+        ("end", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+        ("cycles", ctypes.c_uint64),
+        ("design_cycles", ctypes.c_uint64),
+        ("design_macs", ctypes.c_uint64),
+    ]
+
+
+@functools.cache
+def _library(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    sim, u64, i32 = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32
+    ids, done = ctypes.POINTER(i32), ctypes.POINTER(u64)
+    result = ctypes.POINTER(_Result)
+    for name, returns, arguments in (
+        ("vd_open", sim, [ctypes.c_void_p, u64, ctypes.c_int, u64, u64]),
+        ("vd_close", None, [sim]),
+        ("vd_step", ctypes.c_int, [sim, i32, ctypes.c_int, ctypes.c_int, result]),
+        ("vd_greedy", ctypes.c_int, [sim, i32, ctypes.c_int, u64, ids, done, result]),
+        ("vd_cycle", u64, [sim]),
+        ("vd_message", ctypes.c_char_p, [sim]),
+        ("vd_logits", ctypes.c_void_p, [sim]),
+        ("vd_trace", ctypes.c_void_p, [sim, done]),
+        ("vd_vcd_begin", ctypes.c_int, [sim, ctypes.c_char_p]),
+        ("vd_vcd_end", ctypes.c_int, [sim]),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = returns, arguments
+    return library
+
+
+def patience(config: Config) -> int:
+    """Cycles without progress after which the design hangs: far beyond its longest quiet stage."""
+    shape = config.shape
+    quiet = shape.seq_len * (shape.heads + 1) + shape.dim + shape.hidden
+    return 4 * quiet + 20_000
+
+
+class RtlDecoder:
+    """One simulation of a decoder, with its weight image.
+
+    Parameters: `config`; `image`, (beats, lanes) int8 or int16 in the order of `design.schedule`
+    (read in place); `variant` as for `sim.build.build`; `stalls`, a seed for stalls on every
+    stream (None: no stalls); `component`, any with the decoder's signature, by default the decoder
+    itself; `watchdog`, the cycles after which no progress is an error.
+
+    `cycles` and `macs` count since the beginning; `build` tells about the build. Raises
+    :class:`BadInput` for an image or token that does not fit the configuration.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        image: np.ndarray,
+        variant: Variant = "fast",
+        stalls: int | None = None,
+        component: wiring.Component | None = None,
+        watchdog: int | None = None,
+        quiet: bool = False,
+    ):
+        self._sim = None
+        shape = (image_layout(config).beats, config.geometry.lanes)
+        dtype = np.dtype(np.int8 if config.numerics.weight_bits == 8 else "<i2")
+        if image.shape != shape or image.dtype != dtype:
+            raise BadInput(
+                f"weight image has shape {image.shape} of {image.dtype},"
+                f" configuration {config.name!r} needs {shape} of {dtype}"
+            )
+        if stalls is not None and not 0 <= stalls < 1 << 60:
+            raise BadInput(f"stall seed = {stalls} must be 0 to 2**60 - 1")
+        self.config = config
+        self.variant = variant
+        self.build: Build = build(config, variant, component, quiet=quiet)
+        self.cycles = 0
+        self.macs = 0
+        self.pos = 0
+        self._image = np.ascontiguousarray(image)  # kept alive: the driver reads it in place
+        self._library = _library(self.build.library)
+        limit = patience(config) if watchdog is None else watchdog
+        self._sim = self._library.vd_open(
+            self._image.ctypes.data, shape[0], stalls is not None, stalls or 0, limit
+        )
+
+    def close(self) -> None:
+        """Free the simulation; harmless when repeated."""
+        if self._sim is not None:
+            self._library.vd_close(self._sim)
+            self._sim = None
+
+    def __enter__(self) -> "RtlDecoder":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    @property
+    def clock(self) -> int:
+        """Clock cycles simulated so far."""
+        return self._library.vd_cycle(self._sim)
+
+    def step(self, token: int, first: bool | None = None, sample: bool = True) -> Step:
+        """Process one token; `first` begins a new sequence (by default: the first call does).
+
+        Raises :class:`SimulationError` when the design misbehaves, after which it is of no use.
+        """
+        first = self._check(token, first)
+        result = _Result()
+        self._finish(self._library.vd_step(self._sim, token, first, sample, result))
+        records = None
+        if self.variant != "fast":
+            count = ctypes.c_uint64()
+            address = self._library.vd_trace(self._sim, count)
+            records = _copy(address, count.value, RECORD)
+        logits = None
+        if sample:
+            logits = _copy(self._library.vd_logits(self._sim), self.config.shape.vocab, "<i4")
+        macs = self._account(result)
+        return Step(result.id, bool(result.end), logits, result.cycles, macs, records)
+
+    def generate(self, prompt: Sequence[int], steps: int) -> Iterator[int]:
+        """Greedy text behind ``prompt[0]``, as `golden.generate.generate`, looped in C++.
+
+        Yields the rest of the prompt, then chosen ids; BOS ends the text and is not yielded.
+        """
+        if not prompt:
+            raise BadInput("prompt is empty, needs at least BOS")
+        if not 1 <= steps <= self.config.shape.seq_len:
+            raise BadInput(f"steps = {steps} must be 1 to seq_len = {self.config.shape.seq_len}")
+        forced = min(len(prompt) - 1, steps)
+        for position in range(forced):
+            self.step(prompt[position], first=position == 0, sample=False)
+            if prompt[position + 1] == BOS:
+                return
+            yield prompt[position + 1]
+        token, left, ended = prompt[forced], steps - forced, False
+        ids = (ctypes.c_int32 * CHUNK)()
+        done = ctypes.c_uint64()
+        result = _Result()
+        while left and not ended:
+            first = self._check(token, self.pos == 0 or forced == 0 and left == steps)
+            before = self.clock
+            status = self._library.vd_greedy(
+                self._sim, token, first, min(CHUNK, left), ids, done, result
+            )
+            self._finish(status)
+            self.pos += done.value - 1
+            result.cycles = self.clock - before
+            self._account(result)
+            left -= done.value
+            ended = bool(result.end)
+            for token in ids[: done.value]:
+                if token == BOS:
+                    return
+                yield token
+
+    @contextlib.contextmanager
+    def waveform(self, path: Path) -> Iterator[None]:
+        """Write a VCD of what is simulated inside the block (``waves`` variant only).
+
+        The file is closed, and so readable, even if the simulation fails inside.
+        """
+        if self.variant != "waves":
+            raise BadInput(f"variant = {self.variant!r} has no waveforms, use 'waves'")
+        if not self._library.vd_vcd_begin(self._sim, str(path).encode()):
+            raise BadInput(f"waveform {str(path)!r} cannot be written")
+        try:
+            yield
+        finally:
+            good = self._library.vd_vcd_end(self._sim)
+        if not good:
+            raise BadInput(f"waveform {str(path)!r} could not be written to its end")
+
+    def _check(self, token: int, first: bool | None) -> bool:
+        if self._sim is None:
+            raise ValueError("this simulation was closed")
+        shape = self.config.shape
+        if not 0 <= token < shape.vocab:
+            raise BadInput(f"token id {token} is not below vocab = {shape.vocab}")
+        first = self.pos == 0 if first is None else first
+        if first:
+            self.pos = 0
+        elif self.pos >= shape.seq_len:
+            raise BadInput(f"position {self.pos} is beyond seq_len = {shape.seq_len}")
+        return first
+
+    def _account(self, result: _Result) -> int:
+        self.pos += 1
+        self.cycles += result.cycles
+        macs = result.design_macs - self.macs
+        self.macs = result.design_macs
+        return macs
+
+    def _finish(self, status: int) -> None:
+        if status == 0:
+            return
+        message = self._library.vd_message(self._sim).decode()
+        raise (NoProgress if status == 1 else SimulationError)(message)
+
+
+def _copy(address: int | None, count: int, dtype: np.dtype | str) -> np.ndarray:
+    if not count:
+        return np.empty(0, dtype)
+    size = count * np.dtype(dtype).itemsize
+    return np.frombuffer(ctypes.string_at(address, size), dtype)

@@ -1,0 +1,181 @@
+"""The repository itself: its commands, its documents against CI, its lock, its imports."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from formal import summary
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: The modules of design/ that know nothing of Amaranth, which golden/ shares.
+SHARED = {"cli", "config", "derived", "errors", "fixed", "schedule", "tables", "trace"}
+
+FOLDERS = ("design", "golden", "sim", "properties", "formal", "tests", "benchmarks")
+
+#: Folders that each folder must not import.
+FORBIDDEN = {
+    "design": {"golden", "sim", "properties", "formal", "tests", "benchmarks"},
+    "golden": {"sim", "properties", "formal", "tests", "benchmarks"},
+    "sim": {"properties", "formal", "tests", "benchmarks"},
+    "properties": {"golden", "sim", "formal", "tests", "benchmarks"},
+    "formal": {"golden", "tests", "benchmarks"},
+}
+
+
+def imported_modules(source: str) -> Iterator[str]:
+    """Dotted names of everything that `source` may import, ``a.b`` for ``from a import b``."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports_of(folder: str) -> Iterator[tuple[str, str]]:
+    """(file, imported name) for every import in `folder`."""
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for name in imported_modules(path.read_text(encoding="utf-8")):
+            yield str(path.relative_to(ROOT)), name
+
+
+def readme_commands() -> list[str]:
+    """The lines of README's console blocks."""
+    blocks = re.findall(
+        r"^```console\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
+    )
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("folder", ["design", "golden", "sim", "formal", "formal.summary"])
+def test_every_command_answers_help(folder: str):
+    answer = subprocess.run(
+        [sys.executable, "-m", folder, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert f"python -m {folder}" in answer.stdout
+    assert not answer.stderr
+
+
+def test_ci_runs_the_readme_commands():
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    environments = re.findall(r"^ *environment='(.*)'$", script, re.M)
+    jobs = re.findall(r"^run '(.*)'$", script, re.M)
+    assert len(environments) == 2
+    composed = {f"{environment} && {job}" for environment in environments for job in jobs}
+    commands = readme_commands()
+    assert len(commands) == len(set(commands)) == 4  # main job and tests, with pip and with uv
+    assert set(commands) <= composed
+    assert jobs[-1].startswith(".venv/bin/pytest "), "the last lines must come from pytest"
+
+
+def test_workflow_makes_the_environment_of_the_readme():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    environment = readme_commands()[0].rpartition(" && ")[0]
+    assert f"- run: {environment}\n" in workflow
+
+
+def test_the_lock_pins_everything_with_hashes_and_no_host():
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    assert "://" not in lock
+    assert not re.search(r"(^|\s)/\w", lock), "a path in the lock"
+    lines = lock.replace("\\\n", " ").splitlines()
+    pins = [line for line in lines if not line.lstrip().startswith("#")]
+    assert pins
+    pin_form = re.compile(r"[a-z0-9._-]+==\S+( ; .+?)?( +--hash=sha256:[0-9a-f]{64})+")
+    assert [pin for pin in pins if not pin_form.fullmatch(pin)] == []
+
+
+def test_the_lock_holds_every_dependency_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    asked = [*project["project"]["dependencies"]]
+    for group in project["dependency-groups"].values():
+        asked += [entry for entry in group if isinstance(entry, str)]
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    locked = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", lock, re.M))
+    for entry in asked:
+        requirement = Requirement(entry)
+        assert requirement.name in locked, f"{entry}: write requirements.lock anew"
+        assert locked[requirement.name] in requirement.specifier, entry
+
+
+def test_design_and_its_verification_keep_apart():
+    wrong = [
+        f"{file} imports {name}"
+        for folder, forbidden in FORBIDDEN.items()
+        for file, name in imports_of(folder)
+        if name.split(".")[0] in forbidden
+    ]
+    assert not wrong
+
+
+def test_golden_takes_only_parameters_from_design():
+    wrong = [
+        f"{file} imports {name}"
+        for file, name in imports_of("golden")
+        if name.split(".")[0] == "design" and name.split(".")[1:2] not in [[m] for m in SHARED]
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("module", sorted(SHARED))
+def test_what_golden_shares_knows_no_hardware(module: str):
+    source = (ROOT / "design" / f"{module}.py").read_text("utf-8")
+    roots = {name.split(".")[0] for name in imported_modules(source)}
+    assert not roots & {"amaranth"}
+
+
+PROVED = {"results": [{"id": "one_writer", "status": "PASS"}]}
+COMPARED = {
+    "profile": "dev",
+    "examples": 3,
+    "steps": 9,
+    "values": 27,
+    "cases": [{"test": "test_trace", "examples": 3, "values": 27}],
+}
+STEPS = [{"step": "tests", "ok": True, "seconds": 1.5}]
+
+
+@pytest.mark.parametrize(
+    ("proved", "compared", "steps", "green"),
+    [
+        (PROVED, COMPARED, STEPS, True),
+        (None, COMPARED, STEPS, False),
+        (PROVED, None, STEPS, False),
+        (PROVED, COMPARED, None, False),
+        ({"results": []}, COMPARED, STEPS, False),
+        ({"results": [{"id": "one_writer", "status": "UNKNOWN"}]}, COMPARED, STEPS, False),
+        (PROVED, COMPARED | {"values": 0}, STEPS, False),
+        (PROVED, COMPARED, [{"step": "tests", "ok": False, "seconds": 1.5}], False),
+    ],
+)
+def test_the_verdict_is_green_only_when_all_is_there_and_green(
+    tmp_path: Path, proved: object, compared: object, steps: object, green: bool
+):
+    for name, content in (
+        ("formal/results.json", proved),
+        ("fuzz/summary.json", compared),
+        ("gate-steps.json", steps),
+    ):
+        if content is not None:
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(content))
+    assert summary.main(["--gate", "--build", str(tmp_path)]) == (0 if green else 1)
+    assert json.loads((tmp_path / "gate.json").read_text())["ok"] is green
+    ET.parse(tmp_path / "gate.xml")
