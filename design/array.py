@@ -31,8 +31,9 @@ class MultiplierArray(wiring.Component):
     shifts : Out(ArrayLayout(SHIFT_BITS, lanes))
         Right shift of each lane's row, from the header of the pass.
     sums_valid : Out(1)
-        The beat `sums_beat` was the last of its pass and `sums` are complete, until the next
-        enabled cycle.
+        The beat `sums_beat` was the last of its pass and `sums` are complete.
+    sums_taken : In(1)
+        They are copied in this cycle: `sums_valid` falls, even while `en` is low.
     sums_beat : Out
     macs : Out
         Useful multiply-accumulates finished in this cycle.
@@ -52,6 +53,7 @@ class MultiplierArray(wiring.Component):
                 "sums": Out(data.ArrayLayout(signed(derived.acc_width), lanes)),
                 "shifts": Out(data.ArrayLayout(SHIFT_BITS, lanes)),
                 "sums_valid": Out(1),
+                "sums_taken": In(1),
                 "sums_beat": Out(beat),
                 "macs": Out(range(lanes + 1)),
             }
@@ -71,6 +73,8 @@ class MultiplierArray(wiring.Component):
                 product_beat.eq(operand_beat),
                 self.sums_beat.eq(product_beat),
             ]
+        with m.Elif(self.sums_taken):
+            m.d.sync += valid[2].eq(0)
         is_header = product_beat.kind == Kind.HEADER
         take_shift = Signal()
         take_product = Signal()

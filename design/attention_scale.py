@@ -31,7 +31,9 @@ class AttentionScale(wiring.Component):
     Members
     -------
     clear : In(1)
-        A new score pass begins: `ready` falls.
+        The first weight of a block is summed: `ready` falls. (Not earlier: value sums of the
+        block before may be waiting in the drain. All are gone by now, since the scores of this
+        block came behind them.)
     clear_index : In(1)
         A new layer begins: attention outputs count from 0 (only for the trace).
     start : In(1)

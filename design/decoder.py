@@ -138,7 +138,6 @@ class Decoder(wiring.Component):
             normed.clear.eq(starts_residual),
             hidden.clear.eq(starts_hidden),
             softmax.clear.eq(layers.score_start),
-            attention_scale.clear.eq(layers.score_start),
             attention.clear.eq(starts_attention),
             attention_scale.clear_index.eq(starts_attention),
             rope.next_token.eq(tokens.next_token),
@@ -188,17 +187,21 @@ class Decoder(wiring.Component):
             ),
             softmax.add.eq(adds_weight),
             softmax.add_first.eq(used.first),
+            attention_scale.clear.eq(adds_weight & used.first),
             softmax.trace_block.eq(used.block),
             softmax.trace_t.eq(used.t),
             softmax.trace_layer.eq(used.layer),
         ]
         m.d.sync += sums_weights_final.eq(adds_weight & used.last)
+        with m.If(adds_weight):
+            m.d.sync += [
+                attention_scale.block.eq(used.block),
+                attention_scale.layer.eq(used.layer),
+            ]
         m.d.comb += [
             attention_scale.start.eq(sums_weights_final),
             attention_scale.sums.eq(softmax.sums),
             attention_scale.maxima.eq(softmax.maxima),
-            attention_scale.block.eq(layers.block),
-            attention_scale.layer.eq(tokens.layer),
         ]
 
         # Array, drain, writeback.
@@ -209,6 +212,7 @@ class Decoder(wiring.Component):
             array.a.eq(issue.a),
             array.b.eq(issue.b),
             drain.i_valid.eq(array.sums_valid),
+            array.sums_taken.eq(drain.i_ready),
             drain.sums.eq(array.sums),
             drain.shifts.eq(array.shifts),
             drain.beat.eq(array.sums_beat),
