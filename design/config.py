@@ -6,6 +6,7 @@ configuration are computed once, in `design.derived`.
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from design.errors import BadInput
 from design.fixed import SQ, Rounding
@@ -98,11 +99,9 @@ class Numerics:
     def __post_init__(self):
         if self.weight_bits not in WEIGHT_BITS:
             raise BadInput(f"Numerics.weight_bits = {self.weight_bits} must be one of {WEIGHT_BITS}")
-        for name in ("normed", "q", "k", "v", "attention", "gate", "up", "silu", "ffn", "weight"):
-            if getattr(self, name).width > 18:
-                raise BadInput(f"Numerics.{name} = {getattr(self, name)} is wider than 18 bits")
-        for name in ("residual", "unscaled"):
-            if getattr(self, name).width > 18:
+        scalars = ("normed", "q", "k", "v", "attention", "gate", "up", "silu", "ffn", "weight")
+        for name in (*scalars, "residual", "unscaled", "rope"):
+            if getattr(self, name).width > 18:  # a scalar multiplier's operand
                 raise BadInput(f"Numerics.{name} = {getattr(self, name)} is wider than 18 bits")
         if self.logits.width > 32 or self.score.width > 32:
             raise BadInput(f"Numerics.logits = {self.logits} or score = {self.score} exceeds 32 bits")
@@ -130,14 +129,18 @@ class Geometry:
             raise BadInput(f"Geometry.lanes = {self.lanes!r} must be one of {LANES}")
 
 
+DEFAULT_NUMERICS = Numerics()
+DEFAULT_GEOMETRY = Geometry()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """One decoder."""
 
     name: str
     shape: Shape
-    numerics: Numerics = Numerics()
-    geometry: Geometry = Geometry()
+    numerics: Numerics = DEFAULT_NUMERICS
+    geometry: Geometry = DEFAULT_GEOMETRY
 
     def with_lanes(self, lanes: int) -> "Config":
         """The same decoder with another number of lanes."""
@@ -148,10 +151,24 @@ class Config:
         return dataclasses.replace(self, numerics=numerics)
 
 
-def _named(name: str, *sizes: int, lanes: int = 8) -> Config:
-    names = ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "seq_len")
+def _named(
+    name: str, *sizes: int, lanes: int = 8, numerics: Numerics = DEFAULT_NUMERICS
+) -> Config:
+    names = [field.name for field in dataclasses.fields(Shape)]
     shape = Shape(**dict(zip(names, sizes, strict=True)))
-    return Config(name=name, shape=shape, geometry=Geometry(lanes=lanes))
+    return Config(name=name, shape=shape, numerics=numerics, geometry=Geometry(lanes=lanes))
+
+
+#: What `python -m golden calibrate` chooses for stories260K.
+_STORIES260K = Numerics(
+    normed=SQ(4, 12),
+    v=SQ(3, 13),
+    score=SQ(10, 10),
+    unscaled=SQ(4, 14),
+    gate=SQ(4, 12),
+    up=SQ(4, 12),
+    silu=SQ(4, 12),
+)
 
 
 #: Every named instance, in order of size. `nano` is the fuzz and proof size.
@@ -159,7 +176,7 @@ CONFIGS: dict[str, Config] = {
     config.name: config
     for config in (
         _named("nano", 8, 12, 2, 4, 2, 16, 8, lanes=4),
-        _named("stories260k", 64, 172, 5, 8, 4, 512, 512),
+        _named("stories260k", 64, 172, 5, 8, 4, 512, 512, numerics=_STORIES260K),
         _named("stories15m", 288, 768, 6, 6, 6, 32000, 256, lanes=16),
         _named("stories42m", 512, 1376, 8, 8, 8, 32000, 1024, lanes=32),
         _named("stories110m", 768, 2048, 12, 12, 12, 32000, 1024, lanes=64),
@@ -176,3 +193,30 @@ def named(name: str) -> Config:
         return CONFIGS[name]
     except KeyError:
         raise BadInput(f"configuration {name!r} is not one of {', '.join(CONFIGS)}") from None
+
+
+def config_to_dict(config: Config) -> dict[str, Any]:
+    """`config` as plain values, for JSON."""
+    numerics = {
+        name: value.value if isinstance(value, Rounding) else value
+        for name, value in dataclasses.asdict(config.numerics).items()
+    }
+    return dataclasses.asdict(config) | {"numerics": numerics}
+
+
+def config_from_dict(values: dict[str, Any]) -> Config:
+    """The inverse of `config_to_dict`.
+
+    Raises :class:`BadInput`, TypeError or KeyError for what is not of its form.
+    """
+    numerics = {
+        name: SQ(**value) if isinstance(value, dict) else value
+        for name, value in values["numerics"].items()
+    }
+    numerics["rounding"] = Rounding(numerics["rounding"])
+    return Config(
+        name=values["name"],
+        shape=Shape(**values["shape"]),
+        numerics=Numerics(**numerics),
+        geometry=Geometry(**values["geometry"]),
+    )

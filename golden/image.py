@@ -1,10 +1,16 @@
 """The weight image: quantised weights laid out in schedule order, and its file."""
 
-import numpy as np
+import json
 
-from design.config import Config
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from design.config import Config, config_from_dict, config_to_dict
 from design.derived import ceil_div
 from design.schedule import LAYER_OPS, Op, attention_order, image
+from design.errors import BadInput
+from golden.files import PathLike, reading, replacing
 from golden.quantise import Model, Rows
 
 
@@ -42,11 +48,52 @@ def pack(model: Model) -> np.ndarray:
                 rows = Rows(rows.weights[:, order], rows.shift)
             parts.append(_passes(rows, lanes))
     parts.append(_passes(model.classifier, lanes))
-    packed = np.concatenate(parts).astype(np.int8 if config.numerics.weight_bits == 8 else np.int16)
+    packed = np.concatenate(parts).astype(_dtype(config))
     assert packed.shape == (image(config).beats, lanes)
     return packed
 
 
-def image_bytes(config: Config) -> int:
-    """Size of the packed image in bytes."""
-    return image(config).beats * config.geometry.lanes * config.numerics.weight_bits // 8
+#: Format of the file that `save` writes.
+FILE_VERSION = "veridecode image 1"
+
+
+def save(path: PathLike, model: Model) -> None:
+    """Write the packed image and its configuration as a safetensors file, atomically.
+
+    The tensor `image` is what `pack` returns; the metadata field `config` holds shape, lanes and
+    the format of every tensor as JSON. Raises :class:`BadInput` if the place cannot be written.
+    """
+    metadata = {"version": FILE_VERSION, "config": json.dumps(config_to_dict(model.config))}
+    with replacing(path) as file:
+        file.write(safetensors.numpy.save({"image": pack(model)}, metadata))
+
+
+def load(path: PathLike) -> tuple[Config, np.ndarray]:
+    """Read what `save` wrote: the configuration and the image.
+
+    Raises :class:`BadInput`, naming file and field, for anything else.
+    """
+    with reading(path) as (file, _):
+        raw = file.read()
+        try:
+            tensors = safetensors.numpy.load(raw)
+        except (safetensors.SafetensorError, KeyError, ValueError) as error:
+            raise BadInput(f"is no safetensors file ({error})") from None
+        header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+        metadata = header.get("__metadata__", {})
+        if metadata.get("version") != FILE_VERSION:
+            raise BadInput(f"version = {metadata.get('version')!r} is not {FILE_VERSION!r}")
+        try:
+            config = config_from_dict(json.loads(metadata["config"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"config is not readable ({error})") from None
+        packed = tensors.get("image")
+        shape = (image(config).beats, config.geometry.lanes)
+        if packed is None or packed.shape != shape or packed.dtype != _dtype(config):
+            found = "missing" if packed is None else f"{packed.dtype} {packed.shape}"
+            raise BadInput(f"image is {found}, expected {_dtype(config)} {shape}")
+        return config, packed
+
+
+def _dtype(config: Config) -> np.dtype:
+    return np.dtype(np.int8 if config.numerics.weight_bits == 8 else np.int16)
