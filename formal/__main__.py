@@ -8,11 +8,9 @@ from rich.console import Console
 
 from design.cli import Cli
 from formal import report
-from formal.engines import engine_named, warm_up
 from formal.runner import BUILD, Runner
 from formal.tasks import TASKS, select
-
-RESULTS = BUILD / "results.json"
+from formal.tools import warm_up
 
 
 def _console() -> Console:
@@ -57,12 +55,12 @@ def prove(
     Exit code 0 only if each is proved, its cover reached and its planted bug caught; 1 otherwise.
     """
     pairs = select(ids, config)
-    for name in {engine} if engine else {task.engine for task, _ in pairs}:
-        engine_named(name).versions()  # an engine that is not there is told before any work
+    runner = Runner(build=BUILD, engine=engine, cache=not no_cache, canaries_only=canaries)
+    for task, _ in pairs:
+        runner.engine_for(task).versions()  # an engine that is not there is told before any work
     console = _console()
     warm_up(lambda text: click.echo(text, err=True))
 
-    runner = Runner(engine=engine, cache=not no_cache, canaries_only=canaries)
     order = {(task.id, name): index for index, (task, name) in enumerate(pairs)}
     results = []
     for result in runner.run_all(pairs, jobs):
@@ -74,7 +72,7 @@ def prove(
         report.print_canaries(console, results)
     else:
         report.print_results(console, results)
-        report.write_results(RESULTS, results)
+        report.write_results(BUILD / "results.json", results)
     red = sum(result.status != "PASS" for result in results)
     console.print(f"{len(results) - red} of {len(results)} properties hold" + ", RED" * bool(red))
     return 1 if red else 0

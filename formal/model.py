@@ -9,7 +9,7 @@ from amaranth import *
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from properties.dialect import Theorem
+from properties.dialect import ASSERT_FAIR, Theorem
 
 #: Submodule of the model that holds the theorem.
 THEOREM = "theorem"
@@ -121,4 +121,7 @@ def netlist(model: Model) -> Netlist:
                 raise ValueError(f"{flavor} {name!r} stands {times} times in the model")
     if re.search(r"cell \$check \$", text):
         raise ValueError("a property of the model has no name")
-    return Netlist(text, names["assert"], names["assume"], names["cover"])
+    live = [
+        port.removeprefix(ASSERT_FAIR) for port in model.outputs if port.startswith(ASSERT_FAIR)
+    ]
+    return Netlist(text, names["assert"] + live, names["assume"], names["cover"])

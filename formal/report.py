@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from design.cli import write_atomically
-from formal.engines import Outcome
+from formal.outcome import Outcome
 from formal.runner import Result
 from formal.tasks import Task
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from design.cli import write_atomically
 from design.config import CONFIGS
 from formal.canary import Canary, build_under
-from formal.engines import Engine, Job, Outcome, engine_named
+from formal.engines import Engine, engine_named
 from formal.model import Netlist, netlist
+from formal.outcome import Job, Outcome
 from formal.tasks import Task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +24,7 @@ BUILD = ROOT / "build" / "formal"
 #: The module table is global to the interpreter, so models are built one at a time.
 _BUILDING = threading.Lock()
 #: What an answer depends on beside the netlist: this machinery.
-_MACHINERY = ("engines.py", "bitwuzla_smt2.py")
+_MACHINERY = ("sby.py", "l2s.py", "tools.py", "bitwuzla_smt2.py")
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,45 @@ class Runner:
 
     def run(self, task: Task, config: str) -> Result:
         """Run one task for one configuration."""
-        engine = engine_named(self.engine or task.engine)
-        # Witnesses and planted bugs are looked for from reset: any bounded model checker will do.
-        searcher = engine if engine.line.startswith("smtbmc") else engine_named("yices")
-        proof = cover = None
+        engine = self.engine_for(task)
+        proof = cover = canary = None
+        detail = ""
         model = _build(task, config, None)
         if not self.canaries_only:
             proof = self._answer(task, config, "proof", model, engine, task.mode, task.depth)
-            cover = self._answer(task, config, "cover", model, searcher, "cover", task.cover_depth)
-        try:
-            bugged = _build(task, config, task.canary)
-        except ValueError as error:
-            return self._result(task, config, engine, model, proof, cover, None, str(error))
-        canary = self._answer(task, config, "canary", bugged, searcher, "bmc", task.canary_depth)
-        return self._result(task, config, engine, model, proof, cover, canary, "")
+            detail = _judge_proof(task, model, proof)
+        # What is red already is told at once, with no further questions.
+        if not self.canaries_only and not detail:
+            covers = engine_named(engine.cover_by or engine.name)
+            cover = self._answer(task, config, "cover", model, covers, "cover", task.cover_depth)
+            detail = _judge_cover(model, cover)
+        if not detail:
+            finds = engine_named(engine.bug_by or engine.name)
+            try:
+                bugged = _build(task, config, task.canary)
+            except ValueError as error:
+                detail = str(error)
+            else:
+                depth = task.canary_depth
+                canary = self._answer(task, config, "canary", bugged, finds, "bmc", depth)
+                detail = _judge_canary(task, canary)
+        return Result(
+            task=task,
+            config=config,
+            engine=engine.name,
+            status="RED" if detail else "PASS",
+            detail=detail,
+            obligations=len(proof.found) if proof else len(model.claims),
+            proof=proof,
+            cover=cover,
+            canary=canary,
+        )
+
+    def engine_for(self, task: Task) -> Engine:
+        """The engine asked for, or the task's own; liveness has an engine of its own."""
+        own = engine_named(task.engine)
+        asked = engine_named(self.engine) if self.engine else own
+        return asked if asked.live == own.live else own
 
     def _answer(
         self,
@@ -87,46 +114,16 @@ class Runner:
         depth: int,
     ) -> Outcome:
         """The engine's answer, or the cached one to the very same question."""
-        job = Job(model.text, mode, engine.name, depth, task.timeout)
+        job = Job(model.text, mode, engine.line, depth, task.timeout)
         cached = self.build / "cache" / f"{_digest(job, engine)}.json"
         if self.cache and cached.exists():
             return _load(cached)
-        outcome = engine.run(engine, job, self.build / f"{task.id}-{config}" / kind)
+        outcome = engine.run(job, self.build / f"{task.id}-{config}" / kind)
         # Only what is expected is remembered: a red answer is worth its trace, fresh.
         if outcome.status == ("FAIL" if kind == "canary" else "PASS"):
             cached.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(cached, json.dumps(dataclasses.asdict(outcome)))
         return outcome
-
-    def _result(
-        self,
-        task: Task,
-        config: str,
-        engine: Engine,
-        model: Netlist,
-        proof: Outcome | None,
-        cover: Outcome | None,
-        canary: Outcome | None,
-        fault: str,
-    ) -> Result:
-        detail = (
-            (proof and _judge_proof(task, model, proof))
-            or (cover and _judge_cover(model, cover))
-            or fault
-            or (canary and _judge_canary(task, canary))
-            or ""
-        )
-        return Result(
-            task=task,
-            config=config,
-            engine=engine.name,
-            status="RED" if detail else "PASS",
-            detail=detail,
-            obligations=len(proof.found) if proof else len(model.claims),
-            proof=proof,
-            cover=cover,
-            canary=canary,
-        )
 
     def run_all(self, pairs: list[tuple[Task, str]], jobs: int) -> Iterator[Result]:
         """Run tasks on `jobs` threads; results come as they are ready."""
@@ -147,14 +144,16 @@ def _build(task: Task, config: str, canary: Canary | None) -> Netlist:
 
 
 def _digest(job: Job, engine: Engine) -> str:
-    content = [json.dumps([dataclasses.asdict(job), engine.line, engine.versions()])]
+    content = [json.dumps([dataclasses.asdict(job), engine.name, engine.versions()])]
     content += [Path(__file__).with_name(name).read_text() for name in _MACHINERY]
     return hashlib.sha256("\0".join(content).encode()).hexdigest()
 
 
 def _load(path: Path) -> Outcome:
-    stored = json.loads(path.read_text())
-    return Outcome(**{key: tuple(v) if isinstance(v, list) else v for key, v in stored.items()})
+    stored: dict[str, Any] = json.loads(path.read_text())
+    stored["named"] = tuple(stored["named"])
+    stored["found"] = tuple(stored["found"])
+    return Outcome(**stored)
 
 
 def _judge_proof(task: Task, model: Netlist, proof: Outcome) -> str:

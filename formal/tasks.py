@@ -11,9 +11,10 @@ from typing import Any, Literal
 from design.config import CONFIGS
 from design.errors import BadInput
 from formal.canary import Canary
-from formal.harness import kv
+from formal.harness import kv, stages
 from formal.model import Model
 from properties.dialect import Theorem
+from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
 from properties.kv_last_write import KvLastWrite
@@ -77,20 +78,86 @@ NO_BYPASS = _kv_canary(
     "bank.read_port(transparent_for=(write,))",
     "bank.read_port()",
 )
-DONE_TIED = _kv_canary(
-    "done stays high once the row is full",
+DONE_EARLY = _kv_canary(
+    "a row is done as soon as it is announced",
     "self.done.eq(row_open & row_full)",
-    "self.done.eq(row_full)",
+    "self.done.eq(row_open)",
 )
 
-_BYPASS = dict(
-    family="kv_cache", theorem=KvBypass, harness=kv.bypass, obligations=1, canary=NO_BYPASS
-)
-_LAST_WRITE = dict(family="kv_cache", theorem=KvLastWrite, harness=kv.last_write, obligations=3)
-_KEY = dict(tensor=Tensor.KEY)
-_VALUE = dict(tensor=Tensor.VALUE)
 #: One element a word, as with a single lane a slot.
-_NARROW = dict(k_word=1, v_word=1)
+_NARROW = {"k_word": 1, "v_word": 1}
+
+
+def _bypass(id: str, tensor: Tensor) -> Task:
+    return Task(
+        id=id,
+        family="kv_cache",
+        theorem=KvBypass,
+        harness=kv.bypass,
+        arguments={"tensor": tensor},
+        obligations=1,
+        canary=NO_BYPASS,
+    )
+
+
+def _last_write(
+    id: str, tensor: Tensor, canary: Canary, configs: tuple[str, ...] = SHIPPED, **words: int
+) -> Task:
+    return Task(
+        id=id,
+        family="kv_cache",
+        theorem=KvLastWrite,
+        harness=kv.last_write,
+        arguments={"tensor": tensor, **words},
+        configs=configs,
+        obligations=3,
+        canary=canary,
+    )
+
+
+def _handshake(device: str, module: str, claims: int) -> tuple[Task, Task, Task]:
+    """The three theorems on the start and done of `device`; `claims` of them on its inside."""
+    arguments = {"device": device}
+    tied = Canary("done, once up, stays up", module, "self.done.eq(0)", "self.done.eq(self.done)")
+    lost = Canary("the last done is lost", module, "self.done.eq(1)", "self.done.eq(0)")
+    children = 3 if device == "layer" else 0
+    return (
+        Task(
+            id=f"done.pulse.{device}",
+            family="control",
+            theorem=DonePulse,
+            harness=stages.done_pulse,
+            arguments=arguments,
+            obligations=2 + children + claims,
+            canary=tied,
+            cover_depth=60,
+            canary_depth=60,
+        ),
+        Task(
+            id=f"done.ranking.{device}",
+            family="control",
+            theorem=DonePulseRanking,
+            harness=stages.done_ranking,
+            arguments=arguments,
+            obligations=4 + claims,
+            canary=lost,
+            canary_depth=60,
+        ),
+        Task(
+            id=f"done.fair.{device}",
+            family="control",
+            theorem=DonePulseFair,
+            harness=stages.done_fair,
+            arguments=arguments,
+            # Without a ranking PDR counts through every counter: what holds at the shipped size
+            # is told by `done.ranking`, this is the independent word on the small one.
+            configs=SHIPPED if device == "layer" else ("nano",),
+            obligations=1,
+            canary=lost,
+            engine="l2s",
+        ),
+    )
+
 
 TASKS: tuple[Task, ...] = (
     Task(
@@ -101,34 +168,25 @@ TASKS: tuple[Task, ...] = (
         obligations=2,
         canary=EVERY_BANK,
     ),
-    Task(id="kv.bypass.key", arguments=_KEY, **_BYPASS),
-    Task(id="kv.bypass.value", arguments=_VALUE, **_BYPASS),
-    Task(id="kv.last_write.key", arguments=_KEY, canary=KEY_ALIAS, **_LAST_WRITE),
-    Task(id="kv.last_write.value", arguments=_VALUE, canary=VALUE_ALIAS, **_LAST_WRITE),
-    Task(
-        id="kv.last_write.key_narrow",
-        arguments=_KEY | _NARROW,
-        configs=("nano",),
-        canary=EVERY_BANK,
-        **_LAST_WRITE,
-    ),
-    Task(
-        id="kv.last_write.value_narrow",
-        arguments=_VALUE | _NARROW,
-        configs=("nano",),
-        canary=EVERY_BANK,
-        **_LAST_WRITE,
-    ),
+    _bypass("kv.bypass.key", Tensor.KEY),
+    _bypass("kv.bypass.value", Tensor.VALUE),
+    _last_write("kv.last_write.key", Tensor.KEY, KEY_ALIAS),
+    _last_write("kv.last_write.value", Tensor.VALUE, VALUE_ALIAS),
+    _last_write("kv.last_write.key_narrow", Tensor.KEY, EVERY_BANK, ("nano",), **_NARROW),
+    _last_write("kv.last_write.value_narrow", Tensor.VALUE, EVERY_BANK, ("nano",), **_NARROW),
     Task(
         id="kv.row_done",
         family="kv_cache",
         theorem=KvRowDone,
         harness=kv.row_done,
         obligations=6,
-        canary=DONE_TIED,
+        canary=DONE_EARLY,
         cover_depth=40,
-        canary_depth=40,
     ),
+    *_handshake("projection", "design.stages.projection", 6),
+    *_handshake("score", "design.stages.score", 4),
+    *_handshake("value", "design.stages.value", 5),
+    *_handshake("layer", "design.sequencer", 6),
 )
 
 

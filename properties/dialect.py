@@ -10,7 +10,11 @@ from amaranth.asserts import AnyConst, Initial
 from amaranth.hdl import Assert, Assume, Cover, ValueLike
 from amaranth.hdl._ast import Property
 
-__all__ = ["Initial", "Theorem", "implies"]
+__all__ = ["ASSERT_FAIR", "ASSUME_FAIR", "Initial", "Theorem", "implies"]
+
+#: Outputs so called state liveness: high infinitely often, by claim or by assumption.
+ASSERT_FAIR = "assert_fair_"
+ASSUME_FAIR = "assume_fair_"
 
 
 class Theorem(Elaboratable):

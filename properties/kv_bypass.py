@@ -2,16 +2,15 @@
 
 from amaranth import *
 
-from design.kv_cache import KVRamOwner
 from properties.dialect import Theorem, implies
-from properties.kv_contract import one_write, read_in_range, write_in_range
+from properties.kv_contract import Owner, one_write, read_in_range, write_in_range
 from properties.kv_element import KvElement, Tensor
 
 
 class KvBypass(Theorem):
     """A read that starts in the very cycle its element is written returns the new value."""
 
-    def __init__(self, owner: KVRamOwner, tensor: Tensor):
+    def __init__(self, owner: Owner, tensor: Tensor):
         self.owner = owner
         self.element = KvElement(owner, tensor)
 

@@ -1,17 +1,21 @@
 """What the caller of a KVRamOwner promises: assumed of its inputs, claimed of whoever drives it."""
 
+from typing import Any
+
 from amaranth import *
 
-from design.kv_cache import KVRamOwner
 from properties.dialect import Theorem, implies
 
+#: Anything with the signature, and the sizes as attributes, of `design.kv_cache.KVRamOwner`.
+Owner = Any
 
-def one_write(owner: KVRamOwner) -> Value:
+
+def one_write(owner: Owner) -> Value:
     """Never a key and a value write in one cycle."""
     return ~(owner.wr_en_k & owner.wr_en_v)
 
 
-def write_in_range(owner: KVRamOwner) -> Value:
+def write_in_range(owner: Owner) -> Value:
     """A write names a head, a position and an element that exist."""
     return implies(
         owner.wr_en_k | owner.wr_en_v,
@@ -21,7 +25,7 @@ def write_in_range(owner: KVRamOwner) -> Value:
     )
 
 
-def read_in_range(owner: KVRamOwner) -> Value:
+def read_in_range(owner: Owner) -> Value:
     """A read names a position, an element and, for each slot, a head that exist."""
     heads = [owner.rd_head_kv[slot] < owner.kv_heads for slot in range(owner.slots)]
     return implies(
@@ -30,12 +34,12 @@ def read_in_range(owner: KVRamOwner) -> Value:
     )
 
 
-def row_when_idle(owner: KVRamOwner) -> Value:
+def row_when_idle(owner: Owner) -> Value:
     """A row is announced only while none is open."""
     return ~(owner.row_start & owner.busy)
 
 
-def write_inside_row(owner: KVRamOwner) -> Value:
+def write_inside_row(owner: Owner) -> Value:
     """Only an announced row is written."""
     return implies(owner.wr_en_k | owner.wr_en_v, owner.busy)
 
@@ -43,7 +47,7 @@ def write_inside_row(owner: KVRamOwner) -> Value:
 class KvCallerContract(Theorem):
     """Whoever drives the cache asks for at most one write a cycle, in range and inside a row."""
 
-    def __init__(self, owner: KVRamOwner):
+    def __init__(self, owner: Owner):
         self.owner = owner
 
     def elaborate(self, platform):

@@ -5,8 +5,8 @@ import enum
 from amaranth import *
 from amaranth.utils import exact_log2
 
-from design.kv_cache import KVRamOwner
 from properties.dialect import Theorem
+from properties.kv_contract import Owner
 
 
 class Tensor(enum.Enum):
@@ -24,7 +24,7 @@ class KvElement:
     `shown`, what the slot shows in the element's lane.
     """
 
-    def __init__(self, owner: KVRamOwner, tensor: Tensor):
+    def __init__(self, owner: Owner, tensor: Tensor):
         self.owner = owner
         self.tensor = tensor
         self.head = Signal(range(owner.kv_heads))

@@ -2,9 +2,8 @@
 
 from amaranth import *
 
-from design.kv_cache import KVRamOwner
 from properties.dialect import Theorem, implies
-from properties.kv_contract import one_write, read_in_range, write_in_range
+from properties.kv_contract import Owner, one_write, read_in_range, write_in_range
 from properties.kv_element import KvElement, Tensor
 
 
@@ -15,7 +14,7 @@ class KvLastWrite(Theorem):
     know that a past write is still there, and no port of the owner says so without a read.
     """
 
-    def __init__(self, owner: KVRamOwner, tensor: Tensor):
+    def __init__(self, owner: Owner, tensor: Tensor):
         self.owner = owner
         self.element = KvElement(owner, tensor)
         self.stored = Signal(signed(owner.width))

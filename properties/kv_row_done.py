@@ -2,15 +2,14 @@
 
 from amaranth import *
 
-from design.kv_cache import KVRamOwner
 from properties.dialect import Theorem
-from properties.kv_contract import row_when_idle, write_in_range, write_inside_row
+from properties.kv_contract import Owner, row_when_idle, write_in_range, write_inside_row
 
 
 class KvRowDone(Theorem):
     """Each row is reported ready, not busy and done, once, exactly when all of it is written."""
 
-    def __init__(self, owner: KVRamOwner):
+    def __init__(self, owner: Owner):
         self.owner = owner
 
     def elaborate(self, platform):

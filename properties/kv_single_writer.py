@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from amaranth import *
 
-from design.kv_cache import KVRamOwner
 from properties.dialect import Theorem
-from properties.kv_contract import one_write, write_in_range
+from properties.kv_contract import Owner, one_write, write_in_range
 from properties.kv_element import Tensor
 
 
@@ -16,7 +15,7 @@ class KvSingleWriter(Theorem):
     `lanes_written` holds, per tensor and head, the write enables of that bank's only write port.
     """
 
-    def __init__(self, owner: KVRamOwner, lanes_written: Mapping[tuple[Tensor, int], Value]):
+    def __init__(self, owner: Owner, lanes_written: Mapping[tuple[Tensor, int], Value]):
         self.owner = owner
         self.lanes_written = lanes_written
 

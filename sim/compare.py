@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from design.config import Config
-from design.derived import ceil_pow2
+from design.derived import BOS, ceil_pow2
 from design.trace import ONCE, Tensor, sizes
 from sim.rtl_decoder import RtlDecoder, SimulationError
 
@@ -35,7 +35,7 @@ class Difference:
 
     `kind` is ``value``, ``missing`` (the RTL traced nothing there), ``unexpected`` (golden has
     nothing there), ``twice`` (the RTL traced it more than once), ``answer`` (the chosen token) or
-    ``simulation`` (the RTL broke off: see `detail`).
+    ``simulation`` (the RTL broke the rules of its ports: see `detail`).
     """
 
     kind: str
@@ -72,6 +72,7 @@ class Progress:
 
     position: int
     token: int
+    sample: bool
     values: int
     cycles: int
     macs: int
@@ -193,7 +194,7 @@ def compare(
             step = rtl.step(token, first=position == 0, sample=sample)
         except SimulationError as error:
             difference = Difference("simulation", position, token, detail=str(error))
-            yield Progress(position, token, values, cycles, macs, difference)
+            yield Progress(position, token, sample, values, cycles, macs, difference)
             return
         assert step.records is not None, "compare needs a variant with trace"
         difference = first_difference(
@@ -209,14 +210,19 @@ def compare(
             )  # fmt: skip
         if difference is None and step.id != answer:
             difference = Difference("answer", position, token, golden=answer, rtl=step.id)
+        full = position == rtl.config.shape.seq_len - 1
+        ended = (sample and answer == BOS) or full
+        if difference is None and step.end != ended:
+            detail = f"o_token.end is {int(step.end)}, must be {int(ended)}"
+            difference = Difference("simulation", position, token, detail=detail)
         values += len(expected[0])
         cycles += step.cycles
         macs += step.macs
-        yield Progress(position, token, values, cycles, macs, difference)
+        yield Progress(position, token, sample, values, cycles, macs, difference)
         if difference is not None:
             return
         position += 1
         token = prompt[position] if position < len(prompt) else answer
-        if step.end or position >= rtl.config.shape.seq_len:
+        if full or token == BOS:
             position, token = 0, prompt[0]
             golden.reset()

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +16,12 @@ def data_folder() -> Path:
         if not (folder / name).is_file():
             pytest.skip(f"no {name} in {folder}: set VERIDECODE_DATA to the folder that holds it")
     return folder
+
+
+# `dev` for every day, `ci` for the gate of a change, `nightly` where time does not matter. All
+# are random: the built-in `ci` profile would repeat the same examples for ever.
+_COMMON = dict(deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+settings.register_profile("dev", max_examples=15, **_COMMON)
+settings.register_profile("ci", max_examples=60, **_COMMON)
+settings.register_profile("nightly", max_examples=5000, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

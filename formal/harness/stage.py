@@ -1,29 +1,61 @@
 """Models of whatever has `start` and `done`: stages and sequencers.
 
-What stalls a component follows from its signature; what is left of its work, and what an induction
-must know about its inside, does not, and comes from the caller.
+A `Device` says about a component what its signature does not: what is left of its work, and what
+an induction must know about its inside. The three models of it follow.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from amaranth import *
+from amaranth.hdl import Fragment
 from amaranth.lib import stream, wiring
 
 from formal.model import Model
-from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking, Handshake
+from properties.done_pulse import (
+    DonePulse,
+    DonePulseFair,
+    DonePulseRanking,
+    Handshake,
+    Setting,
+)
 
 
-def own_handshake(dut: wiring.Component) -> Handshake:
-    """The component's `start` and `done`."""
-    return Handshake("own", dut.start, dut.done)
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A component with `start` and `done`.
 
+    `measure` is what `DonePulseRanking` wants, and never above `bound`. `children` names
+    handshakes that `dut` drives, ports ``<name>_start`` and ``<name>_done``. `inside` is `dut`
+    elaborated, where the harness looked inside; `glue` drives the harness's own signals. The rest
+    is as in `Setting`, to which the stalls on streams are added.
+    """
 
-def child_handshakes(dut: wiring.Component, names: Iterable[str]) -> list[Handshake]:
-    """Handshakes driven by `dut`: ports ``<name>_start`` (out) and ``<name>_done`` (in)."""
-    return [
-        Handshake(name, getattr(dut, f"{name}_start"), getattr(dut, f"{name}_done"))
-        for name in names
-    ]
+    dut: wiring.Component
+    measure: Value
+    bound: int
+    children: Sequence[str] = ()
+    stalls: Mapping[str, Value] = field(default_factory=dict)
+    promises: Mapping[str, Value] = field(default_factory=dict)
+    invariants: Callable[[Sequence[Value]], Mapping[str, Value]] = lambda pending: {}
+    active: Value | None = None
+    inside: Fragment | None = None
+    glue: Module | None = None
+
+    def setting(self) -> Setting:
+        """The device as the theorems see it."""
+        dut = self.dut
+        return Setting(
+            own=Handshake("own", dut.start, dut.done),
+            children=[
+                Handshake(name, getattr(dut, f"{name}_start"), getattr(dut, f"{name}_done"))
+                for name in self.children
+            ],
+            stalls=stream_stalls(dut) | dict(self.stalls),
+            promises=self.promises,
+            invariants=self.invariants,
+            active=self.active,
+        )
 
 
 def stream_stalls(dut: wiring.Component) -> dict[str, Value]:
@@ -37,59 +69,44 @@ def stream_stalls(dut: wiring.Component) -> dict[str, Value]:
     return stalls
 
 
-def _environment(dut: wiring.Component, held: Sequence[str], children: Sequence[str]) -> dict:
-    return dict(
-        held=[Value.cast(getattr(dut, name)) for name in held],
-        children=child_handshakes(dut, children),
+def look_inside(dut: wiring.Component) -> tuple[Fragment, dict[str, Signal]]:
+    """`dut` elaborated, and its registers and wires that are no ports, by name."""
+    fragment = Fragment.get(dut, None)
+    ports = {id(Value.cast(port)) for _, _, port in dut.signature.flatten(dut)}
+    signals = {}
+    for statements in fragment.statements.values():
+        for signal in statements._lhs_signals():
+            if id(signal) not in ports:
+                signals[signal.name] = signal
+    return fragment, signals
+
+
+def state_exists(inside: Fragment) -> Value:
+    """The FSM is in one of its states: an induction may start from any pattern of the register."""
+    fsm = inside.find_generated("fsm")
+    return Cat(fsm.state == code for code in fsm.encoding.values()).any()
+
+
+def done_pulse(device: Device) -> Model:
+    """Safety of the handshake."""
+    return Model(device.dut, DonePulse(device.setting()), inside=device.inside, glue=device.glue)
+
+
+def done_ranking(device: Device) -> Model:
+    """Liveness by the measure of the work left."""
+    theorem = DonePulseRanking(device.setting(), measure=device.measure, bound=device.bound)
+    return Model(device.dut, theorem, inside=device.inside, glue=device.glue)
+
+
+def done_fair(device: Device) -> Model:
+    """Liveness by liveness-to-safety."""
+    theorem = DonePulseFair(device.setting())
+    # A reset may come again and again, and then nothing is ever answered: no resets.
+    return Model(
+        device.dut,
+        theorem,
+        inside=device.inside,
+        glue=device.glue,
+        resets=False,
+        outputs=theorem.outputs(),
     )
-
-
-def done_pulse(
-    dut: wiring.Component,
-    *,
-    held: Sequence[str] = (),
-    children: Sequence[str] = (),
-    active: Value | None = None,
-) -> Model:
-    """Safety of the handshake. `held` names inputs stable from start to done."""
-    theorem = DonePulse(own_handshake(dut), active=active, **_environment(dut, held, children))
-    return Model(dut, theorem)
-
-
-def done_ranking(
-    dut: wiring.Component,
-    *,
-    measure: Value,
-    bound: int,
-    stalled: Value | None = None,
-    held: Sequence[str] = (),
-    children: Sequence[str] = (),
-    invariants: Mapping[str, Value] | None = None,
-) -> Model:
-    """Liveness by a measure of the work left. `stalled` defaults to any stream stalling."""
-    theorem = DonePulseRanking(
-        own_handshake(dut),
-        measure=measure,
-        stalled=Cat(stream_stalls(dut).values()).any() if stalled is None else stalled,
-        bound=bound,
-        invariants=invariants,
-        **_environment(dut, held, children),
-    )
-    return Model(dut, theorem)
-
-
-def done_fair(
-    dut: wiring.Component,
-    *,
-    stalls: Mapping[str, Value] | None = None,
-    held: Sequence[str] = (),
-    children: Sequence[str] = (),
-) -> Model:
-    """Liveness by liveness-to-safety. `stalls` are waits beside those on streams and children."""
-    theorem = DonePulseFair(
-        own_handshake(dut),
-        stalls=stream_stalls(dut) | dict(stalls or {}),
-        **_environment(dut, held, children),
-    )
-    # A reset may come again and again, and then nothing is ever answered.
-    return Model(dut, theorem, resets=False, outputs=theorem.outputs())

@@ -29,47 +29,71 @@ class Countdown(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.d.comb += [self.o.valid.eq(self.running & ~self.done), self.o.payload.eq(self.left)]
-        with m.If(self.running):
-            with m.If(self.done):
-                m.d.sync += [self.running.eq(0), self.done.eq(0)]
-            with m.Elif(self.o.ready):
-                m.d.sync += self.left.eq(self.left - 1)
-                with m.If(self.left == 0):
-                    m.d.sync += self.done.eq(1)
-        with m.Elif(self.start):
+        m.d.sync += self.done.eq(0)
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += self.left.eq(self.left - 1)
+            with m.If(self.left == 0):
+                m.d.sync += self.done.eq(1)
+        with m.If(self.done):
+            m.d.sync += self.running.eq(0)
+        with m.If(self.start & (self.done | ~self.running)):
             m.d.sync += [self.running.eq(1), self.left.eq(self.length)]
         return m
 
 
-def _countdown(config: Config) -> Countdown:
-    return Countdown(config.shape.seq_len)
-
-
-def safety(config: Config) -> Model:
-    """Without a word about the inside: for PDR."""
-    return stage.done_pulse(_countdown(config), held=["length"])
-
-
-def safety_inductive(config: Config) -> Model:
-    """With the hint that makes it inductive."""
-    dut = _countdown(config)
-    return stage.done_pulse(dut, held=["length"], active=dut.running)
-
-
-def ranking(config: Config) -> Model:
-    """Beats left, and the cycle of done."""
-    dut = _countdown(config)
-    return stage.done_ranking(
-        dut,
+def countdown(config: Config, *, hints: bool) -> stage.Device:
+    """Counts down the longest sequence; without `hints` nothing is said about the inside."""
+    dut = Countdown(config.shape.seq_len)
+    return stage.Device(
+        dut=dut,
         measure=Mux(dut.done, 0, dut.left + 1),
         bound=dut.last + 1,
-        invariants={"running_while_pending": dut.running | dut.done | ~dut.done},
+        active=dut.running if hints else None,
     )
 
 
-def fair(config: Config) -> Model:
-    """Without a word about the inside."""
-    return stage.done_fair(_countdown(config))
+def safety(config: Config, *, hints: bool) -> Model:
+    """A true one."""
+    return stage.done_pulse(countdown(config, hints=hints))
+
+
+def ranking(config: Config) -> Model:
+    """A true one."""
+    return stage.done_ranking(countdown(config, hints=True))
+
+
+class Pair(wiring.Component):
+    """Sends a beat on each of two streams, in turn, then `done`."""
+
+    def __init__(self):
+        beat = Out(stream.Signature(1))
+        super().__init__({"start": In(1), "done": Out(1), "o_a": beat, "o_b": beat})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.done.eq(0)
+        with m.FSM():
+            with m.State("Idle"):
+                with m.If(self.start):
+                    m.next = "A"
+            with m.State("A"):
+                m.d.comb += self.o_a.valid.eq(1)
+                with m.If(self.o_a.ready):
+                    m.next = "B"
+            with m.State("B"):
+                m.d.comb += self.o_b.valid.eq(1)
+                with m.If(self.o_b.ready):
+                    m.d.sync += self.done.eq(self.o_b.ready)
+                    m.next = "Idle"
+        return m
+
+
+def pair_fair(config: Config, *, forget: str = "") -> Model:
+    """True under the fairness of both streams; false when one of them is forgotten."""
+    dut = Pair()
+    model = stage.done_fair(stage.Device(dut=dut, measure=Const(0), bound=0))
+    outputs = {name: port for name, port in model.outputs.items() if name != forget}
+    return Model(dut, model.theorem, resets=False, outputs=outputs)
 
 
 class Stays(Theorem):
@@ -93,5 +117,5 @@ class Stays(Theorem):
 
 def stays(config: Config, *, vacuous: bool, contradictory: bool = False) -> Model:
     """A false theorem; a vacuous one; one whose assumptions contradict each other."""
-    dut = _countdown(config)
+    dut = Countdown(config.shape.seq_len)
     return Model(dut, Stays(dut, vacuous=vacuous, contradictory=contradictory))

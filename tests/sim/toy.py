@@ -146,7 +146,9 @@ class Toy(wiring.Component):
                 # One lane a cycle; after all of them every accumulator is back in its place.
                 m.d.sync += [
                     total.eq(Mux(lane == 0, 0, total) + accumulators[0]),
-                    accumulators.as_value().eq(Cat(accumulators.as_value()[ACC_BITS:], accumulators[0])),
+                    accumulators.as_value().eq(
+                        Cat(accumulators.as_value()[ACC_BITS:], accumulators[0])
+                    ),
                     lane.eq(lane + 1),
                 ]
                 with m.If(lane == lanes - 1):

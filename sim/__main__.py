@@ -1,0 +1,282 @@
+"""``python -m sim``: text from a decoder, golden against RTL, and waveforms."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from design.cli import Cli, check_writable, write_atomically
+from design.config import CONFIGS, LANES, Config, named
+from design.errors import BadInput
+from golden.calibrate import NUMERICS
+from golden.fixed_decoder import FixedDecoder
+from golden.generate import generate as golden_generate
+from golden.image import pack
+from golden.quantise import Model, quantise
+from golden.sampler import Sampler
+from golden.tokenizer import Tokenizer
+from sim import models
+from sim.build import VARIANTS, build
+from sim.compare import compare as run_compare
+from sim.rtl_decoder import RtlDecoder, SimulationError
+from sim.waves import Feed, Window, default_path, record
+
+_stderr = Console(stderr=True, highlight=False)
+
+_FILE = click.Path(path_type=Path)
+_config = click.option(
+    "--config", "name", type=click.Choice(list(CONFIGS)), help="Insist on this named shape."
+)
+_lanes = click.option("--lanes", type=click.Choice([str(n) for n in LANES]), help="Multipliers.")
+_numerics = click.option("--numerics", type=click.Choice(NUMERICS), default="default")
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
+    return Progress(*columns, TimeElapsedColumn(), console=_stderr, transient=True)
+
+
+@click.group(cls=Cli)
+def main() -> None:
+    """Simulate the decoder, cycle by cycle, and compare it with the golden one."""
+
+
+@main.command()
+@click.argument("checkpoint", type=_FILE)
+@click.option("--tokenizer", "tokenizer_path", type=_FILE, required=True)
+@click.option("--prompt", default="", help="Text to continue.")
+@click.option("--steps", type=int, default=256, show_default=True, help="Tokens at most.")
+@click.option("--temperature", type=float, default=0.0, show_default=True)
+@click.option("--topp", type=float, default=0.9, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the sampler.")
+@click.option("--backend", type=click.Choice(["float", "fixed", "rtl"]), default="rtl")
+@click.option("--stalls", type=int, help="Seed for stalls on every stream (rtl).")
+@click.option("--ids", "as_ids", is_flag=True, help="Print a JSON list of token ids instead.")
+@click.option("--stats", type=_FILE, help="Write the figures to this JSON file.")
+@_config
+@_lanes
+@_numerics
+def generate(
+    checkpoint: Path,
+    tokenizer_path: Path,
+    prompt: str,
+    steps: int,
+    temperature: float,
+    topp: float,
+    seed: int,
+    backend: models.Backend,
+    stalls: int | None,
+    as_ids: bool,
+    stats: Path | None,
+    name: str | None,
+    lanes: str | None,
+    numerics: str,
+) -> None:
+    """Print the text that CHECKPOINT tells: nothing else goes to stdout."""
+    check_writable(stats, "--stats")
+    read = models.open_checkpoint(checkpoint, None, 0)
+    tokenizer = Tokenizer.read(tokenizer_path, read.shape.vocab)
+    models.check_steps(steps, read.shape)
+    ids = models.prompt_ids(prompt, tokenizer, read.shape)
+    sampler = Sampler(read.shape.vocab, temperature, topp, seed)
+    config = models.configure(read, name, int(lanes) if lanes else None, numerics)
+    counters = models.Counters()
+    told = [ids[0]]
+
+    def tell(tokens: Iterator[int]) -> float:
+        """Print as the tokens come; returns the seconds spent."""
+        begin = time.perf_counter()
+        with _bar() as bar:
+            task = bar.add_task(f"{config.name}, {backend}", total=steps, note="")
+            for token in tokens:
+                if not as_ids:
+                    sys.stdout.buffer.write(tokenizer.decode(told[-1], token))
+                    sys.stdout.buffer.flush()
+                told.append(token)
+                speed = (len(told) - 1) / (time.perf_counter() - begin)
+                bar.update(task, advance=1, note=f"{speed:.1f} tokens/s")
+        return time.perf_counter() - begin
+
+    if backend == "float":
+        seconds = tell(golden_generate(models.float_step(read), ids, steps, sampler))
+    elif backend == "fixed":
+        step = models.fixed_step(quantise(read, config))
+        seconds = tell(golden_generate(step, ids, steps, sampler))
+    else:
+        with models.rtl_decoder(quantise(read, config), stalls, counters) as rtl:
+            seconds = tell(_rtl_tokens(rtl, ids, steps, sampler))
+            counters.cycles, counters.macs = rtl.cycles, rtl.macs
+    if as_ids:
+        click.echo(json.dumps(told))
+    figures = _figures(config, len(told) - 1, seconds, counters if backend == "rtl" else None)
+    if stats is not None:
+        write_atomically(stats, json.dumps(figures, indent=2) + "\n")
+    _print_figures(figures)
+
+
+def _rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) -> Iterator[int]:
+    """Greedy text is looped in C++; with a temperature the host samples from `o_logits`."""
+    if sampler.temperature == 0:
+        return rtl.generate(ids, steps)
+    scale = rtl.config.numerics.logits.scale
+    positions = iter(range(steps))
+
+    def step(token: int) -> np.ndarray:
+        position = next(positions)
+        logits = rtl.step(token, position == 0, position >= len(ids) - 1).logits
+        return np.zeros(sampler.vocab) if logits is None else logits / scale
+
+    return golden_generate(step, ids, steps, sampler)
+
+
+def _figures(
+    config: Config, tokens: int, seconds: float, counters: models.Counters | None
+) -> dict[str, float | int | None]:
+    figures: dict[str, float | int | None] = {
+        "tokens": tokens,
+        "seconds": seconds,
+        "tokens_per_s": tokens / seconds if seconds else None,
+    }
+    keys = ("cycles", "cycles_per_token", "lanes", "multipliers", "macs")
+    utilisations = ("array_utilisation", "dsp_utilisation", "build_seconds")
+    if counters is None or not counters.cycles:
+        return figures | dict.fromkeys((*keys, *utilisations))
+    # The design is not needed, and not imported, unless it ran.
+    from design.decoder import multipliers
+
+    lanes, all_of_them = config.geometry.lanes, multipliers(config)
+    cycles, macs = counters.cycles, counters.macs
+    values = (cycles, cycles / tokens if tokens else None, lanes, all_of_them, macs)
+    shares = (macs / (lanes * cycles), macs / (all_of_them * cycles), counters.build_seconds)
+    return figures | dict(zip((*keys, *utilisations), (*values, *shares), strict=True))
+
+
+def _print_figures(figures: dict[str, float | int | None]) -> None:
+    text = f"\n{figures['tokens']} tokens"
+    if figures["tokens_per_s"] is not None:
+        text += f", {figures['tokens_per_s']:.1f} tokens/s"
+    if figures["cycles"] is not None:
+        text += (
+            f", {figures['cycles_per_token'] or 0:.0f} cycles/token,"
+            f" array utilisation {figures['array_utilisation']:.3f},"
+            f" DSP utilisation {figures['dsp_utilisation']:.3f}"
+        )
+    _stderr.print(text)
+
+
+@main.command()
+@click.argument("checkpoint", type=_FILE, required=False)
+@click.option("--tokenizer", "tokenizer_path", type=_FILE, help="Needed for a prompt.")
+@click.option("--prompt", default="", help="Forced tokens before the chosen ones.")
+@click.option("--steps", type=int, default=256, show_default=True, help="Tokens to compare.")
+@click.option("--stalls", type=int, help="Seed for stalls on every stream.")
+@click.option("--random", "sizes", help="Random weights: " + ",".join(models.SIZES) + ".")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the random weights.")
+@click.option("--vcd", type=_FILE, help="Write a waveform of --from to --to to this file.")
+@click.option("--from", "first", type=int, default=0, show_default=True, metavar="TOKEN")
+@click.option("--to", "last", type=int, help="Default: --from.", metavar="TOKEN")
+@_config
+@_lanes
+@_numerics
+def compare(
+    checkpoint: Path | None,
+    tokenizer_path: Path | None,
+    prompt: str,
+    steps: int,
+    stalls: int | None,
+    sizes: str | None,
+    seed: int,
+    vcd: Path | None,
+    first: int,
+    last: int | None,
+    name: str | None,
+    lanes: str | None,
+    numerics: str,
+) -> None:
+    """Compare every traced value of every step, golden against RTL; 1 if they differ.
+
+    A difference leaves a waveform of its token.
+    """
+    check_writable(vcd, "--vcd")
+    window = None
+    if vcd is not None:
+        window = Window(vcd, first, first if last is None else last)
+        if window.last >= steps:
+            raise BadInput(f"--to = {window.last} must be below --steps = {steps}")
+    read = models.open_checkpoint(checkpoint, sizes, seed)
+    if sizes is None or tokenizer_path is not None:
+        if tokenizer_path is None:
+            raise BadInput("--tokenizer is missing")
+        tokenizer = Tokenizer.read(tokenizer_path, read.shape.vocab)
+    else:
+        tokenizer = None
+    if steps < 1 or (sizes is None and steps > read.shape.seq_len):
+        models.check_steps(steps, read.shape)
+    ids = models.prompt_ids(prompt, tokenizer, read.shape)
+    config = models.configure(read, name, int(lanes) if lanes else None, numerics)
+    model = quantise(read, config)
+    raise SystemExit(_compare(model, ids, steps, stalls, window))
+
+
+def _compare(
+    model: Model, ids: list[int], steps: int, stalls: int | None, window: Window | None
+) -> int:
+    config, image = model.config, pack(model)
+    feeds: list[Feed] = []
+    begin = time.perf_counter()
+    with RtlDecoder(config, image, "traced", stalls) as rtl, _bar() as bar:
+        task = bar.add_task(f"comparing {config.name}", total=steps, note="")
+        for progress in run_compare(FixedDecoder(model, 1), rtl, ids, steps):
+            feeds.append(Feed(progress.token, progress.position == 0, progress.sample))
+            bar.update(task, advance=1, note=f"{progress.values} values")
+    seconds = time.perf_counter() - begin
+    difference = progress.difference
+    stalled = "" if stalls is None else f", stalls {stalls}"
+    what = (
+        f"{config.name}, {config.geometry.lanes} lanes{stalled}: {progress.values} values of"
+        f" {len(feeds)} tokens compared in {seconds:.1f} s"
+    )
+    if window is not None and window.first < len(feeds):
+        record(config, image, feeds, window, stalls=stalls)
+        click.echo(f"waveform of tokens {window.first} to {window.last}: {window.path}")
+    if difference is None:
+        click.echo(f"{what}, no difference")
+        return 0
+    click.echo(f"{what}, first difference at {difference}")
+    failing = len(feeds) - 1
+    if window is None or not window.first <= failing <= window.last:
+        window = Window(default_path(config), failing, failing)
+        record(config, image, feeds, window, stalls=stalls)
+        click.echo(f"waveform of token {failing}: {window.path}")
+    return 1
+
+
+@main.command("build")
+@click.option("--config", "name", required=True, type=click.Choice(list(CONFIGS)))
+@click.option("--variant", type=click.Choice(VARIANTS), default="fast", show_default=True)
+@_lanes
+def warm(name: str, variant: str, lanes: str | None) -> None:
+    """Build one simulation into the cache and say how long it took."""
+    config = named(name).with_lanes(int(lanes)) if lanes else named(name)
+    made = build(config, variant)  # type: ignore[arg-type]
+    state = "was in the cache, took" if made.cached else "built in"
+    click.echo(
+        f"{name}, {config.geometry.lanes} lanes, {variant}: {state} {made.seconds:.1f} s"
+        f" (yosys {made.yosys_seconds:.1f} s, compiler {made.compile_seconds:.1f} s)"
+    )
+    if made.feedback:
+        click.echo(f"feedback arcs, which cost a second evaluation: {', '.join(made.feedback)}")
+
+
+if __name__ == "__main__":
+    try:
+        main(prog_name="python -m sim")
+    except SimulationError as error:
+        click.echo(f"the simulated design failed: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,98 @@
+"""From what the command line names to what can run: checkpoint, configuration, decoders."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from design.config import Config, Shape, named
+from design.errors import BadInput
+from golden.calibrate import config_for
+from golden.checkpoint import Checkpoint, random_checkpoint, read_checkpoint
+from golden.fixed_decoder import FixedDecoder
+from golden.float_decoder import FloatDecoder
+from golden.image import pack
+from golden.quantise import Model
+from golden.tokenizer import BOS, Tokenizer
+from sim.rtl_decoder import RtlDecoder
+
+Backend = Literal["float", "fixed", "rtl"]
+SIZES = ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "seq_len")
+
+
+@dataclass
+class Counters:
+    """What an RTL run cost; zero for the other back ends."""
+
+    cycles: int = 0
+    macs: int = 0
+    build_seconds: float | None = None
+
+
+def random_model(sizes: str, seed: int) -> Checkpoint:
+    """A random checkpoint from ``dim,hidden,layers,heads,kv_heads,vocab,seq_len``."""
+    parts = sizes.split(",")
+    if len(parts) != len(SIZES) or not all(part.strip().isdecimal() for part in parts):
+        raise BadInput(f"--random = {sizes!r} must be {len(SIZES)} integers {','.join(SIZES)}")
+    shape = Shape(**dict(zip(SIZES, map(int, parts), strict=True)))
+    return random_checkpoint(shape, seed)
+
+
+def open_checkpoint(path: Path | None, sizes: str | None, seed: int) -> Checkpoint:
+    """The checkpoint in a file, or the random one: exactly one must be asked for."""
+    if (path is None) == (sizes is None):
+        raise BadInput("name either a CHECKPOINT file or --random SIZES")
+    return random_model(sizes, seed) if sizes is not None else read_checkpoint(path)
+
+
+def configure(
+    checkpoint: Checkpoint,
+    name: str | None,
+    lanes: int | None,
+    numerics: str,
+    progress: Callable[[int], None] | None = None,
+) -> Config:
+    """The configuration to run with; `name` must be one of the checkpoint's own shape."""
+    if name is not None and named(name).shape != checkpoint.shape:
+        raise BadInput(
+            f"--config = {name!r} has {named(name).shape}, the checkpoint has {checkpoint.shape}"
+        )
+    return config_for(checkpoint, lanes=lanes, numerics=numerics, progress=progress)
+
+
+def prompt_ids(prompt: str, tokenizer: Tokenizer | None, shape: Shape) -> list[int]:
+    """BOS and the tokens of `prompt`; they must leave room for one more."""
+    ids = tokenizer.encode(prompt) if tokenizer is not None else [BOS]
+    if len(ids) > shape.seq_len:
+        raise BadInput(f"--prompt has {len(ids)} tokens, seq_len = {shape.seq_len}")
+    return ids
+
+
+def check_steps(steps: int, shape: Shape) -> None:
+    """A text has 1 to seq_len steps."""
+    if not 1 <= steps <= shape.seq_len:
+        raise BadInput(f"--steps = {steps} must be 1 to seq_len = {shape.seq_len}")
+
+
+def float_step(checkpoint: Checkpoint) -> Callable[[int], np.ndarray]:
+    """token -> logits (V,) of the float reference."""
+    decoder = FloatDecoder(checkpoint, 1, np.float32)
+    return lambda token: decoder.step(np.array([token]))[0]
+
+
+def fixed_step(model: Model) -> Callable[[int], np.ndarray]:
+    """token -> logits (V,) of the golden decoder, as numbers."""
+    decoder = FixedDecoder(model, 1)
+    scale = model.config.numerics.logits.scale
+    return lambda token: decoder.step(np.array([token]))[0] / scale
+
+
+@contextlib.contextmanager
+def rtl_decoder(model: Model, stalls: int | None, counters: Counters) -> Iterator[RtlDecoder]:
+    """A simulation of the decoder with the weights of `model`."""
+    with RtlDecoder(model.config, pack(model), "fast", stalls) as rtl:
+        counters.build_seconds = rtl.build.seconds
+        yield rtl

@@ -1,0 +1,91 @@
+"""Waveforms: a VCD of a window of tokens, by running again with the ``waves`` build."""
+
+import contextlib
+import datetime
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from amaranth.lib import wiring
+
+from design.config import Config
+from design.errors import BadInput
+from sim.rtl_decoder import RtlDecoder, SimulationError
+
+
+@dataclass(frozen=True)
+class Window:
+    """Tokens `first` to `last`, both included, counted from 0 over the whole run."""
+
+    path: Path
+    first: int
+    last: int
+
+    def __post_init__(self):
+        if not 0 <= self.first <= self.last:
+            raise BadInput(f"waveform window from {self.first} to {self.last} is empty")
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What one token was: enough to repeat it."""
+
+    token: int
+    first: bool
+    sample: bool
+
+
+def default_path(config: Config) -> Path:
+    """A new file below build/waves/, unlike that of any other run."""
+    folder = Path(__file__).parent.parent / "build" / "waves"
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S-%f")
+    return folder / f"{config.name}-{config.geometry.lanes}-{stamp}-{os.getpid()}.vcd"
+
+
+def record(
+    config: Config,
+    image: np.ndarray,
+    feeds: Sequence[Feed],
+    window: Window,
+    *,
+    stalls: int | None = None,
+    component: wiring.Component | None = None,
+    watchdog: int | None = None,
+    quiet: bool = False,
+) -> SimulationError | None:
+    """Repeat `feeds` and write the cycles of `window` to its file, which appears when complete.
+
+    The same stalls repeat, so what happened happens again; an error of the simulation ends the
+    recording and is returned.
+    """
+    window.path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = window.path.with_name(f".{window.path.name}.{os.getpid()}")
+    failure = None
+    try:
+        with (
+            RtlDecoder(config, image, "waves", stalls, component, watchdog, quiet) as rtl,
+            contextlib.ExitStack() as recording,
+        ):
+            for number, feed in _upto(feeds, window.last):
+                if number == window.first:
+                    recording.enter_context(rtl.waveform(temporary))
+                try:
+                    rtl.step(feed.token, feed.first, feed.sample)
+                except SimulationError as error:
+                    failure = error
+                    break
+        if not temporary.exists():
+            raise BadInput(
+                f"waveform window starts at token {window.first}, but the run ended after"
+                f" {len(feeds)} tokens"
+            )
+        temporary.replace(window.path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return failure
+
+
+def _upto(feeds: Sequence[Feed], last: int) -> Iterator[tuple[int, Feed]]:
+    yield from enumerate(feeds[: last + 1])

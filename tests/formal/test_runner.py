@@ -1,0 +1,234 @@
+"""The runner tells true from false, and is not fooled by proofs of nothing."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from formal import model, runner, tasks
+from formal.__main__ import main
+from formal.canary import Canary, build_under
+from formal.runner import Runner
+from formal.tasks import Task
+from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
+from tests.formal import toys
+
+NEVER_DONE = Canary(
+    "the last beat ends without done",
+    "tests.formal.toys",
+    "m.d.sync += self.done.eq(1)",
+    "m.d.sync += self.done.eq(0)",
+)
+DONE_STAYS = Canary(
+    "done stays up",
+    "tests.formal.toys",
+    "        m.d.sync += self.done.eq(0)\n        with m.If(self.o.valid",
+    "        with m.If(self.o.valid",
+)
+
+
+def toy(**changes: Any) -> Task:
+    """A task about the countdown, green as it is."""
+    green: dict[str, Any] = {
+        "id": "toy",
+        "family": "toys",
+        "theorem": DonePulse,
+        "harness": toys.safety,
+        "arguments": {"hints": True},
+        "configs": ("nano",),
+        "obligations": 3,
+        "canary": DONE_STAYS,
+    }
+    return Task(**(green | changes))
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """One build folder for all: what they share is asked of the engines once."""
+    return tmp_path_factory.mktemp("formal")
+
+
+@pytest.fixture
+def run(build):
+    """Run one task at nano."""
+    return lambda task, **options: Runner(build=build, **options).run(task, "nano")
+
+
+def test_a_true_theorem_is_green_and_remembered(run):
+    result = run(toy())
+    assert (result.status, result.detail) == ("PASS", "")
+    assert result.proof.found == (
+        "active_while_pending",
+        "done_answers_a_start",
+        "done_lasts_a_cycle",
+    )
+    assert result.cover.named == ("answered_twice",)
+    assert result.canary.named == ("done_lasts_a_cycle",)
+    assert run(toy()) == result  # to the tenth of a second: from the cache
+
+
+def test_pdr_needs_no_hint(run):
+    pytest.importorskip("pyosys")
+    hintless = toy(arguments={"hints": False}, obligations=2, engine="pdr")
+    assert run(hintless).status == "PASS"
+
+
+def test_a_ranking_function_shows_liveness(run):
+    task = toy(
+        theorem=DonePulseRanking,
+        harness=toys.ranking,
+        arguments={},
+        obligations=5,
+        canary=NEVER_DONE,
+    )
+    assert run(task, engine="bitwuzla").status == "PASS"
+
+
+@pytest.mark.parametrize(
+    "forget, status", [("", "PASS"), ("assume_fair_o_a", "RED"), ("assume_fair_o_b", "RED")]
+)
+def test_liveness_needs_the_fairness_of_every_stream(run, forget, status):
+    pytest.importorskip("pyosys")
+    task = toy(
+        theorem=DonePulseFair,
+        harness=toys.pair_fair,
+        arguments={"forget": forget},
+        obligations=1,
+        canary=Canary(
+            "done is lost",
+            "tests.formal.toys",
+            "self.done.eq(self.o_b.ready)",
+            "self.done.eq(0)",
+        ),
+        engine="l2s",
+    )
+    assert run(task).status == status
+
+
+def test_a_false_theorem_is_red_with_its_trace(run):
+    task = toy(theorem=toys.Stays, harness=toys.stays, arguments={"vacuous": False}, obligations=1)
+    result = run(task)
+    assert result.status == "RED"
+    assert result.detail == "violated: never_runs after 2 cycles"
+    assert Path(result.proof.trace).is_file()
+
+
+def test_without_the_hint_the_induction_is_unproved_and_red(run):
+    result = run(toy(arguments={"hints": False}, obligations=2))
+    assert result.status == "RED"
+    assert result.detail.startswith("unproved: no violation within the depth")
+
+
+def test_a_vacuous_theorem_is_red(run):
+    task = toy(theorem=toys.Stays, harness=toys.stays, arguments={"vacuous": True}, obligations=1)
+    result = run(task)
+    assert result.proof.status == "PASS"
+    assert result.status == "RED"
+    assert result.detail == "vacuous: witness not reached: started"
+
+
+def test_contradictory_assumptions_are_red(run):
+    arguments = {"vacuous": True, "contradictory": True}
+    result = run(toy(theorem=toys.Stays, harness=toys.stays, arguments=arguments, obligations=1))
+    assert result.status == "RED"
+
+
+def test_an_undeclared_obligation_is_red(run):
+    result = run(toy(obligations=4))
+    assert (result.status, result.detail) == ("RED", "4 obligations declared, 3 stated")
+
+
+def test_an_obligation_lost_on_the_way_is_red(run, monkeypatch):
+    def dropping(built):
+        whole = model.netlist(built)
+        text = re.sub(
+            r"  cell \$check \\assert_done_lasts_a_cycle\n(    .*\n)*  end\n", "", whole.text
+        )
+        assert text != whole.text
+        return dataclasses.replace(whole, text=text)
+
+    monkeypatch.setattr(runner, "netlist", dropping)
+    result = run(toy())
+    assert result.status == "RED"
+    assert result.detail == "obligations lost on the way to the engine: done_lasts_a_cycle"
+
+
+def test_a_canary_that_is_not_caught_is_red(run):
+    harmless = Canary("none at all", "tests.formal.toys", "self.left - 1", "self.left + ~0")
+    result = run(toy(canary=harmless))
+    assert result.status == "RED"
+    assert result.detail == "the planted bug is not caught (pass): none at all"
+
+
+@pytest.mark.parametrize("snippet, times", [("no such line", 0), ("self.running", 5)])
+def test_a_canary_must_stand_exactly_once(run, snippet, times):
+    result = run(toy(canary=Canary("lost", "tests.formal.toys", snippet, "")))
+    assert result.status == "RED"
+    assert result.detail == f"canary 'lost': its snippet stands {times} times in tests.formal.toys"
+
+
+def test_a_canary_leaves_no_trace():
+    before = dict(sys.modules)
+    under = model.netlist(build_under(DONE_STAYS, toys.safety, tasks.CONFIGS["nano"], hints=True))
+    assert {name: sys.modules[name] for name in before} == before
+    assert under.text != model.netlist(toys.safety(tasks.CONFIGS["nano"], hints=True)).text
+
+
+def test_a_bounded_proof_must_say_why():
+    with pytest.raises(ValueError, match="a bounded proof, and no other, gives its reason"):
+        toy(mode="bmc")
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["prove", "kv.nonsense"], "property 'kv.nonsense' is not in the table"),
+        (["prove", "--config", "huge"], "--config 'huge' is not one of nano, stories260k"),
+        (["prove", "kv.last_write.key_narrow", "--config", "stories260k"], "nothing selected"),
+        (["prove", "kv", "--config", "stories15m"], "nothing selected is proved for --config"),
+        (["prove", "--engine", "magic"], "engine 'magic' is not one of yices"),
+        (["prove", "--jobs", "0"], "Invalid value for '--jobs'"),
+        (["prove", "--nonsense"], "No such option"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(arguments, sentence):
+    done = subprocess.run(
+        [sys.executable, "-m", "formal", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=runner.ROOT,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ") and sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_verdict_is_the_exit_code(build, monkeypatch):
+    green = toy()
+    red = toy(id="toy.red", obligations=4)
+    monkeypatch.setattr(tasks, "TASKS", (green, red))
+    monkeypatch.setattr("formal.__main__.TASKS", (green, red))
+    monkeypatch.setattr("formal.__main__.BUILD", build)
+    both = CliRunner().invoke(main, ["prove", "--jobs", "1"], standalone_mode=False)
+    assert both.return_value == 1
+    records = json.loads((build / "results.json").read_text())["results"]
+    assert [(r["id"], r["status"], r["result"]) for r in records] == [
+        ("toy", "PASS", "PASS"),
+        ("toy.red", "RED", "PASS"),
+    ]
+    assert "theorem: Each done answers exactly one start" in both.output
+    one = CliRunner().invoke(main, ["prove", "toy.red", "--canaries"], standalone_mode=False)
+    assert one.return_value == 0
+
+
+def test_list_shows_every_property():
+    listed = CliRunner().invoke(main, ["list"], standalone_mode=False)
+    assert all(task.id in listed.output for task in tasks.TASKS)

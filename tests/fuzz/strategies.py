@@ -1,0 +1,111 @@
+"""What the fuzzer draws: shapes, formats, weights with corner values, tokens, stalls.
+
+Shapes are drawn first and small, weights sparse over a base: zeros, or dense values from a seed.
+A failing case shrinks towards few non-zero weights over a zero base.
+"""
+
+import dataclasses
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from design.config import Config, Geometry, Numerics, Shape
+from design.derived import MAX_SHIFT
+from design.fixed import SQ, Rounding
+from design.schedule import LAYER_OPS
+from golden.checkpoint import random_checkpoint
+from golden.quantise import Model, Rows, quantise
+
+#: The number systems that are drawn, by name.
+NUMERICS = {
+    "default": Numerics(),
+    "int8": Numerics(weight_bits=8),
+    "half even": Numerics(rounding=Rounding.HALF_EVEN),
+    "truncate": Numerics(rounding=Rounding.TRUNCATE, weight_bits=8),
+    "narrow": Numerics(
+        residual=SQ(5, 9), normed=SQ(4, 8), q=SQ(5, 7), k=SQ(4, 6), v=SQ(3, 8), score=SQ(9, 6),
+        unscaled=SQ(4, 9), attention=SQ(3, 7), gate=SQ(4, 9), up=SQ(5, 7), silu=SQ(4, 8),
+        ffn=SQ(5, 6), logits=SQ(7, 9), weight=SQ(1, 10), rope=SQ(2, 9), rsqrt_index_bits=5,
+        reciprocal_index_bits=4, sigmoid_index_bits=6,
+    ),
+    "wide": Numerics(
+        residual=SQ(5, 13), normed=SQ(4, 14), q=SQ(6, 12), k=SQ(6, 12), v=SQ(4, 14),
+        score=SQ(10, 12), attention=SQ(3, 15), gate=SQ(5, 13), up=SQ(5, 13), silu=SQ(5, 13),
+        ffn=SQ(5, 13), logits=SQ(8, 14), weight=SQ(1, 17), rope=SQ(2, 16),
+    ),
+}  # fmt: skip
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> Shape:
+    """Small shapes: any head ratio, odd hidden sizes, any vocabulary and context."""
+    kv_heads = draw(st.integers(1, 4))
+    group = draw(st.integers(1, 4))
+    head_dim = 2 * draw(st.integers(1, 4))
+    return Shape(
+        dim=kv_heads * group * head_dim,
+        hidden=draw(st.integers(1, 24)),
+        layers=draw(st.integers(1, 3)),
+        heads=kv_heads * group,
+        kv_heads=kv_heads,
+        vocab=draw(st.integers(2, 20)),
+        seq_len=draw(st.integers(1, 18)),
+    )
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    """A small decoder of any shape, number system and number of lanes."""
+    shape = draw(shapes())
+    lanes = 1 << draw(st.integers(0, 5))
+    numerics = draw(st.sampled_from(sorted(NUMERICS)))
+    return Config(
+        name="fuzz", shape=shape, numerics=NUMERICS[numerics], geometry=Geometry(lanes=lanes)
+    )
+
+
+@st.composite
+def models(draw: st.DrawFn, config: Config) -> Model:
+    """Integer weights for `config`: corner values over zeros or over a dense random model."""
+    seed = draw(st.none() | st.integers(0, 2**16 - 1))
+    base = quantise(random_checkpoint(config.shape, seed or 0), config)
+
+    def rows(dense: Rows) -> Rows:
+        if seed is None:
+            # Shifts as for the dense weights: larger sums than theirs saturate.
+            dense = Rows(np.zeros_like(dense.weights), dense.shift)
+        return _with_corners(draw, dense, config.numerics.weight_bits)
+
+    return dataclasses.replace(
+        base,
+        embedding=rows(base.embedding),
+        layers=tuple({op: rows(layer[op]) for op in LAYER_OPS} for layer in base.layers),
+        classifier=rows(base.classifier),
+    )
+
+
+def _with_corners(draw: st.DrawFn, dense: Rows, bits: int) -> Rows:
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    # 0 leaves the weight as it is.
+    corners = st.sampled_from([0, 1, -1, high, low, high - 1, low + 1, 1 << (bits - 2)])
+    overlay = draw(hnp.arrays(np.int64, dense.weights.shape, elements=corners, fill=st.just(0)))
+    shifts = st.sampled_from([-1, 0, 1, 2, 8, 15, 31, 40, MAX_SHIFT])  # -1 leaves it
+    replaced = draw(hnp.arrays(np.int64, dense.shift.shape, elements=shifts, fill=st.just(-1)))
+    return Rows(
+        np.where(overlay != 0, overlay, dense.weights),
+        np.where(replaced >= 0, replaced, dense.shift),
+    )
+
+
+@st.composite
+def prompts(draw: st.DrawFn, config: Config) -> list[int]:
+    """A prompt of 1 to seq_len tokens."""
+    ids = st.integers(0, config.shape.vocab - 1)
+    return draw(st.lists(ids, min_size=1, max_size=config.shape.seq_len))
+
+
+#: A seed for stalls on every stream; None for no stalls.
+stall_seeds = st.none() | st.integers(0, 2**32)
+
+
