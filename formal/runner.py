@@ -73,12 +73,13 @@ class Runner:
         # What is red already is told at once, with no further questions.
         if not self.canaries_only and not detail:
             covers = engine_named(engine.cover_by or engine.name)
-            cover = self._answer(task, config, "cover", model, covers, "cover", task.cover_depth)
+            narrowed = _build(task, config, None, **task.search) if task.search else model
+            cover = self._answer(task, config, "cover", narrowed, covers, "cover", task.cover_depth)
             detail = _judge_cover(model, cover)
         if not detail:
             finds = engine_named(engine.bug_by or engine.name)
             try:
-                bugged = _build(task, config, task.canary)
+                bugged = _build(task, config, task.canary, **task.search)
             except ValueError as error:
                 detail = str(error)
             else:
@@ -137,9 +138,9 @@ class Runner:
                     future.cancel()
 
 
-def _build(task: Task, config: str, canary: Canary | None) -> Netlist:
+def _build(task: Task, config: str, canary: Canary | None, **search: Any) -> Netlist:
     with _BUILDING:
-        model = build_under(canary, task.harness, CONFIGS[config], **task.arguments)
+        model = build_under(canary, task.harness, CONFIGS[config], **task.arguments, **search)
         return netlist(model)
 
 

@@ -6,11 +6,11 @@ all speak of properties.
 """
 
 from amaranth import *
-from amaranth.asserts import AnyConst, Initial
+from amaranth.asserts import AnyConst
 from amaranth.hdl import Assert, Assume, Cover, ValueLike
 from amaranth.hdl._ast import Property
 
-__all__ = ["ASSERT_FAIR", "ASSUME_FAIR", "Initial", "Theorem", "implies"]
+__all__ = ["ASSERT_FAIR", "ASSUME_FAIR", "Theorem", "implies"]
 
 #: Outputs so called state liveness: high infinitely often, by claim or by assumption.
 ASSERT_FAIR = "assert_fair_"

@@ -47,8 +47,8 @@ _COMMON_FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-fvisibility=hidden", "-DCXXRT
 
 # Splitting nets where their drivers split keeps wide signals (all lanes side by side) from being
 # taken for feedback arcs, and from being copied as a whole; the second round takes what the first
-# clean-up uncovered. Registers and multiplexers are split only where they are wide, since a
-# leading-zero count would have adders cut into bits.
+# clean-up uncovered. Only wide registers are split: a leading-zero count would have adders cut into
+# bits, and a wide multiplexer is cheaper than one for each lane.
 _SCRIPT = """\
 read_rtlil design.il
 hierarchy -top top
@@ -60,11 +60,11 @@ opt_clean
 write_cxxrtl {options} design.cc
 """
 _SPLIT = """\
-splitcells r:WIDTH>=96
+splitcells t:$dff r:WIDTH>=96 %i
 splitnets -driver
-opt_clean
+opt_clean -purge
 splitnets -driver
-opt_clean
+opt_clean -purge
 """
 _OPTIONS: dict[Variant, str] = {"fast": "-O6 -g0", "traced": "-O6 -g0", "waves": "-O6 -g4"}
 
@@ -181,11 +181,42 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
 _COMMIT = re.compile(r"if \(([pi]_\w+)\.commit\(observer\)\) changed = true;")
 
 
+_UPDATE = re.compile(r"^(\t*)(memory_\w+\.update)\((.*)\);$", re.MULTILINE)
+_NAME = re.compile(r"\b[pi]_\w+(?:\.curr)?")
+
+
+def _guarded(update: re.Match[str]) -> str:
+    """A memory write that is skipped, with all the work it means, when nothing enables it."""
+    tabs, function, arguments = update.groups()
+    mask = _arguments(arguments)[2]
+    names = sorted(set(_NAME.findall(mask)))
+    # A mask that only repeats and joins bits of signals is zero when these are.
+    joined = re.fullmatch(r"(?:slice<[\d,]+>|repeat<\d+>|val|concat|[.()])*", _NAME.sub("", mask))
+    if names and joined:
+        condition = " || ".join(f"bool({name})" for name in names)
+    else:
+        condition = f"bool({mask})"
+    return f"{tabs}if ({condition}) {function}({arguments});"
+
+
+def _arguments(text: str) -> list[str]:
+    """Split at the commas outside all brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "(<{[") - (character in ")>}]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
 def _tune(source: Path, *, feedback: bool) -> None:
     """Small changes to the generated C++ that make it compile and run faster."""
     text = source.read_text()
     # The longest function, run once: not worth any optimisation.
     text = text.replace("\nvoid p_top::reset()", "\nCXXRTL_EXTREMELY_COLD void p_top::reset()")
+    text = _UPDATE.sub(_guarded, text)
     if not feedback:
         # Who changed matters only to designs with feedback: copy every register.
         text = _COMMIT.sub(r"\1.curr = \1.next;", text)
