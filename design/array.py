@@ -94,10 +94,11 @@ class MultiplierArray(wiring.Component):
                     b.eq(self.b[lane // derived.per_slot]),
                     product.eq(a * b),
                 ]
+            total = Signal(signed(derived.acc_width), name=f"sum_{lane}")
+            shift = Signal(SHIFT_BITS, name=f"shift_{lane}")
             with m.If(take_product):
-                m.d.sync += self.sums[lane].eq(
-                    Mux(product_beat.first, 0, self.sums[lane]) + product
-                )
+                m.d.sync += total.eq(Mux(product_beat.first, 0, total) + product)
             with m.If(take_shift):
-                m.d.sync += self.shifts[lane].eq(product)
+                m.d.sync += shift.eq(product)
+            m.d.comb += [self.sums[lane].eq(total), self.shifts[lane].eq(shift)]
         return m

@@ -21,7 +21,6 @@ def kv_owner(config: Config) -> KVRamOwner:
         width=derived.kv_width,
         k_word=derived.k_word,
         v_word=derived.v_word,
-        slots=derived.slots,
     )
 
 
@@ -81,31 +80,25 @@ class CacheLayers(wiring.Component):
         m = Module()
         shape, derived = self.config.shape, derive(self.config)
 
-        heads_kv = Signal(data.ArrayLayout(range(shape.kv_heads), derived.slots))
-        with m.Switch(self.rd_block):
-            for block in range(derived.head_blocks):
-                with m.Case(block):
-                    for slot in range(derived.slots):
-                        head = min(block * derived.slots + slot, shape.heads - 1)
-                        m.d.comb += heads_kv[slot].eq(head // shape.group)
-
-        shown_k, shown_v, row_layer = (Signal.like(self.rd_layer) for _ in range(3))
+        k_layer, v_layer, row_layer = (Signal.like(self.rd_layer) for _ in range(3))
+        k_block, v_block = (Signal.like(self.rd_block) for _ in range(2))
         with m.If(self.rd_start_k):
-            m.d.sync += shown_k.eq(self.rd_layer)
+            m.d.sync += [k_layer.eq(self.rd_layer), k_block.eq(self.rd_block)]
         with m.If(self.rd_start_v):
-            m.d.sync += shown_v.eq(self.rd_layer)
+            m.d.sync += [v_layer.eq(self.rd_layer), v_block.eq(self.rd_block)]
         with m.If(self.row_start):
             m.d.sync += row_layer.eq(self.row_layer)
 
+        owners = []
         for layer in range(shape.layers):
             m.submodules[f"layer_{layer}"] = owner = kv_owner(self.config)
+            owners.append(owner)
             reads, writes = self.rd_layer == layer, self.wr_layer == layer
             m.d.comb += [
                 owner.rd_start_k.eq(self.rd_start_k & reads),
                 owner.rd_start_v.eq(self.rd_start_v & reads),
                 owner.rd_t.eq(self.rd_t),
                 owner.rd_d.eq(self.rd_d),
-                owner.rd_head_kv.eq(heads_kv),
                 owner.wr_en_k.eq(self.wr_en_k & writes),
                 owner.wr_en_v.eq(self.wr_en_v & writes),
                 owner.wr_head_kv.eq(self.wr_head_kv),
@@ -114,10 +107,29 @@ class CacheLayers(wiring.Component):
                 owner.wr_data.eq(self.wr_data),
                 owner.row_start.eq(self.row_start & (self.row_layer == layer)),
             ]
-            with m.If(shown_k == layer):
-                m.d.comb += self.rd_k.eq(owner.rd_k)
-            with m.If(shown_v == layer):
-                m.d.comb += self.rd_v.eq(owner.rd_v)
             with m.If(row_layer == layer):
                 m.d.comb += [self.k_ready.eq(owner.k_ready), self.v_ready.eq(owner.v_ready)]
+
+        self._pick(m, self.rd_k, [owner.rd_k for owner in owners], k_layer, k_block)
+        self._pick(m, self.rd_v, [owner.rd_v for owner in owners], v_layer, v_block)
         return m
+
+    def _pick(
+        self, m: Module, words: data.View, of_layer: list[data.View], layer: Value, block: Value
+    ) -> None:
+        """The layer's word of every KV head, then for each slot the one of its query head."""
+        shape, derived = self.config.shape, derive(self.config)
+        of_head = []
+        for head in range(shape.kv_heads):
+            word = Signal(words.shape().elem_shape)
+            m.d.comb += word.eq(of_layer[0][head])
+            for number, view in enumerate(of_layer[1:], 1):
+                with m.If(layer == number):
+                    m.d.comb += word.eq(view[head])
+            of_head.append(word)
+        with m.Switch(block):
+            for number in range(derived.head_blocks):
+                with m.Case(number):
+                    for slot in range(derived.slots):
+                        head = min(number * derived.slots + slot, shape.heads - 1)
+                        m.d.comb += words[slot].eq(of_head[head // shape.group])

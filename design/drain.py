@@ -1,5 +1,7 @@
 """Takes finished sums off the array, so that the lanes start the next pass at once."""
 
+import itertools
+
 from amaranth import *
 from amaranth.hdl import signed
 from amaranth.lib import data, stream, wiring
@@ -92,8 +94,9 @@ class Drain(wiring.Component):
         shape, derived = self.config.shape, derive(self.config)
         lanes, per_slot = self.config.geometry.lanes, derived.per_slot
 
-        sums = Signal.like(self.sums)
-        shifts = Signal.like(self.shifts)
+        # One signal a lane: simulators handle many narrow registers better than one wide one.
+        sums = [Signal.like(self.sums[n], name=f"sum_{n}") for n in range(lanes)]
+        shifts = [Signal.like(self.shifts[n], name=f"shift_{n}") for n in range(lanes)]
         beat = Signal.like(self.beat)
         remaining = Signal(range(lanes + 1))
         lane = Signal(range(lanes))
@@ -149,14 +152,12 @@ class Drain(wiring.Component):
 
         with m.If(advance):
             m.d.sync += [remaining.eq(remaining - 1), lane.eq(lane + 1), started.eq(1)]
-            m.d.sync += [
-                sums.eq(sums.as_value()[derived.acc_width :]),
-                shifts.eq(shifts.as_value()[SHIFT_BITS:]),
-            ]
+            for column in (sums, shifts):
+                m.d.sync += [here.eq(above) for here, above in itertools.pairwise(column)]
         with m.If(self.i_valid & self.i_ready):
+            m.d.sync += [sums[n].eq(self.sums[n]) for n in range(lanes)]
+            m.d.sync += [shifts[n].eq(self.shifts[n]) for n in range(lanes)]
             m.d.sync += [
-                sums.eq(self.sums),
-                shifts.eq(self.shifts),
                 beat.eq(self.beat),
                 remaining.eq(self.beat.count),
                 lane.eq(0),

@@ -157,8 +157,8 @@ class Issue(wiring.Component):
                 m.d.comb += broadcast.eq(self.normed)
 
         for slot in range(derived.slots):
-            b = self.b[slot]
-            m.d.comb += b.eq(broadcast)
+            b = Signal(signed(derived.b_width), name=f"b_{slot}")
+            m.d.comb += [b.eq(broadcast), self.b[slot].eq(b)]
             with m.If(is_kind[Kind.HEADER]):
                 m.d.comb += b.eq(1)  # shifts pass through the multipliers
             with m.Elif(is_kind[Kind.KEY]):
@@ -173,7 +173,8 @@ class Issue(wiring.Component):
         }
         for lane in range(self.config.geometry.lanes):
             slot, element = divmod(lane, derived.per_slot)
-            m.d.comb += self.a[lane].eq(self.i_weights.payload[lane])
+            a = Signal(signed(derived.a_width), name=f"a_{lane}")
+            m.d.comb += [a.eq(self.i_weights.payload[lane]), self.a[lane].eq(a)]
             for kind, (words, length) in layout.items():
                 with m.If(is_kind[kind]):
-                    m.d.comb += self.a[lane].eq(words[slot][element] if element < length else 0)
+                    m.d.comb += a.eq(words[slot][element] if element < length else 0)

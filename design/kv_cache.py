@@ -15,7 +15,8 @@ class KVRamOwner(wiring.Component):
 
     A bank is a RAM with one read port and one write port. Its read port is transparent, so a read
     that meets a write to its word in the same cycle returns the new element. All banks read one
-    address; every slot (a query head served at once) then picks the KV head it belongs to.
+    address, so one read serves every query head: each picks the word of its KV head behind this
+    component, once for all layers (picking inside would cost a multiplexer per layer and slot).
 
     A key word holds `k_word` consecutive positions of one element, ``K[t0:t0 + k_word][d]`` at
     address ``t // k_word * head_dim + d``, which suits a score pass with one position per lane. A
@@ -39,8 +40,6 @@ class KVRamOwner(wiring.Component):
         Bits of an element.
     k_word, v_word : int
         Elements in a key word and in a value word; powers of two.
-    slots : int
-        Read consumers.
 
     Raises
     ------
@@ -53,10 +52,8 @@ class KVRamOwner(wiring.Component):
         Read the key word, the value word, that holds position `rd_t` and element `rd_d`.
     rd_t : In(range(seq_len))
     rd_d : In(range(head_dim))
-    rd_head_kv : In(ArrayLayout(range(kv_heads), slots))
-        KV head wanted by each slot.
-    rd_k, rd_v : Out(ArrayLayout(ArrayLayout(signed(width), k_word or v_word), slots))
-        The word read last of its kind, per slot; holds until the next start of its kind.
+    rd_k, rd_v : Out(ArrayLayout(ArrayLayout(signed(width), k_word or v_word), kv_heads))
+        The word read last of its kind, per KV head; holds until the next start of its kind.
     rd_valid : Out(1)
         High exactly 1 cycle after a start of either kind.
     wr_en_k, wr_en_v : In(1)
@@ -86,7 +83,6 @@ class KVRamOwner(wiring.Component):
         width: int,
         k_word: int,
         v_word: int,
-        slots: int,
     ):
         sizes = dict(
             kv_heads=kv_heads,
@@ -95,7 +91,6 @@ class KVRamOwner(wiring.Component):
             width=width,
             k_word=k_word,
             v_word=v_word,
-            slots=slots,
         )
         for name, value in sizes.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -110,7 +105,6 @@ class KVRamOwner(wiring.Component):
         self.width = width
         self.k_word = k_word
         self.v_word = v_word
-        self.slots = slots
 
         key_word = data.ArrayLayout(signed(width), k_word)
         value_word = data.ArrayLayout(signed(width), v_word)
@@ -121,9 +115,8 @@ class KVRamOwner(wiring.Component):
                 "rd_start_v": In(1),
                 "rd_t": In(range(seq_len)),
                 "rd_d": In(range(head_dim)),
-                "rd_head_kv": In(data.ArrayLayout(range(kv_heads), slots)),
-                "rd_k": Out(data.ArrayLayout(key_word, slots)),
-                "rd_v": Out(data.ArrayLayout(value_word, slots)),
+                "rd_k": Out(data.ArrayLayout(key_word, kv_heads)),
+                "rd_v": Out(data.ArrayLayout(value_word, kv_heads)),
                 "rd_valid": Out(1),
                 "wr_en_k": In(1),
                 "wr_en_v": In(1),
@@ -226,7 +219,6 @@ class KVRamOwner(wiring.Component):
             lane_en.eq(wr_en << wr_lane),
         ]
 
-        words = []
         for head, bank in enumerate(banks):
             m.submodules[f"{kind}_bank_{head}"] = bank
             write: WritePort = bank.write_port(granularity=1)
@@ -239,11 +231,5 @@ class KVRamOwner(wiring.Component):
                 write.addr.eq(shared_wr_address),
                 write.en.eq(Mux(self.wr_head_kv == head, lane_en, 0)),
                 write.data.eq(Cat(self.wr_data for _ in range(lanes))),
+                rd_word[head].eq(read.data),
             ]
-            words.append(read.data)
-
-        head_asked = Signal.like(self.rd_head_kv, name=f"{kind}_head_asked")
-        with m.If(start):
-            m.d.sync += head_asked.eq(self.rd_head_kv)
-        for slot in range(self.slots):
-            m.d.comb += rd_word[slot].eq(Array(words)[head_asked[slot]])

@@ -15,14 +15,15 @@ def shift_right(value, shift, rounding: Rounding):
     """``value / 2**shift`` rounded as named; `shift` >= 0 may differ per element."""
     if rounding is Rounding.TRUNCATE:
         return value >> shift
-    # (1 << shift) >> 1 is half a unit, and 0 for a shift of 0.
-    half = (1 << shift) >> 1
+    # Half a unit, and 0 for a shift of 0; never 1 << 63, which int64 does not hold.
+    drops = shift > 0
+    half = (1 << (shift - drops)) * drops
     if rounding is Rounding.HALF_UP:
         return (value + half) >> shift
     odd = (value >> shift) & 1
     # Adding half - 1 + odd rounds a tie up exactly when that makes the result even.
     nudge = half - 1 + odd
-    return (value + nudge * (half > 0)) >> shift
+    return (value + nudge * drops) >> shift
 
 
 def saturate(value, form: SQ):

@@ -17,11 +17,11 @@ class Tensor(enum.Enum):
 
 
 class KvElement:
-    """Element (`head`, `t`, `d`) of a tensor, and a slot that reads it, all symbolic.
+    """Element (`head`, `t`, `d`) of a tensor, symbolic.
 
     Signals, valid once `connect` was called: `written`, this cycle writes it; `read`, this cycle
-    starts a read that returns it to the slot; `start`, this cycle starts any read of the tensor;
-    `shown`, what the slot shows in the element's lane.
+    starts a read that returns it; `start`, this cycle starts any read of the tensor; `shown`,
+    what stands in the element's lane of its head's word.
     """
 
     def __init__(self, owner: Owner, tensor: Tensor):
@@ -30,7 +30,6 @@ class KvElement:
         self.head = Signal(range(owner.kv_heads))
         self.t = Signal(range(owner.seq_len))
         self.d = Signal(range(owner.head_dim))
-        self.slot = Signal(range(owner.slots))
         self.start = Signal()
         self.written = Signal()
         self.read = Signal()
@@ -49,7 +48,6 @@ class KvElement:
         theorem.choose(m, self.head, owner.kv_heads)
         theorem.choose(m, self.t, owner.seq_len)
         theorem.choose(m, self.d, owner.head_dim)
-        theorem.choose(m, self.slot, owner.slots)
 
         if self.tensor is Tensor.KEY:
             start, wr_en, words = owner.rd_start_k, owner.wr_en_k, owner.rd_k
@@ -61,12 +59,12 @@ class KvElement:
             same_word = (owner.rd_t == self.t) & (owner.rd_d >> shift == self.d >> shift)
         m.d.comb += [
             self.start.eq(start),
-            self.read.eq(start & same_word & (owner.rd_head_kv[self.slot] == self.head)),
+            self.read.eq(start & same_word),
             self.written.eq(
                 wr_en
                 & (owner.wr_head_kv == self.head)
                 & (owner.wr_pos == self.t)
                 & (owner.wr_d == self.d)
             ),
-            self.shown.eq(words[self.slot][self.lane]),
+            self.shown.eq(words[self.head][self.lane]),
         ]

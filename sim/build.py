@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -32,14 +31,16 @@ from sim.toolchain import (
     runtime_headers,
     yosys_version,
 )
+from sim.tune import tune
 
 Variant = Literal["fast", "traced", "waves"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 _DRIVER = Path(__file__).parent / "driver"
+_SOURCES = (*sorted(_DRIVER.iterdir()), Path(__file__), Path(__file__).with_name("tune.py"))
 _FLAGS: dict[Variant, tuple[str, ...]] = {
-    "fast": ("-O2", "-march=native", "-fno-tree-slp-vectorize"),
-    "traced": ("-O2", "-march=native", "-fno-tree-slp-vectorize"),
+    "fast": ("-O2", "-march=native"),
+    "traced": ("-O2", "-march=native"),
     "waves": ("-O1",),
 }
 # NDEBUG: CXXRTL asserts that addresses are in range even on ports that are not enabled.
@@ -132,10 +133,10 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     script = _SCRIPT.format(split=split, options=_OPTIONS[variant])
     flags = (*_COMMON_FLAGS, *_FLAGS[variant])
     native = processor() if "-march=native" in flags else ""
-    key = hashlib.sha256(Path(__file__).read_bytes())
+    key = hashlib.sha256()
     for part in (
         text, defines, script, yosys_version(), compiler.identity, " ".join(flags), native,
-        *(path.read_text() for path in sorted(_DRIVER.iterdir())),
+        *(path.read_text() for path in _SOURCES),
     ):  # fmt: skip
         key.update(part.encode() + b"\0")
     name = f"{config.name}-{config.geometry.lanes}-{variant}-{key.hexdigest()[:20]}"
@@ -155,7 +156,8 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
         yosys_end = time.perf_counter()
         feedback = _feedback(log)
         (scratch / "ports.h").write_text(defines + f"#define VD_FEEDBACK {int(bool(feedback))}\n")
-        _tune(scratch / "design.cc", feedback=bool(feedback))
+        design = scratch / "design.cc"
+        design.write_text(tune(design.read_text(), feedback=bool(feedback)))
         headers = ("ports.h", "native.h", "design.cc", "driver.cc")
         (scratch / "main.cc").write_text("".join(f'#include "{name}"\n' for name in headers))
         includes = (f"-I{runtime_headers()}", "-I.", f"-I{_DRIVER}")
@@ -176,51 +178,6 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return _load(folder, variant, cached=False)
-
-
-_COMMIT = re.compile(r"if \(([pi]_\w+)\.commit\(observer\)\) changed = true;")
-
-
-_UPDATE = re.compile(r"^(\t*)(memory_\w+\.update)\((.*)\);$", re.MULTILINE)
-_NAME = re.compile(r"\b[pi]_\w+(?:\.curr)?")
-
-
-def _guarded(update: re.Match[str]) -> str:
-    """A memory write that is skipped, with all the work it means, when nothing enables it."""
-    tabs, function, arguments = update.groups()
-    mask = _arguments(arguments)[2]
-    names = sorted(set(_NAME.findall(mask)))
-    # A mask that only repeats and joins bits of signals is zero when these are.
-    joined = re.fullmatch(r"(?:slice<[\d,]+>|repeat<\d+>|val|concat|[.()])*", _NAME.sub("", mask))
-    if names and joined:
-        condition = " || ".join(f"bool({name})" for name in names)
-    else:
-        condition = f"bool({mask})"
-    return f"{tabs}if ({condition}) {function}({arguments});"
-
-
-def _arguments(text: str) -> list[str]:
-    """Split at the commas outside all brackets."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character in "(<{[") - (character in ")>}]")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
-
-
-def _tune(source: Path, *, feedback: bool) -> None:
-    """Small changes to the generated C++ that make it compile and run faster."""
-    text = source.read_text()
-    # The longest function, run once: not worth any optimisation.
-    text = text.replace("\nvoid p_top::reset()", "\nCXXRTL_EXTREMELY_COLD void p_top::reset()")
-    text = _UPDATE.sub(_guarded, text)
-    if not feedback:
-        # Who changed matters only to designs with feedback: copy every register.
-        text = _COMMIT.sub(r"\1.curr = \1.next;", text)
-    source.write_text(text)
 
 
 def _load(folder: Path, variant: Variant, *, cached: bool) -> Build:

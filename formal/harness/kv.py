@@ -22,7 +22,6 @@ def owner_of(config: Config, **words: int) -> KVRamOwner:
         seq_len=config.shape.seq_len,
         head_dim=config.shape.head_dim,
         width=numbers.kv_width,
-        slots=numbers.slots,
         **sizes,
     )
 

@@ -1,0 +1,109 @@
+"""What the tests of single components share: running them, and the multipliers they borrow."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from amaranth import *
+from amaranth.lib import data
+from amaranth.sim import Simulator
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from design.config import Config, Geometry, Shape
+from design.fixed import SQ
+from design.scalar import ScalarMultiplier
+from design.trace import Tensor
+from tests.fuzz.strategies import NUMERICS
+
+#: For tests whose every example builds and runs a larger simulation.
+costly = settings(max_examples=max(5, settings.default.max_examples // 2))  # type: ignore[union-attr]
+
+
+def decoder(lanes: int, *sizes: int, numerics: str = "default") -> Config:
+    """A configuration by lanes and sizes: dim, hidden, layers, heads, kv heads, vocab, seq len."""
+    names = [field.name for field in dataclasses.fields(Shape)]
+    return Config(
+        name="test",
+        shape=Shape(**dict(zip(names, sizes, strict=True))),
+        numerics=NUMERICS[numerics],
+        geometry=Geometry(lanes=lanes),
+    )
+
+
+#: Lanes, shapes and number systems that differ in everything a component can depend on.
+SMALL = (
+    decoder(4, 8, 12, 2, 4, 2, 16, 8),
+    decoder(8, 16, 11, 2, 4, 4, 13, 9, numerics="half even"),
+    decoder(4, 12, 7, 2, 6, 1, 10, 11, numerics="truncate"),
+    decoder(1, 4, 3, 3, 2, 1, 5, 6, numerics="wide"),
+    decoder(32, 10, 13, 2, 5, 5, 9, 7, numerics="narrow"),
+    decoder(16, 18, 5, 1, 3, 3, 11, 1, numerics="int8"),
+)
+small_configs = st.sampled_from(SMALL)
+
+
+def simulate(dut: Elaboratable, testbench: Callable, *more: Callable) -> None:
+    """Run testbenches on `dut` until all are through."""
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6, if_exists=True)
+    for each in (testbench, *more):
+        simulator.add_testbench(each)
+    simulator.run()
+
+
+class WithScalars(Elaboratable):
+    """A unit with scalar multipliers of its own behind its request ports."""
+
+    def __init__(self, unit: Any):
+        self.unit = unit
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.unit = unit = self.unit
+        if "request" in unit.signature.members:
+            pairs = [(unit.request, unit.product)]
+        else:
+            pairs = list(zip(unit.requests, unit.products, strict=True))
+        for number, (request, product) in enumerate(pairs):
+            m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(1)
+            m.d.comb += [scalar.requests[0].eq(request), product.eq(scalar.product)]
+        return m
+
+
+def offer(ctx: Any, unit: Any, result: dict | None) -> None:
+    """Put a result of `Writeback` (by the fields of its layout), or none, on a unit's input."""
+    ctx.set(unit.i_valid, result is not None)
+    if result is not None:
+        ctx.set(unit.i, result)
+
+
+def in_format(form: SQ) -> st.SearchStrategy[int]:
+    """Integers of `form`, its corners often among them."""
+    corners = st.sampled_from([0, 1, -1, form.min, form.min + 1, form.max, form.max - 1])
+    return corners | st.integers(form.min, form.max)
+
+
+def signed_bits(width: int) -> st.SearchStrategy[int]:
+    """Signed integers of `width` bits, corners often among them."""
+    return in_format(SQ(width, 0))
+
+
+def records(ctx: Any, traces: Iterable[data.View]) -> list[tuple[Tensor, int, int, int]]:
+    """What trace outputs show in this cycle: (tensor, layer, index, value)."""
+    return [
+        (
+            Tensor(ctx.get(trace.tensor)),
+            ctx.get(trace.layer),
+            ctx.get(trace.index),
+            ctx.get(trace.value),
+        )
+        for trace in traces
+        if ctx.get(trace.valid)
+    ]
+
+
+def column(values: Iterable[int]) -> np.ndarray:
+    """Integers as the golden primitives take them."""
+    return np.array(list(values), dtype=np.int64)

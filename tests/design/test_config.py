@@ -1,0 +1,233 @@
+"""Configurations: what is refused and how it is said, and that the derived numbers suffice."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+from hypothesis import given
+
+from design.config import (
+    CONFIGS,
+    LANES,
+    Config,
+    Geometry,
+    Numerics,
+    Shape,
+    config_from_dict,
+    config_to_dict,
+    named,
+)
+from design.derived import MAX_SHIFT, ceil_div, ceil_pow2, derive, sum_width
+from design.errors import BadInput
+from design.fixed import SQ, Rounding
+from tests.fuzz.strategies import NUMERICS, configs
+
+SIZES = dict(dim=8, hidden=12, layers=2, heads=4, kv_heads=2, vocab=16, seq_len=8)
+EVERY_CONFIG = [config.with_lanes(lanes) for config in CONFIGS.values() for lanes in LANES]
+
+
+def refused(message: str):
+    return pytest.raises(BadInput, match=f"^{re.escape(message)}$")
+
+
+@pytest.mark.parametrize("field", SIZES)
+@pytest.mark.parametrize("value", [0, -1, 1.0, True, "8", None])
+def test_sizes_are_positive_integers(field, value):
+    with refused(f"Shape.{field} = {value!r} must be a positive integer"):
+        Shape(**SIZES | {field: value})
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"dim": 10}, "Shape.dim = 10 is no multiple of heads = 4"),
+        ({"kv_heads": 3}, "Shape.heads = 4 is no multiple of kv_heads = 3"),
+        ({"dim": 12}, "Shape.head_dim = 3 (dim / heads) must be even for RoPE"),
+        ({"vocab": 1}, "Shape.vocab = 1 must hold BOS, so at least 2"),
+    ],
+)
+def test_sizes_fit_each_other(changed, message):
+    with refused(message):
+        Shape(**SIZES | changed)
+
+
+def test_sizes_that_follow():
+    shape = Shape(**SIZES)
+    assert (shape.head_dim, shape.kv_dim, shape.group) == (2, 4, 2)
+
+
+WIDTHS = ("normed", "q", "k", "v", "attention", "gate", "up", "silu", "ffn", "residual", "unscaled")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"weight_bits": 12}, "Numerics.weight_bits = 12 must be one of (8, 16)"),
+        *(
+            ({name: SQ(6, 13)}, f"Numerics.{name} = SQ(6, 13) is wider than 18 bits")
+            for name in WIDTHS
+        ),
+        ({"weight": SQ(1, 18)}, "Numerics.weight = SQ(1, 18) is wider than 18 bits"),
+        ({"rope": SQ(2, 17)}, "Numerics.rope = SQ(2, 17) is wider than 18 bits"),
+        (
+            {"logits": SQ(9, 24)},
+            "Numerics.logits = SQ(9, 24) or score = SQ(11, 10) exceeds 32 bits",
+        ),
+        (
+            {"score": SQ(23, 10)},
+            "Numerics.logits = SQ(8, 16) or score = SQ(23, 10) exceeds 32 bits",
+        ),
+        (
+            {"score": SQ(11, 3)},
+            "Numerics.score = SQ(11, 3) needs 4 to 12 fraction bits (exp2 index)",
+        ),
+        (
+            {"score": SQ(11, 13)},
+            "Numerics.score = SQ(11, 13) needs 4 to 12 fraction bits (exp2 index)",
+        ),
+        (
+            {"weight": SQ(2, 14)},
+            "Numerics.weight = SQ(2, 14) must be SQ(1, f): weights are in [0, 1)",
+        ),
+        ({"rope": SQ(1, 15)}, "Numerics.rope = SQ(1, 15) must be SQ(2, f): it holds -1 and 1"),
+        ({"rsqrt_index_bits": 3}, "Numerics.rsqrt_index_bits = 3 must be 4 to 12"),
+        ({"reciprocal_index_bits": 13}, "Numerics.reciprocal_index_bits = 13 must be 4 to 12"),
+        ({"sigmoid_index_bits": 0}, "Numerics.sigmoid_index_bits = 0 must be 4 to 12"),
+        ({"gate": SQ(4, 4)}, "Numerics.gate = SQ(4, 4) is narrower than sigmoid_index_bits"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_numerics_are_refused(changed, message):
+    with refused(message):
+        Numerics(**changed)
+
+
+def test_formats_need_two_bits():
+    with refused("format SQ(3, -2) has 1 bits, needs 2"):
+        SQ(3, -2)
+    form = SQ(4, -1)
+    assert (form.width, form.min, form.max, form.scale) == (3, -4, 3, 0.5)
+    assert str(form) == "SQ(4, -1)"
+
+
+@pytest.mark.parametrize("lanes", [0, -8, 3, 256, "8", None])
+def test_lanes(lanes):
+    with refused(f"Geometry.lanes = {lanes!r} must be one of {LANES}"):
+        Geometry(lanes=lanes)
+
+
+def test_names():
+    assert named("nano") is CONFIGS["nano"]
+    with refused(f"configuration 'micro' is not one of {', '.join(CONFIGS)}"):
+        named("micro")
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "missing"),
+    [
+        ({"score": SQ(4, 12), "q": SQ(11, 5), "k": SQ(11, 6)}, "score", 1),
+        ({"unscaled": SQ(-2, 20), "v": SQ(13, 5)}, "unscaled", 1),
+        ({"unscaled": SQ(13, -5), "attention": SQ(-1, 13)}, "attention", 2),
+        ({"normed": SQ(-4, 22)}, "normed", 3),
+        ({"gate": SQ(17, -5), "silu": SQ(2, 14)}, "silu", 3),
+        ({"silu": SQ(13, 2), "up": SQ(13, 2), "ffn": SQ(5, 8)}, "ffn", 4),
+    ],
+)
+def test_more_fraction_bits_than_there_are(changed, name, missing):
+    config = named("nano").with_numerics(Numerics(**changed))
+    with refused(
+        f"Numerics.{name} = {changed[name]} has {missing} fraction bits more"
+        " than what it is computed from"
+    ):
+        derive(config)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
+def test_round_trip_of_named_instances(config):
+    assert config_from_dict(json.loads(json.dumps(config_to_dict(config)))) == config
+
+
+@given(configs())
+def test_round_trip(config):
+    assert config_from_dict(json.loads(json.dumps(config_to_dict(config)))) == config
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"shape": SIZES | {"depth": 3}},
+        {"geometry": {"lanes": 5}},
+        {"numerics": {"rounding": "up"}},
+        {"numerics": {}},
+        {"name": None, "shape": {}},
+    ],
+)
+def test_dict_of_another_form(changed):
+    with pytest.raises((BadInput, TypeError, KeyError, ValueError)):
+        config_from_dict(config_to_dict(named("nano")) | changed)
+
+
+def worst_sums(config: Config):
+    """Largest magnitude of each sum that an accumulator can be asked for."""
+    shape, n, one = config.shape, config.numerics, derive(config).one
+    weight = 1 << (n.weight_bits - 1)
+    yield weight * one
+    yield MAX_SHIFT
+    for terms, form in ((shape.dim, n.normed), (shape.dim, n.attention), (shape.hidden, n.ffn)):
+        yield terms * weight * -form.min
+    yield shape.head_dim * n.q.min * n.k.min
+    yield shape.seq_len * -n.v.min * n.weight.max
+
+
+def check_derived(config: Config):
+    shape, n, derived = config.shape, config.numerics, derive(config)
+    assert derived.slots * derived.per_slot == config.geometry.lanes
+    assert derived.slots == ceil_pow2(derived.slots) <= 8
+    assert derived.head_blocks == ceil_div(shape.heads, derived.slots)
+    assert derived.v_words * derived.v_word >= shape.head_dim
+    assert (derived.v_words - 1) * derived.v_word < shape.head_dim
+    assert derived.k_word <= derived.per_slot and derived.v_word <= derived.per_slot
+    assert derived.attention_width >= shape.dim
+
+    most = (1 << (derived.acc_width - 1)) - 1
+    assert max(worst_sums(config)) <= most
+    assert derived.a_width >= max(n.weight_bits, n.k.width, n.v.width)
+    assert derived.b_width >= max(
+        form.width for form in (n.normed, n.q, n.weight, n.attention, n.ffn)
+    )
+    assert derived.one == 2**derived.one_format.f <= derived.one_format.max
+    assert derived.one_format.width == derived.b_width
+    assert shape.seq_len * n.weight.max < 1 << derived.softmax_sum_width
+    assert derived.epsilon >= 1 and derived.square_sum_width % 2 == 0
+    assert shape.dim * n.residual.min**2 + derived.epsilon < 1 << derived.square_sum_width
+
+
+@pytest.mark.parametrize("config", EVERY_CONFIG, ids=lambda c: f"{c.name}-{c.geometry.lanes}")
+def test_derived_numbers_of_named_instances(config):
+    check_derived(config)
+
+
+@pytest.mark.parametrize("numerics", NUMERICS.values(), ids=list(NUMERICS))
+def test_derived_numbers_of_number_systems(numerics):
+    for config in (named("nano"), named("llama2_70b")):
+        check_derived(config.with_numerics(numerics))
+
+
+@given(configs())
+def test_derived_numbers(config):
+    check_derived(config)
+
+
+def test_sums_of_the_most_negative_factors_just_fit():
+    # 3 * (-8 * -8) = 192 needs 9 signed bits; 4 of them = 256 needs 10.
+    assert (sum_width(3, 4, 4), sum_width(4, 4, 4)) == (9, 10)
+
+
+def test_configurations_are_values():
+    config = named("nano")
+    numerics = dataclasses.replace(config.numerics, rounding=Rounding.TRUNCATE)
+    assert config.with_lanes(4) == config
+    assert config.with_numerics(numerics) != config
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.name = "other"  # type: ignore[misc]

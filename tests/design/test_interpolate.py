@@ -1,0 +1,58 @@
+"""The interpolated tables in hardware, against the same tables in golden."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from design import tables
+from design.config import named
+from design.errors import BadInput
+from design.interpolate import INTERPOLATE_LATENCY, Interpolator
+from golden.fixed_math import interpolate
+from tests.design.support import WithScalars, costly, simulate
+from tests.fuzz.strategies import NUMERICS
+
+CONFIGS = [named("nano").with_numerics(numerics) for numerics in NUMERICS.values()]
+TABLES = [
+    table
+    for config in CONFIGS
+    for table in (tables.rsqrt(config).table, tables.reciprocal(config), tables.sigmoid(config))
+]
+
+
+@costly
+@given(st.data())
+def test_equals_golden_with_any_bubbles(data):
+    table = data.draw(st.sampled_from(TABLES))
+    x = st.none() | st.integers(0, (1 << table.input_bits) - 1)
+    inputs = data.draw(st.lists(x, min_size=1, max_size=40))
+    unit = Interpolator(table)
+
+    async def testbench(ctx):
+        for cycle in range(len(inputs) + INTERPOLATE_LATENCY):
+            now = inputs[cycle] if cycle < len(inputs) else None
+            ctx.set(unit.i_valid, now is not None)
+            ctx.set(unit.i, now or 0)
+            before = cycle - INTERPOLATE_LATENCY
+            if before >= 0 and inputs[before] is not None:
+                base, slope = np.array(table.base), np.array(table.slope)
+                assert ctx.get(unit.o) == interpolate(table, base, slope, inputs[before])
+            # The product is asked for 1 cycle after the input, and at no other time.
+            asks = 1 <= cycle <= len(inputs) and inputs[cycle - 1] is not None
+            assert ctx.get(unit.request.en) == asks
+            if not asks:
+                assert ctx.get(unit.request.as_value()) == 0
+            await ctx.tick()
+
+    simulate(WithScalars(unit), testbench)
+
+
+def test_latency_is_3_cycles():
+    assert INTERPOLATE_LATENCY == 3
+
+
+def test_a_table_too_wide_is_refused():
+    table = tables.Interpolated(index_bits=1, fraction_bits=18, base=(0, 5), slope=(5, 0))
+    with pytest.raises(BadInput, match="too wide for 18-bit multipliers"):
+        Interpolator(table)

@@ -1,0 +1,112 @@
+"""RoPE on a whole QKV vector, against golden, with bubbles and results for others in between."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from design import tables
+from design.beat import Sink
+from design.config import Config
+from design.rope import ROPE_LATENCY, Rope
+from design.trace import Tensor
+from golden.fixed_math import requantize
+from tests.design.support import (
+    WithScalars,
+    costly,
+    in_format,
+    offer,
+    records,
+    simulate,
+    small_configs,
+)
+
+
+def sections(config: Config):
+    """(output port, tensor, format, heads) in the order of the rows of QKV."""
+    shape, n = config.shape, config.numerics
+    return (
+        ("o_q", Tensor.Q, n.q, shape.heads),
+        ("o_k", Tensor.K, n.k, shape.kv_heads),
+        ("o_v", Tensor.V, n.v, shape.kv_heads),
+    )
+
+
+@st.composite
+def cases(draw):
+    config = draw(small_configs)
+    head_dim = config.shape.head_dim
+    vector = [
+        draw(st.lists(in_format(form), min_size=heads * head_dim, max_size=heads * head_dim))
+        for _, _, form, heads in sections(config)
+    ]
+    rows = sum(map(len, vector))
+    bubbles = draw(st.lists(st.integers(0, 3), min_size=rows, max_size=rows))
+    return config, vector, bubbles, draw(st.integers(0, config.shape.seq_len - 1))
+
+
+def turned(config: Config, tensor: Tensor, form, a: int, b: int, pos: int, pair: int):
+    """The pair (a, b) after RoPE; values stay as they are."""
+    if tensor is Tensor.V:
+        return a, b
+    table, n = tables.rope(config), config.numerics
+    cos, sin = table.cos[pos * table.pairs + pair], table.sin[pos * table.pairs + pair]
+    return (
+        int(requantize(a * cos - b * sin, n.rope.f, form, n.rounding)),
+        int(requantize(a * sin + b * cos, n.rope.f, form, n.rounding)),
+    )
+
+
+@costly
+@given(cases())
+def test_turns_pairs_of_queries_and_keys(case):
+    config, vector, bubbles, pos = case
+    hs = config.shape.head_dim
+    unit = Rope(config)
+    layer = config.shape.layers - 1
+    offered: dict[int, dict] = {}  # by cycle
+    expected: dict[int, tuple] = {}  # cycle: port, head, element, value, tensor, index
+    cycle = row = 0
+    waits = iter(bubbles)
+    for (port, tensor, form, _), values in zip(sections(config), vector, strict=True):
+        for index in range(0, len(values), 2):
+            arrival = []
+            for value in values[index : index + 2]:
+                cycle += next(waits)
+                offered[cycle] = dict(value=value, sink=Sink.QKV, row=row, layer=layer)
+                arrival.append(cycle)
+                cycle, row = cycle + 1, row + 1
+            head, d = divmod(index, hs)
+            a, b = turned(config, tensor, form, *values[index : index + 2], pos, d // 2)
+            # The first of a pair waits for the second; a value waits for nobody.
+            first = arrival[0] if tensor is Tensor.V else arrival[1] - 1
+            expected[first + ROPE_LATENCY] = (port, head, d, a, tensor, index)
+            expected[arrival[1] + ROPE_LATENCY] = (port, head, d + 1, b, tensor, index + 1)
+
+    async def testbench(ctx):
+        for token in range(pos + 1):
+            ctx.set(unit.first_token, token == 0)
+            ctx.set(unit.next_token, 1)
+            await ctx.tick()
+        ctx.set(unit.first_token, 0)
+        ctx.set(unit.next_token, 0)
+        ctx.set(unit.clear, 1)
+        await ctx.tick()
+        ctx.set(unit.clear, 0)
+        for now in range(cycle + ROPE_LATENCY + 2):
+            for_others = dict(value=3, sink=Sink.WO, row=1)
+            offer(ctx, unit, offered.get(now, for_others))
+            found = [port for port in ("o_q", "o_k", "o_v") if ctx.get(getattr(unit, port))]
+            if now in expected:
+                port, head, d, value, tensor, index = expected[now]
+                assert found == [port]
+                assert (ctx.get(unit.o_head), ctx.get(unit.o_d)) == (head, d)
+                assert (ctx.get(unit.o), ctx.get(unit.o_layer)) == (value, layer)
+                assert records(ctx, [unit.trace]) == [(tensor, layer, index, value)]
+            else:
+                assert not found and not records(ctx, [unit.trace])
+            await ctx.tick()
+
+    simulate(WithScalars(unit), testbench)
+
+
+def test_latency_is_4_cycles():
+    assert ROPE_LATENCY == 4
