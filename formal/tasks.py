@@ -87,23 +87,31 @@ EVERY_LAYER = Canary(
     "owner.wr_en_k.eq(self.wr_en_k & writes)",
     "owner.wr_en_k.eq(self.wr_en_k)",
 )
+WRONG_LANE = _kv_canary(
+    "a write goes to every lane of its word",
+    "lane_en.eq(wr_en << wr_lane)",
+    "lane_en.eq(wr_en.replicate(lanes))",
+)
 DONE_EARLY = _kv_canary(
     "a row is done as soon as it is announced",
     "self.done.eq(row_open & row_full)",
     "self.done.eq(row_open)",
 )
 
-#: One element a word, as with a single lane a slot.
-_NARROW = {"k_word": 1, "v_word": 1}
+#: Several elements a word, as with 64 lanes; the named instances have one lane a slot.
+_WIDE = {"k_word": 8, "v_word": 8}
 
 
-def _bypass(id: str, tensor: Tensor) -> Task:
+def _bypass(
+    id: str, tensor: Tensor, configs: tuple[str, ...] = SHIPPED, **words: int
+) -> Task:
     return Task(
         id=id,
         family="kv_cache",
         theorem=KvBypass,
         harness=kv.bypass,
-        arguments={"tensor": tensor},
+        arguments={"tensor": tensor, **words},
+        configs=configs,
         obligations=1,
         canary=NO_BYPASS,
     )
@@ -194,8 +202,10 @@ TASKS: tuple[Task, ...] = (
     _bypass("kv.bypass.value", Tensor.VALUE),
     _last_write("kv.last_write.key", Tensor.KEY, KEY_ALIAS),
     _last_write("kv.last_write.value", Tensor.VALUE, VALUE_ALIAS),
-    _last_write("kv.last_write.key_narrow", Tensor.KEY, EVERY_BANK, ("nano",), **_NARROW),
-    _last_write("kv.last_write.value_narrow", Tensor.VALUE, EVERY_BANK, ("nano",), **_NARROW),
+    _last_write("kv.last_write.key_wide", Tensor.KEY, WRONG_LANE, ("stories260k",), **_WIDE),
+    _last_write("kv.last_write.value_wide", Tensor.VALUE, WRONG_LANE, ("stories260k",), **_WIDE),
+    _bypass("kv.bypass.key_wide", Tensor.KEY, ("stories260k",), **_WIDE),
+    _bypass("kv.bypass.value_wide", Tensor.VALUE, ("stories260k",), **_WIDE),
     Task(
         id="kv.row_done",
         family="kv_cache",

@@ -51,7 +51,7 @@ def main() -> None:
 @click.argument("checkpoint", type=_FILE)
 @click.option("--tokenizer", "tokenizer_path", type=_FILE, required=True)
 @click.option("--prompt", default="", help="Text to continue.")
-@click.option("--steps", type=int, default=256, show_default=True, help="Tokens at most.")
+@click.option("--steps", type=int, help="Tokens at most; 256, or seq_len where that is less.")
 @click.option("--temperature", type=float, default=0.0, show_default=True)
 @click.option("--topp", type=float, default=0.9, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the sampler.")
@@ -66,7 +66,7 @@ def generate(
     checkpoint: Path,
     tokenizer_path: Path,
     prompt: str,
-    steps: int,
+    steps: int | None,
     temperature: float,
     topp: float,
     seed: int,
@@ -82,7 +82,7 @@ def generate(
     check_writable(stats, "--stats")
     read = models.open_checkpoint(checkpoint, None, 0)
     tokenizer = Tokenizer.read(tokenizer_path, read.shape.vocab)
-    models.check_steps(steps, read.shape)
+    steps = models.chosen_steps(steps, read.shape)
     ids = models.prompt_ids(prompt, tokenizer, read.shape)
     sampler = Sampler(read.shape.vocab, temperature, topp, seed)
     config = models.configure(read, name, int(lanes) if lanes else None, numerics)
@@ -167,14 +167,14 @@ def _print_figures(figures: dict[str, float | int | None]) -> None:
             f" array utilisation {figures['array_utilisation']:.3f},"
             f" DSP utilisation {figures['dsp_utilisation']:.3f}"
         )
-    _stderr.print(text)
+    _stderr.print(text, soft_wrap=True)
 
 
 @main.command()
 @click.argument("checkpoint", type=_FILE, required=False)
 @click.option("--tokenizer", "tokenizer_path", type=_FILE, help="Needed for a prompt.")
 @click.option("--prompt", default="", help="Forced tokens before the chosen ones.")
-@click.option("--steps", type=int, default=256, show_default=True, help="Tokens to compare.")
+@click.option("--steps", type=int, help="Tokens to compare; 256, or seq_len if less.")
 @click.option("--stalls", type=int, help="Seed for stalls on every stream.")
 @click.option("--random", "sizes", help="Random weights: " + ",".join(models.SIZES) + ".")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the random weights.")
@@ -188,7 +188,7 @@ def compare(
     checkpoint: Path | None,
     tokenizer_path: Path | None,
     prompt: str,
-    steps: int,
+    steps: int | None,
     stalls: int | None,
     sizes: str | None,
     seed: int,
@@ -204,11 +204,6 @@ def compare(
     A difference leaves a waveform of its token.
     """
     check_writable(vcd, "--vcd")
-    window = None
-    if vcd is not None:
-        window = Window(vcd, first, first if last is None else last)
-        if window.last >= steps:
-            raise BadInput(f"--to = {window.last} must be below --steps = {steps}")
     read = models.open_checkpoint(checkpoint, sizes, seed)
     if sizes is None or tokenizer_path is not None:
         if tokenizer_path is None:
@@ -216,8 +211,13 @@ def compare(
         tokenizer = Tokenizer.read(tokenizer_path, read.shape.vocab)
     else:
         tokenizer = None
-    if steps < 1 or (sizes is None and steps > read.shape.seq_len):
-        models.check_steps(steps, read.shape)
+    # Random weights may go on: behind a full context the next sequence begins.
+    steps = models.chosen_steps(steps, read.shape, endless=sizes is not None)
+    window = None
+    if vcd is not None:
+        window = Window(vcd, first, first if last is None else last)
+        if window.last >= steps:
+            raise BadInput(f"--to = {window.last} must be below --steps = {steps}")
     ids = models.prompt_ids(prompt, tokenizer, read.shape)
     config = models.configure(read, name, int(lanes) if lanes else None, numerics)
     model = quantise(read, config)

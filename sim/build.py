@@ -44,7 +44,7 @@ _FLAGS: dict[Variant, tuple[str, ...]] = {
     "waves": ("-O1",),
 }
 # NDEBUG: CXXRTL asserts that addresses are in range even on ports that are not enabled.
-_COMMON_FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-fvisibility=hidden", "-DCXXRTL_NDEBUG")
+_COMMON_FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-fvisibility=hidden")
 
 # Splitting nets where their drivers split keeps wide signals (all lanes side by side) from being
 # taken for feedback arcs, and from being copied as a whole; the second round takes what the first

@@ -71,10 +71,13 @@ def prompt_ids(prompt: str, tokenizer: Tokenizer | None, shape: Shape) -> list[i
     return ids
 
 
-def check_steps(steps: int, shape: Shape) -> None:
-    """A text has 1 to seq_len steps."""
-    if not 1 <= steps <= shape.seq_len:
+def chosen_steps(steps: int | None, shape: Shape, *, endless: bool = False) -> int:
+    """The number of steps asked for, which a text has 1 to seq_len of (at least 1 if `endless`)."""
+    if steps is None:
+        return min(256, shape.seq_len)
+    if steps < 1 or (steps > shape.seq_len and not endless):
         raise BadInput(f"--steps = {steps} must be 1 to seq_len = {shape.seq_len}")
+    return steps
 
 
 def float_step(checkpoint: Checkpoint) -> Callable[[int], np.ndarray]:

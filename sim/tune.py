@@ -97,7 +97,9 @@ def _cut(text: str) -> str:
         members.append(f"\tvoid eval_{number}();")
         calls.append(f"\teval_{number}();")
     for name, line in local.items():
-        if sum(name in words for words in used) != 1:
+        # With debug information a local can shadow a member of its name and value, which will do.
+        member = f"/*outline*/ {line.strip()}"
+        if sum(name in words for words in used) != 1 and member not in text:
             members.append(line)
     text = (
         text[:head]

@@ -61,7 +61,7 @@ def test_equals_golden(case, odd):
         outputs[max(cycle + 9, cycle + lateness + 4)] = values[Tensor.FFN]
         for tensor, value in values.items():
             expected[tensor].append((tensor, layer, index, value))
-        cycle += lateness + lateness % 2 + pause
+        cycle += lateness + 2 - lateness % 2 + pause
 
     async def testbench(ctx):
         traced = {tensor: [] for tensor in expected}
