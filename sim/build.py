@@ -6,6 +6,7 @@ that appears by one rename, so that parallel builds and interrupted ones do no h
 
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from typing import Literal, get_args
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
+from design.cli import write_atomically
 from design.config import Config
 from design.errors import BadInput
 from design.ports import trace_channels
@@ -33,7 +35,9 @@ from sim.toolchain import (
 )
 from sim.tune import tune
 
-Variant = Literal["fast", "traced", "waves"]
+#: `fast` has no trace; `traced` has; `quick` has too, and is the fastest to build, for designs that
+#: are simulated once; `waves` can record waveforms as well.
+Variant = Literal["fast", "traced", "quick", "waves"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 _DRIVER = Path(__file__).parent / "driver"
@@ -41,6 +45,7 @@ _SOURCES = (*sorted(_DRIVER.iterdir()), Path(__file__), Path(__file__).with_name
 _FLAGS: dict[Variant, tuple[str, ...]] = {
     "fast": ("-O2", "-march=native"),
     "traced": ("-O2", "-march=native"),
+    "quick": ("-O0",),
     "waves": ("-O1",),
 }
 # NDEBUG: CXXRTL asserts that addresses are in range even on ports that are not enabled.
@@ -67,7 +72,12 @@ opt_clean -purge
 splitnets -driver
 opt_clean -purge
 """
-_OPTIONS: dict[Variant, str] = {"fast": "-O6 -g0", "traced": "-O6 -g0", "waves": "-O6 -g4"}
+_OPTIONS: dict[Variant, str] = {
+    "fast": "-O6 -g0",
+    "traced": "-O6 -g0",
+    "quick": "-O6 -g0",
+    "waves": "-O6 -g4",
+}
 
 
 @dataclass(frozen=True)
@@ -120,8 +130,58 @@ def build(
     if component is not None:
         return _build(config, variant, component, quiet)
     if known not in _built or not _built[known].library.exists():
-        _built[known] = _build(config, variant, decoder_component(config), quiet)
+        _built[known] = _build_decoder(config, variant, quiet)
     return _built[known]
+
+
+def _build_decoder(config: Config, variant: Variant, quiet: bool) -> Build:
+    """Build the decoder; its sources tell, without elaborating it, whether it was built before.
+
+    Elaboration takes a third of a build, and would otherwise be the price of each start.
+    """
+    sources = sorted((Path(__file__).parent.parent / "design").rglob("*.py"))
+    key = _digest(
+        repr(config), *_tools(variant), importlib.metadata.version("amaranth"),
+        *(f"{path.name}\n{path.read_text()}" for path in (*sources, Path(__file__))),
+    )  # fmt: skip
+    note = cache_folder() / f"{_prefix(config, variant)}-{key}.built"
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return _load(note.parent / note.read_text(), variant, cached=True)
+    made = _build(config, variant, decoder_component(config), quiet)
+    with contextlib.suppress(OSError):  # it would only save time
+        write_atomically(note, made.library.parent.name)
+    return made
+
+
+def _prefix(config: Config, variant: Variant) -> str:
+    return f"{config.name}-{config.geometry.lanes}-{variant}"
+
+
+def _digest(*parts: str) -> str:
+    key = hashlib.sha256()
+    for part in parts:
+        key.update(part.encode() + b"\0")
+    return key.hexdigest()[:20]
+
+
+def _tools(variant: Variant) -> tuple[str, ...]:
+    """Everything but the design that a build depends on."""
+    flags = _flags(variant)
+    native = processor() if "-march=native" in flags else ""
+    sources = (path.read_text() for path in _SOURCES)
+    return (
+        _script(variant), yosys_version(), find_compiler().identity, " ".join(flags), native,
+        *sources,
+    )  # fmt: skip
+
+
+def _script(variant: Variant) -> str:
+    split = _SPLIT if variant != "waves" else ""
+    return _SCRIPT.format(split=split, options=_OPTIONS[variant])
+
+
+def _flags(variant: Variant) -> tuple[str, ...]:
+    return (*_COMMON_FLAGS, *_FLAGS[variant])
 
 
 def _build(config: Config, variant: Variant, component: wiring.Component, quiet: bool) -> Build:
@@ -129,18 +189,8 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     begin = time.perf_counter()
     text = _rtlil(config, variant, component)
     defines = _defines(config, variant)
-    split = _SPLIT if variant != "waves" else ""
-    script = _SCRIPT.format(split=split, options=_OPTIONS[variant])
-    flags = (*_COMMON_FLAGS, *_FLAGS[variant])
-    native = processor() if "-march=native" in flags else ""
-    key = hashlib.sha256()
-    for part in (
-        text, defines, script, yosys_version(), compiler.identity, " ".join(flags), native,
-        *(path.read_text() for path in _SOURCES),
-    ):  # fmt: skip
-        key.update(part.encode() + b"\0")
-    name = f"{config.name}-{config.geometry.lanes}-{variant}-{key.hexdigest()[:20]}"
-    folder = cache_folder() / name
+    key = _digest(text, defines, *_tools(variant))
+    folder = cache_folder() / f"{_prefix(config, variant)}-{key}"
     with contextlib.suppress(OSError, ValueError, TypeError):
         return _load(folder, variant, cached=True)
 
@@ -152,7 +202,7 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     try:
         (scratch / "design.il").write_text(text)
         yosys_begin = time.perf_counter()
-        log = run_yosys(script, scratch)
+        log = run_yosys(_script(variant), scratch)
         yosys_end = time.perf_counter()
         feedback = _feedback(log)
         (scratch / "ports.h").write_text(defines + f"#define VD_FEEDBACK {int(bool(feedback))}\n")
@@ -161,7 +211,7 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
         headers = ("ports.h", "native.h", "design.cc", "driver.cc")
         (scratch / "main.cc").write_text("".join(f'#include "{name}"\n' for name in headers))
         includes = (f"-I{runtime_headers()}", "-I.", f"-I{_DRIVER}")
-        compile_library(compiler, (*flags, *includes), "main.cc", scratch)
+        compile_library(compiler, (*_flags(variant), *includes), "main.cc", scratch)
         compile_end = time.perf_counter()
         for name in ("design.il", "script.ys", "main.cc"):
             (scratch / name).unlink()

@@ -13,14 +13,16 @@ from sim.rtl_decoder import RtlDecoder, SimulationError
 
 Trace = Mapping[Tensor, np.ndarray]
 
-#: What the classifier needs: not there for a token that was not sampled.
+#: Computed behind the last layer.
 FINAL = (Tensor.RSQRT_FINAL, Tensor.XN_FINAL, Tensor.LOGITS)
 
 
 class Golden(Protocol):
     """The part of `golden.fixed_decoder.FixedDecoder` that is compared with."""
 
-    trace: Trace
+    @property
+    def trace(self) -> Trace:
+        """Every intermediate of the last step, of the one sequence."""
 
     def reset(self) -> None:
         """Begin a new sequence."""
@@ -101,7 +103,7 @@ class Flattener:
         """(keys, values), sorted by key."""
         keys, values = [], []
         for tensor, array in trace.items():
-            if tensor in FINAL and not sampled:
+            if tensor is Tensor.LOGITS and not sampled:
                 continue
             layers = np.arange(len(array)) + self.final[tensor.value]
             if array.ndim == 3:  # (layers, heads, pos + 1)
@@ -193,15 +195,15 @@ def compare(
         try:
             step = rtl.step(token, first=position == 0, sample=sample)
         except SimulationError as error:
-            difference = Difference("simulation", position, token, detail=str(error))
-            yield Progress(position, token, sample, values, cycles, macs, difference)
+            broken = Difference("simulation", position, token, detail=str(error))
+            yield Progress(position, token, sample, values, cycles, macs, broken)
             return
         assert step.records is not None, "compare needs a variant with trace"
         difference = first_difference(
             flattener, expected, flattener.rtl(step.records), position, token
         )
         answer = int(np.argmax(logits[0])) if sample else token
-        if difference is None and sample and not np.array_equal(step.logits, logits[0]):
+        if difference is None and step.logits is not None and (step.logits != logits[0]).any():
             element = int(np.flatnonzero(step.logits != logits[0])[0])
             got = int(step.logits[element])
             difference = Difference(

@@ -45,7 +45,10 @@ def open_checkpoint(path: Path | None, sizes: str | None, seed: int) -> Checkpoi
     """The checkpoint in a file, or the random one: exactly one must be asked for."""
     if (path is None) == (sizes is None):
         raise BadInput("name either a CHECKPOINT file or --random SIZES")
-    return random_model(sizes, seed) if sizes is not None else read_checkpoint(path)
+    if sizes is not None:
+        return random_model(sizes, seed)
+    assert path is not None
+    return read_checkpoint(path)
 
 
 def configure(

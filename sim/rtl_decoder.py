@@ -193,7 +193,7 @@ class RtlDecoder:
         done = ctypes.c_uint64()
         result = _Result()
         while left and not ended:
-            first = self._check(token, self.pos == 0 or forced == 0 and left == steps)
+            first = self._check(token, self.pos == 0 or (forced == 0 and left == steps))
             before = self.clock
             status = self._library.vd_greedy(
                 self._sim, token, first, min(CHUNK, left), ids, done, result
@@ -253,7 +253,7 @@ class RtlDecoder:
         raise (NoProgress if status == 1 else SimulationError)(message)
 
 
-def _copy(address: int | None, count: int, dtype: np.dtype | str) -> np.ndarray:
+def _copy(address: int, count: int, dtype: np.dtype | str) -> np.ndarray:
     if not count:
         return np.empty(0, dtype)
     size = count * np.dtype(dtype).itemsize

@@ -186,7 +186,7 @@ def test_attention_scale(drawn):
             await ctx.tick()
             ctx.set(port, 0)
         # `start` was one cycle ago.
-        for cycle in range(1, derived.slots + 6):
+        for cycle in range(1, derived.slots + 7):
             assert not ctx.get(unit.ready), cycle
             traced += records(ctx, unit.trace)
             await ctx.tick()

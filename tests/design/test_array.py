@@ -1,0 +1,111 @@
+"""The multiplier array: sums and shifts of whole passes, with the clock enable falling at will."""
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from design.array import MultiplierArray
+from design.beat import Kind
+from design.config import Config
+from design.derived import MAX_SHIFT, derive
+from tests.design.support import costly, signed_bits, simulate, small_configs
+
+
+@dataclasses.dataclass(frozen=True)
+class Beat:
+    """A beat with its operands."""
+
+    kind: Kind
+    first: bool
+    last: bool
+    macs: int
+    a: list[int]
+    b: list[int]
+
+
+@st.composite
+def beats(draw, config: Config):
+    """Passes of every kind, a projection's behind its header, with idle cycles (None) between."""
+    derived, lanes = derive(config), config.geometry.lanes
+    a = st.lists(signed_bits(derived.a_width), min_size=lanes, max_size=lanes)
+    b = st.lists(signed_bits(derived.b_width), min_size=derived.slots, max_size=derived.slots)
+    shifts = st.lists(st.integers(0, MAX_SHIFT), min_size=lanes, max_size=lanes)
+    found: list[Beat | None] = []
+    for _ in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from([Kind.WEIGHT, Kind.KEY, Kind.VALUE]))
+        if kind is Kind.WEIGHT:
+            header = Beat(Kind.HEADER, False, False, 0, draw(shifts), [1] * derived.slots)
+            found.append(header)
+        # No sum of the schedule has more terms than this.
+        length = draw(st.integers(1, min(4, config.shape.head_dim, config.shape.seq_len)))
+        for n in range(length):
+            found += [None] * draw(st.integers(0, 1))
+            macs = draw(st.integers(0, lanes))
+            found.append(Beat(kind, n == 0, n == length - 1, macs, draw(a), draw(b)))
+    return [*found, None, None, None]
+
+
+class Model:
+    """What the array holds, an enabled cycle at a time."""
+
+    def __init__(self, config: Config):
+        self.per_slot = derive(config).per_slot
+        self.sums = [0] * config.geometry.lanes
+        self.shifts = [0] * config.geometry.lanes
+        self.stages: list[Beat | None] = [None, None, None]
+        self.valid = False
+
+    def macs(self, en: bool) -> int:
+        product = self.stages[1]
+        return product.macs if en and product is not None else 0
+
+    def step(self, beat: Beat | None) -> None:
+        self.stages = [beat, *self.stages[:2]]
+        finished = self.stages[2]
+        self.valid = finished is not None and finished.last
+        if finished is None:
+            return
+        b = [finished.b[lane // self.per_slot] for lane in range(len(self.sums))]
+        products = [x * y for x, y in zip(finished.a, b, strict=True)]
+        if finished.kind is Kind.HEADER:
+            self.shifts = products
+        else:
+            base = [0] * len(products) if finished.first else self.sums
+            self.sums = [x + y for x, y in zip(base, products, strict=True)]
+
+
+@costly
+@given(st.data())
+def test_sums_and_shifts(data):
+    config = data.draw(small_configs)
+    pending = data.draw(beats(config))
+    enables = iter(data.draw(st.lists(st.booleans(), max_size=40)))
+    taken = iter(data.draw(st.lists(st.booleans(), max_size=40)))
+    dut, model = MultiplierArray(config), Model(config)
+
+    async def testbench(ctx):
+        left = list(pending)
+        while left:
+            en, take, beat = next(enables, True), next(taken, True), left[0]
+            ctx.set(dut.en, en)
+            ctx.set(dut.sums_taken, take)
+            ctx.set(dut.i_valid, beat is not None)
+            if beat is not None:
+                fields = dict(kind=beat.kind, first=beat.first, last=beat.last, macs=beat.macs)
+                ctx.set(dut.i_beat, fields)
+                ctx.set(dut.a, beat.a)
+                ctx.set(dut.b, beat.b)
+            assert ctx.get(dut.macs) == model.macs(en)
+            await ctx.tick()
+            if en:
+                model.step(left.pop(0))
+            elif take:
+                model.valid = False
+            assert ctx.get(dut.sums_valid) == model.valid
+            if model.valid:
+                assert ctx.get(dut.sums_beat.kind) == model.stages[2].kind
+                assert [ctx.get(total) for total in dut.sums] == model.sums
+                assert [ctx.get(shift) for shift in dut.shifts] == model.shifts
+
+    simulate(dut, testbench)

@@ -1,0 +1,187 @@
+"""Issue: who may enter, when the pipeline stands still, and which operands meet which beat."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from design.beat import Kind, Sink, to_sink
+from design.config import Config
+from design.derived import derive
+from design.issue import ISSUE_LATENCY, Issue
+from design.schedule import Op, matrix
+from tests.design.support import costly, in_format, signed_bits, simulate, small_configs
+
+#: Where a projection's activations come from; the embedding's is the constant one.
+SOURCE = {Sink.QKV: "normed", Sink.W13: "normed", Sink.CLS: "normed"} | {
+    Sink.WO: "attention",
+    Sink.W2: "hidden",
+}
+
+
+@st.composite
+def beats(draw, config: Config):
+    """A beat by the fields of its layout."""
+    shape, derived = config.shape, derive(config)
+    kind = draw(st.sampled_from(list(Kind)))
+    if kind in (Kind.HEADER, Kind.WEIGHT):
+        op = draw(st.sampled_from(list(Op)))
+        column = draw(st.integers(0, matrix(config, op).cols - 1)) if kind is Kind.WEIGHT else 0
+        return dict(kind=kind, sink=to_sink(op), column=column)
+    return dict(
+        kind=kind,
+        sink=Sink.SCORE if kind is Kind.KEY else Sink.VALUE,
+        newest=draw(st.integers(0, 1)),
+        t=draw(st.integers(0, shape.seq_len - 1)),
+        d=draw(st.integers(0, shape.head_dim - 1)),
+        block=draw(st.integers(0, derived.head_blocks - 1)),
+    )
+
+
+FLAGS = ("queries_full", "keys_ready", "scores_ready", "values_ready")
+
+
+@st.composite
+def conditions(draw, config: Config):
+    """What exists in one cycle, and who stalls; mostly everything does and nobody."""
+    shape = config.shape
+    mostly = st.sampled_from([True, True, True, False])
+    most = dict(normed=shape.dim, attention=shape.dim, hidden=shape.hidden)
+    return dict(
+        filled={name: draw(st.just(n) | st.integers(0, n)) for name, n in most.items()},
+        flags={name: draw(mostly) for name in FLAGS},
+        has_weights=draw(mostly),
+        blocked=not draw(mostly),
+    )
+
+
+@st.composite
+def operands(draw, config: Config):
+    """Everything that was read for one beat, needed or not."""
+    n, derived = config.numerics, derive(config)
+    slots = derived.slots
+
+    def words(length: int):
+        word = st.lists(signed_bits(derived.kv_width), min_size=length, max_size=length)
+        return draw(st.lists(word, min_size=slots, max_size=slots))
+
+    def per_slot(value):
+        return draw(st.lists(value, min_size=slots, max_size=slots))
+
+    lanes = config.geometry.lanes
+    weight = signed_bits(n.weight_bits)
+    return dict(
+        normed=draw(in_format(n.normed)),
+        attention=draw(in_format(n.attention)),
+        hidden=draw(in_format(n.ffn)),
+        queries=per_slot(in_format(n.q)),
+        weights=per_slot(st.integers(0, n.weight.max)),
+        keys=words(derived.k_word),
+        values=words(derived.v_word),
+        stream=draw(st.lists(weight, min_size=lanes, max_size=lanes)),
+    )
+
+
+def exists(beat: dict, now: dict) -> bool:
+    """Whether all that the beat reads is written."""
+    kind, flags = beat["kind"], now["flags"]
+    if kind is Kind.HEADER:
+        return True
+    if kind is Kind.WEIGHT:
+        source = SOURCE.get(beat["sink"])
+        return source is None or now["filled"][source] > beat["column"]
+    newest = beat["newest"]
+    if kind is Kind.KEY:
+        return flags["queries_full"] and (flags["keys_ready"] or not newest)
+    return flags["scores_ready"] and (flags["values_ready"] or not newest)
+
+
+def expected_operands(config: Config, beat: dict, read: dict) -> tuple[list[int], list[int]]:
+    """(a of every lane, b of every slot)."""
+    derived, lanes = derive(config), config.geometry.lanes
+    kind = beat["kind"]
+    if kind in (Kind.HEADER, Kind.WEIGHT):
+        source = SOURCE.get(beat["sink"])
+        broadcast = derived.one if source is None else read[source]
+        return read["stream"], [1 if kind is Kind.HEADER else broadcast] * derived.slots
+    words = read["keys"] if kind is Kind.KEY else read["values"]
+    a = []
+    for lane in range(lanes):
+        slot, element = divmod(lane, derived.per_slot)
+        a.append(words[slot][element] if element < len(words[slot]) else 0)
+    return a, read["queries"] if kind is Kind.KEY else read["weights"]
+
+
+def shown(ctx, port, beat: dict) -> dict:
+    return {name: ctx.get(port[name]) for name in beat}
+
+
+@costly
+@given(st.data())
+def test_beats_meet_their_operands(data):
+    config = data.draw(small_configs)
+    pending = data.draw(st.lists(st.none() | beats(config), min_size=1, max_size=12))
+    script = iter(data.draw(st.lists(conditions(config), max_size=15)))
+    reads = data.draw(st.lists(operands(config), min_size=1, max_size=3))
+    shape = config.shape
+    calm = dict(
+        filled=dict(normed=shape.dim, attention=shape.dim, hidden=shape.hidden),
+        flags=dict.fromkeys(FLAGS, True),
+        has_weights=True,
+        blocked=False,
+    )
+    dut = Issue(config)
+
+    def apply(ctx, now: dict, read: dict) -> None:
+        for name, filled in now["filled"].items():
+            ctx.set(getattr(dut, f"{name}_filled"), filled)
+        for name, value in now["flags"].items():
+            ctx.set(getattr(dut, name), value)
+        ctx.set(dut.blocked, now["blocked"])
+        ctx.set(dut.i_weights.valid, now["has_weights"])
+        ctx.set(dut.i_weights.payload, read["stream"])
+        for name, value in read.items():
+            if name != "stream":
+                ctx.set(getattr(dut, name), value)
+
+    async def testbench(ctx):
+        left = [*pending, *[None] * ISSUE_LATENCY]
+        stages: list[dict | None] = [None] * ISSUE_LATENCY  # entrance first
+        cycle = 0
+        while left:
+            now, read, beat = next(script, calm), reads[cycle % len(reads)], left[0]
+            apply(ctx, now, read)
+            ctx.set(dut.i.valid, beat is not None)
+            ctx.set(dut.i.payload, beat or {})
+
+            out = stages[-1]
+            from_stream = out is not None and out["kind"] in (Kind.HEADER, Kind.WEIGHT)
+            en = not now["blocked"] and (now["has_weights"] or not from_stream)
+            enters = en and beat is not None and exists(beat, now)
+            assert ctx.get(dut.en) == en
+            assert ctx.get(dut.i_weights.ready) == (from_stream and not now["blocked"])
+            assert ctx.get(dut.enter) == enters
+            if beat is not None:
+                assert ctx.get(dut.i.ready) == enters
+            if enters:
+                assert shown(ctx, dut.enter_beat, beat) == beat
+            fetched = stages[-2]
+            assert ctx.get(dut.fetch) == (en and fetched is not None)
+            if fetched is not None:
+                assert shown(ctx, dut.fetch_beat, fetched) == fetched
+            assert ctx.get(dut.o_valid) == (out is not None)
+            if out is not None:
+                assert shown(ctx, dut.o_beat, out) == out
+                a, b = expected_operands(config, out, read)
+                assert [ctx.get(lane) for lane in dut.a] == a
+                assert [ctx.get(slot) for slot in dut.b] == b
+            await ctx.tick()
+            if en:
+                stages = [beat if enters else None, *stages[:-1]]
+                if enters or beat is None:
+                    left.pop(0)
+            cycle += 1
+
+    simulate(dut, testbench)
+
+
+def test_latency_is_3_cycles():
+    assert ISSUE_LATENCY == 3

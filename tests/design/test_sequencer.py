@@ -1,0 +1,189 @@
+"""The sequencers: which stage runs when, how long it takes, and what a token is answered."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from design.beat import Sink
+from design.derived import BOS, derive
+from design.schedule import image
+from design.sequencer import LayerSequencer, TokenSequencer
+from tests.design.support import costly, simulate, small_configs
+
+
+@st.composite
+def layer_runs(draw):
+    config = draw(small_configs)
+    stages = 4 + 2 * derive(config).head_blocks
+    latencies = st.lists(st.integers(1, 5), min_size=stages, max_size=stages)
+    return config, draw(st.lists(latencies, min_size=1, max_size=3))
+
+
+@costly
+@given(layer_runs())
+def test_layer_runs_every_stage_once_in_order(case):
+    config, runs = case
+    dut = LayerSequencer(config)
+    blocks = range(derive(config).head_blocks)
+    order: list[tuple] = [("projection", Sink.QKV)]
+    order += [(stage, block) for block in blocks for stage in ("score", "value")]
+    order += [("projection", sink) for sink in (Sink.WO, Sink.W13, Sink.W2)]
+
+    def started(ctx) -> list[tuple]:
+        found = []
+        if ctx.get(dut.projection_start):
+            found.append(("projection", ctx.get(dut.projection_op)))
+        for stage in ("score", "value"):
+            if ctx.get(getattr(dut, f"{stage}_start")):
+                found.append((stage, ctx.get(dut.block)))
+        return found
+
+    async def testbench(ctx):
+        for latencies in runs:
+            ctx.set(dut.start, 1)
+            assert not started(ctx)
+            await ctx.tick()
+            cycles = 1
+            for stage, latency in zip(order, latencies, strict=True):
+                ctx.set(dut.start, 1)  # ignored unless idle
+                for wait in range(latency):
+                    assert started(ctx) == ([stage] if wait == 0 else [])
+                    assert not ctx.get(dut.done)
+                    await ctx.tick()
+                done = getattr(dut, f"{stage[0]}_done")
+                ctx.set(done, 1)
+                assert not started(ctx)
+                await ctx.tick()
+                ctx.set(done, 0)
+                cycles += latency + 1
+            ctx.set(dut.start, 0)
+            assert ctx.get(dut.done) and not started(ctx)
+            assert cycles == sum(latencies) + len(order) + 1
+            await ctx.tick()
+            assert not ctx.get(dut.done) and not started(ctx)
+
+    simulate(dut, testbench)
+
+
+@st.composite
+def texts(draw):
+    config = draw(small_configs)
+    vocab = config.shape.vocab
+    token = st.fixed_dictionaries(
+        dict(
+            id=st.integers(0, vocab - 1),
+            first=st.sampled_from([False, False, False, True]),
+            sample=st.booleans(),
+            best=st.sampled_from([0, BOS, vocab - 1]),
+            waits=st.lists(st.integers(0, 2), min_size=6, max_size=6),
+        )
+    )
+    return config, draw(st.lists(token, min_size=1, max_size=config.shape.seq_len + 3))
+
+
+class Token:
+    """One token through a TokenSequencer, all waits as drawn."""
+
+    def __init__(self, ctx, dut, config, token: dict):
+        self.ctx, self.dut, self.config, self.token = ctx, dut, config, token
+        self.waits = iter(token["waits"])
+
+    def expect(self, **values) -> None:
+        """Pulses are low and streams quiet unless named."""
+        quiet = dict(
+            embed_start=0, classify_start=0, layer_start=0, next_token=0, first_token=0, busy=1
+        )
+        found = {name: self.ctx.get(getattr(self.dut, name)) for name in quiet}
+        streams = dict(o_fetch=0, o_token=0)
+        found |= {name: self.ctx.get(getattr(self.dut, name).valid) for name in streams}
+        assert found == quiet | streams | values
+
+    async def pause(self, **values) -> None:
+        for _ in range(next(self.waits, 0)):
+            self.expect(**values)
+            await self.ctx.tick()
+
+    async def pulse(self, port, **values) -> None:
+        self.ctx.set(port, 1)
+        self.expect(**values)
+        await self.ctx.tick()
+        self.ctx.set(port, 0)
+
+    async def take(self, first: bool) -> None:
+        await self.pause(busy=0)
+        names = ("id", "first", "sample")
+        self.ctx.set(self.dut.i_token.payload, {name: self.token[name] for name in names})
+        self.ctx.set(self.dut.i_token.valid, 1)
+        assert self.ctx.get(self.dut.i_token.ready)
+        self.expect(busy=0, next_token=1, first_token=first)
+        await self.ctx.tick()
+        self.ctx.set(self.dut.i_token.valid, 0)
+        assert not self.ctx.get(self.dut.i_token.ready)
+
+    async def fetch(self) -> None:
+        layout, dut = image(self.config), self.dut
+        body = layout.body_beats + self.token["sample"] * layout.classifier_beats
+        runs = [
+            (self.token["id"] * layout.embedding_beats, layout.embedding_beats),
+            (layout.body, body),
+        ]
+        for run in runs:
+            await self.pause(o_fetch=1)
+            payload = dut.o_fetch.payload
+            assert (self.ctx.get(payload.address), self.ctx.get(payload.beats)) == run
+            await self.pulse(dut.o_fetch.ready, o_fetch=1)
+
+    async def work(self, pos: int) -> None:
+        dut, sample = self.dut, self.token["sample"]
+        now: dict = dict(embed_start=1)
+        done = dut.projection_done
+        for layer in range(self.config.shape.layers):
+            self.expect(**now)
+            assert self.ctx.get(dut.pos) == pos
+            await self.ctx.tick()
+            await self.pause()
+            await self.pulse(done)
+            now, done = dict(layer_start=1), dut.layer_done
+            assert self.ctx.get(dut.layer) == layer
+        self.expect(**now)
+        await self.ctx.tick()
+        await self.pulse(done)
+        self.expect(classify_start=sample)
+        # The other one of the two does not end it.
+        await self.pulse(dut.normed if sample else dut.classified, classify_start=sample)
+        await self.pause()
+        self.ctx.set(dut.best, self.token["best"])
+        await self.pulse(dut.classified if sample else dut.normed)
+
+    async def answer(self, pos: int) -> None:
+        await self.pause(o_token=1)
+        token, payload = self.token, self.dut.o_token.payload
+        full = pos == self.config.shape.seq_len - 1
+        sampled = token["sample"]
+        names = ("id", "sampled", "end")
+        assert {name: self.ctx.get(payload[name]) for name in names} == dict(
+            id=token["best"] if sampled else token["id"],
+            sampled=sampled,
+            end=full or (sampled and token["best"] == BOS),
+        )
+        await self.pulse(self.dut.o_token.ready, o_token=1)
+
+
+@costly
+@given(texts())
+def test_tokens(case):
+    config, tokens = case
+    dut = TokenSequencer(config)
+
+    async def testbench(ctx):
+        pos = config.shape.seq_len - 1  # as if full: the first token is a first
+        for token in tokens:
+            first = token["first"] or pos == config.shape.seq_len - 1
+            pos = 0 if first else pos + 1
+            run = Token(ctx, dut, config, token)
+            await run.take(first)
+            await run.fetch()
+            await run.work(pos)
+            await run.answer(pos)
+            run.expect(busy=0)
+
+    simulate(dut, testbench)

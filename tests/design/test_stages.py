@@ -1,0 +1,146 @@
+"""The three stages: their beats equal the schedule, their latency the formula, `done` one pulse."""
+
+from amaranth.lib.wiring import Component
+from hypothesis import given
+from hypothesis import strategies as st
+
+from design.beat import Kind, Sink, beat_layout, to_sink
+from design.config import Config
+from design.derived import ceil_div, derive
+from design.schedule import Op, matrix
+from design.stages.projection import ProjectionStage
+from design.stages.score import ScoreStage
+from design.stages.value import ValueStage
+from tests.design.support import SMALL, costly, simulate, small_configs
+
+
+def projection_beats(config: Config, op: Op):
+    spec, lanes = matrix(config, op), config.geometry.lanes
+    for row in range(0, spec.rows, lanes):
+        count = min(lanes, spec.rows - row)
+        common = dict(sink=to_sink(op), row=row, count=count)
+        yield dict(kind=Kind.HEADER, first=0, last=0, macs=0, **common)
+        for column in range(spec.cols):
+            last = column == spec.cols - 1
+            beat = dict(kind=Kind.WEIGHT, first=column == 0, last=last, column=column)
+            yield beat | common | dict(macs=count)
+
+
+def heads_in(config: Config, block: int) -> int:
+    slots = derive(config).slots
+    return min(slots, config.shape.heads - block * slots)
+
+
+def score_beats(config: Config, pos: int, block: int):
+    word, heads = derive(config).k_word, heads_in(config, block)
+    for t in range(0, pos + 1, word):
+        count = min(word, pos + 1 - t)
+        for d in range(config.shape.head_dim):
+            yield dict(
+                kind=Kind.KEY, sink=Sink.SCORE, first=d == 0, last=d == config.shape.head_dim - 1,
+                newest=t + word > pos, t=t, d=d, block=block, count=count, macs=count * heads,
+            )  # fmt: skip
+
+
+def value_beats(config: Config, pos: int, block: int):
+    shape, derived = config.shape, derive(config)
+    for d in range(0, shape.head_dim, derived.v_word):
+        elements = min(derived.v_word, shape.head_dim - d)
+        for t in range(pos + 1):
+            yield dict(
+                kind=Kind.VALUE, sink=Sink.VALUE, first=t == 0, last=t == pos, newest=t == pos,
+                t=t, d=d, block=block, count=config.geometry.lanes,
+                macs=elements * heads_in(config, block),
+            )  # fmt: skip
+
+
+def check_run(config: Config, stage: Component, inputs: dict, beats: list[dict], readies) -> None:
+    """Two runs in a row, the second started with the `done` of the first, `start` held in between.
+
+    `readies` stalls the first run.
+    """
+    fields = beat_layout(config).members
+
+    async def testbench(ctx):
+        for name, value in inputs.items():
+            ctx.set(getattr(stage, name), value)
+        ctx.set(stage.start, 1)
+        assert (ctx.get(stage.remaining), ctx.get(stage.o.valid)) == (0, 0)
+        await ctx.tick()
+        for stalls in (iter(readies), iter(())):
+            cycles = 1  # since `start`
+            stalled = 0
+            for number, beat in enumerate(beats):
+                while True:
+                    ready = next(stalls, True)
+                    ctx.set(stage.o.ready, ready)
+                    assert ctx.get(stage.o.valid) and not ctx.get(stage.done)
+                    # Ignored unless idle.
+                    ctx.set(stage.start, number % 2)
+                    assert ctx.get(stage.remaining) == len(beats) - number
+                    shown = {name: ctx.get(stage.o.payload[name]) for name in beat}
+                    assert shown == beat
+                    await ctx.tick()
+                    cycles += 1
+                    if ready:
+                        break
+                    stalled += 1
+            assert cycles == len(beats) + 1 + stalled
+            assert ctx.get(stage.done) and not ctx.get(stage.o.valid)
+            assert ctx.get(stage.remaining) == 0
+            ctx.set(stage.start, 1)
+            await ctx.tick()
+        ctx.set(stage.start, 0)
+        assert not ctx.get(stage.done)
+
+    assert all(beat.keys() <= fields.keys() for beat in beats)
+    simulate(stage, testbench)
+
+
+stalls = st.lists(st.booleans(), max_size=40)
+
+
+@costly
+@given(small_configs, st.sampled_from(list(Op)), stalls)
+def test_projection(config, op, readies):
+    beats = list(projection_beats(config, op))
+    spec = matrix(config, op)
+    assert len(beats) == spec.passes * (1 + spec.cols)
+    check_run(config, ProjectionStage(config), dict(op=to_sink(op)), beats, readies)
+
+
+@st.composite
+def attention(draw):
+    config = draw(small_configs)
+    pos = draw(st.integers(0, config.shape.seq_len - 1))
+    return config, pos, draw(st.integers(0, derive(config).head_blocks - 1))
+
+
+@costly
+@given(attention(), stalls)
+def test_score(case, readies):
+    config, pos, block = case
+    beats = list(score_beats(config, pos, block))
+    assert len(beats) == (pos // derive(config).k_word + 1) * config.shape.head_dim
+    check_run(config, ScoreStage(config), dict(pos=pos, block=block), beats, readies)
+
+
+@costly
+@given(attention(), stalls)
+def test_value(case, readies):
+    config, pos, block = case
+    beats = list(value_beats(config, pos, block))
+    assert len(beats) == derive(config).v_words * (pos + 1)
+    check_run(config, ValueStage(config), dict(pos=pos, block=block), beats, readies)
+
+
+def test_useful_work_of_a_token_is_that_of_the_model():
+    for config in SMALL:
+        shape, blocks = config.shape, range(derive(config).head_blocks)
+        weights = sum(beat["macs"] for op in Op for beat in projection_beats(config, op))
+        assert weights == sum(matrix(config, op).rows * matrix(config, op).cols for op in Op)
+        for pos in range(shape.seq_len):
+            for beats in (score_beats, value_beats):
+                macs = sum(beat["macs"] for block in blocks for beat in beats(config, pos, block))
+                assert macs == (pos + 1) * shape.dim
+        assert ceil_div(shape.heads, derive(config).slots) == len(blocks)

@@ -1,0 +1,103 @@
+"""The integer primitives against their definitions on fractions."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from design import tables
+from design.config import named
+from design.derived import MAX_SHIFT, TABLE_FRACTION, derive
+from design.fixed import SQ, Rounding
+from golden import fixed_math
+
+#: Beyond the accumulators, which have at most 54 bits.
+sums = st.integers(-(1 << 54), 1 << 54) | st.integers(-40, 40)
+shifts = st.integers(0, MAX_SHIFT) | st.integers(0, 6)
+
+
+def rounded(value: int, shift: int, rounding: Rounding) -> int:
+    exact = Fraction(value, 1 << shift)
+    if rounding is Rounding.HALF_EVEN:
+        return round(exact)
+    return math.floor(exact + (Fraction(1, 2) if rounding is Rounding.HALF_UP else 0))
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@given(cases=st.lists(st.tuples(sums, shifts), min_size=1))
+def test_shift_right(rounding, cases):
+    expected = [rounded(*case, rounding) for case in cases]
+    values, by = (np.array(each, dtype=np.int64) for each in zip(*cases, strict=True))
+    assert fixed_math.shift_right(values, by, rounding).tolist() == expected
+    # Plain integers go the same way.
+    assert [fixed_math.shift_right(*case, rounding) for case in cases] == expected
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_the_largest_shift_leaves_nothing(rounding):
+    # The shift of a row of zeros; 1 << 63 would be negative.
+    zero = fixed_math.shift_right(np.array([0]), np.array([MAX_SHIFT]), rounding)
+    assert MAX_SHIFT == 63 and zero.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("rounding", "expected"),
+    [
+        (Rounding.TRUNCATE, [-3, -2, -2, -1, -1, 0, 0, 1, 1, 2]),
+        (Rounding.HALF_UP, [-2, -2, -1, -1, 0, 0, 1, 1, 2, 2]),
+        (Rounding.HALF_EVEN, [-2, -2, -2, -1, 0, 0, 0, 1, 2, 2]),
+    ],
+)
+def test_halves(rounding, expected):
+    assert fixed_math.shift_right(np.arange(-5, 5), 1, rounding).tolist() == expected
+
+
+@given(st.lists(sums, min_size=1), shifts, st.sampled_from(list(Rounding)))
+def test_requantize(values, shift, rounding):
+    form = SQ(3, 7)
+    found = fixed_math.requantize(np.array(values), shift, form, rounding)
+    expected = [min(max(rounded(v, shift, rounding), form.min), form.max) for v in values]
+    assert found.tolist() == expected
+
+
+positive = st.integers(1, (1 << 62) - 1)
+near_powers = st.builds(
+    lambda bit, offset: max(1, (1 << bit) + offset), st.integers(0, 61), st.integers(-2, 2)
+)
+
+
+@given(st.lists(positive | near_powers, min_size=1))
+def test_bit_length(values):
+    found = fixed_math.bit_length(np.array(values, dtype=np.int64))
+    assert found.tolist() == [value.bit_length() for value in values]
+
+
+@given(st.lists(st.integers(1, (1 << 48) - 1) | near_powers.filter(lambda v: v < 1 << 48)))
+def test_rsqrt_operand(values):
+    m, e = fixed_math.rsqrt_operand(np.array(values, dtype=np.int64), derive(named("nano")))
+    for value, mantissa, exponent in zip(values, m.tolist(), e.tolist(), strict=True):
+        assert 1 << 16 <= mantissa < 1 << 18  # in [1, 4)
+        assert mantissa == math.floor(Fraction(value * 2**16, 4**exponent))
+
+
+@given(st.lists(st.integers(1, (1 << 32) - 1)))
+def test_reciprocal_operand(values):
+    m, e = fixed_math.reciprocal_operand(np.array(values, dtype=np.int64))
+    for value, mantissa, exponent in zip(values, m.tolist(), e.tolist(), strict=True):
+        assert 0 <= mantissa < 1 << 18
+        assert mantissa == math.floor((Fraction(value, 2**exponent) - 1) * 2**18)
+
+
+@given(st.data())
+def test_interpolate(data):
+    table = tables.sigmoid(named("nano"))
+    x = data.draw(st.integers(0, (1 << table.input_bits) - 1))
+    node, fraction = divmod(x, 1 << table.fraction_bits)
+    exact = Fraction(table.slope[node] * fraction, 1 << table.fraction_bits)
+    expected = table.base[node] + math.floor(exact + Fraction(1, 2))
+    base, slope = np.array(table.base), np.array(table.slope)
+    assert fixed_math.interpolate(table, base, slope, np.array([x])).tolist() == [expected]
+    assert 0 <= expected <= 1 << TABLE_FRACTION

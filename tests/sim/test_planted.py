@@ -1,0 +1,86 @@
+"""Bugs planted in the decoder: the comparison finds each, and names the tensor it shows in."""
+
+import dataclasses
+
+import pytest
+
+import design.array
+import design.cache
+import design.rope
+import design.swiglu
+from design.config import CONFIGS, Config
+from design.decoder import Decoder
+from design.fixed import Rounding
+from design.requantize import requantize
+from design.trace import Tensor
+from golden.checkpoint import random_checkpoint
+from golden.fixed_decoder import FixedDecoder
+from golden.image import pack
+from golden.quantise import quantise
+from sim.compare import Difference, compare
+from sim.rtl_decoder import RtlDecoder
+
+NANO = CONFIGS["nano"]
+
+
+def first_difference(config: Config, stalls: int | None = None) -> Difference | None:
+    """Compare golden with the decoder as it is patched now."""
+    model = quantise(random_checkpoint(config.shape, seed=1), config)
+    component = Decoder(config)
+    with RtlDecoder(config, pack(model), "quick", stalls, component, quiet=True) as rtl:
+        prompt = [1, 5, 2]
+        for progress in compare(FixedDecoder(model), rtl, prompt, config.shape.seq_len):
+            if progress.difference is not None:
+                return progress.difference
+    return None
+
+
+def truncating(value, shift, form, rounding):
+    return requantize(value, shift, form, Rounding.TRUNCATE)
+
+
+def test_the_design_as_it_is_has_no_difference():
+    assert first_difference(NANO, stalls=3) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "tensor"), [(design.swiglu, Tensor.SILU), (design.rope, Tensor.Q)]
+)
+def test_a_rounding_step_is_named(monkeypatch, module, tensor):
+    monkeypatch.setattr(module, "requantize", truncating)
+    difference = first_difference(NANO)
+    assert difference is not None
+    assert difference.kind == "value"
+    assert (difference.position, difference.layer, difference.tensor) == (0, 0, tensor)
+
+
+def test_a_wrong_kv_head_is_named(monkeypatch):
+    # Every query head reads KV head 0, as if the group were the whole of them.
+    wrong = dataclasses.replace(NANO.shape, kv_heads=1)
+
+    class OneGroup(design.cache.CacheLayers):
+        def _pick(self, m, words, of_layer, layer, block):
+            config = self.config
+            self.config = dataclasses.replace(config, shape=wrong)
+            super()._pick(m, words, of_layer, layer, block)
+            self.config = config
+
+    monkeypatch.setattr("design.decoder.CacheLayers", OneGroup)
+    difference = first_difference(NANO)
+    assert difference is not None
+    assert (difference.position, difference.tensor) == (0, Tensor.SCORE)
+
+
+def test_a_drain_that_forgets_a_stall_is_found(monkeypatch):
+    """The array gives its sums away twice when the weight stream pauses behind them."""
+
+    class Twice(design.array.MultiplierArray):
+        def elaborate(self, platform):
+            taken, self.sums_taken = self.sums_taken, design.array.Signal()
+            module = super().elaborate(platform)
+            self.sums_taken = taken
+            return module
+
+    monkeypatch.setattr("design.decoder.MultiplierArray", Twice)
+    assert first_difference(NANO) is None, "only stalls can show it"
+    assert first_difference(NANO, stalls=3) is not None
