@@ -85,7 +85,7 @@ def load(path: PathLike) -> tuple[Config, np.ndarray]:
             raise BadInput(f"version = {metadata.get('version')!r} is not {FILE_VERSION!r}")
         try:
             config = config_from_dict(json.loads(metadata["config"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadInput(f"config is not readable ({error})") from None
         packed = tensors.get("image")
         shape = (image(config).beats, config.geometry.lanes)

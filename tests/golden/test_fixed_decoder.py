@@ -1,0 +1,137 @@
+"""The golden decoder: against plain integers, against itself in batches, and on a real text."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from design.config import Numerics, named
+from design.errors import BadInput
+from golden.calibrate import config_for
+from golden.checkpoint import random_checkpoint, read_checkpoint
+from golden.fixed_decoder import FixedDecoder
+from golden.generate import generate
+from golden.quantise import quantise
+from golden.sampler import Sampler
+from golden.tokenizer import Tokenizer
+from tests.fuzz.strategies import NUMERICS, configs, models, prompts
+from tests.golden.bigint_decoder import BigIntDecoder
+
+NANO = named("nano")
+
+# As llama2.c prints it: greedy from BOS, 200 steps.
+TEXT = (
+    b"Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
+    b"One day, she saw a big, red ball. She wanted to play with it, but it was too high.\n"
+    b"Lily's mom said, \"Lily, let's go to the park.\" Lily was sad and didn't know what to do. "
+    b'She said, "I want to play with your ball, but I can\'t find it."\n'
+    b"Lily was sad and didn't know what to do. She said, \"I'm sorry, Lily. "
+    b"I didn't know what to do.\"\n"
+    b"Lily didn't want to help her mom, so she"
+)
+FIRST_IDS = [1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 298]
+FIRST_IDS += [315, 421, 395, 317, 426, 338, 401, 396, 267]
+
+
+def model_of(numerics: Numerics, seed: int, scale: float = 1.0):
+    checkpoint = random_checkpoint(NANO.shape, seed, scale=scale, shared=False)
+    return quantise(checkpoint, NANO.with_numerics(numerics))
+
+
+def check_against_integers(model, tokens):
+    golden, slow = FixedDecoder(model), BigIntDecoder(model)
+    for token in tokens:
+        golden.step(np.array([token]), trace=True)
+        expected = slow.step(token)
+        assert golden.trace.keys() == expected.keys()
+        for tensor, values in expected.items():
+            assert golden.trace[tensor].tolist() == values, tensor
+
+
+@pytest.mark.parametrize("scale", [1.0, 6.0])  # the larger one saturates
+@pytest.mark.parametrize("numerics", NUMERICS.values(), ids=list(NUMERICS))
+def test_nano_against_plain_integers(numerics, scale):
+    check_against_integers(model_of(numerics, 5, scale), [1, 15, 0, 3, 3, 9, 2, 8])
+
+
+@settings(max_examples=max(5, settings.default.max_examples // 3))  # type: ignore[union-attr]
+@given(st.data())
+def test_any_model_against_plain_integers(data):
+    config = data.draw(configs())
+    model = data.draw(models(config))
+    check_against_integers(model, data.draw(prompts(config)))
+
+
+def test_rows_of_zeros_give_zeros():
+    # Their shift is the largest there is.
+    checkpoint = random_checkpoint(NANO.shape, 1)
+    weights = checkpoint.weights | {"wo": np.zeros_like(checkpoint.weights["wo"])}
+    model = quantise(dataclasses.replace(checkpoint, weights=weights), NANO)
+    check_against_integers(model, [1, 2])
+
+
+@pytest.mark.parametrize("numerics", NUMERICS.values(), ids=list(NUMERICS))
+def test_a_batch_is_as_many_single_runs(numerics):
+    model, batch = model_of(numerics, 2), 5
+    tokens = np.random.default_rng(0).integers(0, NANO.shape.vocab, (NANO.shape.seq_len, batch))
+    together = FixedDecoder(model, batch)
+    alone = [FixedDecoder(model) for _ in range(batch)]
+    for row in tokens:
+        logits = together.step(row, trace=True)
+        each = [one.step(np.array([token]), trace=True) for one, token in zip(alone, row)]  # noqa: B905
+        np.testing.assert_array_equal(logits, np.concatenate(each))
+        for tensor, values in alone[0].trace.items():
+            np.testing.assert_array_equal(together.trace[tensor], values)
+
+
+def test_reset_forgets():
+    decoder = FixedDecoder(model_of(Numerics(), 1), 2)
+    first = [decoder.step(np.array(row)) for row in ([1, 2], [3, 4])]
+    decoder.step(np.array([5, 6]))
+    decoder.reset()
+    np.testing.assert_array_equal([decoder.step(np.array(row)) for row in ([1, 2], [3, 4])], first)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ([1, 16], "^token id 16 is not below vocab = 16$"),
+        ([-1, 2], "^token id -1 is not below vocab = 16$"),
+        ([1], r"^tokens have shape \(1,\), expected \(2,\)$"),
+    ],
+)
+def test_tokens_are_refused(tokens, message):
+    with pytest.raises(BadInput, match=message):
+        FixedDecoder(model_of(Numerics(), 1), 2).step(np.array(tokens))
+
+
+def test_a_step_beyond_the_context_is_refused():
+    decoder = FixedDecoder(model_of(Numerics(), 1))
+    for _ in range(NANO.shape.seq_len):
+        decoder.step(np.array([1]))
+    with pytest.raises(BadInput, match="^position 8 is beyond seq_len = 8$"):
+        decoder.step(np.array([1]))
+
+
+def test_accumulators_beyond_exact_floats_are_refused():
+    model = model_of(Numerics(), 1)
+    wide = dataclasses.replace(NANO.shape, hidden=1 << 40)
+    with pytest.raises(BadInput, match="^configuration 'nano' needs 73-bit accumulators; the gold"):
+        config = dataclasses.replace(model.config, shape=wide)
+        FixedDecoder(dataclasses.replace(model, config=config))
+
+
+def test_stories260k_writes_the_text_of_llama2c(data_folder):
+    checkpoint = read_checkpoint(data_folder / "stories260K.bin")
+    tokenizer = Tokenizer.read(data_folder / "tok512.bin", checkpoint.shape.vocab)
+    decoder = FixedDecoder(quantise(checkpoint, config_for(checkpoint)))
+    greedy = Sampler(checkpoint.shape.vocab, temperature=0)
+
+    def step(token: int) -> np.ndarray:
+        return decoder.step(np.array([token]))[0].astype(np.float64)
+
+    ids = [1, *generate(step, [1], 200, greedy)]
+    assert ids[:20] == FIRST_IDS
+    assert tokenizer.decode_all(ids) == TEXT and len(TEXT) == 464
