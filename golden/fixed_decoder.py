@@ -69,7 +69,7 @@ class FixedDecoder:
         self._rsqrt = _table(rsqrt.table)
         self._reciprocal = _table(reciprocal)
         self._sigmoid = _table(sigmoid)
-        self._exp2 = np.array(tables.exp2(config))
+        self._weight_below = _weight_below(config)
         self._attention_order = list(attention_order(config))
         rope = tables.rope(config)
         self._cos = np.array(rope.cos).reshape(shape.seq_len, rope.pairs)
@@ -127,7 +127,7 @@ class FixedDecoder:
     def _note(self, tensor: Tensor, value: np.ndarray) -> None:
         """Keep sequence 0 of `value` (B, ...) in the trace."""
         if self._records is not None:
-            self._records[tensor].append(np.array(value[0]))
+            self._records[tensor].append(value[0].astype(np.int64))
 
     def _rmsnorm(self, x: np.ndarray, factor: Tensor, out: Tensor) -> np.ndarray:
         """x (B, D) -> x * sqrt(D) / sqrt(sum of squares + epsilon), gain folded elsewhere."""
@@ -177,21 +177,19 @@ class FixedDecoder:
         products = (grouped @ keys.swapaxes(2, 3)).astype(np.int64)  # (B, NK, group, T)
         score = fixed_math.requantize(products, n.q.f + n.k.f - n.score.f, n.score, n.rounding)
         maximum = score.max(axis=3)
-        below = maximum[..., None] - score
-        # A shift of weight.width already leaves nothing.
-        octaves = np.minimum(below >> n.score.f, n.weight.width)
-        weight = fixed_math.shift_right(
-            self._exp2[below & ((1 << n.score.f) - 1)], octaves, n.rounding
-        )
+        below = np.subtract(maximum[..., None], score)
+        np.minimum(below, len(self._weight_below) - 1, out=below)
+        weight = self._weight_below[below]  # float64, exact: a factor of the product below
         self._note(Tensor.SCORE, score.reshape(batch, shape.heads, -1))
         self._note(Tensor.MAXIMUM, maximum.reshape(batch, -1))
         self._note(Tensor.WEIGHT, weight.reshape(batch, shape.heads, -1))
 
-        m, e = fixed_math.reciprocal_operand(weight.sum(axis=3))  # (B, NK, group)
+        weight_sum = weight.sum(axis=3).astype(np.int64)  # (B, NK, group)
+        m, e = fixed_math.reciprocal_operand(weight_sum)
         mantissa = fixed_math.interpolate(*self._reciprocal, m)
         self._note(Tensor.RECIPROCAL, np.stack([mantissa, e], axis=-1).reshape(batch, -1))
         values = self._values[layer, :, :, : pos + 1]
-        total = (weight.astype(np.float64) @ values).astype(np.int64)  # (B, NK, group, hs)
+        total = (weight @ values).astype(np.int64)  # (B, NK, group, hs)
         unscaled = fixed_math.requantize(
             total, (e + n.v.f - n.unscaled.f)[..., None], n.unscaled, n.rounding
         )
@@ -238,3 +236,16 @@ class FixedDecoder:
 
 def _table(table: tables.Interpolated) -> tuple[tables.Interpolated, np.ndarray, np.ndarray]:
     return table, np.array(table.base), np.array(table.slope)
+
+
+def _weight_below(config: Config) -> np.ndarray:
+    """The softmax weight of every score below the maximum, up to where nothing is left.
+
+    A score that is d below has weight ``exp2[d mod 2**f] >> (d >> f)``, rounded as configured; a
+    shift by weight.width leaves nothing.
+    """
+    n = config.numerics
+    below = np.arange((n.weight.width + 1) << n.score.f)
+    fraction = below & ((1 << n.score.f) - 1)
+    exp2 = np.array(tables.exp2(config))[fraction]
+    return fixed_math.shift_right(exp2, below >> n.score.f, n.rounding).astype(np.float64)

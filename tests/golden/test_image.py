@@ -97,8 +97,8 @@ def test_other_lanes_are_another_image(tmp_path, model):
     refused(tmp_path / "bad", written(model, config=config), "image is int16 (")
 
 
-@given(st.data())
-def test_truncated_and_damaged_files(tmp_path_factory, data, model):
+@given(data=st.data())
+def test_truncated_and_damaged_files(tmp_path_factory, model, data):
     path = tmp_path_factory.mktemp("image") / "bad"
     raw = written(model)
     cut = data.draw(st.integers(0, len(raw) - 1))

@@ -1,0 +1,84 @@
+"""``python -m design`` as a user runs it: the list, the export, and how it refuses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from design.__main__ import main
+from design.config import CONFIGS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def refused(*arguments) -> str:
+    """The sentence that the command refuses with."""
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize("command", [[], ["export"]])
+def test_help(command):
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage: ")
+
+
+def test_list_names_every_configuration():
+    result = run("--list")
+    assert result.exit_code == 0
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert [row[1] for row in rows if len(row) > 1 and row[1] in CONFIGS] == list(CONFIGS)
+
+
+def test_as_a_module():
+    command = [sys.executable, "-m", "design"]
+    result = subprocess.run(
+        [*command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.startswith("Usage: python -m design ")
+    bad = [*command, "export", "--config", "micro", "-o", "/nowhere/x.v"]
+    result = subprocess.run(bad, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ") and len(result.stderr.splitlines()) == 1
+
+
+def test_export_is_the_same_from_run_to_run(tmp_path):
+    paths = [tmp_path / name for name in ("first.v", "second.v")]
+    for path in paths:
+        result = run("export", "--config", "nano", "--lanes", "2", "-o", path)
+        assert result.exit_code == 0, result.output
+        assert result.stdout == ""
+    text = paths[0].read_text()
+    assert text == paths[1].read_text()
+    assert text.startswith("// veridecode nano: 4 multipliers, 2 in the array\n")
+    assert "\nmodule veridecode(" in text
+    assert "trace" not in text.split("\nmodule veridecode(")[1].split(");")[0]
+    assert str(ROOT) not in text
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_what_is_refused(tmp_path):
+    out = tmp_path / "x.v"
+    assert "configuration 'micro' is not one of nano," in refused(
+        "export", "--config", "micro", "-o", out
+    )
+    assert "Mbit of KV cache on the chip" in refused("export", "--config", "llama2_70b", "-o", out)
+    assert "'3' is not one of" in refused("export", "--config", "nano", "--lanes", "3", "-o", out)
+    assert " is a folder, not a file" in refused("export", "--config", "nano", "-o", tmp_path)
+    nowhere = tmp_path / "no" / "x.v"
+    assert " does not exist" in refused("export", "--config", "nano", "-o", nowhere)
+    assert "Missing option" in refused("export", "-o", out)
+    assert "No such command" in refused("prove")
+    assert "No such option" in refused("export", "--fast")
+    assert not list(tmp_path.iterdir())

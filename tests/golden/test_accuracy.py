@@ -1,0 +1,70 @@
+"""The measure itself: exact where it must be zero, larger for coarser numerics."""
+
+import math
+
+import numpy as np
+import pytest
+
+from design.config import named
+from golden.accuracy import measure
+from golden.calibrate import calibrated
+from golden.checkpoint import random_checkpoint, read_checkpoint
+from golden.float_decoder import FloatDecoder
+from golden.quantise import quantise
+from tests.fuzz.strategies import NUMERICS
+
+NANO = named("nano")
+
+
+def measured(numerics, seed: int = 3, **more):
+    checkpoint = random_checkpoint(NANO.shape, seed)
+    config = NANO.with_numerics(numerics)
+    return measure(checkpoint, quantise(checkpoint, config), NANO.shape.seq_len, **more)
+
+
+def test_wide_formats_are_close_and_narrow_ones_are_not():
+    wide, narrow = measured(NUMERICS["wide"]), measured(NUMERICS["narrow"])
+    assert 0 < wide.kl_mean <= wide.kl_max < 1e-5
+    assert wide.kl_mean < narrow.kl_mean / 10
+    assert abs(math.log(wide.perplexity_ratio)) < abs(math.log(narrow.perplexity_ratio))
+    assert wide.first_mismatch is None
+    assert wide.tensors.keys() == narrow.tensors.keys()
+    for name, error in wide.tensors.items():
+        assert error.worst < 0.01 * max(1, error.largest), name
+        assert error.largest == narrow.tensors[name].largest
+    assert sum(e.worst for e in wide.tensors.values()) < sum(
+        e.worst for e in narrow.tensors.values()
+    )
+
+
+def test_largest_values_are_those_of_the_float_decoder():
+    checkpoint = random_checkpoint(NANO.shape, 3)
+    result = measure(checkpoint, quantise(checkpoint, NANO), 4)
+    reference, token, largest = FloatDecoder(checkpoint), 1, 0.0
+    for _ in range(4):
+        (logits,) = reference.step([token])
+        token = int(logits.argmax())
+        largest = max(largest, np.abs(logits).max())
+    assert result.tensors["logits"].largest == largest
+    assert result.steps == 4
+
+
+def test_a_wrong_model_is_seen():
+    checkpoint, other = (random_checkpoint(NANO.shape, seed) for seed in (3, 4))
+    steps: list[int] = []
+    result = measure(checkpoint, quantise(other, NANO), 8, progress=steps.append)
+    assert result.first_mismatch is not None
+    assert result.kl_mean > 0.1 and result.perplexity_ratio > 1
+    assert steps == list(range(1, 9))
+
+
+@pytest.mark.parametrize("name", ["default", "calibrated"])
+def test_stories260k(data_folder, name):
+    checkpoint = read_checkpoint(data_folder / "stories260K.bin")
+    config = named("stories260k")
+    if name == "calibrated":
+        config = calibrated(checkpoint, config, steps=16)
+    result = measure(checkpoint, quantise(checkpoint, config), 64)
+    assert result.first_mismatch is None
+    assert result.kl_max < 1e-3
+    assert abs(result.perplexity_ratio - 1) < 1e-3

@@ -1,0 +1,125 @@
+"""Calibration: formats hold what was seen, widths stay, and the named instance is what it chose."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from design.config import Config, Numerics, named
+from design.derived import derive
+from design.errors import BadInput
+from design.fixed import SQ
+from golden.calibrate import (
+    HEADROOM,
+    NUMERICS,
+    calibrated,
+    config_for,
+    fit,
+    float_tensors,
+    numerics_for,
+    ranges,
+)
+from golden.checkpoint import random_checkpoint, read_checkpoint
+from golden.float_decoder import FloatDecoder
+
+NANO = named("nano")
+UNNAMED = dataclasses.replace(NANO.shape, hidden=10)
+
+
+@given(st.floats(2.0**-7, 2.0**20), st.sampled_from([SQ(5, 11), SQ(1, 17), SQ(8, 16)]))
+def test_fit_is_the_narrowest_that_holds(magnitude, form):
+    found = fit(form, magnitude)
+    assert found.width == form.width
+    assert magnitude * HEADROOM <= 2.0 ** (found.i - 1) < 2 * magnitude * HEADROOM * (1 + 1e-12)
+
+
+def test_fit_of_nothing():
+    assert fit(SQ(5, 11), 0.0) == SQ(-7, 23)
+
+
+def test_ranges_grow_with_the_steps():
+    checkpoint = random_checkpoint(NANO.shape, 1)
+    seen = []
+    few = ranges(checkpoint, 2, progress=seen.append)
+    many = ranges(checkpoint, NANO.shape.seq_len)
+    assert seen == [1, 2]
+    assert few.keys() == many.keys()
+    assert all(few[name] <= many[name] for name in few)
+    assert few == ranges(checkpoint, 2)
+    assert few != ranges(checkpoint, 2, seed=1)
+
+
+def test_float_tensors_are_in_the_units_of_the_fixed_decoder():
+    checkpoint = random_checkpoint(NANO.shape, 1)
+    decoder = FloatDecoder(checkpoint)
+    for token in (1, 5, 9):
+        decoder.step([token])
+    found = float_tensors(decoder.trace, checkpoint)
+    names = {field.name for field in dataclasses.fields(Numerics)}
+    assert found.keys() <= names
+    # Scores of base 2: weights are exp2 of them.
+    for score, weight in zip(found["score"], decoder.trace["weight"], strict=True):
+        power = np.exp2(score - score.max(axis=-1, keepdims=True))
+        np.testing.assert_allclose(power / power.sum(axis=-1, keepdims=True), weight)
+    # A score is the product of a query and a key, without any further factor.
+    key = np.repeat(found["k"], NANO.shape.group, axis=2)
+    np.testing.assert_allclose((found["q"] * key).sum(axis=-1), found["score"][..., -1])
+    # Normed values have a mean square of (almost) one, and no gain.
+    np.testing.assert_allclose((found["normed"] ** 2).mean(axis=-1), 1, rtol=1e-3)
+    assert len(found["normed"]) == len(found["residual"]) == 1 + 2 * NANO.shape.layers
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
+def test_formats_hold_what_was_seen(scale):
+    checkpoint = random_checkpoint(NANO.shape, 7, scale=scale)
+    base = Numerics()
+    largest = ranges(checkpoint, NANO.shape.seq_len)
+    found = numerics_for(largest, base)
+    for name, magnitude in largest.items():
+        form = getattr(found, name)
+        assert magnitude <= (form.max + 1) / form.scale, name
+        if name != "score":
+            assert form.width == getattr(base, name).width, name
+    assert found.score.f == base.score.f
+    assert found.logits.f <= base.logits.f
+    assert 2 * largest["v"] <= 2.0 ** (found.unscaled.i - 1)
+    untouched = ("weight_bits", "rounding", "weight", "rope", "rsqrt_index_bits")
+    assert all(getattr(found, name) == getattr(base, name) for name in untouched)
+    derive(NANO.with_numerics(found))
+
+
+def test_config_for_a_named_shape_is_the_named_instance():
+    checkpoint = random_checkpoint(NANO.shape, 1)
+    assert config_for(checkpoint) == NANO
+    assert config_for(checkpoint, lanes=16) == NANO.with_lanes(16)
+    int8 = dataclasses.replace(NANO.numerics, weight_bits=8)
+    assert config_for(checkpoint, numerics="int8") == NANO.with_numerics(int8)
+    assert config_for(checkpoint, numerics="calibrated") == calibrated(checkpoint, NANO)
+
+
+def test_config_for_another_shape_is_calibrated():
+    checkpoint = random_checkpoint(UNNAMED, 1)
+    seen = []
+    found = config_for(checkpoint, progress=seen.append)
+    assert found == calibrated(checkpoint, Config(name="custom", shape=UNNAMED))
+    assert seen[-1] == UNNAMED.seq_len
+
+
+def test_unknown_numerics_are_refused():
+    with pytest.raises(BadInput, match=f"^numerics = 'bf8' is not one of {', '.join(NUMERICS)}$"):
+        config_for(random_checkpoint(NANO.shape, 1), numerics="bf8")
+
+
+def test_stories260k_is_what_calibration_chooses(data_folder):
+    # Half of the context, with a quarter of the time: the largest values come early.
+    checkpoint = read_checkpoint(data_folder / "stories260K.bin")
+    config = named("stories260k")
+    found = calibrated(checkpoint, config.with_numerics(Numerics()), steps=128).numerics
+    for field in dataclasses.fields(Numerics):
+        chosen, again = getattr(config.numerics, field.name), getattr(found, field.name)
+        if isinstance(chosen, SQ):
+            assert again.i <= chosen.i, field.name  # what was seen so far fits
+    assert math.isclose(found.residual.scale, config.numerics.residual.scale)

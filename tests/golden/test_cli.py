@@ -1,0 +1,133 @@
+"""``python -m golden`` as a user runs it: what it prints, leaves behind, and how it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from design.config import Shape, named
+from golden.__main__ import main
+from golden.checkpoint import random_checkpoint, write_checkpoint
+from golden.image import load, pack
+from golden.quantise import quantise
+
+ROOT = Path(__file__).resolve().parents[2]
+NANO = named("nano")
+UNNAMED = Shape(dim=8, hidden=10, layers=1, heads=2, kv_heads=1, vocab=12, seq_len=6)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    path = tmp_path / "nano.bin"
+    write_checkpoint(path, random_checkpoint(NANO.shape, 1), version=0)
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def refused(*arguments) -> str:
+    """The sentence that the command refuses with."""
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize("command", [[], ["calibrate"], ["quantise"], ["accuracy"]])
+def test_help(command):
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage: ")
+
+
+def test_as_a_module():
+    command = [sys.executable, "-m", "golden", "--help"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("Usage: python -m golden ")
+    assert not result.stderr
+
+
+@pytest.mark.parametrize("more", [[], ["--lanes", "16"], ["--numerics", "int8"]])
+def test_quantise_writes_the_same_image_twice(tmp_path, checkpoint, more):
+    paths = [tmp_path / name for name in ("first", "second")]
+    for path in paths:
+        result = run("quantise", checkpoint, "-o", path, *more)
+        assert result.exit_code == 0, result.output
+        assert result.stdout == ""
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    config, image = load(paths[0])
+    assert config.shape == NANO.shape
+    assert config.geometry.lanes == (16 if "--lanes" in more else 4)
+    expected = pack(quantise(random_checkpoint(NANO.shape, 1), config))
+    assert image.tolist() == expected.tolist()
+
+
+def test_quantise_calibrates_an_unnamed_shape(tmp_path):
+    path = tmp_path / "model.bin"
+    write_checkpoint(path, random_checkpoint(UNNAMED, 1), version=1)
+    assert run("quantise", path, "-o", tmp_path / "image").exit_code == 0
+    config, _ = load(tmp_path / "image")
+    assert (config.name, config.shape) == ("custom", UNNAMED)
+
+
+def test_calibrate_prints_every_format(checkpoint):
+    result = run("calibrate", checkpoint, "--steps", 4)
+    assert result.exit_code == 0
+    for name in ("residual", "normed", "unscaled", "logits"):
+        assert name in result.stdout
+    assert "SQ(" in result.stdout
+
+
+def test_accuracy_in_tables_and_in_json(checkpoint):
+    result = run("accuracy", checkpoint, "--steps", 6)
+    assert result.exit_code == 0
+    assert "KL mean" in result.stdout and "worst error" in result.stdout
+    result = run("accuracy", checkpoint, "--steps", 6, "--json")
+    assert result.exit_code == 0
+    values = json.loads(result.stdout)
+    assert values["steps"] == 6
+    assert values["kl_mean"] <= values["kl_max"] < 0.01
+    assert values["tensors"]["logits"].keys() == {"worst", "largest"}
+
+
+def test_what_is_refused(tmp_path, checkpoint):
+    before = sorted(tmp_path.iterdir())
+    missing, image = tmp_path / "none.bin", tmp_path / "image"
+    assert "none.bin: cannot be read" in refused("calibrate", missing)
+    assert "none.bin: cannot be read" in refused("quantise", missing, "-o", image)
+    assert "--steps = 9 must be 1 to 8" in refused("calibrate", checkpoint, "--steps", 9)
+    assert "--steps = 0 must be 1 to 8" in refused("accuracy", checkpoint, "--steps", 0)
+    assert "--steps = 256 must be 1 to 8" in refused("accuracy", checkpoint)
+    assert "'3' is not one of" in refused("quantise", checkpoint, "-o", image, "--lanes", "3")
+    assert "Missing option" in refused("quantise", checkpoint)
+    assert "Missing argument" in refused("accuracy")
+    assert "No such command" in refused("prove")
+    assert "No such option" in refused("accuracy", checkpoint, "--fast")
+    assert "'--steps': 'x' is not" in refused("accuracy", checkpoint, "--steps", "x")
+    assert " is a folder, not a file" in refused("quantise", checkpoint, "-o", tmp_path)
+    nowhere = tmp_path / "no" / "image"
+    assert " does not exist" in refused("quantise", checkpoint, "-o", nowhere)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_damaged_checkpoint_leaves_the_old_image(tmp_path, checkpoint):
+    image = tmp_path / "image"
+    image.write_bytes(b"precious")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-5])
+    assert "nano.bin: " in refused("quantise", checkpoint, "-o", image)
+    assert image.read_bytes() == b"precious"
+    assert sorted(tmp_path.iterdir()) == sorted([image, checkpoint])
+
+
+def test_no_traceback_from_the_real_command(tmp_path):
+    command = [sys.executable, "-m", "golden", "accuracy", str(tmp_path / "none.bin")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ") and len(result.stderr.splitlines()) == 1
