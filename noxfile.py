@@ -23,7 +23,9 @@ ROOT = Path(__file__).parent
 BUILD = ROOT / "build"
 FUZZ_SUMMARY = BUILD / "fuzz" / "summary.json"
 FORMAL_RESULTS = BUILD / "formal" / "results.json"
-FOLDERS = ("design", "golden", "sim", "properties", "formal", "tests", "noxfile.py")
+FOLDERS = (
+    "design", "golden", "sim", "properties", "formal", "tests", "benchmarks", "noxfile.py",
+)  # fmt: skip
 
 
 def python(session: nox.Session, *args: str, silent: bool = False) -> None:

@@ -1,13 +1,8 @@
 """``python -m benchmarks``: tokens per second of the three decoders, side by side in one run."""
 
 import json
-import os
 import time
 from pathlib import Path
-
-# One core, as the targets ask; numpy reads these when it is first imported.
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
 
 import click
 import numpy as np
@@ -35,7 +30,11 @@ def golden_speed(name: str, decoder: FloatDecoder | FixedDecoder, steps: int) ->
     for _ in range(steps):
         tokens = decoder.step(tokens).argmax(axis=1)
     seconds = time.perf_counter() - begin
-    return {"decoder": name, "batch": decoder.batch, "tokens_per_s": decoder.batch * steps / seconds}
+    return {
+        "decoder": name,
+        "batch": decoder.batch,
+        "tokens_per_s": decoder.batch * steps / seconds,
+    }
 
 
 def rtl_speed(checkpoint: Checkpoint, lanes: int, steps: int) -> Row:

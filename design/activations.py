@@ -44,9 +44,7 @@ class ActivationBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=signed(self.width), depth=self.depth, init=[]
-        )
+        m.submodules.memory = memory = Memory(shape=signed(self.width), depth=self.depth, init=[])
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
         m.d.comb += [

@@ -1,5 +1,7 @@
 """The second half of the softmax: attention output = weighted sum / sum of weights."""
 
+import itertools
+
 from amaranth import *
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
@@ -109,11 +111,9 @@ class AttentionScale(wiring.Component):
         valid = Signal(stages)
         slots = [Signal.like(slot, name=f"slot_{stage}") for stage in range(stages)]
         m.d.sync += [valid.eq(Cat(running, valid)), slots[0].eq(slot)]
-        m.d.sync += [later.eq(sooner) for sooner, later in zip(slots, slots[1:], strict=False)]
+        m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(slots)]
         exponents = [Signal(range(width), name=f"exponent_{stage}") for stage in range(1, stages)]
-        m.d.sync += [
-            later.eq(sooner) for sooner, later in zip(exponents, exponents[1:], strict=False)
-        ]
+        m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(exponents)]
 
         chosen = Signal(width)
         kept = Signal(width)

@@ -78,7 +78,7 @@ class CacheLayers(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        shape, derived = self.config.shape, derive(self.config)
+        shape = self.config.shape
 
         k_layer, v_layer, row_layer = (Signal.like(self.rd_layer) for _ in range(3))
         k_block, v_block = (Signal.like(self.rd_block) for _ in range(2))

@@ -43,7 +43,9 @@ class Shape:
         if self.dim % self.heads:
             raise BadInput(f"Shape.dim = {self.dim} is no multiple of heads = {self.heads}")
         if self.heads % self.kv_heads:
-            raise BadInput(f"Shape.heads = {self.heads} is no multiple of kv_heads = {self.kv_heads}")
+            raise BadInput(
+                f"Shape.heads = {self.heads} is no multiple of kv_heads = {self.kv_heads}"
+            )
         if self.head_dim % 2:
             raise BadInput(f"Shape.head_dim = {self.head_dim} (dim / heads) must be even for RoPE")
         if self.vocab < 2:
@@ -72,7 +74,7 @@ class Numerics:
     Weights are `weight_bits` wide integers; the power-of-two exponent of each output row travels
     in the weight stream as the right shift that brings that row's sum to its tensor's format.
     Scores are in units of log2(e) (the factor log2(e)/sqrt(head_dim) is folded into Wq), and have
-    as many fraction bits as the exp2 table has index bits, so that the table sees every one of them.
+    as many fraction bits as the exp2 table has index bits, so that the table sees all of them.
     """
 
     weight_bits: int = 16
@@ -98,17 +100,25 @@ class Numerics:
 
     def __post_init__(self):
         if self.weight_bits not in WEIGHT_BITS:
-            raise BadInput(f"Numerics.weight_bits = {self.weight_bits} must be one of {WEIGHT_BITS}")
+            raise BadInput(
+                f"Numerics.weight_bits = {self.weight_bits} must be one of {WEIGHT_BITS}"
+            )
         scalars = ("normed", "q", "k", "v", "attention", "gate", "up", "silu", "ffn", "weight")
         for name in (*scalars, "residual", "unscaled", "rope"):
             if getattr(self, name).width > 18:  # a scalar multiplier's operand
                 raise BadInput(f"Numerics.{name} = {getattr(self, name)} is wider than 18 bits")
         if self.logits.width > 32 or self.score.width > 32:
-            raise BadInput(f"Numerics.logits = {self.logits} or score = {self.score} exceeds 32 bits")
+            raise BadInput(
+                f"Numerics.logits = {self.logits} or score = {self.score} exceeds 32 bits"
+            )
         if not 4 <= self.score.f <= 12:
-            raise BadInput(f"Numerics.score = {self.score} needs 4 to 12 fraction bits (exp2 index)")
+            raise BadInput(
+                f"Numerics.score = {self.score} needs 4 to 12 fraction bits (exp2 index)"
+            )
         if self.weight.i != 1:
-            raise BadInput(f"Numerics.weight = {self.weight} must be SQ(1, f): weights are in [0, 1)")
+            raise BadInput(
+                f"Numerics.weight = {self.weight} must be SQ(1, f): weights are in [0, 1)"
+            )
         if self.rope.i != 2:
             raise BadInput(f"Numerics.rope = {self.rope} must be SQ(2, f): it holds -1 and 1")
         for name in ("rsqrt_index_bits", "reciprocal_index_bits", "sigmoid_index_bits"):
@@ -151,9 +161,7 @@ class Config:
         return dataclasses.replace(self, numerics=numerics)
 
 
-def _named(
-    name: str, *sizes: int, lanes: int = 8, numerics: Numerics = DEFAULT_NUMERICS
-) -> Config:
+def _named(name: str, *sizes: int, lanes: int = 8, numerics: Numerics = DEFAULT_NUMERICS) -> Config:
     names = [field.name for field in dataclasses.fields(Shape)]
     shape = Shape(**dict(zip(names, sizes, strict=True)))
     return Config(name=name, shape=shape, numerics=numerics, geometry=Geometry(lanes=lanes))
@@ -209,7 +217,7 @@ def config_from_dict(values: dict[str, Any]) -> Config:
 
     Raises :class:`BadInput`, TypeError or KeyError for what is not of its form.
     """
-    numerics = {
+    numerics: dict[str, Any] = {
         name: SQ(**value) if isinstance(value, dict) else value
         for name, value in values["numerics"].items()
     }

@@ -1,7 +1,7 @@
 """The decoder: stages, array, units and memories, connected."""
 
 from amaranth import *
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
 from design.activations import ActivationBuffer
@@ -11,7 +11,6 @@ from design.attention_scale import AttentionScale
 from design.beat import Kind, Sink
 from design.cache import CacheLayers
 from design.config import Config
-from design.derived import derive
 from design.drain import Drain
 from design.issue import Issue
 from design.ports import SERIAL_CHANNELS, DecoderSignature
@@ -50,7 +49,7 @@ class Decoder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        shape, n, derived = config.shape, config.numerics, derive(config)
+        shape, n = config.shape, config.numerics
 
         m.submodules.token_sequencer = tokens = TokenSequencer(config)
         m.submodules.layer_sequencer = layers = LayerSequencer(config)
@@ -182,9 +181,7 @@ class Decoder(wiring.Component):
         adds_weight = Signal()
         sums_weights_final = Signal()
         m.d.comb += [
-            adds_weight.eq(
-                issue.en & issue.o_valid & (used.kind == Kind.VALUE) & (used.d == 0)
-            ),
+            adds_weight.eq(issue.en & issue.o_valid & (used.kind == Kind.VALUE) & (used.d == 0)),
             softmax.add.eq(adds_weight),
             softmax.add_first.eq(used.first),
             attention_scale.clear.eq(adds_weight & used.first),
@@ -257,7 +254,10 @@ class Decoder(wiring.Component):
         # The scalar multipliers and those who share them.
         clients = (
             (residual.request, None),
-            *((unit.requests[0], unit.requests[1]) for unit in (rmsnorm, rope, attention_scale, swiglu)),
+            *(
+                (unit.requests[0], unit.requests[1])
+                for unit in (rmsnorm, rope, attention_scale, swiglu)
+            ),
         )
         products = []
         for number in range(SCALAR_MULTIPLIERS):
@@ -268,7 +268,9 @@ class Decoder(wiring.Component):
             products.append(scalar.product)
         m.d.comb += residual.product.eq(products[0])
         for unit in (rmsnorm, rope, attention_scale, swiglu):
-            m.d.comb += [unit.products[number].eq(product) for number, product in enumerate(products)]
+            m.d.comb += [
+                unit.products[number].eq(product) for number, product in enumerate(products)
+            ]
 
         # Observation.
         with m.If(tokens.busy):

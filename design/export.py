@@ -53,8 +53,9 @@ def _header(config: Config) -> str:
         (
             f"// veridecode {config.name}: {multipliers(config)} multipliers,"
             f" {config.geometry.lanes} in the array",
-            f"// dim {shape.dim}, hidden {shape.hidden}, layers {shape.layers}, heads {shape.heads},"
-            f" kv_heads {shape.kv_heads}, vocab {shape.vocab}, seq_len {shape.seq_len}",
+            f"// dim {shape.dim}, hidden {shape.hidden}, layers {shape.layers},"
+            f" heads {shape.heads}, kv_heads {shape.kv_heads}, vocab {shape.vocab},"
+            f" seq_len {shape.seq_len}",
             f"// {n.weight_bits}-bit weights; residual {n.residual}, logits {n.logits}",
             "",
             "",

@@ -1,5 +1,7 @@
 """Between stages and array: wait until a beat's operands exist, fetch them, line them up."""
 
+from typing import Any
+
 from amaranth import *
 from amaranth.hdl import signed
 from amaranth.lib import data, stream, wiring
@@ -91,7 +93,8 @@ class Issue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         needs_weights = Signal()
-        is_kind = {kind: self.o_beat.kind == kind for kind in Kind}
+        kinds = (Kind.HEADER, Kind.WEIGHT, Kind.KEY, Kind.VALUE)
+        is_kind = {kind: self.o_beat.kind == kind for kind in kinds}
         m.d.comb += [
             needs_weights.eq(self.o_valid & (is_kind[Kind.HEADER] | is_kind[Kind.WEIGHT])),
             self.i_weights.ready.eq(needs_weights & ~self.blocked),
@@ -142,7 +145,7 @@ class Issue(wiring.Component):
             exists = exists | ((beat.kind == kind) & condition)
         return exists
 
-    def _operands(self, m: Module, is_kind: dict[Kind, Value]) -> None:
+    def _operands(self, m: Module, is_kind: dict[Any, Value]) -> None:
         derived = derive(self.config)
         beat = self.o_beat
         broadcast = Signal(signed(derived.b_width))

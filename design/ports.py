@@ -69,7 +69,7 @@ SERIAL_CHANNELS = 15
 
 
 def trace_channels(config: Config) -> int:
-    """Records that can be valid in one cycle: one per unit output, a score and a weight per slot."""
+    """Records a cycle can bring: one per unit output, a score and a weight per slot."""
     return SERIAL_CHANNELS + 2 * derive(config).slots
 
 

@@ -10,7 +10,7 @@ from design.fixed import SQ, Rounding
 
 def shift_right(value: Value, shift: Value | int, rounding: Rounding) -> Value:
     """``value / 2**shift`` rounded as named, combinational; `shift` may be a constant."""
-    if isinstance(shift, int) and shift == 0 or rounding is Rounding.TRUNCATE:
+    if (isinstance(shift, int) and shift == 0) or rounding is Rounding.TRUNCATE:
         return value >> shift
     # One bit more than asked, so that the first dropped bit is at hand.
     kept = (value << 1) >> shift

@@ -2,7 +2,7 @@
 
 from amaranth import *
 from amaranth.hdl import signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -73,9 +73,7 @@ class Residual(wiring.Component):
         sink = self.i.sink
         take = Signal()
         m.d.comb += [
-            take.eq(
-                self.i_valid & ((sink == Sink.EMBED) | (sink == Sink.WO) | (sink == Sink.W2))
-            ),
+            take.eq(self.i_valid & ((sink == Sink.EMBED) | (sink == Sink.WO) | (sink == Sink.W2))),
             read.en.eq(take | self.rd_en),
             read.addr.eq(Mux(take, self.i.row, self.rd_index)),
             self.rd_data.eq(read.data),

@@ -213,9 +213,7 @@ class Rope(wiring.Component):
         m.submodules.table = memory = Memory(
             shape=entry,
             depth=len(table.cos),
-            init=[
-                {"cos": cos, "sin": sin} for cos, sin in zip(table.cos, table.sin, strict=True)
-            ],
+            init=[{"cos": cos, "sin": sin} for cos, sin in zip(table.cos, table.sin, strict=True)],
         )
         read = memory.read_port()
         row = Signal(range(shape.seq_len * table.pairs))  # pos * pairs, without a multiplier

@@ -1,5 +1,7 @@
 """What runs when: the layer sequencer runs the stages, the token sequencer runs the layers."""
 
+from typing import Any
+
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -55,7 +57,7 @@ class LayerSequencer(wiring.Component):
         m = Module()
         last_block = derive(self.config).head_blocks - 1
 
-        def start(stage: Signal, state: str, op: Sink | None = None) -> None:
+        def start(stage: Signal, state: str, op: Any = None) -> None:
             """Pulse a stage's start in the next cycle and wait in `state` for its done."""
             m.d.sync += stage.eq(1)
             if op is not None:

@@ -1,5 +1,7 @@
 """SwiGLU: gate * sigmoid(gate) * up, pair by pair."""
 
+import itertools
+
 from amaranth import *
 from amaranth.hdl import signed
 from amaranth.lib import data, wiring
@@ -7,7 +9,7 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from design import tables
-from design.beat import Sink, beat_layout
+from design.beat import Sink
 from design.config import Config
 from design.derived import SCALAR_BITS, TABLE_FRACTION
 from design.interpolate import INTERPOLATE_LATENCY, Interpolator
@@ -88,7 +90,7 @@ class SwiGlu(wiring.Component):
         m.d.sync += [
             gate_valid.eq(Cat(take_gate, gate_valid)),
             gates[0].eq(self.i.value),
-            *(later.eq(sooner) for sooner, later in zip(gates, gates[1:], strict=False)),
+            *(later.eq(sooner) for sooner, later in itertools.pairwise(gates)),
         ]
         with m.If(gate_valid[-1]):
             m.d.comb += ask(self.requests[0], gates[-1], sigmoid.o)
@@ -115,11 +117,7 @@ class SwiGlu(wiring.Component):
         m.d.sync += [
             coming.eq(Cat(multiply, coming)),
             self.o_valid.eq(coming[-1]),
-            self.o.eq(
-                requantize(
-                    self.products[1], n.silu.f + n.up.f - n.ffn.f, n.ffn, n.rounding
-                )
-            ),
+            self.o.eq(requantize(self.products[1], n.silu.f + n.up.f - n.ffn.f, n.ffn, n.rounding)),
         ]
         self._trace(m, gate_valid[-1], sigmoid.o, silu_coming[-1], silu)
         return m

@@ -1,6 +1,7 @@
 """Function tables as parameter objects: the golden decoder and the RTL read the same integers."""
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ def _interpolated(
         index_bits=index_bits,
         fraction_bits=bits - index_bits,
         base=tuple(values[:-1]),
-        slope=tuple(b - a for a, b in zip(values[:-1], values[1:], strict=True)),
+        slope=tuple(b - a for a, b in itertools.pairwise(values)),
     )
 
 

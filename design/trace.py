@@ -74,7 +74,7 @@ def sizes(config: Config) -> dict[Tensor, int]:
         Tensor.X_EMBED, Tensor.XN_ATT, Tensor.Q, Tensor.UNSCALED, Tensor.ATTENTION, Tensor.WO,
         Tensor.X_ATT, Tensor.XN_FFN, Tensor.W2, Tensor.X_FFN, Tensor.XN_FINAL,
     }  # fmt: skip
-    return {tensor: shape.dim for tensor in per_dim} | {
+    return dict.fromkeys(per_dim, shape.dim) | {
         Tensor.RSQRT_ATT: 2,
         Tensor.RSQRT_FFN: 2,
         Tensor.RSQRT_FINAL: 2,

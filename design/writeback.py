@@ -94,9 +94,7 @@ class Writeback(wiring.Component):
         for form, condition in self._formats(raw):
             by_width[form.width] = by_width.get(form.width, C(0, 1)) | condition
         shift = Signal(6)
-        m.d.comb += shift.eq(
-            Mux(raw.sink == Sink.VALUE, self.value_shifts[raw.slot], raw.shift)
-        )
+        m.d.comb += shift.eq(Mux(raw.sink == Sink.VALUE, self.value_shifts[raw.slot], raw.shift))
         rounded = shift_right(raw.sum, shift, n.rounding)
         value = Signal.like(self.o.value)
         for width, condition in by_width.items():

@@ -102,9 +102,7 @@ DONE_EARLY = _kv_canary(
 _WIDE = {"k_word": 8, "v_word": 8}
 
 
-def _bypass(
-    id: str, tensor: Tensor, configs: tuple[str, ...] = SHIPPED, **words: int
-) -> Task:
+def _bypass(id: str, tensor: Tensor, configs: tuple[str, ...] = SHIPPED, **words: int) -> Task:
     return Task(
         id=id,
         family="kv_cache",

@@ -87,7 +87,7 @@ def numerics_for(largest: dict[str, float], base: Numerics) -> Numerics:
     Scores keep their fraction bits (the exp2 table sees all of them) and get wider instead. A
     softmax sum over its power of two is below twice the largest value.
     """
-    formats = {
+    formats: dict[str, Any] = {
         name: fit(getattr(base, name), magnitude)
         for name, magnitude in largest.items()
         if name not in ("score", "logits")

@@ -118,9 +118,7 @@ class FixedDecoder:
         self._note(Tensor.LOGITS, logits)
         self.pos += 1
         if self._records is not None:
-            self.trace = {
-                tensor: np.stack(records) for tensor, records in self._records.items()
-            }
+            self.trace = {tensor: np.stack(records) for tensor, records in self._records.items()}
             assert all(len(self.trace[tensor]) == 1 for tensor in ONCE)
         return logits
 
@@ -137,9 +135,7 @@ class FixedDecoder:
         mantissa = fixed_math.interpolate(*self._rsqrt, m)
         self._note(factor, np.stack([mantissa, e], axis=1))
         shift = TABLE_FRACTION + e - self._growth - n.normed.f
-        xn = fixed_math.requantize(
-            x * mantissa[:, None], shift[:, None], n.normed, n.rounding
-        )
+        xn = fixed_math.requantize(x * mantissa[:, None], shift[:, None], n.normed, n.rounding)
         self._note(out, xn)
         return xn
 

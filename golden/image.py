@@ -8,8 +8,8 @@ import safetensors.numpy
 
 from design.config import Config, config_from_dict, config_to_dict
 from design.derived import ceil_div
-from design.schedule import LAYER_OPS, Op, attention_order, image
 from design.errors import BadInput
+from design.schedule import LAYER_OPS, Op, attention_order, image
 from golden.files import PathLike, reading, replacing
 from golden.quantise import Model, Rows
 
@@ -65,7 +65,20 @@ def save(path: PathLike, model: Model) -> None:
     """
     metadata = {"version": FILE_VERSION, "config": json.dumps(config_to_dict(model.config))}
     with replacing(path) as file:
-        file.write(safetensors.numpy.save({"image": pack(model)}, metadata))
+        file.write(_serialised(pack(model), metadata))
+
+
+def _serialised(packed: np.ndarray, metadata: dict[str, str]) -> bytes:
+    """The safetensors file of `packed`. (The library would put metadata in an order of chance.)"""
+    tensor = {
+        "dtype": f"I{8 * packed.itemsize}",
+        "shape": packed.shape,
+        "data_offsets": [0, packed.nbytes],
+    }
+    header = json.dumps({"__metadata__": metadata, "image": tensor}).encode()
+    header += b" " * (-len(header) % 8)
+    values = packed.astype(packed.dtype.newbyteorder("<")).tobytes()
+    return len(header).to_bytes(8, "little") + header + values
 
 
 def load(path: PathLike) -> tuple[Config, np.ndarray]:

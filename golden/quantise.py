@@ -132,9 +132,7 @@ def quantise(checkpoint: Checkpoint, config: Config) -> Model:
     )
     return Model(
         config=config,
-        embedding=Rows(
-            elements.weights.reshape(table.shape), elements.shift.reshape(table.shape)
-        ),
+        embedding=Rows(elements.weights.reshape(table.shape), elements.shift.reshape(table.shape)),
         layers=tuple(
             {op: rows(op, layer) for op in LAYER_OPS} for layer in range(config.shape.layers)
         ),

@@ -7,11 +7,11 @@ from design.beat import Sink
 from design.config import Config
 from design.derived import MAX_SHIFT, derive
 from design.fixed import SQ
+from design.schedule import Op
 from design.trace import Tensor
 from design.writeback import Writeback
 from golden.fixed_math import requantize
 from golden.quantise import row_formats
-from design.schedule import Op
 from tests.design.support import column, costly, records, signed_bits, simulate, small_configs
 
 TRACED = {

@@ -43,8 +43,12 @@ def building_settings() -> settings:
 def _summary() -> Iterator[None]:
     yield
     SUMMARY.parent.mkdir(parents=True, exist_ok=True)
-    total = {key: sum(case[key] for case in _cases.values()) for key in ("examples", "values", "steps")}
+    total = {
+        key: sum(case[key] for case in _cases.values()) for key in ("examples", "values", "steps")
+    }
     cases = [{"test": name} | case for name, case in _cases.items()]
     draft = SUMMARY.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps({"profile": profile_name(), **total, "cases": cases}, indent=2) + "\n")
+    draft.write_text(
+        json.dumps({"profile": profile_name(), **total, "cases": cases}, indent=2) + "\n"
+    )
     draft.replace(SUMMARY)

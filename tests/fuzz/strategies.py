@@ -107,5 +107,3 @@ def prompts(draw: st.DrawFn, config: Config) -> list[int]:
 
 #: A seed for stalls on every stream; None for no stalls.
 stall_seeds = st.none() | st.integers(0, 2**32)
-
-

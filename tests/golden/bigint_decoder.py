@@ -8,7 +8,6 @@ import math
 from fractions import Fraction
 
 from design import tables
-from design.config import Config
 from design.derived import TABLE_FRACTION, derive
 from design.fixed import SQ, Rounding
 from design.schedule import Op, attention_order
@@ -94,7 +93,9 @@ class BigIntDecoder:
         for number, layer in enumerate(model.layers):
             x = self.ffn(self.attention(x, number, layer), layer)
         xn = self.norm(x, Tensor.RSQRT_FINAL, Tensor.XN_FINAL)
-        self.note(Tensor.LOGITS, self.project(model.classifier, xn, [n.logits] * config.shape.vocab))
+        self.note(
+            Tensor.LOGITS, self.project(model.classifier, xn, [n.logits] * config.shape.vocab)
+        )
         self.pos += 1
         return self.trace
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import safetensors
 import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +61,13 @@ def written(model, *, image=None, version=FILE_VERSION, config=None, name="image
 
 def test_the_parts_of_a_file(tmp_path, model):
     save(tmp_path / "saved", model)
-    assert (tmp_path / "saved").read_bytes() == written(model)
+    with safetensors.safe_open(tmp_path / "saved", "numpy") as file:
+        assert list(file.keys()) == ["image"]
+        metadata = file.metadata()
+        np.testing.assert_array_equal(file.get_tensor("image"), pack(model))
+    assert metadata.keys() == {"version", "config"}
+    assert metadata["version"] == FILE_VERSION
+    assert json.loads(metadata["config"]) == config_to_dict(NANO)
 
 
 def test_other_images_are_refused(tmp_path, model):

@@ -87,7 +87,9 @@ def test_factors_are_folded_in(bits, shared):
 
 
 def check_matrix(config, op, rows, expected):
-    assert rows.weights.shape == expected.shape == (matrix(config, op).rows, matrix(config, op).cols)
+    assert (
+        rows.weights.shape == expected.shape == (matrix(config, op).rows, matrix(config, op).cols)
+    )
     target = np.array([form.f for form in row_formats(config, op)])
     found = real_value(rows, column_format(config, op), target)
     # Half a step of each row; its largest weight uses more than half of the range.
@@ -108,5 +110,7 @@ def test_row_formats_are_those_of_the_sinks():
 
 def test_another_shape_is_refused():
     other = dataclasses.replace(NANO.shape, hidden=13)
-    with pytest.raises(BadInput, match=r"^checkpoint shape Shape\(.*hidden=13.* is not that of conf"):
+    with pytest.raises(
+        BadInput, match=r"^checkpoint shape Shape\(.*hidden=13.* is not that of conf"
+    ):
         quantise(random_checkpoint(other, 1), NANO)
