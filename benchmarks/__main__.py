@@ -9,8 +9,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from design.cli import Cli, check_writable, write_atomically
+from design.cli import Cli
 from design.decoder import multipliers
+from design.files import check_writable, write_atomically
 from golden.calibrate import config_for
 from golden.checkpoint import Checkpoint, read_checkpoint
 from golden.fixed_decoder import FixedDecoder

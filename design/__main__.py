@@ -6,11 +6,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from design.cli import Cli, check_writable, write_atomically
+from design.cli import Cli
 from design.config import CONFIGS, LANES, named
 from design.decoder import multipliers
 from design.derived import derive
 from design.export import cache_bits, to_verilog
+from design.files import check_writable, write_atomically
 
 
 def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -46,30 +45,3 @@ def _fail(message: str) -> None:
     sentence = " ".join(message.split())
     click.echo(f"error: {sentence}", err=True)
     sys.exit(2)
-
-
-def check_writable(path: Path | None, option: str) -> None:
-    """Refuse, before a long run, an output file that could not be written at its end.
-
-    Leaves no trace: a file that did not exist does not exist afterwards either.
-    """
-    if path is None:
-        return
-    folder = path.parent
-    if path.is_dir():
-        raise BadInput(f"{option} = {str(path)!r} is a folder, not a file")
-    if not folder.is_dir():
-        raise BadInput(f"{option} = {str(path)!r}: folder {str(folder)!r} does not exist")
-    if not os.access(path if path.exists() else folder, os.W_OK) or not os.access(folder, os.W_OK):
-        raise BadInput(f"{option} = {str(path)!r} cannot be written")
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write `content` so that a reader sees the old file or the whole new one, never a half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    raw = content.encode() if isinstance(content, str) else content
-    try:
-        temporary.write_bytes(raw)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

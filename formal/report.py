@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from design.cli import write_atomically
+from design.files import write_atomically
 from formal.outcome import Outcome
 from formal.runner import Result
 from formal.tasks import Task

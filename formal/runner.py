@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from design.cli import write_atomically
 from design.config import CONFIGS
+from design.files import write_atomically
 from formal.canary import Canary, build_under
 from formal.engines import Engine, engine_named
 from formal.model import Netlist, netlist

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from design.cli import Cli, check_writable
+from design.cli import Cli
 from design.config import LANES, Config
 from design.errors import BadInput
+from design.files import check_writable
 from golden import accuracy as accuracy_of
 from golden.calibrate import NUMERICS, calibrated, config_for
 from golden.checkpoint import Checkpoint, read_checkpoint

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from design.config import Shape
 from design.errors import BadInput
-from golden.files import PathLike, reading, replacing
+from design.files import PathLike, reading, replacing
 
 Floats = NDArray[np.float32]
 

@@ -9,8 +9,8 @@ import safetensors.numpy
 from design.config import Config, config_from_dict, config_to_dict
 from design.derived import ceil_div
 from design.errors import BadInput
+from design.files import PathLike, reading, replacing
 from design.schedule import LAYER_OPS, Op, attention_order, image
-from golden.files import PathLike, reading, replacing
 from golden.quantise import Model, Rows
 
 

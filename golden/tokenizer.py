@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from design.errors import BadInput
-from golden.files import PathLike, reading, replacing
+from design.files import PathLike, reading, replacing
 
 UNKNOWN, BOS, EOS = 0, 1, 2
 FIRST_BYTE = 3  # ids 3 to 258 are the 256 bytes

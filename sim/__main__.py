@@ -11,9 +11,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from design.cli import Cli, check_writable, write_atomically
+from design.cli import Cli
 from design.config import CONFIGS, LANES, Config, named
 from design.errors import BadInput
+from design.files import check_writable, write_atomically
 from golden.calibrate import NUMERICS
 from golden.fixed_decoder import FixedDecoder
 from golden.generate import generate as golden_generate

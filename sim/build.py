@@ -20,9 +20,9 @@ from typing import Literal, get_args
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from design.cli import write_atomically
 from design.config import Config
 from design.errors import BadInput
+from design.files import write_atomically
 from design.ports import trace_channels
 from sim.harness import Harness
 from sim.toolchain import (

@@ -18,7 +18,7 @@ from formal import summary
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The modules of design/ that know nothing of Amaranth, which golden/ shares.
-SHARED = {"cli", "config", "derived", "errors", "fixed", "schedule", "tables", "trace"}
+SHARED = {"cli", "config", "derived", "errors", "files", "fixed", "schedule", "tables", "trace"}
 
 FOLDERS = ("design", "golden", "sim", "properties", "formal", "tests", "benchmarks")
 

@@ -111,14 +111,16 @@ def test_a_step_beyond_the_context_is_refused():
     decoder = FixedDecoder(model_of(Numerics(), 1))
     for _ in range(NANO.shape.seq_len):
         decoder.step(np.array([1]))
-    with pytest.raises(BadInput, match="^position 8 is beyond seq_len = 8$"):
+    with pytest.raises(BadInput, match=r"^position 8 is beyond seq_len = 8$"):
         decoder.step(np.array([1]))
 
 
 def test_accumulators_beyond_exact_floats_are_refused():
     model = model_of(Numerics(), 1)
     wide = dataclasses.replace(NANO.shape, hidden=1 << 40)
-    with pytest.raises(BadInput, match="^configuration 'nano' needs 72-bit accumulators; the gold"):
+    with pytest.raises(
+        BadInput, match=r"^configuration .nano. needs 72-bit accumulators; the golden"
+    ):
         config = dataclasses.replace(model.config, shape=wide)
         FixedDecoder(dataclasses.replace(model, config=config))
 

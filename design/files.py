@@ -54,3 +54,25 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
             os.replace(draft, target)
     except OSError as error:
         raise BadInput(f"{shown(path)}: cannot be written ({error.strerror})") from None
+
+
+def check_writable(path: Path | None, option: str) -> None:
+    """Refuse, before a long run, an output file that could not be written at its end.
+
+    Leaves no trace: a file that did not exist does not exist afterwards either.
+    """
+    if path is None:
+        return
+    folder = path.parent
+    if path.is_dir():
+        raise BadInput(f"{option} = {str(path)!r} is a folder, not a file")
+    if not folder.is_dir():
+        raise BadInput(f"{option} = {str(path)!r}: folder {str(folder)!r} does not exist")
+    if not os.access(path if path.exists() else folder, os.W_OK) or not os.access(folder, os.W_OK):
+        raise BadInput(f"{option} = {str(path)!r} cannot be written")
+
+
+def write_atomically(path: PathLike, content: str | bytes) -> None:
+    """`replacing` for content that is there already; text is written as UTF-8."""
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
