@@ -46,7 +46,7 @@ _FLAGS: dict[Variant, tuple[str, ...]] = {
     "fast": ("-O2", "-march=native"),
     "traced": ("-O2", "-march=native"),
     "quick": ("-O0",),
-    "waves": ("-O1",),
+    "waves": ("-O0",),
 }
 # NDEBUG: CXXRTL asserts that addresses are in range even on ports that are not enabled.
 _COMMON_FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-fvisibility=hidden")

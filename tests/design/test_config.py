@@ -21,6 +21,7 @@ from design.config import (
 from design.derived import MAX_SHIFT, ceil_div, ceil_pow2, derive, sum_width
 from design.errors import BadInput
 from design.fixed import SQ, Rounding
+from tests.design.support import decoder
 from tests.fuzz.strategies import NUMERICS, configs
 
 SIZES = dict(dim=8, hidden=12, layers=2, heads=4, kv_heads=2, vocab=16, seq_len=8)
@@ -212,6 +213,20 @@ def test_derived_numbers_of_named_instances(config):
 def test_derived_numbers_of_number_systems(numerics):
     for config in (named("nano"), named("llama2_70b")):
         check_derived(config.with_numerics(numerics))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (4, 4, 1, 1, 1, 4, 64),  # values
+        (64, 4, 1, 1, 1, 4, 2),  # scores
+        (4, 1 << 20, 1, 1, 1, 4, 2),  # the down projection
+        (1 << 14, 2, 1, 1 << 13, 1, 4, 2),  # the others
+    ],
+)
+@pytest.mark.parametrize("numerics", NUMERICS)
+def test_whichever_sum_is_the_widest(sizes, numerics):
+    check_derived(decoder(4, *sizes, numerics=numerics))
 
 
 @given(configs())

@@ -75,7 +75,7 @@ def test_turns_pairs_of_queries_and_keys(case):
                 arrival.append(cycle)
                 cycle, row = cycle + 1, row + 1
             head, d = divmod(index, hs)
-            a, b = turned(config, tensor, form, *values[index : index + 2], pos, d // 2)
+            a, b = turned(config, tensor, form, values[index], values[index + 1], pos, d // 2)
             # The first of a pair waits for the second; a value waits for nobody.
             first = arrival[0] if tensor is Tensor.V else arrival[1] - 1
             expected[first + ROPE_LATENCY] = (port, head, d, a, tensor, index)

@@ -64,7 +64,7 @@ def test_equals_golden(case, odd):
         cycle += lateness + 2 - lateness % 2 + pause
 
     async def testbench(ctx):
-        traced = {tensor: [] for tensor in expected}
+        traced: dict[Tensor, list] = {tensor: [] for tensor in expected}
         for now in range(max(outputs) + 3):
             offer(ctx, unit, offered.get(now, dict(value=1, sink=Sink.WO)))
             assert ctx.get(unit.o_valid) == (now in outputs)

@@ -12,7 +12,15 @@ from design.trace import Tensor
 from design.writeback import Writeback
 from golden.fixed_math import requantize
 from golden.quantise import row_formats
-from tests.design.support import column, costly, records, signed_bits, simulate, small_configs
+from tests.design.support import (
+    SMALL,
+    column,
+    costly,
+    records,
+    signed_bits,
+    simulate,
+    small_configs,
+)
 
 TRACED = {
     Sink.QKV: Tensor.QKV,
@@ -31,14 +39,17 @@ def form_of(config: Config, sink: Sink, row: int) -> SQ:
 @st.composite
 def sums(draw, config: Config):
     """A raw sum by the fields of its layout."""
-    derived = derive(config)
+    shape, derived = config.shape, derive(config)
     sink = draw(st.sampled_from([*(Sink(op.value) for op in Op), Sink.VALUE]))
     rows = 1 if sink is Sink.VALUE else len(row_formats(config, Op(sink.value)))
+    # Where queries end, and keys.
+    first_key, first_value = shape.dim, shape.dim + shape.kv_dim
+    borders = st.sampled_from([first_key - 1, first_key, first_value - 1, first_value])
     return dict(
         sum=draw(signed_bits(derived.acc_width) | st.integers(-70000, 70000)),
         shift=draw(st.integers(0, MAX_SHIFT)),
         sink=sink,
-        row=draw(st.integers(0, rows - 1)),
+        row=min(rows - 1, draw(borders | st.integers(0, rows - 1))),
         slot=draw(st.integers(0, derived.slots - 1)),
         layer=draw(st.integers(0, config.shape.layers - 1)),
     )
@@ -83,3 +94,27 @@ def test_rounds_as_golden(data):
             assert records(ctx, [dut.trace]) == traced
 
     simulate(dut, testbench)
+
+
+def test_every_row_saturates_to_its_own_format():
+    # Number systems in which neighbours among the rows differ in width.
+    for config in SMALL:
+        dut = Writeback(config)
+        n = config.numerics
+        rows: list[tuple] = [
+            (Sink(op.value), row, form)
+            for op in Op
+            for row, form in enumerate(row_formats(config, op))
+        ]
+        rows.append((Sink.VALUE, 0, n.unscaled))
+        most = 1 << (derive(config).acc_width - 1)
+
+        async def testbench(ctx, dut=dut, rows=rows, most=most):
+            ctx.set(dut.i.valid, 1)
+            for sink, row, form in rows:
+                for total, expected in ((most - 1, form.max), (-most, form.min)):
+                    ctx.set(dut.i.payload, dict(sum=total, sink=sink, row=row))
+                    await ctx.tick()
+                    assert ctx.get(dut.o.value) == expected, (sink, row)
+
+        simulate(dut, testbench)

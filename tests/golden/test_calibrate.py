@@ -41,7 +41,7 @@ def test_fit_of_nothing():
 
 def test_ranges_grow_with_the_steps():
     checkpoint = random_checkpoint(NANO.shape, 1)
-    seen = []
+    seen: list[int] = []
     few = ranges(checkpoint, 2, progress=seen.append)
     many = ranges(checkpoint, NANO.shape.seq_len)
     assert seen == [1, 2]
@@ -101,7 +101,7 @@ def test_config_for_a_named_shape_is_the_named_instance():
 
 def test_config_for_another_shape_is_calibrated():
     checkpoint = random_checkpoint(UNNAMED, 1)
-    seen = []
+    seen: list[int] = []
     found = config_for(checkpoint, progress=seen.append)
     assert found == calibrated(checkpoint, Config(name="custom", shape=UNNAMED))
     assert seen[-1] == UNNAMED.seq_len

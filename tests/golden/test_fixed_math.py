@@ -29,11 +29,11 @@ def rounded(value: int, shift: int, rounding: Rounding) -> int:
 @pytest.mark.parametrize("rounding", Rounding)
 @given(cases=st.lists(st.tuples(sums, shifts), min_size=1))
 def test_shift_right(rounding, cases):
-    expected = [rounded(*case, rounding) for case in cases]
+    expected = [rounded(value, shift, rounding) for value, shift in cases]
     values, by = (np.array(each, dtype=np.int64) for each in zip(*cases, strict=True))
     assert fixed_math.shift_right(values, by, rounding).tolist() == expected
     # Plain integers go the same way.
-    assert [fixed_math.shift_right(*case, rounding) for case in cases] == expected
+    assert [fixed_math.shift_right(v, s, rounding) for v, s in cases] == expected
 
 
 @pytest.mark.parametrize("rounding", Rounding)
