@@ -20,7 +20,7 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         return
     table = Table(
         "name", "dim", "hidden", "layers", "heads", "kv heads", "vocab", "seq len", "lanes",
-        "multipliers", "accumulator", "KV cache, Mbit",
+        "multipliers", "accumulator", "KV Mbit",
     )  # fmt: skip
     for config in CONFIGS.values():
         shape = config.shape
@@ -29,7 +29,7 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
             shape.seq_len, config.geometry.lanes, multipliers(config), derive(config).acc_width,
         )  # fmt: skip
         table.add_row(config.name, *map(str, sizes), f"{cache_bits(config) / 2**20:.2f}")
-    Console(width=120).print(table)
+    Console(width=140).print(table)
     context.exit()
 
 

@@ -22,6 +22,8 @@ class ActivationBuffer(wiring.Component):
     wr_en, wr_data : In
         Append an element.
     filled : Out(range(depth + 1))
+    fault : Out(1)
+        An element beyond `depth` is appended.
     rd_en, rd_index : In
     rd_data : Out
         The element asked for last; holds until the next `rd_en`.
@@ -36,6 +38,7 @@ class ActivationBuffer(wiring.Component):
                 "wr_en": In(1),
                 "wr_data": In(signed(width)),
                 "filled": Out(range(depth + 1)),
+                "fault": Out(1),
                 "rd_en": In(1),
                 "rd_index": In(range(depth)),
                 "rd_data": Out(signed(width)),
@@ -49,6 +52,7 @@ class ActivationBuffer(wiring.Component):
         read = memory.read_port(transparent_for=(write,))
         m.d.comb += [
             write.en.eq(self.wr_en),
+            self.fault.eq(self.wr_en & ~self.clear & (self.filled == self.depth)),
             write.addr.eq(self.filled),
             write.data.eq(self.wr_data),
             read.en.eq(self.rd_en),

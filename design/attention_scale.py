@@ -27,7 +27,7 @@ class AttentionScale(wiring.Component):
     A sum of weights is (1 + m) * 2**e. The exponent goes to `Writeback`, which shifts the value
     sum by it; the mantissa's reciprocal multiplies what comes back.
 
-    Latency: `ready` rises ``slots + 6`` cycles after `start`; an output comes 3 cycles after
+    Latency: `ready` rises ``slots + 7`` cycles after `start`; an output comes 3 cycles after
     its input. Throughput: one output a cycle.
 
     Members

@@ -260,12 +260,14 @@ class Decoder(wiring.Component):
             ),
         )
         products = []
+        faults = [rope.fault, swiglu.fault, normed.fault, attention.fault, hidden.fault]
         for number in range(SCALAR_MULTIPLIERS):
             asking = [client[number] for client in clients if client[number] is not None]
             m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(len(asking))
             for port, request in zip(scalar.requests, asking, strict=True):
                 m.d.comb += port.eq(request)
             products.append(scalar.product)
+            faults.append(scalar.fault)
         m.d.comb += residual.product.eq(products[0])
         for unit in (rmsnorm, rope, attention_scale, swiglu):
             m.d.comb += [
@@ -275,6 +277,8 @@ class Decoder(wiring.Component):
         # Observation.
         with m.If(tokens.busy):
             m.d.sync += self.cycles.eq(self.cycles + 1)
+        with m.If(Cat(faults).any()):
+            m.d.sync += self.fault.eq(1)
         m.d.sync += self.macs.eq(self.macs + array.macs)
         records = [
             writeback.trace,

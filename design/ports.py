@@ -90,6 +90,10 @@ class DecoderSignature(wiring.Signature):
         Cycles spent with a token in flight, since reset.
     macs
         Weight and attention multiply-accumulates done, padding excluded, since reset.
+    fault
+        Stays high once something happened that the data flow of the decoder rules out: two units
+        asked one scalar multiplier, or a result found no place. Simulation fails on it; hardware
+        may leave it unconnected.
     trace
         Passive; costs nothing when left unconnected.
     """
@@ -105,6 +109,7 @@ class DecoderSignature(wiring.Signature):
                 "o_logits": Out(stream.Signature(logit_layout(config))),
                 "cycles": Out(COUNTER_BITS),
                 "macs": Out(COUNTER_BITS),
+                "fault": Out(1),
                 "trace": Out(data.ArrayLayout(trace_layout(config), trace_channels(config))),
             }
         )

@@ -46,6 +46,8 @@ class Rope(wiring.Component):
     requests : Out(ArrayLayout(request, 2))
         For the two scalar multipliers.
     products : In
+    fault : Out(1)
+        Two results want to leave in this cycle, and one is lost.
     trace : Out
         Q, K, V.
     """
@@ -69,6 +71,7 @@ class Rope(wiring.Component):
                 "o_layer": Out(beat_layout(config)["layer"].shape),
                 "requests": Out(data.ArrayLayout(request_layout, 2)),
                 "products": In(data.ArrayLayout(signed(2 * SCALAR_BITS), 2)),
+                "fault": Out(1),
                 "trace": Out(trace_layout(config)),
             }
         )
@@ -130,6 +133,8 @@ class Rope(wiring.Component):
         # The pair in pipeline[1] has its first product sum now, that in pipeline[2] its second.
         turn_first = pipeline[1].q | pipeline[1].k
         turn_second = pipeline[2].q | pipeline[2].k
+        leaving = (turn_first, turn_second, pipeline[2].v)
+        m.d.comb += self.fault.eq(sum(leaving) > 1)
         p0, p1 = self.products
         total = Signal(signed(2 * SCALAR_BITS + 1))
         m.d.comb += total.eq(Mux(turn_second, p0 + p1, p0 - p1))

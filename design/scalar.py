@@ -26,7 +26,7 @@ def ask(request: data.View, a: Value | int, b: Value | int) -> list:
 class ScalarMultiplier(wiring.Component):
     """One multiplier behind `clients` request ports, of which at most one may ask in a cycle.
 
-    The data flow of the decoder keeps the clients apart; `clash` says if it ever did not.
+    The data flow of the decoder keeps the clients apart; `fault` says if it ever did not.
 
     Latency: 2 cycles. Throughput: one product a cycle.
 
@@ -35,8 +35,8 @@ class ScalarMultiplier(wiring.Component):
     requests : In(ArrayLayout(request_layout, clients))
     product : Out(signed(36))
         Product of the operands asked for 2 cycles ago.
-    clash : Out(1)
-        Two clients asked in one cycle.
+    fault : Out(1)
+        Two clients ask in this cycle.
     """
 
     def __init__(self, clients: int):
@@ -45,7 +45,7 @@ class ScalarMultiplier(wiring.Component):
             {
                 "requests": In(data.ArrayLayout(request_layout, clients)),
                 "product": Out(signed(2 * SCALAR_BITS)),
-                "clash": Out(1),
+                "fault": Out(1),
             }
         )
 
@@ -61,7 +61,7 @@ class ScalarMultiplier(wiring.Component):
             either_b = either_b | request.b.as_unsigned()
             clash = clash | (any_before & request.en)
             any_before = any_before | request.en
-        m.d.comb += self.clash.eq(clash)
+        m.d.comb += self.fault.eq(clash)
         with m.If(any_before):
             m.d.sync += [a.eq(either_a), b.eq(either_b)]
         m.d.sync += self.product.eq(a * b)

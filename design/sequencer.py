@@ -20,7 +20,7 @@ class LayerSequencer(wiring.Component):
     A stage's `done` means that all its beats are in the array, not that all its results are out:
     the next stage starts at once, and waits beat by beat for what it needs.
 
-    Latency: ``2 + (stages + 1)`` cycles on top of the stages' own, with
+    Latency: `done` comes ``stages + 1`` cycles later than the stages alone would take, with
     ``stages = 4 + 2 * head_blocks``.
 
     Members
@@ -154,7 +154,7 @@ class TokenSequencer(wiring.Component):
         m = Module()
         shape, layout = self.config.shape, image(self.config)
         token = Signal(token_in_layout(self.config))
-        full = Signal(init=1)  # no position left (or none used yet): the next token is a first
+        ended = Signal(init=1)  # no text is open: the next token is a first
         fetch = self.o_fetch.payload
         answer = self.o_token.payload
 
@@ -162,7 +162,7 @@ class TokenSequencer(wiring.Component):
         m.d.comb += [
             answer.id.eq(Mux(token.sample, self.best, token.id)),
             answer.sampled.eq(token.sample),
-            answer.end.eq((token.sample & (self.best == BOS)) | full),
+            answer.end.eq((token.sample & (self.best == BOS)) | (self.pos == shape.seq_len - 1)),
         ]
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("Idle"))
@@ -170,14 +170,13 @@ class TokenSequencer(wiring.Component):
                 m.d.comb += [
                     self.i_token.ready.eq(1),
                     self.next_token.eq(self.i_token.valid),
-                    self.first_token.eq(self.i_token.valid & (self.i_token.payload.first | full)),
+                    self.first_token.eq(self.i_token.valid & (self.i_token.payload.first | ended)),
                 ]
                 with m.If(self.i_token.valid):
                     m.d.sync += [token.eq(self.i_token.payload), self.layer.eq(0)]
                     m.d.sync += self.pos.eq(Mux(self.first_token, 0, self.pos + 1))
                     m.next = "Fetch embedding"
             with m.State("Fetch embedding"):
-                m.d.sync += full.eq(self.pos == shape.seq_len - 1)
                 m.d.comb += [
                     self.o_fetch.valid.eq(1),
                     fetch.address.eq(times_constant(token.id, layout.embedding_beats)),
@@ -213,5 +212,6 @@ class TokenSequencer(wiring.Component):
             with m.State("Answer"):
                 m.d.comb += self.o_token.valid.eq(1)
                 with m.If(self.o_token.ready):
+                    m.d.sync += ended.eq(answer.end)
                     m.next = "Idle"
         return m

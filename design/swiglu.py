@@ -44,6 +44,8 @@ class SwiGlu(wiring.Component):
     requests : Out(ArrayLayout(request, 2))
         For the two scalar multipliers.
     products : In
+    fault : Out(1)
+        An up finds no room, or a silu comes before the last one met its up.
     trace : Out(ArrayLayout(record, 3))
         SIGMOID, SILU, FFN.
     """
@@ -58,6 +60,7 @@ class SwiGlu(wiring.Component):
                 "o": Out(signed(config.numerics.ffn.width)),
                 "requests": Out(data.ArrayLayout(request_layout, 2)),
                 "products": In(data.ArrayLayout(signed(2 * SCALAR_BITS), 2)),
+                "fault": Out(1),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
             }
         )
@@ -100,7 +103,11 @@ class SwiGlu(wiring.Component):
         silu_here = Signal()
         silu = Signal(signed(n.silu.width))
         multiply = Signal()
-        m.d.comb += [multiply.eq(silu_here & ups.r_rdy), ups.r_en.eq(multiply)]
+        m.d.comb += [
+            multiply.eq(silu_here & ups.r_rdy),
+            ups.r_en.eq(multiply),
+            self.fault.eq((take_up & ~ups.w_rdy) | (silu_coming[-1] & silu_here & ~multiply)),
+        ]
         m.d.sync += silu_coming.eq(Cat(gate_valid[-1], silu_coming))
         with m.If(silu_coming[-1]):
             silu_shift = TABLE_FRACTION + n.gate.f - n.silu.f

@@ -39,6 +39,7 @@ class Harness(Elaboratable):
             self._port(f"{name}_ready", stream.ready, not inward)
         self._port("cycles", component.cycles, False)
         self._port("macs", component.macs, False)
+        self._port("fault", component.fault, False)
         if traced:
             channels = [component.trace[n] for n in range(trace_channels(config))]
             self._port("trace_valid", Cat(channel.valid for channel in channels), False)

@@ -202,6 +202,7 @@ struct vd_sim {
 
       evaluate();
       record_trace();
+      if (get(top.p_fault)) return fail("fault is high in cycle %" PRIu64, cycle);
 
       bool move = false;
       if (token_valid && get(top.p_i__token__ready)) move = accepted = true;

@@ -34,7 +34,6 @@ def test_help(command):
     assert result.output.startswith("Usage: ")
 
 
-@pytest.mark.xfail(reason="the table cuts names that are longer than its column")
 def test_list_names_every_configuration():
     result = run("--list")
     assert result.exit_code == 0

@@ -128,7 +128,7 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int], update) -
         assert ctx.get(dut.rmsnorm.o_valid) == (first <= now < first + dim)
         if first <= now < first + dim:
             assert ctx.get(dut.rmsnorm.o) == normed[now - first]
-        assert not ctx.get(dut.multipliers[0].clash)
+        assert not ctx.get(dut.multipliers[0].fault)
         await ctx.tick()
     assert traced == expected
     return new

@@ -25,7 +25,7 @@ def test_products_in_order(requests):
                 ctx.set(port.en, asks)
                 ctx.set(port.a, request[1] if asks else 0)
                 ctx.set(port.b, request[2] if asks else 0)
-            assert ctx.get(dut.clash) == 0
+            assert ctx.get(dut.fault) == 0
             expected.append(None if request is None else request[1] * request[2])
             if len(expected) > SCALAR_LATENCY and expected[-1 - SCALAR_LATENCY] is not None:
                 assert ctx.get(dut.product) == expected[-1 - SCALAR_LATENCY]
@@ -41,6 +41,6 @@ def test_two_clients_at_once_clash():
         for pattern in range(1 << CLIENTS):
             for client, port in enumerate(dut.requests):
                 ctx.set(port.en, pattern >> client & 1)
-            assert ctx.get(dut.clash) == (pattern.bit_count() > 1)
+            assert ctx.get(dut.fault) == (pattern.bit_count() > 1)
 
     simulate(dut, testbench)

@@ -154,18 +154,21 @@ class Token:
         self.ctx.set(dut.best, self.token["best"])
         await self.pulse(dut.classified if sample else dut.normed)
 
-    async def answer(self, pos: int) -> None:
+    async def answer(self, pos: int) -> bool:
+        """Take the answer; whether the text ended."""
         await self.pause(o_token=1)
         token, payload = self.token, self.dut.o_token.payload
         full = pos == self.config.shape.seq_len - 1
         sampled = token["sample"]
+        end = full or bool(sampled and token["best"] == BOS)
         names = ("id", "sampled", "end")
         assert {name: self.ctx.get(payload[name]) for name in names} == dict(
             id=token["best"] if sampled else token["id"],
             sampled=sampled,
-            end=full or (sampled and token["best"] == BOS),
+            end=end,
         )
         await self.pulse(self.dut.o_token.ready, o_token=1)
+        return end
 
 
 @costly
@@ -175,15 +178,15 @@ def test_tokens(case):
     dut = TokenSequencer(config)
 
     async def testbench(ctx):
-        pos = config.shape.seq_len - 1  # as if full: the first token is a first
+        pos, ended = 0, True
         for token in tokens:
-            first = token["first"] or pos == config.shape.seq_len - 1
+            first = token["first"] or ended
             pos = 0 if first else pos + 1
             run = Token(ctx, dut, config, token)
             await run.take(first)
             await run.fetch()
             await run.work(pos)
-            await run.answer(pos)
+            ended = await run.answer(pos)
             run.expect(busy=0)
 
     simulate(dut, testbench)

@@ -6,7 +6,9 @@ import pytest
 
 import design.array
 import design.cache
+import design.rmsnorm
 import design.rope
+import design.scalar
 import design.swiglu
 from design.config import CONFIGS, Config
 from design.decoder import Decoder
@@ -88,3 +90,19 @@ def test_a_drain_that_forgets_a_stall_is_found(monkeypatch):
     monkeypatch.setattr("design.decoder.MultiplierArray", Twice)
     assert first_difference(NANO) is None, "only stalls can show it"
     assert first_difference(NANO, stalls=3) is not None
+
+
+def test_two_users_of_a_scalar_multiplier_are_a_fault(monkeypatch):
+    """A norm that never stops asking for a product."""
+
+    class Restless(design.rmsnorm.RmsNorm):
+        def elaborate(self, platform):
+            module = super().elaborate(platform)
+            module.d.comb += design.scalar.ask(self.requests[1], 1, 1)
+            return module
+
+    monkeypatch.setattr("design.decoder.RmsNorm", Restless)
+    difference = first_difference(NANO)
+    assert difference is not None
+    assert difference.kind == "simulation"
+    assert "fault is high" in difference.detail
