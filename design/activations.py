@@ -6,6 +6,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from design.arith import ram_depth
+
 
 class ActivationBuffer(wiring.Component):
     """A RAM of `depth` elements, written in order, with a count of what it holds.
@@ -47,7 +49,9 @@ class ActivationBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(shape=signed(self.width), depth=self.depth, init=[])
+        m.submodules.memory = memory = Memory(
+            shape=signed(self.width), depth=ram_depth(self.depth), init=[]
+        )
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
         m.d.comb += [

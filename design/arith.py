@@ -1,4 +1,4 @@
-"""Small arithmetic that must not cost a multiplier."""
+"""Small arithmetic on sizes and values that more than one component needs."""
 
 import functools
 import operator
@@ -10,3 +10,9 @@ def times_constant(value: Value, constant: int) -> Value:
     """``value * constant`` for a constant of at least 1, as shifts and adds: no multiplier cell."""
     terms = (value << bit for bit in range(constant.bit_length()) if constant >> bit & 1)
     return functools.reduce(operator.add, terms)
+
+
+def ram_depth(elements: int) -> int:
+    """Depth of a memory for `elements`: at least 2, since of a single word, whose address has no
+    bits, CXXRTL always reads zero."""
+    return max(elements, 2)

@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from design.arith import times_constant
+from design.arith import ram_depth, times_constant
 from design.errors import BadInput
 
 
@@ -134,8 +134,8 @@ class KVRamOwner(wiring.Component):
             }
         )
 
-        key_depth = -(-seq_len // k_word) * head_dim
-        value_depth = seq_len * -(-head_dim // v_word)
+        key_depth = ram_depth(-(-seq_len // k_word) * head_dim)
+        value_depth = ram_depth(seq_len * -(-head_dim // v_word))
         self.key_banks = [Memory(shape=key_word, depth=key_depth, init=[]) for _ in range(kv_heads)]
         self.value_banks = [
             Memory(shape=value_word, depth=value_depth, init=[]) for _ in range(kv_heads)

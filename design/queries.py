@@ -7,7 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from design.arith import times_constant
+from design.arith import ram_depth, times_constant
 from design.beat import beat_layout
 from design.config import Config
 from design.derived import derive
@@ -58,7 +58,7 @@ class QueryBuffer(wiring.Component):
         for slot in range(derived.slots):
             m.submodules[f"slot_{slot}"] = memory = Memory(
                 shape=signed(self.config.numerics.q.width),
-                depth=derived.head_blocks * shape.head_dim,
+                depth=ram_depth(derived.head_blocks * shape.head_dim),
                 init=[],
             )
             write = memory.write_port()

@@ -7,6 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design import tables
+from design.arith import ram_depth
 from design.beat import Sink, beat_layout
 from design.config import Config
 from design.derived import SCALAR_BITS, derive
@@ -217,7 +218,7 @@ class Rope(wiring.Component):
         entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
         m.submodules.table = memory = Memory(
             shape=entry,
-            depth=len(table.cos),
+            depth=ram_depth(len(table.cos)),
             init=[{"cos": cos, "sin": sin} for cos, sin in zip(table.cos, table.sin, strict=True)],
         )
         read = memory.read_port()

@@ -7,6 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design import tables
+from design.arith import ram_depth
 from design.config import Config
 from design.derived import derive
 from design.drain import scores_layout
@@ -96,7 +97,7 @@ class Softmax(wiring.Component):
                 m.d.sync += maximum.eq(score)
 
             m.submodules[f"scores_{slot}"] = memory = Memory(
-                shape=signed(n.score.width), depth=config.shape.seq_len, init=[]
+                shape=signed(n.score.width), depth=ram_depth(config.shape.seq_len), init=[]
             )
             write = memory.write_port()
             read = memory.read_port(transparent_for=(write,))

@@ -98,7 +98,7 @@ DONE_EARLY = _kv_canary(
     "self.done.eq(row_open)",
 )
 
-#: Several elements a word, as with 64 lanes; the named instances have one lane a slot.
+#: Several elements a word, as stories260k has with 64 lanes; with its 8 lanes it has one.
 _WIDE = {"k_word": 8, "v_word": 8}
 
 

@@ -1,4 +1,4 @@
-"""``python -m sim``: text from a decoder, golden against RTL, and waveforms."""
+"""``python -m sim``: text from a decoder, golden against RTL, waveforms, and replays."""
 
 import json
 import sys
@@ -16,17 +16,18 @@ from design.config import CONFIGS, LANES, Config, named
 from design.errors import BadInput
 from design.files import check_writable, write_atomically
 from golden.calibrate import NUMERICS
-from golden.fixed_decoder import FixedDecoder
+from golden.case import Case
 from golden.generate import generate as golden_generate
-from golden.image import pack
+from golden.image import load_case
 from golden.quantise import Model, quantise
 from golden.sampler import Sampler
 from golden.tokenizer import Tokenizer
 from sim import models
-from sim.build import VARIANTS, build
-from sim.compare import compare as run_compare
+from sim.build import VARIANTS, Variant, build
+from sim.compare import Progress
+from sim.replay import run_case
 from sim.rtl_decoder import RtlDecoder, SimulationError
-from sim.waves import Feed, Window, default_path, record
+from sim.waves import Window, default_path
 
 _stderr = Console(stderr=True, highlight=False)
 
@@ -221,40 +222,58 @@ def compare(
             raise BadInput(f"--to = {window.last} must be below --steps = {steps}")
     ids = models.prompt_ids(prompt, tokenizer, read.shape)
     config = models.configure(read, name, int(lanes) if lanes else None, numerics)
-    model = quantise(read, config)
-    raise SystemExit(_compare(model, ids, steps, stalls, window))
+    case = Case(tuple(ids), steps, stalls)
+    raise SystemExit(_compare(quantise(read, config), case, "traced", window=window))
+
+
+@main.command()
+@click.argument("reproducer", type=_FILE, metavar="FILE")
+@click.option("--vcd", type=_FILE, help="Where the waveform goes, instead of build/waves.")
+def replay(reproducer: Path, vcd: Path | None) -> None:
+    """Compare the case in FILE, which a failed fuzzing left; 1 if golden and RTL still differ.
+
+    A difference leaves a waveform of its token.
+    """
+    check_writable(vcd, "--vcd")
+    model, case = load_case(reproducer)
+    raise SystemExit(_compare(model, case, "quick", path=vcd))
 
 
 def _compare(
-    model: Model, ids: list[int], steps: int, stalls: int | None, window: Window | None
+    model: Model,
+    case: Case,
+    variant: Variant,
+    *,
+    window: Window | None = None,
+    path: Path | None = None,
 ) -> int:
-    config, image = model.config, pack(model)
-    feeds: list[Feed] = []
+    """Compare and tell; a waveform of `window`, and of a difference outside it to `path`."""
+    config = model.config
     begin = time.perf_counter()
-    with RtlDecoder(config, image, "traced", stalls) as rtl, _bar() as bar:
-        task = bar.add_task(f"comparing {config.name}", total=steps, note="")
-        for progress in run_compare(FixedDecoder(model, 1), rtl, ids, steps):
-            feeds.append(Feed(progress.token, progress.position == 0, progress.sample))
+    with _bar() as bar:
+        task = bar.add_task(f"comparing {config.name}", total=case.steps, note="")
+
+        def advance(progress: Progress) -> None:
             bar.update(task, advance=1, note=f"{progress.values} values")
+
+        run = run_case(model, case, variant, watch=advance)
     seconds = time.perf_counter() - begin
-    difference = progress.difference
-    stalled = "" if stalls is None else f", stalls {stalls}"
+    stalled = "" if case.stalls is None else f", stalls {case.stalls}"
     what = (
-        f"{config.name}, {config.geometry.lanes} lanes{stalled}: {progress.values} values of"
-        f" {len(feeds)} tokens compared in {seconds:.1f} s"
+        f"{config.name}, {config.geometry.lanes} lanes{stalled}: {run.values} values of"
+        f" {len(run.feeds)} tokens compared in {seconds:.1f} s"
     )
-    if window is not None and window.first < len(feeds):
-        record(config, image, feeds, window, stalls=stalls)
+    if window is not None and window.first <= run.last:
+        run.record(window)
         click.echo(f"waveform of tokens {window.first} to {window.last}: {window.path}")
-    if difference is None:
+    if run.difference is None:
         click.echo(f"{what}, no difference")
         return 0
-    click.echo(f"{what}, first difference at {difference}")
-    failing = len(feeds) - 1
-    if window is None or not window.first <= failing <= window.last:
-        window = Window(default_path(config), failing, failing)
-        record(config, image, feeds, window, stalls=stalls)
-        click.echo(f"waveform of token {failing}: {window.path}")
+    click.echo(f"{what}, first difference at {run.difference}")
+    if window is None or not window.first <= run.last <= window.last:
+        path = path or default_path(config)
+        run.record_last(path)
+        click.echo(f"waveform of token {run.last}: {path}")
     return 1
 
 

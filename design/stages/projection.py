@@ -1,12 +1,13 @@
 """Walks the array through one projection: S1, S4, S5, the embedding and the classifier."""
 
 from amaranth import *
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
 
-from design.beat import Kind, Sink, beat_layout, to_sink
+from design.beat import Kind, Sink, to_sink
 from design.config import Config
 from design.schedule import Op, matrix
+from design.stages.ports import stage_members
 
 
 class ProjectionStage(wiring.Component):
@@ -17,31 +18,17 @@ class ProjectionStage(wiring.Component):
 
     Members
     -------
-    start : In(1)
-        Begin; ignored unless idle.
+    start, done, o, remaining
+        See `stage_members`.
     op : In(Sink)
         Which projection; sampled with `start`.
-    done : Out(1)
-        One-cycle pulse after the last beat was taken. A new `start` may come with it.
-    o : Out(stream)
-        Beats, one a cycle.
-    remaining : Out
-        Beats still to be taken: falls with each, and is 0 when idle (the ranking function).
     """
 
     def __init__(self, config: Config):
         self.config = config
         self.matrices = {op: matrix(config, op) for op in Op}
         most = max(spec.beats for spec in self.matrices.values())
-        super().__init__(
-            {
-                "start": In(1),
-                "op": In(Sink),
-                "done": Out(1),
-                "o": Out(stream.Signature(beat_layout(config))),
-                "remaining": Out(range(most + 1)),
-            }
-        )
+        super().__init__({"op": In(Sink), **stage_members(config, most)})
 
     def elaborate(self, platform):
         m = Module()
@@ -91,7 +78,8 @@ class ProjectionStage(wiring.Component):
                     beat.kind.eq(Kind.WEIGHT),
                     beat.first.eq(column == 0),
                     beat.last.eq(column == last_column),
-                    beat.macs.eq(count),
+                    # Reading an embedding through the array is no product of the model.
+                    beat.macs.eq(Mux(op == Sink.EMBED, 0, count)),
                 ]
                 with m.If(self.o.ready):
                     m.d.sync += column.eq(column + 1)

@@ -1,14 +1,14 @@
 """S2: walks the array through the score pass of one block of heads."""
 
 from amaranth import *
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
 from amaranth.utils import exact_log2
 
 from design.arith import times_constant
-from design.beat import Kind, Sink, beat_layout
+from design.beat import Kind, Sink
 from design.config import Config
 from design.derived import ceil_div, derive
+from design.stages.ports import attention_members, stage_members
 
 
 class ScoreStage(wiring.Component):
@@ -19,34 +19,17 @@ class ScoreStage(wiring.Component):
 
     Members
     -------
-    start : In(1)
-        Begin; ignored unless idle.
-    pos : In(range(seq_len))
-        The newest position, sampled with `start`.
-    block : In(range(head_blocks))
-        Which heads are in the slots, sampled with `start`.
-    done : Out(1)
-        One-cycle pulse after the last beat was taken. A new `start` may come with it.
-    o : Out(stream)
-        Beats, one a cycle.
-    remaining : Out
-        Beats still to be taken: falls with each, and is 0 when idle (the ranking function).
+    start, done, o, remaining
+        See `stage_members`.
+    pos, block
+        See `attention_members`.
     """
 
     def __init__(self, config: Config):
         self.config = config
         shape, derived = config.shape, derive(config)
         most = ceil_div(shape.seq_len, derived.k_word) * shape.head_dim
-        super().__init__(
-            {
-                "start": In(1),
-                "pos": In(range(shape.seq_len)),
-                "block": In(range(derived.head_blocks)),
-                "done": Out(1),
-                "o": Out(stream.Signature(beat_layout(config))),
-                "remaining": Out(range(most + 1)),
-            }
-        )
+        super().__init__(attention_members(config) | stage_members(config, most))
 
     def elaborate(self, platform):
         m = Module()

@@ -32,6 +32,7 @@ SHAPES = (
     decoder("group4", 16, 32, 20, 1, 8, 2, 17, 12, numerics="half even"),
     decoder("one-lane", 1, 4, 3, 3, 2, 1, 5, 6, numerics="wide"),
     decoder("head-size-2", 32, 10, 13, 2, 5, 5, 9, 7, numerics="narrow"),
+    decoder("least", 1, 2, 1, 1, 1, 1, 2, 1),
     decoder("odd", 2, 18, 23, 2, 3, 3, 11, 20, numerics="truncate"),
 )
 

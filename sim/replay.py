@@ -1,0 +1,63 @@
+"""One case from beginning to end: golden against RTL, and the waveform of where they part."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from golden.case import Case
+from golden.fixed_decoder import FixedDecoder
+from golden.image import pack
+from golden.quantise import Model
+from sim.build import Variant
+from sim.compare import Difference, Progress, compare
+from sim.rtl_decoder import RtlDecoder
+from sim.waves import Feed, Window, record
+
+
+@dataclass(frozen=True)
+class Run:
+    """What comparing `case` gave. A difference is in the last of the `feeds`."""
+
+    model: Model
+    case: Case
+    image: np.ndarray
+    feeds: tuple[Feed, ...]
+    values: int
+    difference: Difference | None
+
+    @property
+    def last(self) -> int:
+        """The last token compared, counted from 0."""
+        return len(self.feeds) - 1
+
+    def record(self, window: Window, *, quiet: bool = False) -> None:
+        """Run again, and write a waveform of `window`."""
+        stalls = self.case.stalls
+        record(self.model.config, self.image, self.feeds, window, stalls=stalls, quiet=quiet)
+
+    def record_last(self, path: Path, *, quiet: bool = False) -> None:
+        """Run again, and write a waveform of the last token."""
+        self.record(Window(path, self.last, self.last), quiet=quiet)
+
+
+def run_case(
+    model: Model,
+    case: Case,
+    variant: Variant,
+    *,
+    quiet: bool = False,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Run:
+    """Compare every traced value of `case`, up to the first difference.
+
+    `variant` is one with trace; `watch` is called after each token.
+    """
+    golden, image = FixedDecoder(model), pack(model)
+    feeds: list[Feed] = []
+    with RtlDecoder(model.config, image, variant, case.stalls, quiet=quiet) as rtl:
+        for progress in compare(golden, rtl, case.prompt, case.steps):
+            feeds.append(Feed(progress.token, progress.position == 0, progress.sample))
+            watch(progress)
+    return Run(model, case, image, tuple(feeds), progress.values, progress.difference)
