@@ -39,9 +39,7 @@ class Case:
                 f"case.prompt holds {max(self.prompt)}, which is not below vocab = {shape.vocab}"
             )
         if len(self.prompt) > shape.seq_len:
-            raise BadInput(
-                f"case.prompt has {len(self.prompt)} tokens, seq_len = {shape.seq_len}"
-            )
+            raise BadInput(f"case.prompt has {len(self.prompt)} tokens, seq_len = {shape.seq_len}")
 
     def to_json(self) -> str:
         """One line, read by `from_json`."""

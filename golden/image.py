@@ -61,16 +61,17 @@ def unpack(config: Config, packed: np.ndarray) -> Model:
     Raises :class:`BadInput` for an image that `pack` cannot make: of another size, with padding
     that is not zero, or with a shift that the hardware cannot do.
     """
-    _check_image(config, packed)
+    packed = _checked_image(config, packed)
     lanes, layout = config.geometry.lanes, image(config)
     order = list(attention_order(config))
     beats = packed.astype(np.int64)
 
     def rows(op: Op, start: int) -> Rows:
+        """The matrix of `op`, whose beats begin at `start`."""
         spec = matrix(config, op)
         # (passes, 1 + cols, lanes) -> (passes * lanes, 1 + cols)
-        every = beats[start : start + spec.beats].reshape(spec.passes, -1, lanes).swapaxes(1, 2)
-        every = every.reshape(-1, 1 + spec.cols)
+        passes = beats[start : start + spec.beats].reshape(spec.passes, 1 + spec.cols, lanes)
+        every = passes.swapaxes(1, 2).reshape(-1, 1 + spec.cols)
         found = _checked(op, every[: spec.rows, 1:], every[: spec.rows, 0], every[spec.rows :])
         if op is Op.WO:
             weights = np.empty_like(found.weights)
@@ -109,11 +110,12 @@ def _checked(op: Op, weights: np.ndarray, shift: np.ndarray, padding: np.ndarray
     return Rows(np.ascontiguousarray(weights), np.ascontiguousarray(shift))
 
 
-def _check_image(config: Config, packed: np.ndarray | None) -> None:
+def _checked_image(config: Config, packed: np.ndarray | None) -> np.ndarray:
     shape = (image(config).beats, config.geometry.lanes)
     if packed is None or packed.shape != shape or packed.dtype != _dtype(config):
         found = "missing" if packed is None else f"{packed.dtype} {packed.shape}"
         raise BadInput(f"image is {found}, expected {_dtype(config)} {shape}")
+    return packed
 
 
 #: Format of the file that `save` writes.
@@ -182,8 +184,7 @@ def _parsed(raw: bytes) -> tuple[Config, np.ndarray, Case | None]:
         config = config_from_dict(json.loads(metadata["config"]))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadInput(f"config is not readable ({error})") from None
-    packed = tensors.get("image")
-    _check_image(config, packed)
+    packed = _checked_image(config, tensors.get("image"))
     case = None
     if "case" in metadata:
         case = Case.from_json(metadata["case"])

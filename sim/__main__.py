@@ -24,7 +24,6 @@ from golden.sampler import Sampler
 from golden.tokenizer import Tokenizer
 from sim import models
 from sim.build import VARIANTS, Variant, build
-from sim.compare import Progress
 from sim.replay import run_case
 from sim.rtl_decoder import RtlDecoder, SimulationError
 from sim.waves import Window, default_path
@@ -253,8 +252,8 @@ def _compare(
     with _bar() as bar:
         task = bar.add_task(f"comparing {config.name}", total=case.steps, note="")
 
-        def advance(progress: Progress) -> None:
-            bar.update(task, advance=1, note=f"{progress.values} values")
+        def advance(values: int) -> None:
+            bar.update(task, advance=1, note=f"{values} values")
 
         run = run_case(model, case, variant, watch=advance)
     seconds = time.perf_counter() - begin

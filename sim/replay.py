@@ -11,7 +11,7 @@ from golden.fixed_decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import Model
 from sim.build import Variant
-from sim.compare import Difference, Progress, compare
+from sim.compare import Difference, compare
 from sim.rtl_decoder import RtlDecoder
 from sim.waves import Feed, Window, record
 
@@ -48,16 +48,17 @@ def run_case(
     variant: Variant,
     *,
     quiet: bool = False,
-    watch: Callable[[Progress], None] = lambda progress: None,
+    watch: Callable[[int], None] = lambda values: None,
 ) -> Run:
     """Compare every traced value of `case`, up to the first difference.
 
-    `variant` is one with trace; `watch` is called after each token.
+    `variant` is one with trace; `watch` is called after each token, with the
+    number of values compared so far.
     """
     golden, image = FixedDecoder(model), pack(model)
     feeds: list[Feed] = []
     with RtlDecoder(model.config, image, variant, case.stalls, quiet=quiet) as rtl:
         for progress in compare(golden, rtl, case.prompt, case.steps):
             feeds.append(Feed(progress.token, progress.position == 0, progress.sample))
-            watch(progress)
+            watch(progress.values)
     return Run(model, case, image, tuple(feeds), progress.values, progress.difference)

@@ -14,6 +14,7 @@ from design.config import Config
 from design.derived import BOS
 from design.errors import BadInput
 from design.schedule import image as image_layout
+from golden.case import STALL_SEEDS
 from sim.build import Build, Variant, build
 
 #: One trace record. `tensor` is the number of a `design.trace.Tensor`.
@@ -119,7 +120,7 @@ class RtlDecoder:
                 f"weight image has shape {image.shape} of {image.dtype},"
                 f" configuration {config.name!r} needs {shape} of {dtype}"
             )
-        if stalls is not None and not 0 <= stalls < 1 << 60:
+        if stalls is not None and not 0 <= stalls < STALL_SEEDS:
             raise BadInput(f"stall seed = {stalls} must be 0 to 2**60 - 1")
         self.config = config
         self.variant = variant

@@ -28,8 +28,14 @@ def data_folder() -> Path:
 
 
 # `dev` for every day, `ci` for the gate of a change, `nightly` where time does not matter. All
-# are random: the built-in `ci` profile would repeat the same examples for ever.
-_COMMON = dict(deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+# are random: the built-in `ci` profile would repeat the same examples for ever. A failing test ends
+# in one failure, its smallest, of which the fuzzing leaves a reproducer.
+_COMMON = dict(
+    deadline=None,
+    print_blob=True,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
 settings.register_profile("dev", max_examples=15, **_COMMON)
 settings.register_profile("ci", max_examples=60, **_COMMON)
 settings.register_profile("nightly", max_examples=5000, **_COMMON)

@@ -3,10 +3,13 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.fuzz.reproducer import reproducing
 
 SUMMARY = Path(__file__).resolve().parents[2] / "build" / "fuzz" / "summary.json"
 #: Designs that are drawn and compiled, by profile.
@@ -26,6 +29,12 @@ def fuzz_record(request: pytest.FixtureRequest) -> Callable[[int, int], None]:
         case["steps"] += steps
 
     return record
+
+
+@pytest.fixture
+def reproducer(request: pytest.FixtureRequest) -> AbstractContextManager[None]:
+    """``with reproducer: run()`` leaves the smallest failing case below build/fuzz."""
+    return reproducing(request.node.name)
 
 
 def profile_name() -> str:

@@ -14,6 +14,7 @@ from design.config import Config, Geometry, Numerics, Shape
 from design.derived import MAX_SHIFT
 from design.fixed import SQ, Rounding
 from design.schedule import LAYER_OPS
+from golden.case import Case
 from golden.checkpoint import random_checkpoint
 from golden.quantise import Model, Rows, quantise
 
@@ -98,12 +99,13 @@ def _with_corners(draw: st.DrawFn, dense: Rows, bits: int) -> Rows:
     )
 
 
-@st.composite
-def prompts(draw: st.DrawFn, config: Config) -> list[int]:
-    """A prompt of 1 to seq_len tokens."""
-    ids = st.integers(0, config.shape.vocab - 1)
-    return draw(st.lists(ids, min_size=1, max_size=config.shape.seq_len))
-
-
 #: A seed for stalls on every stream; None for no stalls.
 stall_seeds = st.none() | st.integers(0, 2**32)
+
+
+@st.composite
+def cases(draw: st.DrawFn, config: Config, steps: st.SearchStrategy[int]) -> Case:
+    """A prompt of 1 to seq_len tokens, compared over `steps`, with stalls or without."""
+    ids = st.integers(0, config.shape.vocab - 1)
+    prompt = draw(st.lists(ids, min_size=1, max_size=config.shape.seq_len))
+    return Case(tuple(prompt), draw(steps), draw(stall_seeds))

@@ -1,22 +1,14 @@
 """Golden trace = RTL trace, value for value, on random models, tokens and stalls."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
-from hypothesis import given, note
+from hypothesis import given
 from hypothesis import strategies as st
 
 from design.config import Config, Shape
-from golden.fixed_decoder import FixedDecoder
-from golden.image import pack, save
-from golden.quantise import Model
-from sim.compare import compare
-from sim.rtl_decoder import RtlDecoder
-from tests.fuzz.strategies import NUMERICS, configs, models, prompts, stall_seeds
-
-#: Where the smallest failing case is left: a weight image that `sim` can replay.
-FAILURES = Path(__file__).resolve().parents[2] / "build" / "fuzz"
+from tests.fuzz.reproducer import check
+from tests.fuzz.strategies import NUMERICS, cases, configs, models
 
 
 def decoder(name: str, lanes: int, *sizes: int, numerics: str = "default") -> Config:
@@ -37,40 +29,23 @@ SHAPES = (
 )
 
 
-def check(config: Config, model: Model, prompt: list[int], steps: int, stalls: int | None) -> int:
-    """Compare `steps` tokens; returns the number of values that were equal."""
-    golden = FixedDecoder(model)
-    values = 0
-    with RtlDecoder(config, pack(model), "quick", stalls, quiet=True) as rtl:
-        for progress in compare(golden, rtl, prompt, steps):
-            values = progress.values
-            if progress.difference is not None:
-                FAILURES.mkdir(parents=True, exist_ok=True)
-                # Shrinking overwrites it: what stays is the smallest case.
-                image = FAILURES / f"failure-{config.name}.safetensors"
-                save(image, model)
-                note(f"image: {image}, prompt: {prompt}, stalls: {stalls}")
-                pytest.fail(str(progress.difference), pytrace=False)
-    return values
-
-
 @pytest.mark.parametrize("config", SHAPES, ids=lambda config: config.name)
-def test_chosen_shapes(config: Config, fuzz_record) -> None:
+def test_chosen_shapes(config: Config, fuzz_record, reproducer) -> None:
     """Many models and texts on a few shapes, which are built once."""
+    # Past the end of the context, so that a restart is part of many cases.
+    steps = st.integers(1, config.shape.seq_len + 3)
 
     @given(st.data())
     def run(data: st.DataObject) -> None:
         model = data.draw(models(config), label="model")
-        prompt = data.draw(prompts(config), label="prompt")
-        stalls = data.draw(stall_seeds, label="stalls")
-        # Past the end of the context, so that a restart is part of every case.
-        steps = data.draw(st.integers(1, config.shape.seq_len + 3), label="steps")
-        fuzz_record(check(config, model, prompt, steps, stalls), steps)
+        case = data.draw(cases(config, steps), label="case")
+        fuzz_record(check(model, case), case.steps)
 
-    run()
+    with reproducer:
+        run()
 
 
-def test_random_shapes(fuzz_record, building_settings) -> None:
+def test_random_shapes(fuzz_record, building_settings, reproducer) -> None:
     """Few models on many shapes: each is a design of its own, compiled for it."""
 
     @building_settings
@@ -79,9 +54,8 @@ def test_random_shapes(fuzz_record, building_settings) -> None:
         config = data.draw(configs(), label="config")
         for _ in range(data.draw(st.integers(1, 3), label="models")):
             model = data.draw(models(config), label="model")
-            prompt = data.draw(prompts(config), label="prompt")
-            stalls = data.draw(stall_seeds, label="stalls")
-            steps = config.shape.seq_len + 2
-            fuzz_record(check(config, model, prompt, steps, stalls), steps)
+            case = data.draw(cases(config, st.just(config.shape.seq_len + 2)), label="case")
+            fuzz_record(check(model, case), case.steps)
 
-    run()
+    with reproducer:
+        run()

@@ -16,23 +16,11 @@ from golden.generate import generate
 from golden.quantise import quantise
 from golden.sampler import Sampler
 from golden.tokenizer import Tokenizer
-from tests.fuzz.strategies import NUMERICS, configs, models, prompts
+from tests.fuzz.strategies import NUMERICS, cases, configs, models
 from tests.golden.bigint_decoder import BigIntDecoder
+from tests.story import FIRST_IDS, TEXT
 
 NANO = named("nano")
-
-# As llama2.c prints it: greedy from BOS, 200 steps.
-TEXT = (
-    b"Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
-    b"One day, she saw a big, red ball. She wanted to play with it, but it was too high.\n"
-    b"Lily's mom said, \"Lily, let's go to the park.\" Lily was sad and didn't know what to do. "
-    b'She said, "I want to play with your ball, but I can\'t find it."\n'
-    b"Lily was sad and didn't know what to do. She said, \"I'm sorry, Lily. "
-    b"I didn't know what to do.\"\n"
-    b"Lily didn't want to help her mom, so she"
-)
-FIRST_IDS = [1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 298]
-FIRST_IDS += [315, 421, 395, 317, 426, 338, 401, 396, 267]
 
 
 def model_of(numerics: Numerics, seed: int, scale: float = 1.0):
@@ -61,7 +49,8 @@ def test_nano_against_plain_integers(numerics, scale):
 def test_any_model_against_plain_integers(data):
     config = data.draw(configs())
     model = data.draw(models(config))
-    check_against_integers(model, data.draw(prompts(config)))
+    case = data.draw(cases(config, st.just(1)))
+    check_against_integers(model, list(case.prompt))
 
 
 def test_rows_of_zeros_give_zeros():

@@ -12,21 +12,9 @@ from golden.float_decoder import FloatDecoder, silu
 from golden.generate import generate
 from golden.sampler import Sampler
 from golden.tokenizer import Tokenizer
+from tests.story import FIRST_IDS, TEXT
 
 NANO = named("nano").shape
-
-# Greedy from BOS, 200 steps, as llama2.c prints it (before the newline that ends its output).
-TEXT = (
-    b"Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
-    b"One day, she saw a big, red ball. She wanted to play with it, but it was too high.\n"
-    b"Lily's mom said, \"Lily, let's go to the park.\" Lily was sad and didn't know what to do. "
-    b'She said, "I want to play with your ball, but I can\'t find it."\n'
-    b"Lily was sad and didn't know what to do. She said, \"I'm sorry, Lily. "
-    b"I didn't know what to do.\"\n"
-    b"Lily didn't want to help her mom, so she"
-)
-FIRST_IDS = [403, 407, 261, 378, 432, 383, 286, 261, 376, 298]
-FIRST_IDS += [315, 421, 395, 317, 426, 338, 401, 396, 267]
 
 
 def spelt_logits(checkpoint, tokens):
@@ -205,7 +193,7 @@ def test_stories260k_prints_what_llama2c_prints(data_folder, dtype):
         return logits
 
     ids = list(generate(step, [1], 200, Sampler(512, temperature=0)))
-    assert ids[: len(FIRST_IDS)] == FIRST_IDS
+    assert [1, *ids][: len(FIRST_IDS)] == FIRST_IDS
     assert tokenizer.decode_all(ids) == TEXT
     assert len(TEXT) == 464
     # The tightest choices on the way.

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from design.config import config_to_dict, named
 from design.errors import BadInput
+from golden.case import Case
 from golden.checkpoint import random_checkpoint
-from golden.image import FILE_VERSION, load, pack, save
+from golden.image import FILE_VERSION, load, load_case, pack, save, unpack
 from golden.quantise import quantise
-from tests.fuzz.strategies import configs
+from tests.fuzz.strategies import cases, configs, models
 
 NANO = named("nano")
 
@@ -33,6 +34,98 @@ def test_round_trip(tmp_path_factory, config, seed):
     assert loaded == config
     assert image.dtype == pack(model).dtype
     np.testing.assert_array_equal(image, pack(model))
+
+
+def assert_same_rows(found, expected):
+    np.testing.assert_array_equal(found.weights, expected.weights)
+    np.testing.assert_array_equal(found.shift, expected.shift)
+
+
+@given(st.data())
+def test_a_reproducer_holds_the_model_and_the_case(tmp_path_factory, data):
+    config = data.draw(configs())
+    model, case = data.draw(models(config)), data.draw(cases(config, st.integers(1, 99)))
+    path = tmp_path_factory.mktemp("image") / "reproducer"
+    save(path, model, case)
+    found, found_case = load_case(path)
+    assert (found.config, found_case) == (config, case)
+    assert_same_rows(found.embedding, model.embedding)
+    assert_same_rows(found.classifier, model.classifier)
+    assert len(found.layers) == len(model.layers)
+    for layer, expected in zip(found.layers, model.layers, strict=True):
+        assert layer.keys() == expected.keys()
+        for op in layer:
+            assert_same_rows(layer[op], expected[op])
+    np.testing.assert_array_equal(load(path)[1], pack(model))
+
+
+@given(st.data())
+def test_unpack_takes_what_pack_makes_and_nothing_else(data):
+    """Any one number changed: another model, which packs to just that, or refused."""
+    config = data.draw(configs())
+    packed = pack(data.draw(models(config)))
+    at = data.draw(st.integers(0, packed.size - 1))
+    info = np.iinfo(packed.dtype)
+    packed.flat[at] = data.draw(st.integers(int(info.min), int(info.max)))
+    try:
+        model = unpack(config, packed)
+    except BadInput as error:
+        assert str(error).startswith(("image has padding that is not zero in", "image has shift"))
+    else:
+        np.testing.assert_array_equal(pack(model), packed)
+
+
+def test_padding_and_shifts_are_checked():
+    config = NANO.with_lanes(32)  # wider than any matrix is high, but for one
+    packed = pack(quantise(random_checkpoint(config.shape, 3), config))
+    for beat, op in ((0, "EMBED"), (1, "EMBED"), (-1, "CLS")):
+        bad = packed.copy()
+        bad[beat, -1] = 1
+        with pytest.raises(BadInput, match=f"^image has padding that is not zero in {op}$"):
+            unpack(config, bad)
+    bad = packed.copy()
+    bad[0, 0] = 64
+    with pytest.raises(BadInput, match=r"^image has shift 64 in EMBED, must be 0 to 63$"):
+        unpack(config, bad)
+    with pytest.raises(BadInput, match=r"^image is int16 \(\d+, 31\), expected int16"):
+        unpack(config, packed[:, 1:])
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("{", "case is not readable ("),
+        ("[" * 100_000, "case is not readable ("),
+        ("[]", "case is not readable (must hold prompt, steps, stalls)"),
+        ('{"prompt": [1], "steps": 1}', "case is not readable (must hold"),
+        ('{"prompt": 1, "steps": 1, "stalls": null}', "case.prompt = 1 must be a list"),
+        ('{"prompt": [], "steps": 1, "stalls": null}', "case.prompt = [] must be token ids"),
+        ('{"prompt": [1, -1], "steps": 1, "stalls": null}', "case.prompt = [1, -1] must"),
+        ('{"prompt": [true], "steps": 1, "stalls": null}', "case.prompt = [True] must"),
+        ('{"prompt": [1, 16], "steps": 1, "stalls": null}', "case.prompt holds 16, which is not"),
+        ('{"prompt": [1,1,1,1,1,1,1,1,1], "steps": 1, "stalls": 1}', "case.prompt has 9 tokens"),
+        ('{"prompt": [1], "steps": 0, "stalls": null}', "case.steps = 0 must"),
+        ('{"prompt": [1], "steps": 2.5, "stalls": null}', "case.steps = 2.5 must"),
+        ('{"prompt": [1], "steps": 1, "stalls": -1}', "case.stalls = -1 must"),
+        ('{"prompt": [1], "steps": 1, "stalls": 1152921504606846976}', "case.stalls = 11529"),
+    ],
+)  # fmt: skip
+def test_other_cases_are_refused(tmp_path, model, case, said):
+    metadata = {"version": FILE_VERSION, "config": json.dumps(config_to_dict(NANO)), "case": case}
+    refused(tmp_path / "bad", safetensors.numpy.save({"image": pack(model)}, metadata), said)
+
+
+def test_a_weight_image_is_no_reproducer(tmp_path, model):
+    save(tmp_path / "plain", model)
+    with pytest.raises(BadInput, match=r"plain: case is missing"):
+        load_case(tmp_path / "plain")
+    bad = pack(model)
+    bad[0, 0] = -1
+    case = {"case": Case((1,), 1).to_json()}
+    metadata = {"version": FILE_VERSION, "config": json.dumps(config_to_dict(NANO))} | case
+    (tmp_path / "bad").write_bytes(safetensors.numpy.save({"image": bad}, metadata))
+    with pytest.raises(BadInput, match=r"bad: image has shift -1 in EMBED"):
+        load_case(tmp_path / "bad")
 
 
 def test_same_model_same_bytes(tmp_path, model):

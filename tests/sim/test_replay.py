@@ -1,0 +1,134 @@
+"""A bug planted in the decoder, fuzzed, shrunk, left as a reproducer, and replayed."""
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import design.swiglu
+import sim.build
+from design.config import named
+from golden.case import Case
+from golden.checkpoint import random_checkpoint
+from golden.image import load_case, save
+from golden.quantise import quantise
+from sim.__main__ import main
+from tests.fuzz.reproducer import check, reproducing
+from tests.fuzz.strategies import cases, models
+from tests.sim.test_planted import truncating
+
+NANO = named("nano")
+
+
+@pytest.fixture
+def planted(monkeypatch, tmp_path_factory):
+    """The decoder rounds SiLU wrongly, in builds that nobody else finds in the cache."""
+    monkeypatch.setenv("VERIDECODE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setattr(sim.build, "_built", {})
+    monkeypatch.setattr(design.swiglu, "requantize", truncating)
+
+
+def replay(*arguments):
+    return CliRunner().invoke(main, ["replay", *map(str, arguments)])
+
+
+def fuzz(folder, ran):
+    """Like the tests of tests/fuzz, on nano, with `ran` told every case."""
+
+    @settings(database=None, derandomize=True, max_examples=20)
+    @given(st.data())
+    def run(data):
+        model = data.draw(models(NANO))
+        case = data.draw(cases(NANO, st.integers(1, 11)))
+        ran.append((case, sorted(path.name for path in folder.iterdir())))
+        check(model, case)
+
+    with reproducing("test_toy[nano]", folder):
+        run()
+
+
+def test_a_planted_bug_leaves_its_smallest_case(planted, tmp_path):
+    folder, ran = tmp_path / "fuzz", []
+    folder.mkdir()
+    for name in ("test_toy-nano.safetensors", "test_toy-nano.vcd"):
+        (folder / name).write_text("of an earlier run")
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(pytest.fail.Exception) as info:
+        fuzz(folder, ran)
+    message = str(info.value)
+    difference = message.splitlines()[0]
+    assert "SILU[" in difference
+
+    image, wave = sorted(folder.iterdir())
+    assert [image.name, wave.name] == before
+    assert message.count(str(image)) == 2  # the file, and the command
+    assert f": {wave}\n" in message and message.endswith(f"python -m sim replay {image}")
+    assert all(files == before for _, files in ran), "a case that was shrunk further left a file"
+    assert wave.read_text().count("$enddefinitions") == 1
+    model, case = load_case(image)
+    assert model.config == NANO
+    assert case == ran[-1][0]
+    assert (len(case.prompt), case.steps, case.stalls) == (1, 1, None), "it was not shrunk"
+
+    wave_again = tmp_path / "again.vcd"
+    result = replay(image, "--vcd", wave_again)
+    assert result.exit_code == 1, result.output
+    assert f"first difference at {difference}\n" in result.stdout
+    assert f"waveform of token 0: {wave_again}\n" in result.stdout
+    assert wave_again.read_text().count("$enddefinitions") == 1
+
+
+def test_a_pass_removes_what_an_earlier_run_left(tmp_path):
+    for name in ("test_toy-nano.safetensors", "test_toy-nano.vcd", "test_other.vcd"):
+        (tmp_path / name).touch()
+    with reproducing("test_toy[nano]", tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["test_other.vcd"]
+
+
+def test_an_error_of_another_kind_removes_nothing(tmp_path):
+    (tmp_path / "test_toy.vcd").touch()
+    with pytest.raises(ZeroDivisionError), reproducing("test_toy", tmp_path):
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["test_toy.vcd"]
+
+
+@pytest.fixture
+def good(tmp_path):
+    """A reproducer of nothing."""
+    model = quantise(random_checkpoint(NANO.shape, 1), NANO)
+    save(tmp_path / "good.safetensors", model, Case((1, 5), 10, stalls=3))
+    return tmp_path / "good.safetensors"
+
+
+def test_no_difference(good, tmp_path):
+    result = replay(good, "--vcd", tmp_path / "none.vcd")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("nano, 4 lanes, stalls 3: ")
+    assert result.stdout.endswith("s, no difference\n")
+    assert list(tmp_path.iterdir()) == [good]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda raw: raw[:-1], "good.safetensors: is no safetensors file ("),
+        (lambda raw: raw.replace(b"steps", b"stops"), "good.safetensors: case is not readable"),
+        (lambda raw: raw.replace(b'"case"', b'"cave"'), "good.safetensors: case is missing"),
+    ],
+)
+def test_bad_files_are_one_sentence(good, spoil, words):
+    good.write_bytes(spoil(good.read_bytes()))
+    assert_refused(replay(good), words)
+
+
+def test_bad_places_are_one_sentence(good, tmp_path):
+    assert_refused(replay(tmp_path / "none"), "none: cannot be read")
+    assert_refused(replay(good, "--vcd", tmp_path / "no" / "w.vcd"), "--vcd = ")
+
+
+def assert_refused(result, words):
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    assert words in result.stderr
