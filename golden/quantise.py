@@ -48,7 +48,7 @@ def quantise_rows(real: np.ndarray, bits: int, source: SQ, target: np.ndarray) -
     """
     largest = np.abs(real).max(axis=1)
     limit = (1 << (bits - 1)) - 1
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # rows of zeros, or nearly: inf is clipped
         fraction = np.floor(np.log2((limit + 0.5) / largest))
     shift = np.clip(fraction + source.f - target, 0, MAX_SHIFT)
     scale = np.exp2(shift - source.f + target)[:, None]

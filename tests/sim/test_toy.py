@@ -16,8 +16,8 @@ CONFIG = toy_config()
 IMAGE = toy_image(CONFIG)
 
 
-def _open(variant="fast", stalls=None, fault=None, watchdog=None, config=CONFIG, image=IMAGE):
-    return RtlDecoder(config, image, variant, stalls, Toy(config, fault), watchdog, quiet=True)
+def _open(variant="fast", stalls=None, bug=None, watchdog=None, config=CONFIG, image=IMAGE):
+    return RtlDecoder(config, image, variant, stalls, Toy(config, bug), watchdog, quiet=True)
 
 
 class GoldenAdapter:
@@ -80,15 +80,15 @@ def test_generate_is_a_loop_over_step():
 
 
 @pytest.mark.parametrize(
-    ("fault", "error", "message"),
+    ("bug", "error", "message"),
     [
         ("stuck", NoProgress, "no progress for 500 cycles"),
         ("drop", SimulationError, "o_logits changed while it was stalled"),
         ("greedy", SimulationError, "o_fetch asked for beats"),
     ],
 )
-def test_broken_ports_are_found(fault, error, message):
-    with _open(stalls=2, fault=fault, watchdog=500) as rtl, pytest.raises(error, match=message):
+def test_broken_ports_are_found(bug, error, message):
+    with _open(stalls=2, bug=bug, watchdog=500) as rtl, pytest.raises(error, match=message):
         for _ in range(20):
             rtl.step(5, first=True)
 
@@ -103,7 +103,7 @@ def test_compare_finds_nothing_in_a_right_design():
 
 
 def test_compare_names_the_planted_difference():
-    with _open("traced", fault="trace") as rtl:
+    with _open("traced", bug="trace") as rtl:
         difference = list(compare(GoldenAdapter(), rtl, [5], 3))[-1].difference
     assert (difference.kind, difference.position, difference.token) == ("value", 0, 5)
     assert (difference.tensor, difference.element) == (Tensor.LOGITS, 3)

@@ -42,13 +42,13 @@ def toy_image(config: Config, seed: int = 1) -> np.ndarray:
 class Toy(wiring.Component):
     """Sums weight * beat number over all beats; logit n is the scrambled sum.
 
-    `fault` plants one: "stuck" never answers, "drop" changes a logit while it is stalled,
+    `bug` plants one: "stuck" never answers, "drop" changes a logit while it is stalled,
     "trace" traces a wrong value, "greedy" asks for beats past the image.
     """
 
-    def __init__(self, config: Config, fault: str | None = None):
+    def __init__(self, config: Config, bug: str | None = None):
         self.config = config
-        self.fault = fault
+        self.bug = bug
         super().__init__(DecoderSignature(config))
 
     def elaborate(self, platform):
@@ -96,7 +96,7 @@ class Toy(wiring.Component):
                 (token.sample & (best_id == BOS)) | (position == config.shape.seq_len)
             ),
         ]
-        if self.fault == "drop":
+        if self.bug == "drop":
             m.d.comb += self.o_logits.payload.value.eq(held)
 
         with m.FSM():
@@ -110,7 +110,7 @@ class Toy(wiring.Component):
                     m.next = "FETCH_EMBEDDING"
             with m.State("FETCH_EMBEDDING"):
                 address = token.id * beats.embedding_beats
-                if self.fault == "greedy":
+                if self.bug == "greedy":
                     address = beats.beats - 1
                 m.d.comb += [
                     self.o_fetch.valid.eq(1),
@@ -157,7 +157,7 @@ class Toy(wiring.Component):
                     with m.If(token.sample):
                         m.next = "LOGITS"
             with m.State("LOGITS"):
-                m.d.comb += self.o_logits.valid.eq(self.fault != "stuck")
+                m.d.comb += self.o_logits.valid.eq(self.bug != "stuck")
                 with m.If(self.o_logits.ready & self.o_logits.valid):
                     m.d.comb += [
                         self.trace[0].valid.eq(1),
@@ -165,7 +165,7 @@ class Toy(wiring.Component):
                         self.trace[0].index.eq(number),
                         self.trace[0].value.eq(logit),
                     ]
-                    if self.fault == "trace":
+                    if self.bug == "trace":
                         m.d.comb += self.trace[0].value.eq(logit + (number == 3))
                     m.d.sync += number.eq(number + 1)
                     with m.If(logit > best):
