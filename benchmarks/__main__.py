@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: tokens per second of the three decoders, side by side in one run."""
+"""``python -m benchmarks speed``: tokens per second of the three decoders, side by side in one run."""
 
 import json
 import time
@@ -61,13 +61,18 @@ def rtl_speed(checkpoint: Checkpoint, lanes: int, steps: int) -> Row:
         }
 
 
-@click.command(cls=type("Command", (click.Command,), {"main": Cli.main}))
+@click.group(cls=Cli)
+def main() -> None:
+    """Speed, measured on this machine."""
+
+
+@main.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--steps", default=256, show_default=True, help="Positions.")
 @click.option("--batch", default=64, show_default=True, help="Sequences of the golden decoders.")
 @click.option("--lanes", multiple=True, type=int, default=(8, 64), show_default=True)
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the rows here.")
-def main(
+def speed(
     checkpoint: Path, steps: int, batch: int, lanes: tuple[int, ...], output: Path | None
 ) -> None:
     """Measure every decoder on CHECKPOINT, on one core."""

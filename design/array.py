@@ -84,15 +84,16 @@ class MultiplierArray(wiring.Component):
             self.sums_valid.eq(valid[2] & self.sums_beat.last),
             self.macs.eq(Mux(take_product, product_beat.macs, 0)),
         ]
+        slots = [Signal(signed(derived.b_width), name=f"b_{slot}") for slot in range(derived.slots)]
+        with m.If(self.en):
+            m.d.sync += [b.eq(self.b[slot]) for slot, b in enumerate(slots)]
         for lane in range(lanes):
             a = Signal(signed(derived.a_width), name=f"a_{lane}")
-            b = Signal(signed(derived.b_width), name=f"b_{lane}")
             product = Signal(signed(derived.a_width + derived.b_width), name=f"product_{lane}")
             with m.If(self.en):
                 m.d.sync += [
                     a.eq(self.a[lane]),
-                    b.eq(self.b[lane // derived.per_slot]),
-                    product.eq(a * b),
+                    product.eq(a * slots[lane // derived.per_slot]),
                 ]
             total = Signal(signed(derived.acc_width), name=f"sum_{lane}")
             shift = Signal(SHIFT_BITS, name=f"shift_{lane}")

@@ -95,8 +95,8 @@ class Drain(wiring.Component):
         lanes, per_slot = self.config.geometry.lanes, derived.per_slot
 
         # One signal a lane: simulators handle many narrow registers better than one wide one.
-        sums = [Signal.like(self.sums[n], name=f"sum_{n}") for n in range(lanes)]
-        shifts = [Signal.like(self.shifts[n], name=f"shift_{n}") for n in range(lanes)]
+        held = data.StructLayout({"sum": signed(derived.acc_width), "shift": SHIFT_BITS})
+        column = [Signal(held, name=f"lane_{n}") for n in range(lanes)]
         beat = Signal.like(self.beat)
         remaining = Signal(range(lanes + 1))
         lane = Signal(range(lanes))
@@ -135,8 +135,8 @@ class Drain(wiring.Component):
                 | (Cat(slot, beat.block) >= shape.heads)
             )
         m.d.comb += [
-            self.o.payload.sum.eq(sums[0]),
-            self.o.payload.shift.eq(shifts[0]),
+            self.o.payload.sum.eq(column[0].sum),
+            self.o.payload.shift.eq(column[0].shift),
             self.o.payload.sink.eq(beat.sink),
             self.o.payload.row.eq(beat.row + lane),
             self.o.payload.slot.eq(slot),
@@ -148,15 +148,16 @@ class Drain(wiring.Component):
             self.scores.last.eq(beat.newest & (remaining == 1)),
         ]
         for n in range(derived.slots):
-            m.d.comb += self.scores.sums[n].eq(sums[n * per_slot])
+            m.d.comb += self.scores.sums[n].eq(column[n * per_slot].sum)
 
         with m.If(advance):
             m.d.sync += [remaining.eq(remaining - 1), lane.eq(lane + 1), started.eq(1)]
-            for column in (sums, shifts):
-                m.d.sync += [here.eq(above) for here, above in itertools.pairwise(column)]
+            m.d.sync += [here.eq(above) for here, above in itertools.pairwise(column)]
         with m.If(self.i_valid & self.i_ready):
-            m.d.sync += [sums[n].eq(self.sums[n]) for n in range(lanes)]
-            m.d.sync += [shifts[n].eq(self.shifts[n]) for n in range(lanes)]
+            m.d.sync += [
+                lane_held.eq(Cat(self.sums[n], self.shifts[n]))
+                for n, lane_held in enumerate(column)
+            ]
             m.d.sync += [
                 beat.eq(self.beat),
                 remaining.eq(self.beat.count),
