@@ -1,4 +1,4 @@
-"""``python -m benchmarks speed``: tokens per second of the three decoders, side by side in one run."""
+"""``python -m benchmarks speed``: tokens per second of the three decoders, in one run."""
 
 import json
 import time

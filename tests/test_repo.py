@@ -57,7 +57,9 @@ def readme_commands() -> list[str]:
     return [line for block in blocks for line in block.splitlines()]
 
 
-@pytest.mark.parametrize("folder", ["design", "golden", "sim", "formal", "formal.summary", "benchmarks"])
+@pytest.mark.parametrize(
+    "folder", ["design", "golden", "sim", "formal", "formal.summary", "benchmarks"]
+)
 def test_every_command_answers_help(folder: str):
     answer = subprocess.run(
         [sys.executable, "-m", folder, "--help"],
