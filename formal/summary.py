@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
@@ -105,7 +106,9 @@ def print_table(console: Console, title: str, lines: list[Line] | None, missing:
     table.add_column("seconds", justify="right")
     for line in lines:
         mark = "[green]ok[/]" if line.ok else "[bold red]RED[/]"
-        table.add_row(mark, line.name, line.detail, f"{line.seconds:.1f}" if line.seconds else "")
+        seconds = f"{line.seconds:.1f}" if line.seconds else ""
+        # Names of tests hold brackets, which are markup to rich.
+        table.add_row(mark, escape(line.name), escape(line.detail), seconds)
     console.print(table)
 
 
