@@ -10,12 +10,12 @@ from amaranth.lib.wiring import In, Out
 from design import tables
 from design.beat import Sink, beat_layout
 from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from design.derived import SCALAR_BITS, SHIFT_BITS, TABLE_FRACTION, derive
 from design.interpolate import INTERPOLATE_LATENCY, Interpolator
 from design.normalise import exponent_of
 from design.ports import trace_layout
 from design.requantize import requantize
-from design.scalar import SCALAR_LATENCY, ask, request_layout
+from design.scalar import SCALAR_LATENCY, ask, client_members
 from design.trace import Tensor
 from design.tracing import record, slot_head
 from design.writeback import result_layout
@@ -44,7 +44,7 @@ class AttentionScale(wiring.Component):
         The sums, and whose they are (maxima and the rest only for the trace).
     ready : Out(1)
         All reciprocals are there.
-    shifts : Out(ArrayLayout(6, slots))
+    shifts : Out(ArrayLayout(SHIFT_BITS, slots))
         Right shift of a value sum, per slot.
     i_valid, i : In
         Results from `Writeback`; those for other sinks are ignored.
@@ -71,13 +71,12 @@ class AttentionScale(wiring.Component):
                 "block": In(beat["block"].shape),
                 "layer": In(beat["layer"].shape),
                 "ready": Out(1),
-                "shifts": Out(data.ArrayLayout(6, slots)),
+                "shifts": Out(data.ArrayLayout(SHIFT_BITS, slots)),
                 "i_valid": In(1),
                 "i": In(result_layout(config)),
                 "o_valid": Out(1),
                 "o": Out(signed(n.attention.width)),
-                "requests": Out(data.ArrayLayout(request_layout, 2)),
-                "products": In(data.ArrayLayout(signed(2 * SCALAR_BITS), 2)),
+                **client_members(),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 5)),
             }
         )

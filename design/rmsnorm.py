@@ -8,12 +8,12 @@ from amaranth.lib.wiring import In, Out
 from design import tables
 from design.beat import Sink, beat_layout
 from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from design.derived import SCALAR_BITS, SHIFT_BITS, TABLE_FRACTION, derive
 from design.interpolate import Interpolator
 from design.normalise import exponent_of
 from design.ports import trace_layout
 from design.requantize import requantize
-from design.scalar import SCALAR_LATENCY, ask, request_layout
+from design.scalar import SCALAR_LATENCY, ask, client_members
 from design.trace import Tensor
 from design.tracing import record
 
@@ -57,8 +57,7 @@ class RmsNorm(wiring.Component):
                 "rd_data": In(signed(n.residual.width)),
                 "o_valid": Out(1),
                 "o": Out(signed(n.normed.width)),
-                "requests": Out(data.ArrayLayout(request_layout, 2)),
-                "products": In(data.ArrayLayout(signed(2 * SCALAR_BITS), 2)),
+                **client_members(),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
             }
         )
@@ -115,7 +114,7 @@ class RmsNorm(wiring.Component):
 
         read = Signal()
         delayed = Signal(SCALAR_LATENCY)
-        shift = Signal(6)
+        shift = Signal(SHIFT_BITS)
         m.d.sync += read.eq(self.rd_en)
         with m.If(read):
             m.d.comb += ask(self.requests[0], self.rd_data, factor)

@@ -13,7 +13,7 @@ from design.config import Config
 from design.derived import SCALAR_BITS, derive
 from design.ports import trace_layout
 from design.requantize import requantize
-from design.scalar import ask, request_layout
+from design.scalar import ask, client_members
 from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout
@@ -70,8 +70,7 @@ class Rope(wiring.Component):
                 "o_d": Out(range(shape.head_dim)),
                 "o": Out(signed(max(derive(config).kv_width, config.numerics.q.width))),
                 "o_layer": Out(beat_layout(config)["layer"].shape),
-                "requests": Out(data.ArrayLayout(request_layout, 2)),
-                "products": In(data.ArrayLayout(signed(2 * SCALAR_BITS), 2)),
+                **client_members(),
                 "fault": Out(1),
                 "trace": Out(trace_layout(config)),
             }

@@ -3,7 +3,7 @@
 from amaranth import *
 from amaranth.hdl import signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from design.derived import SCALAR_BITS
 
@@ -16,6 +16,21 @@ SCALAR_LATENCY = 2
 request_layout = data.StructLayout(
     {"en": 1, "a": signed(SCALAR_BITS), "b": signed(SCALAR_BITS)},
 )
+
+
+def client_members() -> dict[str, Member]:
+    """Ports of a unit that uses every scalar multiplier.
+
+    `requests` : Out(ArrayLayout(request_layout, SCALAR_MULTIPLIERS))
+        What it asks of each.
+    `products` : In(ArrayLayout(signed(36), SCALAR_MULTIPLIERS))
+        What each gives.
+    """
+    product = signed(2 * SCALAR_BITS)
+    return {
+        "requests": Out(data.ArrayLayout(request_layout, SCALAR_MULTIPLIERS)),
+        "products": In(data.ArrayLayout(product, SCALAR_MULTIPLIERS)),
+    }
 
 
 def ask(request: data.View, a: Value | int, b: Value | int) -> list:

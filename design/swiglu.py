@@ -11,11 +11,11 @@ from amaranth.lib.wiring import In, Out
 from design import tables
 from design.beat import Sink
 from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION
+from design.derived import TABLE_FRACTION
 from design.interpolate import INTERPOLATE_LATENCY, Interpolator
 from design.ports import trace_layout
 from design.requantize import requantize
-from design.scalar import SCALAR_LATENCY, ask, request_layout
+from design.scalar import SCALAR_LATENCY, ask, client_members, request_layout
 from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout
@@ -58,8 +58,7 @@ class SwiGlu(wiring.Component):
                 "i": In(result_layout(config)),
                 "o_valid": Out(1),
                 "o": Out(signed(config.numerics.ffn.width)),
-                "requests": Out(data.ArrayLayout(request_layout, 2)),
-                "products": In(data.ArrayLayout(signed(2 * SCALAR_BITS), 2)),
+                **client_members(),
                 "fault": Out(1),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
             }

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink, beat_layout
 from design.config import Config
-from design.derived import derive
+from design.derived import SHIFT_BITS, derive
 from design.drain import sum_layout
 from design.fixed import SQ
 from design.ports import trace_layout
@@ -58,7 +58,7 @@ class Writeback(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(sum_layout(config))),
-                "value_shifts": In(data.ArrayLayout(6, derived.slots)),
+                "value_shifts": In(data.ArrayLayout(SHIFT_BITS, derived.slots)),
                 "o_valid": Out(1),
                 "o": Out(result_layout(config)),
                 "o_stall": In(1),
@@ -93,7 +93,7 @@ class Writeback(wiring.Component):
         by_width: dict[int, Value] = {}
         for form, condition in self._formats(raw):
             by_width[form.width] = by_width.get(form.width, C(0, 1)) | condition
-        shift = Signal(6)
+        shift = Signal(SHIFT_BITS)
         m.d.comb += shift.eq(Mux(raw.sink == Sink.VALUE, self.value_shifts[raw.slot], raw.shift))
         rounded = shift_right(raw.sum, shift, n.rounding)
         value = Signal.like(self.o.value)

@@ -131,7 +131,7 @@ class FixedDecoder:
         """x (B, D) -> x * sqrt(D) / sqrt(sum of squares + epsilon), gain folded elsewhere."""
         n = self.config.numerics
         square_sum = (x * x).sum(axis=1) + self.derived.epsilon  # (B,)
-        m, e = fixed_math.rsqrt_operand(square_sum, self.derived)
+        m, e = fixed_math.rsqrt_operand(square_sum)
         mantissa = fixed_math.interpolate(*self._rsqrt, m)
         self._note(factor, np.stack([mantissa, e], axis=1))
         shift = TABLE_FRACTION + e - self._growth - n.normed.f

@@ -6,7 +6,7 @@ like an integer (a Python int, an int64 array) can be pushed through them.
 
 import numpy as np
 
-from design.derived import SCALAR_BITS, TABLE_FRACTION, Derived
+from design.derived import SCALAR_BITS
 from design.fixed import SQ, Rounding
 from design.tables import Interpolated
 
@@ -53,7 +53,7 @@ def bit_length(value: np.ndarray) -> np.ndarray:
     ).astype(np.int64)
 
 
-def rsqrt_operand(square_sum, derived: Derived):
+def rsqrt_operand(square_sum):
     """(m, e): square_sum = m * 4**e / 2**16 with the 18-bit m in [1, 4), low bits dropped."""
     e = (bit_length(square_sum) - 1) >> 1
     return _align(square_sum, SCALAR_BITS - 2 - 2 * e), e
@@ -68,15 +68,3 @@ def reciprocal_operand(weight_sum):
 def _align(value, left):
     """Shift left by `left`, or right where it is negative."""
     return (value << np.maximum(left, 0)) >> np.maximum(-left, 0)
-
-
-__all__ = [
-    "TABLE_FRACTION",
-    "bit_length",
-    "interpolate",
-    "reciprocal_operand",
-    "requantize",
-    "rsqrt_operand",
-    "saturate",
-    "shift_right",
-]

@@ -3,7 +3,7 @@
 from amaranth import *
 
 from properties.dialect import Theorem, implies
-from properties.kv_contract import Owner, one_write, read_in_range, write_in_range
+from properties.kv_contract import Owner, suppose_accesses
 from properties.kv_element import KvElement, Tensor
 
 
@@ -18,11 +18,7 @@ class KvBypass(Theorem):
         m = Module()
         owner, element = self.owner, self.element
         element.connect(m, self)
-        m.d.comb += [
-            self.suppose("one_write", one_write(owner)),
-            self.suppose("write_in_range", write_in_range(owner)),
-            self.suppose("read_in_range", read_in_range(owner)),
-        ]
+        m.d.comb += suppose_accesses(self, owner)
 
         met = Signal()
         new = Signal(signed(owner.width))

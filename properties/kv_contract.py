@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth import *
 
-from properties.dialect import implies
+from properties.dialect import Theorem, implies
 
 #: Anything with the signature, and the sizes as attributes, of `design.kv_cache.KVRamOwner`.
 Owner = Any
@@ -41,3 +41,12 @@ def row_when_idle(owner: Owner) -> Value:
 def write_inside_row(owner: Owner) -> Value:
     """Only an announced row is written."""
     return implies(owner.wr_en_k | owner.wr_en_v, owner.busy)
+
+
+def suppose_accesses(theorem: Theorem, owner: Owner) -> list:
+    """Let `theorem` suppose what concerns single reads and writes."""
+    return [
+        theorem.suppose("one_write", one_write(owner)),
+        theorem.suppose("write_in_range", write_in_range(owner)),
+        theorem.suppose("read_in_range", read_in_range(owner)),
+    ]

@@ -56,7 +56,7 @@ def golden_norm(config: Config, x: list[int]) -> tuple[int, list[int], list[int]
     """(square sum, [mantissa, exponent], normed) as the golden decoder computes them."""
     derived, n, rsqrt = derive(config), config.numerics, tables.rsqrt(config)
     square_sum = sum(value * value for value in x) + derived.epsilon
-    m, e = fixed_math.rsqrt_operand(np.int64(square_sum), derived)
+    m, e = fixed_math.rsqrt_operand(np.int64(square_sum))
     base, slope = np.array(rsqrt.table.base), np.array(rsqrt.table.slope)
     mantissa = fixed_math.interpolate(rsqrt.table, base, slope, m)
     shift = TABLE_FRACTION + e - rsqrt.growth - n.normed.f
