@@ -36,8 +36,8 @@ class Issue(wiring.Component):
         The array has a finished pass that the drain cannot take.
     en : Out(1)
         Clock enable of everything between `i` and the accumulators.
-    normed_filled, attention_filled, hidden_filled : In
-        Elements of each activation vector that are written.
+    residual_filled, attention_filled, hidden_filled : In
+        Elements of each activation vector that are written, or will be when the beat fetches.
     queries_full, keys_ready, scores_ready, values_ready : In(1)
         All queries are written; all keys of the newest row; all scores; all values of that row.
     enter, enter_beat : Out
@@ -46,7 +46,7 @@ class Issue(wiring.Component):
         One step before the end: activation, query and cache memories read for `fetch_beat`.
     o_valid, o_beat : Out
         At the end: what was read for `o_beat` is there.
-    normed, attention, hidden, queries, weights, keys, values : In
+    residual, attention, hidden, queries, weights, keys, values : In
         What was read (`weights`: softmax weights).
     a, b : Out
         The operands of every lane and every slot.
@@ -65,7 +65,7 @@ class Issue(wiring.Component):
                 "i_weights": In(stream.Signature(weights_layout(config))),
                 "blocked": In(1),
                 "en": Out(1),
-                "normed_filled": In(range(shape.dim + 1)),
+                "residual_filled": In(range(shape.dim + 1)),
                 "attention_filled": In(range(shape.dim + 1)),
                 "hidden_filled": In(range(shape.hidden + 1)),
                 "queries_full": In(1),
@@ -78,7 +78,7 @@ class Issue(wiring.Component):
                 "fetch_beat": Out(beat),
                 "o_valid": Out(1),
                 "o_beat": Out(beat),
-                "normed": In(signed(n.normed.width)),
+                "residual": In(signed(n.residual.width)),
                 "attention": In(signed(n.attention.width)),
                 "hidden": In(signed(n.ffn.width)),
                 "queries": In(data.ArrayLayout(signed(n.q.width), slots)),
@@ -129,11 +129,11 @@ class Issue(wiring.Component):
         """Whether everything the beat at the entrance reads is written."""
         beat = self.i.payload
         sink, column = beat.sink, beat.column
-        from_normed = (sink == Sink.QKV) | (sink == Sink.W13) | (sink == Sink.CLS)
+        from_residual = (sink == Sink.QKV) | (sink == Sink.W13) | (sink == Sink.CLS)
         by_kind = {
             Kind.HEADER: C(1, 1),
             Kind.WEIGHT: (
-                (~from_normed | (self.normed_filled > column))
+                (~from_residual | (self.residual_filled > column))
                 & ((sink != Sink.WO) | (self.attention_filled > column))
                 & ((sink != Sink.W2) | (self.hidden_filled > column))
             ),
@@ -157,7 +157,7 @@ class Issue(wiring.Component):
             with m.Case(Sink.W2):
                 m.d.comb += broadcast.eq(self.hidden)
             with m.Default():
-                m.d.comb += broadcast.eq(self.normed)
+                m.d.comb += broadcast.eq(self.residual)
 
         for slot in range(derived.slots):
             b = Signal(signed(derived.b_width), name=f"b_{slot}")

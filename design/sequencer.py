@@ -119,7 +119,7 @@ class TokenSequencer(wiring.Component):
     next_token, first_token : Out(1)
         A token was taken; it is the first of a sequence.
     normed : In(1)
-        The last residual of the token is normalised: without a classifier, all work is done.
+        The factor of the last residual is there: without a classifier, all work is done.
     classified, best : In
         All logits are out; the first index of the greatest.
     busy : Out(1)

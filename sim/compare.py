@@ -14,7 +14,7 @@ from sim.rtl_decoder import RtlDecoder, SimulationError
 Trace = Mapping[Tensor, np.ndarray]
 
 #: Computed behind the last layer.
-FINAL = (Tensor.RSQRT_FINAL, Tensor.XN_FINAL, Tensor.LOGITS)
+FINAL = (Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM, Tensor.LOGITS)
 
 
 class Golden(Protocol):
