@@ -35,14 +35,25 @@ class ActivationBuffer(wiring.Component):
         Append an element.
     fault : Out(1)
         An element is read before it is written, or announced beyond `depth`.
-    rd_en, rd_index : In
-    rd_data : Out
-        The element asked for last; holds until the next `rd_en`.
+    rd_en, rd_index, rd_folded : In
+        Read element `rd_index`; when `rd_folded` (only with `foldable`, and below ``depth / 2``)
+        also that ``depth / 2`` further right.
+    rd_data, rd_right : Out
+        The elements asked for last (the same one twice unless folded); they hold until the next
+        `rd_en`.
+
+    Parameters
+    ----------
+    depth, width : int
+        Elements, and bits of each.
+    foldable : bool
+        Two RAMs of half the depth, so that two elements can be read at once. Needs an even depth.
     """
 
-    def __init__(self, *, depth: int, width: int):
+    def __init__(self, *, depth: int, width: int, foldable: bool = False):
         self.depth = depth
         self.width = width
+        self.foldable = foldable
         super().__init__(
             {
                 "clear": In(1),
@@ -53,29 +64,45 @@ class ActivationBuffer(wiring.Component):
                 "fault": Out(1),
                 "rd_en": In(1),
                 "rd_index": In(range(depth)),
+                "rd_folded": In(1),
                 "rd_data": Out(signed(width)),
+                "rd_right": Out(signed(width)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=signed(self.width), depth=ram_depth(self.depth), init=[]
-        )
         written = Signal.like(self.filled)
-        write = memory.write_port()
-        read = memory.read_port(transparent_for=(write,))
+        furthest = self.rd_index + Mux(self.rd_folded, self.depth // 2, 0)
+        halves = 2 if self.foldable else 1
+        length = self.depth // halves
+        found = []
+        for half in range(halves):
+            m.submodules[f"memory_{half}"] = memory = Memory(
+                shape=signed(self.width), depth=ram_depth(length), init=[]
+            )
+            write = memory.write_port()
+            read = memory.read_port(transparent_for=(write,))
+            mine = (written >= length) == half if self.foldable else 1
+            start = Mux(self.rd_folded, 0, half * length)
+            m.d.comb += [
+                write.en.eq(self.wr_en & mine),
+                write.addr.eq(written - half * length),
+                write.data.eq(self.wr_data),
+                read.en.eq(self.rd_en),
+                read.addr.eq(self.rd_index - start),
+            ]
+            found.append(read.data)
+        in_right, folded = Signal(), Signal()
+        with m.If(self.rd_en):
+            m.d.sync += [in_right.eq(self.rd_index >= length), folded.eq(self.rd_folded)]
         m.d.comb += [
-            write.en.eq(self.wr_en),
+            self.rd_data.eq(Mux(in_right, found[-1], found[0])),
+            self.rd_right.eq(Mux(in_right | folded, found[-1], found[0])),
             self.fault.eq(
                 (self.coming & (self.filled == self.depth))
-                | (self.rd_en & (self.rd_index >= written + self.wr_en))
+                | (self.rd_en & (furthest >= written + self.wr_en))
             ),
-            write.addr.eq(written),
-            write.data.eq(self.wr_data),
-            read.en.eq(self.rd_en),
-            read.addr.eq(self.rd_index),
-            self.rd_data.eq(read.data),
         ]
         with m.If(self.clear):
             m.d.sync += self.filled.eq(0)

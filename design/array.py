@@ -14,7 +14,7 @@ class MultiplierArray(wiring.Component):
     """`lanes` multipliers, each with an accumulator that cannot overflow (`derived.acc_width`).
 
     Lane n multiplies ``a[n]`` by ``b[n // per_slot]``. A HEADER beat (with every b at 1) passes
-    through the multipliers unchanged and leaves each lane's right shift in `shifts`.
+    through the multipliers unchanged and leaves each lane's right shifts.
 
     Latency: 3 enabled cycles from operands to sums (operands, product, accumulator). Throughput:
     one beat per enabled cycle.
@@ -96,10 +96,11 @@ class MultiplierArray(wiring.Component):
                     product.eq(a * slots[lane // derived.per_slot]),
                 ]
             total = Signal(signed(derived.acc_width), name=f"sum_{lane}")
-            shift = Signal(SHIFT_BITS, name=f"shift_{lane}")
+            header = Signal(derived.header_passes * SHIFT_BITS, name=f"header_{lane}")
             with m.If(take_product):
                 m.d.sync += total.eq(Mux(product_beat.first, 0, total) + product)
             with m.If(take_shift):
-                m.d.sync += shift.eq(product)
+                m.d.sync += header.eq(product)
+            shift = Mux(self.sums_beat.second, header[SHIFT_BITS:], header[:SHIFT_BITS])
             m.d.comb += [self.sums[lane].eq(total), self.shifts[lane].eq(shift)]
         return m

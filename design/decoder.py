@@ -72,7 +72,9 @@ class Decoder(wiring.Component):
         m.submodules.argmax = argmax = Argmax(config)
         m.submodules.queries = queries = QueryBuffer(config)
         m.submodules.cache = cache = CacheLayers(config)
-        m.submodules.x = x = ActivationBuffer(depth=shape.dim, width=n.residual.width)
+        m.submodules.x = x = ActivationBuffer(
+            depth=shape.dim, width=n.residual.width, foldable=derive(config).slots > 1
+        )
         m.submodules.attention = attention = ActivationBuffer(
             depth=shape.dim, width=n.attention.width
         )
@@ -169,6 +171,7 @@ class Decoder(wiring.Component):
             cache.rd_t.eq(fetched.t),
             cache.rd_d.eq(fetched.d),
             issue.residual.eq(x.rd_data),
+            issue.residual_right.eq(x.rd_right),
             issue.attention.eq(attention.rd_data),
             issue.hidden.eq(hidden.rd_data),
             issue.queries.eq(queries.rd_data),
@@ -182,6 +185,7 @@ class Decoder(wiring.Component):
                 buffer.rd_en.eq(issue.fetch & reads),
                 buffer.rd_index.eq(fetched.column),
             ]
+        m.d.comb += x.rd_folded.eq(fetched.folded)
 
         # The sum of weights is gathered in the first of the value passes.
         used = issue.o_beat

@@ -88,6 +88,8 @@ class Derived:
     """Bits by which every sum moves left before its right shift, so that no header is negative."""
     shift_width: int
     """Bits of the right shift of a sum: header plus exponent of its factor."""
+    header_passes: int
+    """Passes whose shifts fit into one header beat."""
     scalar_multipliers: int
     """Multipliers beside the array: 3, or 1 where a pass leaves time to take turns."""
     turn: int
@@ -191,6 +193,7 @@ def derive(config: Config) -> Derived:
         norm_floor=norm_floor,
         lead=lead,
         shift_width=largest_shift.bit_length(),
+        header_passes=min(2, numerics.weight_bits // SHIFT_BITS),
         scalar_multipliers=1 if takes_turns else 3,
         turn=3 if takes_turns else 1,
     )

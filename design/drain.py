@@ -159,14 +159,30 @@ class Drain(wiring.Component):
         for n in range(derived.slots):
             m.d.comb += self.scores.sums[n].eq(column[n * per_slot].sum)
 
+        captures = self.i_valid & self.i_ready
+        if derived.slots > 1:
+            # A folded row's left half is about to be at the head, and its right half is here.
+            right = Signal.like(column[0].sum)
+            middle = lanes // 2
+            with m.If(captures):
+                m.d.comb += right.eq(Mux(self.beat.folded, self.sums[middle], 0))
+            with m.Elif(middle + 1 < lanes):
+                above_middle = column[min(middle + 1, lanes - 1)].sum
+                m.d.comb += right.eq(Mux(beat.folded, above_middle, 0))
+        else:
+            right = C(0, 1)
+
         with m.If(advance):
             m.d.sync += [remaining.eq(remaining - 1), lane.eq(lane + 1)]
             m.d.sync += [here.eq(above) for here, above in itertools.pairwise(column)]
-        with m.If(self.i_valid & self.i_ready):
+            if lanes > 1:
+                m.d.sync += column[0].sum.eq(column[1].sum + right)
+        with m.If(captures):
             m.d.sync += [
                 lane_held.eq(Cat(self.sums[n], self.shifts[n]))
                 for n, lane_held in enumerate(column)
             ]
+            m.d.sync += column[0].sum.eq(self.sums[0] + right)
             m.d.sync += [
                 beat.eq(self.beat),
                 remaining.eq(self.beat.count),

@@ -48,6 +48,8 @@ class Issue(wiring.Component):
         At the end: what was read for `o_beat` is there.
     residual, attention, hidden, queries, weights, keys, values : In
         What was read (`weights`: softmax weights).
+    residual_right : In
+        What the upper half of the lanes multiplies when the beat is folded.
     a, b : Out
         The operands of every lane and every slot.
     """
@@ -79,6 +81,7 @@ class Issue(wiring.Component):
                 "o_valid": Out(1),
                 "o_beat": Out(beat),
                 "residual": In(signed(n.residual.width)),
+                "residual_right": In(signed(n.residual.width)),
                 "attention": In(signed(n.attention.width)),
                 "hidden": In(signed(n.ffn.width)),
                 "queries": In(data.ArrayLayout(signed(n.q.width), slots)),
@@ -134,6 +137,7 @@ class Issue(wiring.Component):
             Kind.HEADER: C(1, 1),
             Kind.WEIGHT: (
                 (~from_residual | (self.residual_filled > column))
+                & (~beat.folded | (self.residual_filled == self.config.shape.dim))
                 & ((sink != Sink.WO) | (self.attention_filled > column))
                 & ((sink != Sink.W2) | (self.hidden_filled > column))
             ),
@@ -148,20 +152,21 @@ class Issue(wiring.Component):
     def _operands(self, m: Module, is_kind: dict[Any, Value]) -> None:
         derived = derive(self.config)
         beat = self.o_beat
-        broadcast = Signal(signed(derived.b_width))
+        # One for the lower half of the slots, one for the upper: they differ in a folded pass.
+        halves = [Signal(signed(derived.b_width), name=f"broadcast_{side}") for side in (0, 1)]
         with m.Switch(beat.sink):
             with m.Case(Sink.EMBED):
-                m.d.comb += broadcast.eq(derived.one)
+                m.d.comb += [half.eq(derived.one) for half in halves]
             with m.Case(Sink.WO):
-                m.d.comb += broadcast.eq(self.attention)
+                m.d.comb += [half.eq(self.attention) for half in halves]
             with m.Case(Sink.W2):
-                m.d.comb += broadcast.eq(self.hidden)
+                m.d.comb += [half.eq(self.hidden) for half in halves]
             with m.Default():
-                m.d.comb += broadcast.eq(self.residual)
+                m.d.comb += [halves[0].eq(self.residual), halves[1].eq(self.residual_right)]
 
         for slot in range(derived.slots):
             b = Signal(signed(derived.b_width), name=f"b_{slot}")
-            m.d.comb += [b.eq(broadcast), self.b[slot].eq(b)]
+            m.d.comb += [b.eq(halves[2 * slot // derived.slots]), self.b[slot].eq(b)]
             with m.If(is_kind[Kind.HEADER]):
                 m.d.comb += b.eq(1)  # shifts pass through the multipliers
             with m.Elif(is_kind[Kind.KEY]):

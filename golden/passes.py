@@ -1,0 +1,77 @@
+"""One weight matrix in the order of `design.schedule`: rows to beats, and back."""
+
+import numpy as np
+
+from design.derived import MAX_SHIFT, SHIFT_BITS, ceil_div
+from design.errors import BadInput
+from design.schedule import Matrix
+from golden.quantise import Rows
+
+
+def to_beats(rows: Rows, spec: Matrix) -> np.ndarray:
+    """(spec.beats, lanes): the beats of one matrix, or (n, spec.beats, lanes) of n of a kind.
+
+    `rows` holds shifts and weights (rows,) and (rows, cols), or (n, rows) and (n, rows, cols).
+    """
+    whole, half = spec.rows - spec.folded_rows, spec.cols // 2
+    beats = _whole_beats(rows.shift[..., :whole], rows.weights[..., :whole, :], spec)
+    if not spec.folded_rows:
+        return beats
+    # A folded row is two rows of half the columns; the shift of the second is not used.
+    folded = np.zeros((2, spec.lanes // 2, 1 + half), dtype=np.int64)
+    folded[0, : spec.folded_rows, 0] = rows.shift[whole:]
+    folded[0, : spec.folded_rows, 1:] = rows.weights[whole:, :half]
+    folded[1, : spec.folded_rows, 1:] = rows.weights[whole:, half:]
+    return np.concatenate([beats, folded.reshape(spec.lanes, 1 + half).T])
+
+
+def _whole_beats(shift: np.ndarray, weights: np.ndarray, spec: Matrix) -> np.ndarray:
+    """(..., rows), (..., rows, cols) -> (..., whole_beats, lanes)."""
+    *many, count, cols = weights.shape
+    lanes, share = spec.lanes, spec.header_passes
+    headers = ceil_div(spec.whole_passes, share)
+    padded = np.zeros((*many, headers * share * lanes, 1 + cols), dtype=np.int64)
+    padded[..., :count, 0] = shift
+    padded[..., :count, 1:] = weights
+    padded = padded.reshape(*many, headers, share, lanes, 1 + cols)
+    fields = [padded[..., n, :, 0] << (n * SHIFT_BITS) for n in range(share)]
+    # (..., headers, share, lanes, cols) -> (..., headers, share * cols, lanes)
+    columns = padded[..., 1:].swapaxes(-1, -2).reshape(*many, headers, share * cols, lanes)
+    beats = np.concatenate([sum(fields)[..., None, :], columns], axis=-2)
+    # The last header may be for fewer passes than it has room for.
+    return beats.reshape(*many, headers * (1 + share * cols), lanes)[..., : spec.whole_beats, :]
+
+
+def from_beats(beats: np.ndarray, spec: Matrix) -> Rows:
+    """The inverse of `to_beats`; raises :class:`BadInput` for beats that it cannot make."""
+    whole, half = spec.rows - spec.folded_rows, spec.cols // 2
+    shift, weights, padding = _from_whole_beats(beats[..., : spec.whole_beats, :], whole, spec)
+    if spec.folded_rows:
+        left, right = beats[spec.whole_beats :].T.reshape(2, spec.lanes // 2, 1 + half)
+        shift = np.concatenate([shift, left[: spec.folded_rows, 0]])
+        folded = np.concatenate([left[: spec.folded_rows, 1:], right[: spec.folded_rows, 1:]], 1)
+        weights = np.concatenate([weights, folded])
+        padding += [left[spec.folded_rows :], right[spec.folded_rows :], right[:, 0]]
+        padding += [left[:, 0] >> SHIFT_BITS]
+    if any(each.any() for each in padding):
+        raise BadInput(f"image has padding that is not zero in {spec.op.name}")
+    return Rows(np.ascontiguousarray(weights), np.ascontiguousarray(shift))
+
+
+def _from_whole_beats(
+    beats: np.ndarray, count: int, spec: Matrix
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Shift (..., count), weights (..., count, cols), and what must be zero."""
+    *many, _, lanes = beats.shape
+    cols, share = spec.cols, spec.header_passes
+    headers = ceil_div(spec.whole_passes, share)
+    padded = np.zeros((*many, headers * (1 + share * cols), lanes), dtype=np.int64)
+    padded[..., : spec.whole_beats, :] = beats
+    padded = padded.reshape(*many, headers, 1 + share * cols, lanes)
+    header = padded[..., 0, :]
+    fields = [(header >> (n * SHIFT_BITS)) & MAX_SHIFT for n in range(share)]
+    shift = np.stack(fields, axis=-2).reshape(*many, headers * share * lanes)
+    weights = padded[..., 1:, :].reshape(*many, headers * share, cols, lanes).swapaxes(-1, -2)
+    weights = weights.reshape(*many, headers * share * lanes, cols)
+    zero = [shift[..., count:], weights[..., count:, :], header >> (share * SHIFT_BITS)]
+    return shift[..., :count], weights[..., :count, :], zero
