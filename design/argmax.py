@@ -15,7 +15,7 @@ from design.writeback import result_layout
 #: Logits that wait for the host.
 _DEPTH = 8
 #: Logits that left the drain and are not in the queue yet: the latency of `Writeback`.
-_ON_THEIR_WAY = 4
+_ON_THEIR_WAY = 5
 
 
 class Argmax(wiring.Component):

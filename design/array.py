@@ -36,7 +36,7 @@ class MultiplierArray(wiring.Component):
         They are copied in this cycle: `sums_valid` falls, even while `en` is low.
     sums_beat : Out
     macs : Out
-        Useful multiply-accumulates finished in this cycle.
+        Useful multiply-accumulates finished in the cycle before.
     """
 
     def __init__(self, config: Config):
@@ -82,8 +82,8 @@ class MultiplierArray(wiring.Component):
             take_shift.eq(self.en & valid[1] & is_header),
             take_product.eq(self.en & valid[1] & ~is_header),
             self.sums_valid.eq(valid[2] & self.sums_beat.last),
-            self.macs.eq(Mux(take_product, product_beat.macs, 0)),
         ]
+        m.d.sync += self.macs.eq(Mux(take_product, product_beat.macs, 0))
         slots = [Signal(signed(derived.b_width), name=f"b_{slot}") for slot in range(derived.slots)]
         with m.If(self.en):
             m.d.sync += [b.eq(self.b[slot]) for slot, b in enumerate(slots)]

@@ -15,6 +15,7 @@ from design.config import Config
 from design.derived import derive
 from design.drain import Drain
 from design.issue import Issue
+from design.pass_buffer import PassBuffer
 from design.ports import SERIAL_CHANNELS, DecoderSignature
 from design.queries import QueryBuffer
 from design.reciprocals import Reciprocals
@@ -28,7 +29,7 @@ from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
 from design.swiglu import SwiGlu
-from design.writeback import DIRECT, NORMED, Writeback, any_of
+from design.writeback import NORMED, Writeback, any_of
 
 
 def multipliers(config: Config) -> int:
@@ -61,6 +62,7 @@ class Decoder(wiring.Component):
         m.submodules.value = value = ValueStage(config)
         m.submodules.issue = issue = Issue(config)
         m.submodules.array = array = MultiplierArray(config)
+        m.submodules.buffer = buffer = PassBuffer(config)
         m.submodules.drain = drain = Drain(config)
         m.submodules.writeback = writeback = Writeback(config)
         m.submodules.residual = residual = Residual(config)
@@ -151,7 +153,7 @@ class Decoder(wiring.Component):
         # Operands: what a beat reads, and whether it is there.
         fetched = issue.fetch_beat
         m.d.comb += [
-            issue.blocked.eq(array.sums_valid & ~drain.i_ready),
+            issue.blocked.eq(array.sums_valid & ~buffer.i_ready),
             issue.residual_filled.eq(x.filled),
             issue.attention_filled.eq(attention.filled),
             issue.hidden_filled.eq(hidden.filled),
@@ -179,11 +181,11 @@ class Decoder(wiring.Component):
             issue.keys.eq(cache.rd_k),
             issue.values.eq(cache.rd_v),
         ]
-        for buffer, sinks in ((x, NORMED), (attention, (Sink.WO,)), (hidden, (Sink.W2,))):
+        for vector, sinks in ((x, NORMED), (attention, (Sink.WO,)), (hidden, (Sink.W2,))):
             reads = (fetched.kind == Kind.WEIGHT) & any_of(fetched.sink, sinks)
             m.d.comb += [
-                buffer.rd_en.eq(issue.fetch & reads),
-                buffer.rd_index.eq(fetched.column),
+                vector.rd_en.eq(issue.fetch & reads),
+                vector.rd_index.eq(fetched.column),
             ]
         m.d.comb += x.rd_folded.eq(fetched.folded)
 
@@ -219,11 +221,16 @@ class Decoder(wiring.Component):
             array.i_beat.eq(issue.o_beat),
             array.a.eq(issue.a),
             array.b.eq(issue.b),
-            drain.i_valid.eq(array.sums_valid),
-            array.sums_taken.eq(drain.i_ready),
-            drain.sums.eq(array.sums),
-            drain.shifts.eq(array.shifts),
-            drain.beat.eq(array.sums_beat),
+            buffer.i_valid.eq(array.sums_valid),
+            array.sums_taken.eq(buffer.i_ready),
+            buffer.sums.eq(array.sums),
+            buffer.shifts.eq(array.shifts),
+            buffer.beat.eq(array.sums_beat),
+            drain.i_valid.eq(buffer.o_valid),
+            buffer.o_ready.eq(drain.i_ready),
+            drain.sums.eq(buffer.o_sums),
+            drain.shifts.eq(buffer.o_shifts),
+            drain.beat.eq(buffer.o_beat),
             drain.norm_ready.eq(rmsnorm.ready),
             drain.reciprocals_ready.eq(reciprocals.ready),
             drain.logits_ready.eq(argmax.ready),
@@ -248,7 +255,7 @@ class Decoder(wiring.Component):
             rmsnorm.square_sum.eq(residual.square_sum),
             rmsnorm.source.eq(residual.source),
             rmsnorm.layer.eq(residual.layer),
-            x.coming.eq(drain.o_valid & any_of(drain.o.sink, DIRECT)),
+            x.coming.eq(writeback.coming),
             x.wr_en.eq(residual.o_valid),
             x.wr_data.eq(residual.o),
             queries.wr_en.eq(rope.o_q),

@@ -12,7 +12,7 @@ from design.config import Config
 from design.derived import derive
 from design.drain import scores_layout
 from design.ports import trace_layout
-from design.requantize import requantize, shift_right
+from design.requantize import GUARD_BITS, guard, requantize, round_guarded, shift_guarded
 from design.trace import Tensor
 from design.tracing import head_position, record, slot_head
 
@@ -122,11 +122,14 @@ class Softmax(wiring.Component):
                 lookup.en.eq(self.en),
                 lookup.addr.eq(below[: n.score.f]),
             ]
+            # The weight, with what rounds it: the adder stands behind the register.
+            shifted = Signal(n.weight.f + GUARD_BITS, name=f"shifted_{slot}")
             with m.If(self.en):
                 m.d.sync += [
                     octaves.eq(Mux(whole > n.weight.width, n.weight.width, whole)),
-                    self.weights[slot].eq(shift_right(lookup.data, octaves, n.rounding)),
+                    shifted.eq(shift_guarded(guard(lookup.data), octaves)),
                 ]
+            m.d.comb += self.weights[slot].eq(round_guarded(shifted, n.rounding))
             with m.If(self.add):
                 m.d.sync += self.sums[slot].eq(
                     Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]

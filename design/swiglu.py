@@ -110,7 +110,7 @@ class SwiGlu(wiring.Component):
         silu = Signal(signed(n.silu.width))
         multiply = Signal()
         m.d.comb += [
-            multiply.eq(silu_here & ups.r_rdy & (self.phase == 0)),
+            multiply.eq(silu_here & ups.r_rdy & (self.phase == 1)),
             self.coming.eq(multiply),
             ups.r_en.eq(multiply),
             self.fault.eq((take_up & ~ups.w_rdy) | (silu_coming[-1] & silu_here & ~multiply)),

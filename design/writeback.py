@@ -11,7 +11,7 @@ from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from design.drain import sum_layout
 from design.fixed import SQ
 from design.ports import trace_layout
-from design.requantize import saturate, shift_right
+from design.requantize import guard, round_guarded, saturate, shift_guarded, shift_right
 from design.scalar import SCALAR_LATENCY, ask, client_members
 from design.trace import Tensor
 from design.tracing import record
@@ -48,7 +48,8 @@ class Writeback(wiring.Component):
     `config.sum_format` on their way past `o`, multiplied by a factor (1 / rms of the residual, or
     the reciprocal of the softmax sum of their slot), rounded again, and leave by `scaled`.
 
-    Latency: 1 cycle to `o`, 4 to `scaled` (round, operands, product, round).
+    Latency: 2 cycles to `o` (shift by eights; shift and round), 5 to `scaled` (operands, product,
+    round).
 
     Members
     -------
@@ -58,6 +59,8 @@ class Writeback(wiring.Component):
         Of the residual, see `RmsNorm`: the right shift that adds to the header's, and the factor.
     value_shifts, value_factors : In
         Right shift and factor of a value sum, per slot, see `Reciprocals`.
+    coming : Out(1)
+        A sum for the residual will be on `o` in the next cycle.
     o_valid, o : Out
         Rounded sums, see `result_layout`.
     scaled_valid, scaled : Out
@@ -83,6 +86,7 @@ class Writeback(wiring.Component):
                 "norm_factor": In(factor),
                 "value_shifts": In(data.ArrayLayout(shift, derived.slots)),
                 "value_factors": In(data.ArrayLayout(factor, derived.slots)),
+                "coming": Out(1),
                 "o_valid": Out(1),
                 "o": Out(result_layout(config)),
                 "scaled_valid": Out(1),
@@ -121,24 +125,41 @@ class Writeback(wiring.Component):
     def _round_sum(self, m: Module, factor: Signal) -> None:
         n, derived = self.config.numerics, derive(self.config)
         raw = self.i
-        is_direct = any_of(raw.sink, DIRECT)
         shift = Signal(derived.shift_width)
         with m.If(raw.sink == Sink.VALUE):
             m.d.comb += shift.eq(self.value_shifts[raw.slot])
-            m.d.sync += factor.eq(self.value_factors[raw.slot])
+        with m.Elif(any_of(raw.sink, DIRECT)):
+            m.d.comb += shift.eq(raw.shift)
         with m.Else():
-            m.d.comb += shift.eq(raw.shift + Mux(is_direct, 0, self.norm_exponent))
-            m.d.sync += factor.eq(self.norm_factor)
-        rounded = shift_right(raw.sum << derived.lead, shift, n.rounding)
-        widths = [(n.residual.width, is_direct)]
-        widths += [(form.width + SUM_HEADROOM, each) for form, each in self._formats(raw)]
+            m.d.comb += shift.eq(raw.shift + self.norm_exponent)
+
+        # A long shift and its rounding are too much for one cycle: first by eights, then the rest.
+        led = guard(raw.sum << derived.lead)
+        half_valid = Signal()
+        half_way = Signal(signed(len(led)))
+        rest = Signal(3)
+        element = Signal.like(self.o)
         m.d.sync += [
-            self.o_valid.eq(self.i_valid),
+            half_valid.eq(self.i_valid),
+            half_way.eq(shift_guarded(led, Cat(C(0, 3), shift[3:]))),
+            rest.eq(shift),
+            element.sink.eq(raw.sink),
+            element.row.eq(raw.row),
+            element.slot.eq(raw.slot),
+            element.layer.eq(raw.layer),
+        ]
+
+        is_direct = any_of(element.sink, DIRECT)
+        rounded = round_guarded(shift_guarded(half_way, rest), n.rounding)
+        widths = [(n.residual.width, is_direct)]
+        widths += [(form.width + SUM_HEADROOM, each) for form, each in self._formats(element)]
+        is_value = element.sink == Sink.VALUE
+        m.d.comb += self.coming.eq(half_valid & is_direct)
+        m.d.sync += [
+            factor.eq(Mux(is_value, self.value_factors[element.slot], self.norm_factor)),
+            self.o_valid.eq(half_valid),
+            self.o.eq(element),
             self.o.value.eq(_saturated(m, rounded, widths, "sum_value")),
-            self.o.sink.eq(raw.sink),
-            self.o.row.eq(raw.row),
-            self.o.slot.eq(raw.slot),
-            self.o.layer.eq(raw.layer),
         ]
 
     def _scale(self, m: Module, factor: Signal) -> None:
