@@ -29,7 +29,7 @@ from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
 from design.swiglu import SwiGlu
-from design.writeback import NORMED, Writeback, any_of
+from design.writeback import DIRECT, NORMED, Writeback, any_of
 
 
 def multipliers(config: Config) -> int:
@@ -245,7 +245,12 @@ class Decoder(wiring.Component):
         ]
 
         # Results to the units, and from them into the memories.
-        m.d.comb += [residual.i_valid.eq(writeback.o_valid), residual.i.eq(writeback.o)]
+        m.d.comb += [
+            residual.coming.eq(writeback.coming),
+            residual.coming_row.eq(writeback.coming_row),
+            residual.i_valid.eq(writeback.o_valid),
+            residual.i.eq(writeback.o),
+        ]
         for unit in (rope, swiglu, argmax):
             m.d.comb += [unit.i_valid.eq(writeback.scaled_valid), unit.i.eq(writeback.scaled)]
         m.d.comb += [
@@ -255,7 +260,7 @@ class Decoder(wiring.Component):
             rmsnorm.square_sum.eq(residual.square_sum),
             rmsnorm.source.eq(residual.source),
             rmsnorm.layer.eq(residual.layer),
-            x.coming.eq(writeback.coming),
+            x.coming.eq(drain.o_valid & any_of(drain.o.sink, DIRECT)),
             x.wr_en.eq(residual.o_valid),
             x.wr_data.eq(residual.o),
             queries.wr_en.eq(rope.o_q),

@@ -25,7 +25,7 @@ class Reciprocals(wiring.Component):
     A sum of weights is (1 + m) * 2**e. `Writeback` shifts a value sum by e, and multiplies it by
     the reciprocal of 1 + m.
 
-    Latency: the first is there 8 cycles after `start`, the last ``slots + 7``. With three scalar
+    Latency: the first is there 5 cycles after `start`, the last ``slots + 4``. With three scalar
     multipliers `ready` rises with the first: value sums leave the drain slot by slot, and not
     faster than the others come. A single one would be asked for both; then it waits for the last.
 
@@ -77,33 +77,28 @@ class Reciprocals(wiring.Component):
         width = derived.softmax_sum_width
         m.submodules.reciprocal = reciprocal = Interpolator(tables.reciprocal(config))
 
-        slot = Signal(range(derived.slots))
+        slot = Signal(range(derived.slots))  # 0 while idle
         running = Signal()
-        with m.If(self.start):
-            m.d.sync += [running.eq(1), slot.eq(0)]
-        with m.Elif(running):
-            m.d.sync += slot.eq(slot + 1)
-            with m.If(slot == derived.slots - 1):
-                m.d.sync += running.eq(0)
+        is_last = slot == derived.slots - 1
+        m.d.comb += running.eq(self.start | (slot != 0))
+        with m.If(running):
+            m.d.sync += slot.eq(Mux(is_last, 0, slot + 1))
 
-        # One entry per pipeline stage: chosen, exponent known, mantissa known, then the table.
-        stages = 3 + INTERPOLATE_LATENCY
+        # One entry per pipeline stage: exponent known, then the table.
+        stages = 1 + INTERPOLATE_LATENCY
         valid = Signal(stages)
         slots = [Signal.like(slot, name=f"slot_{stage}") for stage in range(stages)]
+        exponents = [Signal(range(width), name=f"exponent_{stage}") for stage in range(stages)]
         m.d.sync += [valid.eq(Cat(running, valid)), slots[0].eq(slot)]
-        m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(slots)]
-        exponents = [Signal(range(width), name=f"exponent_{stage}") for stage in range(1, stages)]
-        m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(exponents)]
+        for pipeline in (slots, exponents):
+            m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(pipeline)]
 
         chosen = Signal(width)
         kept = Signal(width)
         mantissa = Signal(SCALAR_BITS)
         aligned = Signal(width)  # leading one at the top
-        m.d.sync += [
-            chosen.eq(self.sums[slot]),
-            exponents[0].eq(exponent_of(chosen)),
-            kept.eq(chosen),
-        ]
+        m.d.comb += chosen.eq(self.sums[slot])
+        m.d.sync += [exponents[0].eq(exponent_of(chosen)), kept.eq(chosen)]
         leading_zeros = Signal(range(width))
         m.d.comb += [
             leading_zeros.eq(width - 1 - exponents[0]),
@@ -111,9 +106,9 @@ class Reciprocals(wiring.Component):
         ]
         spare = width - 1 - SCALAR_BITS
         below_one = aligned[: width - 1]
-        m.d.sync += mantissa.eq(below_one >> spare if spare >= 0 else below_one << -spare)
+        m.d.comb += mantissa.eq(below_one >> spare if spare >= 0 else below_one << -spare)
         m.d.comb += [
-            reciprocal.i_valid.eq(valid[2]),
+            reciprocal.i_valid.eq(valid[0]),
             reciprocal.i.eq(mantissa),
             self.requests[0].eq(reciprocal.request),
             reciprocal.product.eq(self.products[0]),

@@ -20,11 +20,13 @@ from design.writeback import result_layout
 class Residual(wiring.Component):
     """Holds x. Each of its updates (embedding, Wo, W2) writes all `dim` elements in order.
 
-    Latency: an element is written, and out, 2 cycles after it comes, and squared 2 cycles later;
-    `complete` comes 5 cycles after the last element. Throughput: one element a cycle.
+    Latency: an element is written, and out, 1 cycle after it comes, and squared 2 cycles later;
+    `complete` comes 4 cycles after the last element. Throughput: one element a cycle.
 
     Members
     -------
+    coming, coming_row : In
+        What `i` brings in the next cycle: the old element is read meanwhile.
     i_valid, i : In
         Results from `Writeback`; those for other sinks are ignored.
     begins : Out(1)
@@ -49,6 +51,8 @@ class Residual(wiring.Component):
         form = config.numerics.residual
         super().__init__(
             {
+                "coming": In(1),
+                "coming_row": In(beat["row"].shape),
                 "i_valid": In(1),
                 "i": In(result_layout(config)),
                 "begins": Out(1),
@@ -76,31 +80,23 @@ class Residual(wiring.Component):
         m.d.comb += [
             take.eq(self.i_valid & ((sink == Sink.EMBED) | (sink == Sink.WO) | (sink == Sink.W2))),
             self.begins.eq(take & (self.i.row == 0)),
-            read.en.eq(take),
-            read.addr.eq(self.i.row),
+            read.en.eq(self.coming),
+            read.addr.eq(self.coming_row),
         ]
 
-        # Cycle 1: the old element is here. Cycle 2: the new one is written and squared.
-        adding = Signal()
-        addend = Signal.like(self.i.value)
-        row = Signal(range(dim))
-        with m.If(take):
-            m.d.sync += [
-                addend.eq(self.i.value),
-                row.eq(self.i.row),
-                self.source.eq(sink),
-                self.layer.eq(self.i.layer),
-            ]
+        # The old element is here with what is added to it. One cycle later the new one is written,
+        # and on its way to be squared.
         writing = Signal()
         new = Signal(signed(form.width))
-        new_row = Signal.like(row)
-        old = Mux(self.source == Sink.EMBED, 0, read.data)
+        new_row = Signal(range(dim))
+        old = Mux(sink == Sink.EMBED, 0, read.data)
         m.d.sync += [
-            adding.eq(take),
-            writing.eq(adding),
-            new.eq(saturate(old + addend, form)),
-            new_row.eq(row),
+            writing.eq(take),
+            new.eq(saturate(old + self.i.value, form)),
+            new_row.eq(self.i.row),
         ]
+        with m.If(take):
+            m.d.sync += [self.source.eq(sink), self.layer.eq(self.i.layer)]
         m.d.comb += [
             write.en.eq(writing),
             write.addr.eq(new_row),

@@ -8,7 +8,7 @@ the lowest SHIFT_BITS. Rows that pad the last pass are zeros. An embedding row i
 rows and one column.
 
 When the rows that are left after the last whole pass fill no more than half the lanes, their pass
-goes *folded*, with a header of its own: a row on two lanes, the left half of its columns on one
+goes *folded*: a row on two lanes, the left half of its columns on one (where its shift is, too)
 and the right half on the other, so that it takes half the beats. The drain adds the two sums.
 """
 
@@ -57,14 +57,25 @@ class Matrix:
         return ceil_div(self.rows - self.folded_rows, self.lanes)
 
     @property
-    def whole_beats(self) -> int:
-        """Beats of the whole passes, headers included."""
-        return ceil_div(self.whole_passes, self.header_passes) + self.whole_passes * self.cols
+    def folded_passes(self) -> int:
+        """1 or 0."""
+        return int(self.folded_rows > 0)
+
+    @property
+    def shares_header(self) -> bool:
+        """The shifts of the folded pass are in the header of the pass before."""
+        return self.folded_rows > 0 and self.whole_passes % self.header_passes != 0
+
+    @property
+    def headers(self) -> int:
+        """Header beats."""
+        return ceil_div(self.whole_passes + self.folded_passes, self.header_passes)
 
     @property
     def beats(self) -> int:
         """Beats of the weight stream, headers included."""
-        return self.whole_beats + (1 + self.cols // 2 if self.folded_rows else 0)
+        columns = self.whole_passes * self.cols + self.folded_passes * (self.cols // 2)
+        return self.headers + columns
 
 
 def matrix(config: Config, op: Op) -> Matrix:

@@ -20,8 +20,8 @@ class LayerSequencer(wiring.Component):
     A stage's `done` means that all its beats are in the array, not that all its results are out:
     the next stage starts at once, and waits beat by beat for what it needs.
 
-    Latency: `done` comes ``stages + 1`` cycles later than the stages alone would take, with
-    ``stages = 4 + 2 * head_blocks``.
+    Latency: none of its own. A stage starts in the cycle of the `done` before it (the first in
+    that of `start`), and `done` is that of the last.
 
     Members
     -------
@@ -58,22 +58,19 @@ class LayerSequencer(wiring.Component):
         last_block = derive(self.config).head_blocks - 1
 
         def start(stage: Signal, state: str, op: Any = None) -> None:
-            """Pulse a stage's start in the next cycle and wait in `state` for its done."""
-            m.d.sync += stage.eq(1)
+            """Start a stage in this cycle and wait in `state` for its done."""
+            m.d.comb += stage.eq(1)
             if op is not None:
-                m.d.sync += self.projection_op.eq(op)
+                m.d.comb += self.projection_op.eq(op)
             m.next = state
 
-        m.d.sync += [
-            self.done.eq(0),
-            self.projection_start.eq(0),
-            self.score_start.eq(0),
-            self.value_start.eq(0),
-        ]
+        block = Signal.like(self.block)
+        m.d.comb += self.block.eq(block)
+        m.d.sync += block.eq(self.block)
         with m.FSM():
             with m.State("Idle"):
                 with m.If(self.start):
-                    m.d.sync += self.block.eq(0)
+                    m.d.comb += self.block.eq(0)
                     start(self.projection_start, "S1", Sink.QKV)
             with m.State("S1"):
                 with m.If(self.projection_done):
@@ -83,10 +80,10 @@ class LayerSequencer(wiring.Component):
                     start(self.value_start, "S3")
             with m.State("S3"):
                 with m.If(self.value_done):
-                    with m.If(self.block == last_block):
+                    with m.If(block == last_block):
                         start(self.projection_start, "S4", Sink.WO)
                     with m.Else():
-                        m.d.sync += self.block.eq(self.block + 1)
+                        m.d.comb += self.block.eq(block + 1)
                         start(self.score_start, "S2")
             with m.State("S4"):
                 with m.If(self.projection_done):
@@ -96,7 +93,7 @@ class LayerSequencer(wiring.Component):
                     start(self.projection_start, "S5 down", Sink.W2)
             with m.State("S5 down"):
                 with m.If(self.projection_done):
-                    m.d.sync += self.done.eq(1)
+                    m.d.comb += self.done.eq(1)
                     m.next = "Idle"
         return m
 

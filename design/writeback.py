@@ -59,8 +59,8 @@ class Writeback(wiring.Component):
         Of the residual, see `RmsNorm`: the right shift that adds to the header's, and the factor.
     value_shifts, value_factors : In
         Right shift and factor of a value sum, per slot, see `Reciprocals`.
-    coming : Out(1)
-        A sum for the residual will be on `o` in the next cycle.
+    coming, coming_row : Out
+        The sum of this row of the residual will be on `o` in the next cycle.
     o_valid, o : Out
         Rounded sums, see `result_layout`.
     scaled_valid, scaled : Out
@@ -87,6 +87,7 @@ class Writeback(wiring.Component):
                 "value_shifts": In(data.ArrayLayout(shift, derived.slots)),
                 "value_factors": In(data.ArrayLayout(factor, derived.slots)),
                 "coming": Out(1),
+                "coming_row": Out(beat_layout(config)["row"].shape),
                 "o_valid": Out(1),
                 "o": Out(result_layout(config)),
                 "scaled_valid": Out(1),
@@ -154,7 +155,10 @@ class Writeback(wiring.Component):
         widths = [(n.residual.width, is_direct)]
         widths += [(form.width + SUM_HEADROOM, each) for form, each in self._formats(element)]
         is_value = element.sink == Sink.VALUE
-        m.d.comb += self.coming.eq(half_valid & is_direct)
+        m.d.comb += [
+            self.coming.eq(half_valid & is_direct),
+            self.coming_row.eq(element.row),
+        ]
         m.d.sync += [
             factor.eq(Mux(is_value, self.value_factors[element.slot], self.norm_factor)),
             self.o_valid.eq(half_valid),

@@ -17,16 +17,20 @@ def to_beats(rows: Rows, spec: Matrix) -> np.ndarray:
     beats = _whole_beats(rows.shift[..., :whole], rows.weights[..., :whole, :], spec)
     if not spec.folded_rows:
         return beats
-    # A folded row is two rows of half the columns; the shift of the second is not used.
+    # A folded row is two rows of half the columns; the second has no shift.
     folded = np.zeros((2, spec.lanes // 2, 1 + half), dtype=np.int64)
     folded[0, : spec.folded_rows, 0] = rows.shift[whole:]
     folded[0, : spec.folded_rows, 1:] = rows.weights[whole:, :half]
     folded[1, : spec.folded_rows, 1:] = rows.weights[whole:, half:]
-    return np.concatenate([beats, folded.reshape(spec.lanes, 1 + half).T])
+    header, *columns = folded.reshape(spec.lanes, 1 + half).T
+    if not spec.shares_header:
+        return np.concatenate([beats, [header], columns])
+    beats[-1 - spec.cols] |= header << SHIFT_BITS
+    return np.concatenate([beats, columns])
 
 
 def _whole_beats(shift: np.ndarray, weights: np.ndarray, spec: Matrix) -> np.ndarray:
-    """(..., rows), (..., rows, cols) -> (..., whole_beats, lanes)."""
+    """(..., rows), (..., rows, cols) -> (..., beats, lanes) of the whole passes."""
     *many, count, cols = weights.shape
     lanes, share = spec.lanes, spec.header_passes
     headers = ceil_div(spec.whole_passes, share)
@@ -39,18 +43,29 @@ def _whole_beats(shift: np.ndarray, weights: np.ndarray, spec: Matrix) -> np.nda
     columns = padded[..., 1:].swapaxes(-1, -2).reshape(*many, headers, share * cols, lanes)
     beats = np.concatenate([sum(fields)[..., None, :], columns], axis=-2)
     # The last header may be for fewer passes than it has room for.
-    return beats.reshape(*many, headers * (1 + share * cols), lanes)[..., : spec.whole_beats, :]
+    used = headers + spec.whole_passes * cols
+    return beats.reshape(*many, headers * (1 + share * cols), lanes)[..., :used, :]
 
 
 def from_beats(beats: np.ndarray, spec: Matrix) -> Rows:
     """The inverse of `to_beats`; raises :class:`BadInput` for beats that it cannot make."""
     whole, half = spec.rows - spec.folded_rows, spec.cols // 2
-    shift, weights, padding = _from_whole_beats(beats[..., : spec.whole_beats, :], whole, spec)
+    folded = np.zeros((0, spec.lanes), dtype=np.int64)
     if spec.folded_rows:
-        left, right = beats[spec.whole_beats :].T.reshape(2, spec.lanes // 2, 1 + half)
+        folded = beats[-half:]
+        if spec.shares_header:
+            # Its place in the other pass's header is then as empty as `_from_whole_beats` wants it.
+            beats = beats[:-half].copy()
+            header = beats[-1 - spec.cols] >> SHIFT_BITS
+            beats[-1 - spec.cols] &= MAX_SHIFT
+        else:
+            header, beats = beats[-half - 1], beats[: -half - 1]
+    shift, weights, padding = _from_whole_beats(beats, whole, spec)
+    if spec.folded_rows:
+        left, right = np.vstack([header, folded]).T.reshape(2, spec.lanes // 2, 1 + half)
         shift = np.concatenate([shift, left[: spec.folded_rows, 0]])
-        folded = np.concatenate([left[: spec.folded_rows, 1:], right[: spec.folded_rows, 1:]], 1)
-        weights = np.concatenate([weights, folded])
+        sides = [side[: spec.folded_rows, 1:] for side in (left, right)]
+        weights = np.concatenate([weights, np.concatenate(sides, axis=1)])
         padding += [left[spec.folded_rows :], right[spec.folded_rows :], right[:, 0]]
         padding += [left[:, 0] >> SHIFT_BITS]
     if any(each.any() for each in padding):
@@ -66,7 +81,7 @@ def _from_whole_beats(
     cols, share = spec.cols, spec.header_passes
     headers = ceil_div(spec.whole_passes, share)
     padded = np.zeros((*many, headers * (1 + share * cols), lanes), dtype=np.int64)
-    padded[..., : spec.whole_beats, :] = beats
+    padded[..., : beats.shape[-2], :] = beats
     padded = padded.reshape(*many, headers, 1 + share * cols, lanes)
     header = padded[..., 0, :]
     fields = [(header >> (n * SHIFT_BITS)) & MAX_SHIFT for n in range(share)]

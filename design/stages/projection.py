@@ -59,12 +59,7 @@ class ProjectionStage(wiring.Component):
             beat.column.eq(column),
             beat.count.eq(count),
             beat.second.eq(second),
-            # The folded pass has a header of its own.
-            needs_header.eq(
-                second
-                | (~beat.folded & (rows_left - count <= folded_rows))
-                | (derive(config).header_passes == 1)
-            ),
+            needs_header.eq(second | (derive(config).header_passes == 1)),
         ]
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += self.remaining.eq(self.remaining - 1)
