@@ -21,7 +21,7 @@ _ON_THEIR_WAY = 5
 class Argmax(wiring.Component):
     """Passes logits to the host in a short queue, and finds the first index of their maximum.
 
-    Latency: 1 cycle to `o_logits`; `done` comes 1 cycle after the last logit was taken.
+    Latency: 0 cycles to `o_logits` when the queue is empty; `done` comes with the last logit.
 
     Members
     -------
@@ -66,12 +66,12 @@ class Argmax(wiring.Component):
             take.eq(self.i_valid & (self.i.sink == Sink.CLS)),
             logit.value.eq(self.i.value),
             logit.last.eq(self.i.row == last_row),
-            queue.w_en.eq(take),
+            queue.w_en.eq(take & (queue.r_rdy | ~self.o_logits.ready)),
             queue.w_data.eq(logit),
             self.ready.eq(queue.level <= _DEPTH - _ON_THEIR_WAY - 1),
             self.fault.eq(take & ~queue.w_rdy),
-            self.o_logits.valid.eq(queue.r_rdy),
-            self.o_logits.payload.eq(queue.r_data),
+            self.o_logits.valid.eq(queue.r_rdy | take),
+            self.o_logits.payload.eq(Mux(queue.r_rdy, queue.r_data, logit.as_value())),
             queue.r_en.eq(self.o_logits.ready),
             record(
                 self.trace,
@@ -83,7 +83,7 @@ class Argmax(wiring.Component):
             ),
         ]
         taken = self.o_logits.valid & self.o_logits.ready
-        m.d.sync += self.done.eq(taken & self.o_logits.payload.last)
+        m.d.comb += self.done.eq(taken & self.o_logits.payload.last)
         with m.If(take & ((self.i.row == 0) | (logit.value > greatest))):
             m.d.sync += [greatest.eq(logit.value), self.best.eq(self.i.row)]
         return m

@@ -5,6 +5,7 @@ from amaranth.hdl import signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from design.arith import pick
 from design.beat import Kind, beat_layout
 from design.config import Config
 from design.derived import SHIFT_BITS, derive
@@ -101,6 +102,7 @@ class MultiplierArray(wiring.Component):
                 m.d.sync += total.eq(Mux(product_beat.first, 0, total) + product)
             with m.If(take_shift):
                 m.d.sync += header.eq(product)
-            shift = Mux(self.sums_beat.second, header[SHIFT_BITS:], header[:SHIFT_BITS])
+            shifts = [header.word_select(n, SHIFT_BITS) for n in range(derived.header_passes)]
+            shift = pick(shifts, self.sums_beat.shift_index)
             m.d.comb += [self.sums[lane].eq(total), self.shifts[lane].eq(shift)]
         return m

@@ -9,7 +9,7 @@ from design.errors import BadInput
 from design.fixed import SQ
 
 #: Bits of the right shift that travels in a row header. Fits into the narrowest weight.
-SHIFT_BITS = 6
+SHIFT_BITS = 5
 #: Largest right shift a header can ask for.
 MAX_SHIFT = (1 << SHIFT_BITS) - 1
 #: Operand width of the scalar multipliers (a DSP block of every FPGA family has 18 x 18).
@@ -193,7 +193,7 @@ def derive(config: Config) -> Derived:
         norm_floor=norm_floor,
         lead=lead,
         shift_width=largest_shift.bit_length(),
-        header_passes=min(2, numerics.weight_bits // SHIFT_BITS),
+        header_passes=numerics.weight_bits // SHIFT_BITS,
         scalar_multipliers=1 if takes_turns else 3,
         turn=3 if takes_turns else 1,
     )

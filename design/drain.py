@@ -56,6 +56,7 @@ class Drain(wiring.Component):
 
     The rows of QKV and W13 go through units that make several products of each, so they leave by
     `phase`, a counter of ``2 * turn`` cycles: even rows when it is 0, odd ones when it is `turn`.
+    (But not those of QKV when `turn` is 1: RoPE minds how many come in a cycle, not when.)
 
     Latency: the first result leaves 1 cycle after capture (QKV and W13: up to ``2 * turn``). A
     pass occupies the drain for `count` cycles (QKV and W13: times `turn`; value sums: `lanes`),
@@ -118,8 +119,10 @@ class Drain(wiring.Component):
         m.d.sync += self.phase.eq(Mux(self.phase == last_phase, 0, self.phase + 1))
         in_phase = self.phase == Mux(self.o.row[0], derived.turn, 0)
         with m.Switch(beat.sink):
-            with m.Case(Sink.QKV, Sink.W13):
+            with m.Case(Sink.W13):
                 m.d.comb += leaves.eq(in_phase & self.norm_ready)
+            with m.Case(Sink.QKV):
+                m.d.comb += leaves.eq((in_phase | (derived.turn == 1)) & self.norm_ready)
             with m.Case(Sink.CLS):
                 m.d.comb += leaves.eq(self.norm_ready & self.logits_ready)
             with m.Case(Sink.VALUE):

@@ -39,7 +39,8 @@ class Issue(wiring.Component):
     residual_filled, attention_filled, hidden_filled : In
         Elements of each activation vector that are written, or will be when the beat fetches.
     queries_full, keys_ready, scores_ready, values_ready : In(1)
-        All queries are written; all keys of the newest row; all scores; all values of that row.
+        All queries are written; all keys of the newest row; all scores; all values of that row (or
+        they will be when the beat fetches).
     enter, enter_beat : Out
         A beat is accepted in this cycle: the score memories read `enter_beat.t`.
     fetch, fetch_beat : Out

@@ -8,6 +8,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from design import tables
+from design.arith import pick
 from design.beat import beat_layout
 from design.config import Config
 from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
@@ -25,7 +26,8 @@ class Reciprocals(wiring.Component):
     A sum of weights is (1 + m) * 2**e. `Writeback` shifts a value sum by e, and multiplies it by
     the reciprocal of 1 + m.
 
-    Latency: the first is there 5 cycles after `start`, the last ``slots + 4``. With three scalar
+    Latency: the first shift is there 3 cycles after `start`, the last ``slots + 2``, and each
+    factor 2 cycles later: `Writeback` takes it 2 cycles after the shift. With three scalar
     multipliers `ready` rises with the first: value sums leave the drain slot by slot, and not
     faster than the others come. A single one would be asked for both; then it waits for the last.
 
@@ -97,7 +99,7 @@ class Reciprocals(wiring.Component):
         kept = Signal(width)
         mantissa = Signal(SCALAR_BITS)
         aligned = Signal(width)  # leading one at the top
-        m.d.comb += chosen.eq(self.sums[slot])
+        m.d.comb += chosen.eq(pick(self.sums, slot))
         m.d.sync += [exponents[0].eq(exponent_of(chosen)), kept.eq(chosen)]
         leading_zeros = Signal(range(width))
         m.d.comb += [
@@ -116,15 +118,15 @@ class Reciprocals(wiring.Component):
 
         found, found_slot, found_exponent = valid[-1], slots[-1], exponents[-1]
         rebase = n.v.f - n.attention.f + derived.lead
-        with m.If(found):
-            m.d.sync += [
-                self.factors[found_slot].eq(reciprocal.o),
-                self.shifts[found_slot].eq(found_exponent + rebase),
-            ]
+        for number in range(derived.slots):
+            with m.If(found & (found_slot == number)):
+                m.d.sync += self.factors[number].eq(reciprocal.o)
+            with m.If(valid[-3] & (slots[-3] == number)):
+                m.d.sync += self.shifts[number].eq(exponents[-3] + rebase)
         enough = 0 if derived.scalar_multipliers > 1 else derived.slots - 1
         with m.If(self.clear):
             m.d.sync += self.ready.eq(0)
-        with m.Elif(found & (found_slot == enough)):
+        with m.Elif(valid[-3] & (slots[-3] == enough)):
             m.d.sync += self.ready.eq(1)
 
         seen = slot_head(config, self.block, found_slot)
@@ -149,7 +151,7 @@ class Reciprocals(wiring.Component):
                 **shown,
                 tensor=Tensor.MAXIMUM,
                 index=seen.head,
-                value=self.maxima[found_slot],
+                value=pick(self.maxima, found_slot),
             ),
         ]
         return m

@@ -44,6 +44,8 @@ def shift_right(value: Value, shift: Value | int, rounding: Rounding) -> Value:
 
 def saturate(value: Value, form: SQ) -> Value:
     """The nearest integer of `form`, ``signed(form.width)``, combinational."""
+    if not value.shape().signed:
+        value = Cat(value, C(0, 1)).as_signed()
     if len(value) <= form.width:
         return value
     # In range when all bits from the sign of `form` on are equal: no comparison, no carry chain.

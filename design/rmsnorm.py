@@ -26,7 +26,8 @@ class RmsNorm(wiring.Component):
     The sum of squares is m * 4**e with m in [1, 4); a table gives 1 / sqrt(m). `Writeback` shifts
     each sum by e and multiplies it by the table's value.
 
-    Latency: `ready` rises 7 cycles after `start`.
+    Latency: `exponent` 1 cycle after `start`, `ready` 2, `factor` 4: `Writeback` takes it 2 cycles
+    after the exponent.
 
     Members
     -------
@@ -37,7 +38,7 @@ class RmsNorm(wiring.Component):
     square_sum, source, layer : In
         Its sum of squares plus epsilon; which projection made it, in which layer.
     ready : Out(1)
-        `factor` and `exponent` are those of the residual.
+        `exponent` is that of the residual, `factor` will be in 2 cycles.
     factor : Out(TABLE_FRACTION + 1)
         Above 1/4 and at most 1, in units of 2**-TABLE_FRACTION.
     exponent : Out
@@ -75,8 +76,8 @@ class RmsNorm(wiring.Component):
             interpolator.product.eq(self.products[0]),
         ]
 
-        # square_sum -> e -> m -> table. Step n is high n cycles after `start`.
-        steps = Signal(3 + INTERPOLATE_LATENCY)
+        # square_sum -> e -> m -> table. Bit n is high n + 1 cycles after `start`.
+        steps = Signal(1 + INTERPOLATE_LATENCY)
         m.d.sync += steps.eq(Cat(self.start, steps))
         width = derived.square_sum_width  # even, so that pairs of bits align
         e = Signal(range(width // 2))
@@ -87,19 +88,19 @@ class RmsNorm(wiring.Component):
         m.d.comb += [
             leading_pairs.eq(width // 2 - 1 - e),
             aligned.eq(self.square_sum << (leading_pairs << 1)),
-            interpolator.i_valid.eq(steps[2]),
+            mantissa.eq(aligned >> spare if spare >= 0 else aligned << -spare),
+            interpolator.i_valid.eq(steps[0]),
             interpolator.i.eq(mantissa),
             self.exponent.eq(e - derived.norm_floor),
         ]
-        with m.If(steps[0]):
+        with m.If(self.start):
             m.d.sync += e.eq(exponent_of(self.square_sum) >> 1)
-        with m.If(steps[1]):
-            m.d.sync += mantissa.eq(aligned >> spare if spare >= 0 else aligned << -spare)
-        with m.If(steps[-1]):
-            m.d.sync += self.factor.eq(interpolator.o)
+        factor = Signal.like(self.factor)
+        m.d.sync += factor.eq(self.factor)
+        m.d.comb += self.factor.eq(Mux(steps[-1], interpolator.o, factor))
         with m.If(self.clear):
             m.d.sync += self.ready.eq(0)
-        with m.Elif(steps[-1]):
+        with m.Elif(steps[0]):
             m.d.sync += self.ready.eq(1)
 
         is_new = Signal()

@@ -9,6 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design import tables
+from design.activations import PROMISE
 from design.arith import ram_depth
 from design.beat import Sink, beat_layout
 from design.config import Config
@@ -22,7 +23,7 @@ from design.writeback import result_layout
 
 #: Cycles after b in which the products a cos, b sin, a sin, b cos are asked for, by `turn`. With
 #: turns, `Writeback` asks in cycles 0 and 3.
-_CYCLES = {1: (1, 1, 2, 2), 3: (1, 2, 4, 5)}
+_CYCLES = {1: (0, 0, 1, 1), 3: (1, 2, 4, 5)}
 
 
 class Rope(wiring.Component):
@@ -31,7 +32,7 @@ class Rope(wiring.Component):
     A pair takes four products, two by each port. Pairs come every ``2 * turn`` cycles at most, b
     `turn` cycles after a.
 
-    Latency: from b (and from a value) to its output 5 cycles, or 8 when `turn` is 3; a's output
+    Latency: from b (and from a value) to its output 4 cycles, or 8 when `turn` is 3; a's output
     is `turn` cycles earlier. Throughput: one element every `turn` cycles.
 
     Members
@@ -47,6 +48,9 @@ class Rope(wiring.Component):
     o_head, o_d, o : Out
         Its head (query head or KV head), element and value.
     o_layer : Out
+    keys_coming, values_coming : Out(1)
+        All keys, all values, of the row are out, or will be within PROMISE cycles: a beat that
+        enters `Issue` now reads them as they are written.
     requests, products
         Two scalar multipliers, see `client_members`.
     fault : Out(1)
@@ -71,6 +75,8 @@ class Rope(wiring.Component):
                 "o_head": Out(range(shape.heads)),
                 "o_d": Out(range(shape.head_dim)),
                 "o": Out(signed(max(derive(config).kv_width, config.numerics.q.width))),
+                "keys_coming": Out(1),
+                "values_coming": Out(1),
                 "o_layer": Out(beat_layout(config)["layer"].shape),
                 **client_members(2),
                 "fault": Out(1),
@@ -83,10 +89,11 @@ class Rope(wiring.Component):
         shape, n = self.config.shape, self.config.numerics
         take = Signal()
         m.d.comb += take.eq(self.i_valid & (self.i.sink == Sink.QKV))
-        is_q, is_k, is_v, d, head, row = self._position(m, take)
+        is_q, is_k, is_v, d, head, row, last = self._position(m, take)
         turn = derive(self.config).turn
         b_is_here = take & d[0] & ~is_v
-        cos, sin = self._angle(m, b_is_here, d)
+        # The angle stays for as long as its products are asked for.
+        cos, sin = self._angle(m, take & ~d[0] if turn == 1 else b_is_here, d)
 
         # a waits for b; both stay until the next b.
         waiting = Signal.like(self.i.value)
@@ -101,7 +108,9 @@ class Rope(wiring.Component):
         m.d.sync += since.eq(Cat(b_is_here, since))
         factors = ((0, a, cos), (1, b, sin), (0, a, sin), (1, b, cos))
         for cycle, (port, element, factor) in zip(cycles, factors, strict=True):
-            with m.If(since[cycle - 1]):
+            with m.If(Cat(b_is_here, since)[cycle]):
+                if cycle == 0:  # before a and b are there
+                    element = self.i.value if port else waiting
                 m.d.comb += ask(self.requests[port], element, factor)
 
         # When the products of a turned element are there, counted from b.
@@ -115,6 +124,7 @@ class Rope(wiring.Component):
                 "d": d.shape(),
                 "head": head.shape(),
                 "row": row.shape(),
+                "last": 1,
                 "value": self.i.value.shape(),
                 "layer": self.i.layer.shape(),
             }
@@ -128,6 +138,7 @@ class Rope(wiring.Component):
             arrived.d.eq(d),
             arrived.head.eq(head),
             arrived.row.eq(row),
+            arrived.last.eq(last),
             arrived.value.eq(self.i.value),
             arrived.layer.eq(self.i.layer),
         ]
@@ -138,6 +149,14 @@ class Rope(wiring.Component):
         # The pair in `first` has its first product sum now, that in `second` its second. Values
         # leave with the second, in the order in which they came.
         first, second = pipeline[first_at - 1], pipeline[second_at - 1]
+        promised = pipeline[second_at - PROMISE]
+        with m.If(self.clear):
+            m.d.sync += [self.keys_coming.eq(0), self.values_coming.eq(0)]
+        with m.Elif(promised.last):
+            m.d.sync += [
+                self.keys_coming.eq(self.keys_coming | promised.k),
+                self.values_coming.eq(self.values_coming | promised.v),
+            ]
         turn_first = first.q | first.k
         turn_second = second.q | second.k
         leaving = (turn_first, turn_second, second.v)
@@ -219,10 +238,11 @@ class Rope(wiring.Component):
                 m.d.sync += [d.eq(0), head.eq(head + 1)]
                 with m.If(last_head):
                     m.d.sync += [head.eq(0), section.eq(section + 1)]
-        return is_q, is_k, is_v, d, head, self.i.row
+        last = last_head & (d == shape.head_dim - 1)  # of its section
+        return is_q, is_k, is_v, d, head, self.i.row, last
 
-    def _angle(self, m: Module, b_is_here: Value, d: Value) -> tuple[Value, Value]:
-        """Cosine and sine of the pair that is complete, from the next cycle to the next pair."""
+    def _angle(self, m: Module, read_now: Value, d: Value) -> tuple[Value, Value]:
+        """Cosine and sine of the pair that d is of, from the cycle after `read_now` on."""
         shape, form = self.config.shape, self.config.numerics.rope
         table = tables.rope(self.config)
         entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
@@ -237,5 +257,5 @@ class Rope(wiring.Component):
             m.d.sync += row.eq(0)
         with m.Elif(self.next_token):
             m.d.sync += row.eq(row + table.pairs)
-        m.d.comb += [read.en.eq(b_is_here), read.addr.eq(row + (d >> 1))]
+        m.d.comb += [read.en.eq(read_now), read.addr.eq(row + (d >> 1))]
         return read.data.cos, read.data.sin

@@ -155,7 +155,11 @@ class TokenSequencer(wiring.Component):
         fetch = self.o_fetch.payload
         answer = self.o_token.payload
 
-        m.d.sync += [self.embed_start.eq(0), self.classify_start.eq(0), self.layer_start.eq(0)]
+        # A layer but the first starts one cycle after the one before, when `layer` is its own.
+        next_layer = Signal()
+        embedded = Signal()  # while the layers' run was not taken yet
+        m.d.sync += next_layer.eq(0)
+        m.d.comb += self.layer_start.eq(next_layer)
         m.d.comb += [
             answer.id.eq(Mux(token.sample, self.best, token.id)),
             answer.sampled.eq(token.sample),
@@ -180,6 +184,8 @@ class TokenSequencer(wiring.Component):
                     fetch.beats.eq(layout.embedding_beats),
                 ]
                 with m.If(self.o_fetch.ready):
+                    m.d.comb += self.embed_start.eq(1)
+                    m.d.sync += embedded.eq(0)
                     m.next = "Fetch layers"
             with m.State("Fetch layers"):
                 m.d.comb += [
@@ -189,20 +195,21 @@ class TokenSequencer(wiring.Component):
                         layout.body_beats + Mux(token.sample, layout.classifier_beats, 0)
                     ),
                 ]
+                with m.If(self.projection_done):
+                    m.d.sync += embedded.eq(1)
                 with m.If(self.o_fetch.ready):
-                    m.d.sync += self.embed_start.eq(1)
                     m.next = "Embed"
             with m.State("Embed"):
-                with m.If(self.projection_done):
-                    m.d.sync += self.layer_start.eq(1)
+                with m.If(self.projection_done | embedded):
+                    m.d.comb += self.layer_start.eq(1)
                     m.next = "Layers"
             with m.State("Layers"):
                 with m.If(self.layer_done):
                     with m.If(self.layer == shape.layers - 1):
-                        m.d.sync += self.classify_start.eq(token.sample)
+                        m.d.comb += self.classify_start.eq(token.sample)
                         m.next = "Drain"
                     with m.Else():
-                        m.d.sync += [self.layer.eq(self.layer + 1), self.layer_start.eq(1)]
+                        m.d.sync += [self.layer.eq(self.layer + 1), next_layer.eq(1)]
             with m.State("Drain"):
                 with m.If(Mux(token.sample, self.classified, self.normed)):
                     m.next = "Answer"

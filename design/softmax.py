@@ -33,7 +33,8 @@ class Softmax(wiring.Component):
     scores, scores_valid : In
         Raw scores from the drain.
     ready : Out(1)
-        All scores up to the newest position are stored and the maxima are final.
+        All scores up to the newest position are stored, and the maxima final, from the next cycle
+        on: `rd_t` may come now.
     en : In(1)
         Clock enable of the read pipeline.
     rd_t : In
@@ -79,11 +80,13 @@ class Softmax(wiring.Component):
         stored = Signal()
         stored_scores = Signal.like(self.scores)
         empty = Signal(init=1)
+        complete = Signal()
         m.d.sync += [stored.eq(self.scores_valid), stored_scores.eq(self.scores)]
+        m.d.comb += self.ready.eq(complete | (stored & stored_scores.last))
         with m.If(self.clear):
-            m.d.sync += [self.ready.eq(0), empty.eq(1)]
+            m.d.sync += [complete.eq(0), empty.eq(1)]
         with m.Elif(stored):
-            m.d.sync += [self.ready.eq(stored_scores.last), empty.eq(0)]
+            m.d.sync += [complete.eq(stored_scores.last), empty.eq(0)]
 
         score_shift = n.q.f + n.k.f - n.score.f
         exp2 = tables.exp2(config)

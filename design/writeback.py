@@ -5,6 +5,7 @@ from amaranth.hdl import signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from design.arith import pick
 from design.beat import Sink, beat_layout
 from design.config import SUM_HEADROOM, Config
 from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
@@ -117,18 +118,17 @@ class Writeback(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        factor = Signal.like(self.norm_factor)
-        self._round_sum(m, factor)
-        self._scale(m, factor)
+        self._round_sum(m)
+        self._scale(m)
         self._trace(m)
         return m
 
-    def _round_sum(self, m: Module, factor: Signal) -> None:
+    def _round_sum(self, m: Module) -> None:
         n, derived = self.config.numerics, derive(self.config)
         raw = self.i
         shift = Signal(derived.shift_width)
         with m.If(raw.sink == Sink.VALUE):
-            m.d.comb += shift.eq(self.value_shifts[raw.slot])
+            m.d.comb += shift.eq(pick(self.value_shifts, raw.slot))
         with m.Elif(any_of(raw.sink, DIRECT)):
             m.d.comb += shift.eq(raw.shift)
         with m.Else():
@@ -154,21 +154,23 @@ class Writeback(wiring.Component):
         rounded = round_guarded(shift_guarded(half_way, rest), n.rounding)
         widths = [(n.residual.width, is_direct)]
         widths += [(form.width + SUM_HEADROOM, each) for form, each in self._formats(element)]
-        is_value = element.sink == Sink.VALUE
         m.d.comb += [
             self.coming.eq(half_valid & is_direct),
             self.coming_row.eq(element.row),
         ]
         m.d.sync += [
-            factor.eq(Mux(is_value, self.value_factors[element.slot], self.norm_factor)),
             self.o_valid.eq(half_valid),
             self.o.eq(element),
             self.o.value.eq(_saturated(m, rounded, widths, "sum_value")),
         ]
 
-    def _scale(self, m: Module, factor: Signal) -> None:
+    def _scale(self, m: Module) -> None:
         n = self.config.numerics
         valid = self.o_valid & ~any_of(self.o.sink, DIRECT)
+        factor = Signal.like(self.norm_factor)
+        is_value = self.o.sink == Sink.VALUE
+        of_slot = pick(self.value_factors, self.o.slot)
+        m.d.comb += factor.eq(Mux(is_value, of_slot, self.norm_factor))
         with m.If(valid):
             m.d.comb += ask(self.requests[0], self.o.value, factor)
         coming = Signal(SCALAR_LATENCY)

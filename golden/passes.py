@@ -25,7 +25,8 @@ def to_beats(rows: Rows, spec: Matrix) -> np.ndarray:
     header, *columns = folded.reshape(spec.lanes, 1 + half).T
     if not spec.shares_header:
         return np.concatenate([beats, [header], columns])
-    beats[-1 - spec.cols] |= header << SHIFT_BITS
+    taken = spec.whole_passes % spec.header_passes
+    beats[-1 - taken * spec.cols] |= header << (taken * SHIFT_BITS)
     return np.concatenate([beats, columns])
 
 
@@ -56,8 +57,9 @@ def from_beats(beats: np.ndarray, spec: Matrix) -> Rows:
         if spec.shares_header:
             # Its place in the other pass's header is then as empty as `_from_whole_beats` wants it.
             beats = beats[:-half].copy()
-            header = beats[-1 - spec.cols] >> SHIFT_BITS
-            beats[-1 - spec.cols] &= MAX_SHIFT
+            taken = spec.whole_passes % spec.header_passes
+            header = beats[-1 - taken * spec.cols] >> (taken * SHIFT_BITS)
+            beats[-1 - taken * spec.cols] &= (1 << (taken * SHIFT_BITS)) - 1
         else:
             header, beats = beats[-half - 1], beats[: -half - 1]
     shift, weights, padding = _from_whole_beats(beats, whole, spec)

@@ -103,7 +103,7 @@ class Flattener:
         """(keys, values), sorted by key."""
         keys, values = [], []
         for tensor, array in trace.items():
-            if tensor is Tensor.LOGITS and not sampled:
+            if tensor in (Tensor.LOGITS_SUM, Tensor.LOGITS) and not sampled:
                 continue
             layers = np.arange(len(array)) + self.final[tensor.value]
             if array.ndim == 3:  # (layers, heads, pos + 1)

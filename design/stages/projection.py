@@ -46,7 +46,7 @@ class ProjectionStage(wiring.Component):
         pass_rows = Signal(range(lanes + 1))
         count = Signal.like(beat.count)
         last_pass = Signal()
-        second = Signal()
+        shift_index = Signal.like(beat.shift_index)
         needs_header = Signal()
 
         m.d.comb += [
@@ -58,8 +58,8 @@ class ProjectionStage(wiring.Component):
             beat.row.eq(row),
             beat.column.eq(column),
             beat.count.eq(count),
-            beat.second.eq(second),
-            needs_header.eq(second | (derive(config).header_passes == 1)),
+            beat.shift_index.eq(shift_index),
+            needs_header.eq(shift_index == derive(config).header_passes - 1),
         ]
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += self.remaining.eq(self.remaining - 1)
@@ -82,7 +82,7 @@ class ProjectionStage(wiring.Component):
             with m.State("Header"):
                 m.d.comb += [self.o.valid.eq(1), beat.kind.eq(Kind.HEADER)]
                 with m.If(self.o.ready):
-                    m.d.sync += second.eq(0)
+                    m.d.sync += shift_index.eq(0)
                     m.next = "Columns"
             with m.State("Columns"):
                 m.d.comb += [
@@ -100,7 +100,7 @@ class ProjectionStage(wiring.Component):
                             column.eq(0),
                             row.eq(row + pass_rows),
                             rows_left.eq(rows_left - count),
-                            second.eq(1),
+                            shift_index.eq(shift_index + 1),
                         ]
                         with m.If(needs_header):
                             m.next = "Header"
