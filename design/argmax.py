@@ -33,7 +33,7 @@ class Argmax(wiring.Component):
         A logit comes and finds no room.
     o_logits : Out(stream)
     best : Out(range(vocab))
-        First index of the maximum, valid from `done` on.
+        First index of the maximum, valid from the cycle after `done` on.
     done : Out(1)
         One-cycle pulse: all logits were taken.
     trace : Out

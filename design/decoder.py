@@ -107,7 +107,7 @@ class Decoder(wiring.Component):
             value.pos.eq(tokens.pos),
             value.block.eq(layers.block),
             layers.value_done.eq(value.done),
-            tokens.normed.eq((x.filled == shape.dim) & rmsnorm.ready),
+            tokens.normed.eq(rmsnorm.done),
             tokens.classified.eq(argmax.done),
             tokens.best.eq(argmax.best),
         ]
@@ -141,14 +141,18 @@ class Decoder(wiring.Component):
             queries.clear.eq(starts_qkv),
             cache.row_start.eq(starts_qkv),
             cache.row_layer.eq(tokens.layer),
-            x.clear.eq(starts_residual),
             hidden.clear.eq(starts_hidden),
-            softmax.clear.eq(layers.score_start),
             attention.clear.eq(starts_attention),
             writeback.clear_index.eq(starts_attention),
             rope.next_token.eq(tokens.next_token),
             rope.first_token.eq(tokens.first_token),
         ]
+
+        # The last beat of the stage before may still be waiting in `Issue` for these two.
+        for clear, starts in ((x.clear, starts_residual), (softmax.clear, layers.score_start)):
+            late = Signal()
+            m.d.comb += clear.eq((starts | late) & issue.i.ready)
+            m.d.sync += late.eq((starts | late) & ~issue.i.ready)
 
         # Operands: what a beat reads, and whether it is there.
         fetched = issue.fetch_beat
@@ -162,16 +166,17 @@ class Decoder(wiring.Component):
             issue.values_ready.eq(rope.values_coming),
             issue.scores_ready.eq(softmax.ready),
             softmax.en.eq(issue.en),
-            softmax.rd_t.eq(issue.enter_beat.t),
+            softmax.rd_t.eq(issue.next_t),
             queries.rd_en.eq(issue.fetch),
             queries.rd_block.eq(fetched.block),
             queries.rd_d.eq(fetched.d),
-            cache.rd_start_k.eq(issue.fetch & (fetched.kind == Kind.KEY)),
-            cache.rd_start_v.eq(issue.fetch & (fetched.kind == Kind.VALUE)),
-            cache.rd_layer.eq(fetched.layer),
-            cache.rd_block.eq(fetched.block),
-            cache.rd_t.eq(fetched.t),
-            cache.rd_d.eq(fetched.d),
+            cache.rd_start_k.eq(issue.read & (issue.read_beat.kind == Kind.KEY)),
+            cache.rd_start_v.eq(issue.read & (issue.read_beat.kind == Kind.VALUE)),
+            cache.rd_layer.eq(issue.read_beat.layer),
+            cache.rd_block.eq(issue.read_beat.block),
+            cache.rd_t.eq(issue.read_beat.t),
+            cache.rd_d.eq(issue.read_beat.d),
+            cache.rd_en.eq(issue.en),
             issue.residual.eq(x.rd_data),
             issue.residual_right.eq(x.rd_right),
             issue.attention.eq(attention.rd_data),

@@ -17,14 +17,14 @@ ISSUE_LATENCY = 3
 
 
 class Issue(wiring.Component):
-    """A pipeline of 3 cycles in which a beat meets its operands.
+    """A place to wait, and a pipeline of 3 cycles in which a beat meets its operands.
 
     A beat is accepted only once everything it will read is written or, for weights, on its way;
     so nothing behind the entrance ever waits for a unit, except the last step for the weight
     stream. When that has no beat, or the drain cannot take a finished pass, `en` falls and the
     whole pipeline, array included, stands still.
 
-    Latency: 3 enabled cycles. Throughput: one beat per enabled cycle.
+    Latency: 1 cycle and 3 enabled cycles. Throughput: one beat per enabled cycle.
 
     Members
     -------
@@ -41,10 +41,12 @@ class Issue(wiring.Component):
     queries_full, keys_ready, scores_ready, values_ready : In(1)
         All queries are written; all keys of the newest row; all scores; all values of that row (or
         they will be when the beat fetches).
-    enter, enter_beat : Out
-        A beat is accepted in this cycle: the score memories read `enter_beat.t`.
+    next_t : Out
+        Position of the beat that waits in the next cycle: the score memories read it.
+    read, read_beat : Out
+        Two steps before the end: the caches read for `read_beat`.
     fetch, fetch_beat : Out
-        One step before the end: activation, query and cache memories read for `fetch_beat`.
+        One step before the end: activation and query memories read for `fetch_beat`.
     o_valid, o_beat : Out
         At the end: what was read for `o_beat` is there.
     residual, attention, hidden, queries, weights, keys, values : In
@@ -75,8 +77,9 @@ class Issue(wiring.Component):
                 "keys_ready": In(1),
                 "scores_ready": In(1),
                 "values_ready": In(1),
-                "enter": Out(1),
-                "enter_beat": Out(beat),
+                "next_t": Out(beat["t"].shape),
+                "read": Out(1),
+                "read_beat": Out(beat),
                 "fetch": Out(1),
                 "fetch_beat": Out(beat),
                 "o_valid": Out(1),
@@ -105,33 +108,38 @@ class Issue(wiring.Component):
             self.en.eq(~self.blocked & ~(needs_weights & ~self.i_weights.valid)),
         ]
 
-        exists = Signal()
+        # The beat that waits for what it reads.
+        waits = Signal()
+        waiting = Signal.like(self.i.payload)
+        enter = Signal()
+        takes = self.i.valid & self.i.ready
         m.d.comb += [
-            exists.eq(self._operands_exist()),
-            self.i.ready.eq(self.en & exists),
-            self.enter.eq(self.i.valid & self.i.ready),
-            self.enter_beat.eq(self.i.payload),
+            enter.eq(waits & self.en & self._operands_exist(waiting)),
+            self.i.ready.eq(~waits | enter),
+            self.next_t.eq(Mux(takes, self.i.payload.t, waiting.t)),
         ]
-        middle_valid = Signal()
-        middle_beat = Signal.like(self.i.payload)
+        m.d.sync += waits.eq(takes | (waits & ~enter))
+        with m.If(takes):
+            m.d.sync += waiting.eq(self.i.payload)
+
+        read_valid = Signal()
         fetch_valid = Signal()
         with m.If(self.en):
             m.d.sync += [
-                middle_valid.eq(self.enter),
-                middle_beat.eq(self.i.payload),
-                fetch_valid.eq(middle_valid),
-                self.fetch_beat.eq(middle_beat),
+                read_valid.eq(enter),
+                self.read_beat.eq(waiting),
+                fetch_valid.eq(read_valid),
+                self.fetch_beat.eq(self.read_beat),
                 self.o_valid.eq(fetch_valid),
                 self.o_beat.eq(self.fetch_beat),
             ]
-        m.d.comb += self.fetch.eq(fetch_valid & self.en)
+        m.d.comb += [self.read.eq(read_valid & self.en), self.fetch.eq(fetch_valid & self.en)]
 
         self._operands(m, is_kind)
         return m
 
-    def _operands_exist(self) -> Value:
-        """Whether everything the beat at the entrance reads is written."""
-        beat = self.i.payload
+    def _operands_exist(self, beat: data.View) -> Value:
+        """Whether everything that `beat` reads is written."""
         sink, column = beat.sink, beat.column
         from_residual = (sink == Sink.QKV) | (sink == Sink.W13) | (sink == Sink.CLS)
         by_kind = {

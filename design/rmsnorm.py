@@ -27,7 +27,7 @@ class RmsNorm(wiring.Component):
     each sum by e and multiplies it by the table's value.
 
     Latency: `exponent` 1 cycle after `start`, `ready` 2, `factor` 4: `Writeback` takes it 2 cycles
-    after the exponent.
+    after the exponent. `done` 5.
 
     Members
     -------
@@ -43,6 +43,8 @@ class RmsNorm(wiring.Component):
         Above 1/4 and at most 1, in units of 2**-TABLE_FRACTION.
     exponent : Out
         e less the smallest there is (`Derived.norm_floor`).
+    done : Out(1)
+        One-cycle pulse: `factor` is that of the residual from the cycle before on, and traced.
     requests, products
         One scalar multiplier, see `client_members`.
     trace : Out(ArrayLayout(record, 2))
@@ -62,6 +64,7 @@ class RmsNorm(wiring.Component):
                 "ready": Out(1),
                 "factor": Out(TABLE_FRACTION + 1),
                 "exponent": Out(range(derived.square_sum_width // 2 - derived.norm_floor)),
+                "done": Out(1),
                 **client_members(1),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 2)),
             }
@@ -103,12 +106,11 @@ class RmsNorm(wiring.Component):
         with m.Elif(steps[0]):
             m.d.sync += self.ready.eq(1)
 
-        is_new = Signal()
-        m.d.sync += is_new.eq(steps[-1])
-        self._trace(m, is_new, e)
+        m.d.sync += self.done.eq(steps[-1])
+        self._trace(m, e)
         return m
 
-    def _trace(self, m: Module, is_new: Value, e: Value) -> None:
+    def _trace(self, m: Module, e: Value) -> None:
         last_layer = self.layer == self.config.shape.layers - 1
         tensor, layer = Signal(5), Signal.like(self.layer)
         with m.If(self.source == Sink.EMBED):
@@ -122,7 +124,7 @@ class RmsNorm(wiring.Component):
         for half, value in enumerate((self.factor, e)):
             m.d.comb += record(
                 self.trace[half],
-                valid=is_new,
+                valid=self.done,
                 tensor=tensor,
                 layer=layer,
                 index=half,

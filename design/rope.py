@@ -9,7 +9,6 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design import tables
-from design.activations import PROMISE
 from design.arith import ram_depth
 from design.beat import Sink, beat_layout
 from design.config import Config
@@ -24,6 +23,9 @@ from design.writeback import result_layout
 #: Cycles after b in which the products a cos, b sin, a sin, b cos are asked for, by `turn`. With
 #: turns, `Writeback` asks in cycles 0 and 3.
 _CYCLES = {1: (0, 0, 1, 1), 3: (1, 2, 4, 5)}
+#: Cycles in which keys and values that were announced must be written: a beat that enters `Issue`
+#: in the next cycle reads the cache one later.
+CACHE_PROMISE = 2
 
 
 class Rope(wiring.Component):
@@ -49,8 +51,8 @@ class Rope(wiring.Component):
         Its head (query head or KV head), element and value.
     o_layer : Out
     keys_coming, values_coming : Out(1)
-        All keys, all values, of the row are out, or will be within PROMISE cycles: a beat that
-        enters `Issue` now reads them as they are written.
+        All keys, all values, of the row are out, or will be within CACHE_PROMISE cycles: a beat
+        that enters `Issue` now reads them as they are written.
     requests, products
         Two scalar multipliers, see `client_members`.
     fault : Out(1)
@@ -149,7 +151,7 @@ class Rope(wiring.Component):
         # The pair in `first` has its first product sum now, that in `second` its second. Values
         # leave with the second, in the order in which they came.
         first, second = pipeline[first_at - 1], pipeline[second_at - 1]
-        promised = pipeline[second_at - PROMISE]
+        promised = pipeline[second_at - CACHE_PROMISE]
         with m.If(self.clear):
             m.d.sync += [self.keys_coming.eq(0), self.values_coming.eq(0)]
         with m.Elif(promised.last):

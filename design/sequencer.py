@@ -157,9 +157,13 @@ class TokenSequencer(wiring.Component):
 
         # A layer but the first starts one cycle after the one before, when `layer` is its own.
         next_layer = Signal()
-        embedded = Signal()  # while the layers' run was not taken yet
+        embedded = Signal()  # the embedding is in the array, though fetches may still be waiting
         m.d.sync += next_layer.eq(0)
         m.d.comb += self.layer_start.eq(next_layer)
+        with m.If(self.embed_start):
+            m.d.sync += embedded.eq(0)
+        with m.Elif(self.projection_done):
+            m.d.sync += embedded.eq(1)
         m.d.comb += [
             answer.id.eq(Mux(token.sample, self.best, token.id)),
             answer.sampled.eq(token.sample),
@@ -171,6 +175,7 @@ class TokenSequencer(wiring.Component):
                 m.d.comb += [
                     self.i_token.ready.eq(1),
                     self.next_token.eq(self.i_token.valid),
+                    self.embed_start.eq(self.i_token.valid),
                     self.first_token.eq(self.i_token.valid & (self.i_token.payload.first | ended)),
                 ]
                 with m.If(self.i_token.valid):
@@ -184,8 +189,6 @@ class TokenSequencer(wiring.Component):
                     fetch.beats.eq(layout.embedding_beats),
                 ]
                 with m.If(self.o_fetch.ready):
-                    m.d.comb += self.embed_start.eq(1)
-                    m.d.sync += embedded.eq(0)
                     m.next = "Fetch layers"
             with m.State("Fetch layers"):
                 m.d.comb += [
@@ -195,8 +198,6 @@ class TokenSequencer(wiring.Component):
                         layout.body_beats + Mux(token.sample, layout.classifier_beats, 0)
                     ),
                 ]
-                with m.If(self.projection_done):
-                    m.d.sync += embedded.eq(1)
                 with m.If(self.o_fetch.ready):
                     m.next = "Embed"
             with m.State("Embed"):

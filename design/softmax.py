@@ -23,8 +23,9 @@ class Softmax(wiring.Component):
     The score pass fills the memory and finds the maximum; the value pass reads it, once for
     every value word, and gets one weight per slot and enabled cycle.
 
-    Latency: a score is stored 1 cycle after it comes. Weights come 3 enabled cycles after
-    `rd_t` (score memory, table, shift).
+    Latency: a score is stored 1 cycle after it comes. The score memories are read in every cycle;
+    what is read goes on with `en`, and its weights come 3 enabled cycles later (distance to the
+    maximum, table, shift).
 
     Members
     -------
@@ -33,12 +34,11 @@ class Softmax(wiring.Component):
     scores, scores_valid : In
         Raw scores from the drain.
     ready : Out(1)
-        All scores up to the newest position are stored, and the maxima final, from the next cycle
-        on: `rd_t` may come now.
+        All scores up to the newest position are stored and the maxima are final.
     en : In(1)
-        Clock enable of the read pipeline.
+        Clock enable of the pipeline behind the score memories.
     rd_t : In
-        Position wanted.
+        Position that the pipeline takes from the next cycle on.
     weights : Out(ArrayLayout(unsigned(weight.f), slots))
     add, add_first : In(1)
         Sum the weights that are out now; `add_first` begins a new sum.
@@ -80,13 +80,11 @@ class Softmax(wiring.Component):
         stored = Signal()
         stored_scores = Signal.like(self.scores)
         empty = Signal(init=1)
-        complete = Signal()
         m.d.sync += [stored.eq(self.scores_valid), stored_scores.eq(self.scores)]
-        m.d.comb += self.ready.eq(complete | (stored & stored_scores.last))
         with m.If(self.clear):
-            m.d.sync += [complete.eq(0), empty.eq(1)]
+            m.d.sync += [self.ready.eq(0), empty.eq(1)]
         with m.Elif(stored):
-            m.d.sync += [complete.eq(stored_scores.last), empty.eq(0)]
+            m.d.sync += [self.ready.eq(stored_scores.last), empty.eq(0)]
 
         score_shift = n.q.f + n.k.f - n.score.f
         exp2 = tables.exp2(config)
@@ -108,7 +106,7 @@ class Softmax(wiring.Component):
                 write.en.eq(stored),
                 write.addr.eq(stored_scores.t),
                 write.data.eq(score),
-                read.en.eq(self.en),
+                read.en.eq(1),
                 read.addr.eq(self.rd_t),
             ]
 
@@ -121,7 +119,6 @@ class Softmax(wiring.Component):
             lookup = table.read_port()
             whole = below[n.score.f :]
             m.d.comb += [
-                below.eq(maximum - read.data),
                 lookup.en.eq(self.en),
                 lookup.addr.eq(below[: n.score.f]),
             ]
@@ -129,6 +126,7 @@ class Softmax(wiring.Component):
             shifted = Signal(n.weight.f + GUARD_BITS, name=f"shifted_{slot}")
             with m.If(self.en):
                 m.d.sync += [
+                    below.eq(maximum - read.data),
                     octaves.eq(Mux(whole > n.weight.width, n.weight.width, whole)),
                     shifted.eq(shift_guarded(guard(lookup.data), octaves)),
                 ]

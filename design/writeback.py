@@ -1,5 +1,7 @@
 """Rounds each sum to the format of its tensor, times its factor, and hands it to the units."""
 
+from typing import Any
+
 from amaranth import *
 from amaranth.hdl import signed
 from amaranth.lib import data, wiring
@@ -23,7 +25,7 @@ NORMED = (Sink.QKV, Sink.W13, Sink.CLS)
 DIRECT = (Sink.EMBED, Sink.WO, Sink.W2)
 
 
-def any_of(sink: Value, sinks: tuple[Sink, ...]) -> Value:
+def any_of(sink: Value, sinks: tuple[Any, ...]) -> Value:
     """Whether `sink` is one of `sinks`."""
     return Cat(sink == each for each in sinks).any()
 

@@ -42,7 +42,7 @@ def _whole_beats(shift: np.ndarray, weights: np.ndarray, spec: Matrix) -> np.nda
     fields = [padded[..., n, :, 0] << (n * SHIFT_BITS) for n in range(share)]
     # (..., headers, share, lanes, cols) -> (..., headers, share * cols, lanes)
     columns = padded[..., 1:].swapaxes(-1, -2).reshape(*many, headers, share * cols, lanes)
-    beats = np.concatenate([sum(fields)[..., None, :], columns], axis=-2)
+    beats = np.concatenate([np.sum(fields, axis=0)[..., None, :], columns], axis=-2)
     # The last header may be for fewer passes than it has room for.
     used = headers + spec.whole_passes * cols
     return beats.reshape(*many, headers * (1 + share * cols), lanes)[..., :used, :]

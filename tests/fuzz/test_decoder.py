@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.config import Config, Shape
+from design.derived import derive
 from tests.fuzz.reproducer import check
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
 
@@ -27,6 +28,11 @@ SHAPES = (
     decoder("least", 1, 2, 1, 1, 1, 1, 2, 1),
     decoder("odd", 2, 18, 23, 2, 3, 3, 11, 20, numerics="truncate"),
 )
+
+
+def test_chosen_shapes_share_one_scalar_multiplier_and_have_three():
+    found = {(derive(config).turn, config.geometry.lanes == 1) for config in SHAPES}
+    assert found == {(1, False), (3, False), (3, True)}
 
 
 @pytest.mark.parametrize("config", SHAPES, ids=lambda config: config.name)
