@@ -138,7 +138,7 @@ def _stretches(
     path: list[str], arrival: dict[str, int], names: Names, types: dict[str, str]
 ) -> Iterator[Hop]:
     """Hops from named net to named net, carry chains and the LUTs between them put together."""
-    begin, routing = 0, 0
+    begin, routing = arrival[path[0]], 0
     luts = carries = 0
     other: list[str] = []
     for before, pin in itertools.pairwise(path):
