@@ -95,21 +95,26 @@ def memories(config: Config) -> list[Memory]:
         )
         for slot in range(derived.slots)
     ]
+    halves = 2 if derived.slots > 1 else 1  # a folded pass reads two elements at once
     activations = [
         _vector("residual.memory", shape.dim, n.residual.width),
-        _vector("normed.memory", shape.dim, n.normed.width),
-        _vector("attention.memory", shape.dim, n.attention.width),
-        _vector("hidden.memory", shape.hidden, n.ffn.width),
-        _vector("swiglu.ups.storage", 4, n.up.width),
+        *(
+            _vector(f"x.memory_{half}", shape.dim // halves, n.residual.width)
+            for half in range(halves)
+        ),
+        _vector("attention.memory_0", shape.dim, n.attention.width),
+        _vector("hidden.memory_0", shape.hidden, n.ffn.width),
         *(
             _vector(f"queries.slot_{slot}", derived.head_blocks * shape.head_dim, n.q.width)
             for slot in range(derived.slots)
         ),
+        _vector("swiglu.ups.storage", 4, n.up.width),
+        _vector("argmax.queue.storage", 8, n.logits.width + 1),
     ]
     exp2 = len(tables.exp2(config))
     lookups = [
-        _interpolated("rmsnorm.rsqrt", tables.rsqrt(config).table),
-        _interpolated("attention_scale.reciprocal", tables.reciprocal(config)),
+        _interpolated("rmsnorm.rsqrt", tables.rsqrt(config)),
+        _interpolated("reciprocals.reciprocal", tables.reciprocal(config)),
         _interpolated("swiglu.sigmoid", tables.sigmoid(config)),
         _table("rope.table", len(tables.rope(config).cos), 2 * n.rope.width),
         *(_table(f"softmax.exp2_{slot}", exp2, n.weight.f) for slot in range(derived.slots)),

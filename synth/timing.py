@@ -99,6 +99,9 @@ class Names:
             for bit in net["bits"]:
                 if isinstance(bit, int) and (bit not in best or rank < best[bit][0]):
                     best[bit] = (rank, name)
+        #: Of each early wire, the best name of its lowest bit.
+        lowest = {name: bit for name, net in wires.items() for bit in net["bits"][:1]}
+        self._wires = {name: best[bit][1] for name, bit in lowest.items() if bit in best}
         self._nets: dict[int, str] = {}
         for name, net in netlist["netnames"].items():
             if name in wires and len(net["bits"]) == len(wires[name]["bits"]):
@@ -120,8 +123,8 @@ class Names:
     def register(self, pin: str) -> str:
         """What the register (or RAM) of `pin` is called in the design."""
         cell = pin.rpartition("/")[0].split("$")[0]
-        name = self.of(f"{cell}/Q")
-        return name or plain(_MADE_UP.split(cell)[0])
+        made = _MADE_UP.split(cell)[0]
+        return self.of(f"{cell}/Q") or plain(self._wires.get(made, made))
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def _stretches(
     path: list[str], arrival: dict[str, int], names: Names, types: dict[str, str]
 ) -> Iterator[Hop]:
     """Hops from named net to named net, carry chains and the LUTs between them put together."""
-    begin, routing = 0, 0
+    begin, routing = arrival[path[0]], 0
     luts = carries = 0
     other: list[str] = []
     for before, pin in itertools.pairwise(path):
