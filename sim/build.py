@@ -41,7 +41,11 @@ Variant = Literal["fast", "traced", "quick", "waves"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 _DRIVER = Path(__file__).parent / "driver"
-_SOURCES = (*sorted(_DRIVER.iterdir()), Path(__file__), Path(__file__).with_name("tune.py"))
+_SOURCES = (
+    *sorted(_DRIVER.iterdir()),
+    Path(__file__),
+    *sorted((Path(__file__).parent / "tune").glob("*.py")),
+)
 _FLAGS: dict[Variant, tuple[str, ...]] = {
     "fast": ("-O2", "-march=native"),
     "traced": ("-O2", "-march=native"),

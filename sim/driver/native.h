@@ -69,6 +69,13 @@ CXXRTL_ALWAYS_INLINE void vd_put(value<Wide> &to, const value<Bits> &from) {
   }
 }
 
+// A memory write that need not wait for commit(): everything that reads the memory is through.
+template <size_t Bits>
+CXXRTL_ALWAYS_INLINE void vd_write(memory<Bits> &to, size_t index, const value<Bits> &from,
+                                   const value<Bits> &mask) {
+  to.data[index] = to.data[index].update(from, mask);
+}
+
 // The constraints hold for all: they only make these win over the templates of the runtime.
 template <class T, size_t Stop, size_t Start>
   requires(Stop >= Start)
