@@ -5,6 +5,7 @@ CXXRTL writes one function for the whole design, and compilers take time quadrat
 
 import re
 
+from sim.tune.lanes import Arrays
 from sim.tune.statements import SIGNAL, Source
 
 #: Characters of generated code in one function.
@@ -15,8 +16,11 @@ _WORD = re.compile(rf"\b{SIGNAL}")
 _COMMIT = re.compile(r"^\t*if \((\w+)\.commit\(observer\)\) changed = true;\n", re.MULTILINE)
 
 
-def write(source: Source, kept: set[str]) -> str:
-    """The file; `kept` still has a second copy, which commit() makes the first one."""
+def write(source: Source, kept: set[str], arrays: Arrays) -> str | None:
+    """The file; `kept` still has a second copy, which commit() makes the first one.
+
+    None if a register that became an element of an array is needed somewhere else.
+    """
     chunks: list[str] = [""]
     for statement in source.statements:
         if len(chunks[-1]) > CHUNK:
@@ -26,6 +30,7 @@ def write(source: Source, kept: set[str]) -> str:
         else:
             chunks[-1] += f"\tif ({statement.guard}) {{\n{statement.text}\n\t}}\n"
 
+    chunks = [arrays.rewrite(chunk) for chunk in chunks]
     used = [set(_WORD.findall(chunk)) for chunk in chunks]
     in_chunks: dict[str, list[int]] = {}
     for number, words in enumerate(used):
@@ -52,8 +57,9 @@ def write(source: Source, kept: set[str]) -> str:
             return ""
         return found[0] if name.startswith("memory_") else f"\t\t{name}.curr = {name}.next;\n"
 
-    head = _COMMIT.sub(commit, source.head)
-    head = head.replace(_DECLARATION, _DECLARATION + "".join(members))
+    head = arrays.rewrite(_COMMIT.sub(commit, source.head))
+    head = head.replace(_DECLARATION, _DECLARATION + "".join(members) + arrays.declarations())
     calls = "".join(f"\teval_{number}();\n" for number in range(len(chunks)))
     body = f"\nbool p_top::eval(performer *performer) {{\n{calls}\treturn true;\n}}\n"
-    return head + "\n" + "".join(functions) + body + source.tail
+    text = head + "\n" + "".join(functions) + body + source.tail
+    return None if arrays.place.keys() & set(_WORD.findall(text)) else text

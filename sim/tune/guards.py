@@ -6,6 +6,7 @@ and what is computed for them alone moves behind it.
 """
 
 import re
+from collections.abc import Callable
 
 from sim.tune.statements import SIGNAL, Source, Statement
 
@@ -21,40 +22,59 @@ def add_guards(source: Source) -> None:
         if not statement.clocked:
             continue
         lines = statement.lines
-        if found := _ASSIGN.match(lines[0]):
-            if len(lines) == 1:
-                _guard(statement, _assign(found[1], found[2], "\t"))
-        elif lines[0].startswith("\tauto tmp_"):
-            if update := next((found for line in lines if (found := _WRITE.match(line))), None):
-                statement.guard = _enabled(_arguments(update[1])[2].strip())
-                statement.lines = lines
-            elif len(lines) > 2 and lines[1].startswith("\tif (") and lines[-1] == "\t}":
-                # A read port with enable: nothing else looks at the address.
-                if not any(line.startswith("\t}") for line in lines[1:-1]):
-                    statement.guard = lines[1][len("\tif (") : -len(") {")]
-                    statement.lines = [lines[0], *(line[1:] for line in lines[2:-1])]
+        if statement.single and (found := _ASSIGN.match(lines[0])):
+            name, value = found.groups()
+
+            def write(value: str, tabs: str, name: str = name) -> str:
+                return f"{tabs}{name}.next = {value};"
+
+            take_guard(statement, assign(value, f"{name}.curr", write, "\t"))
+        elif all(name.startswith("memory_") for name in statement.writes):
+            update = next(found for line in lines if (found := _WRITE.match(line)))
+            statement.guard = _enabled(_arguments(update[1])[2].strip())
+        elif lines[0].startswith("\tauto tmp_") and _is_one_if(lines[1:]):
+            # A read port with enable: nothing else looks at the address.
+            statement.guard = _condition(lines[1])
+            statement.lines = [lines[0], *(line[1:] for line in lines[2:-1])]
 
 
-def _guard(statement: Statement, lines: list[str]) -> None:
-    """Take the outermost `if` of `lines`, if that is all there is, as the guard."""
-    inner = lines[1:-1]
-    if lines[0].startswith("\tif (") and not any(line.startswith("\t}") for line in inner):
-        statement.guard = lines[0][len("\tif (") : -len(") {")]
-        inner = [line[1:] for line in inner]
-        statement.lines = inner
+def take_guard(statement: Statement, lines: list[str]) -> None:
+    """Let `lines` be those of `statement`; an `if` around all of them becomes its guard."""
+    if _is_one_if(lines):
+        statement.guard = _condition(lines[0])
+        statement.lines = [line[1:] for line in lines[1:-1]]
     else:
         statement.lines = lines
 
 
-def _assign(name: str, value: str, tabs: str) -> list[str]:
-    """Lines that set the next `name`; none where it stays as it is."""
-    if value == f"{name}.curr":
+def _is_one_if(lines: list[str]) -> bool:
+    first, inside = "".join(lines[:1]), lines[1:-1]
+    return first.startswith("\tif (") and not any(line.startswith("\t}") for line in inside)
+
+
+def _condition(line: str) -> str:
+    return line.removeprefix("\tif (").removesuffix(") {")
+
+
+def assign(
+    value: str,
+    keep: str,
+    write: Callable[[str, str], str],
+    tabs: str,
+    splits: Callable[[str, bool], bool] = lambda condition, saves: saves,
+) -> list[str]:
+    """Lines that `write` a `value`; none where it is what is there already, `keep`.
+
+    A choice becomes an `if` where `splits(condition, saves)`; `saves`: it may leave something out.
+    """
+    if value == keep:
         return []
     parts = _ternary(value)
-    if parts is None or not _may_keep(name, value):
-        return [f"{tabs}{name}.next = {value};"]
+    if parts is None or not splits(parts[0], _may_keep(value, keep)):
+        return [write(value, tabs)]
     condition, then, other = parts
-    yes, no = _assign(name, then, tabs + "\t"), _assign(name, other, tabs + "\t")
+    yes = assign(then, keep, write, tabs + "\t", splits)
+    no = assign(other, keep, write, tabs + "\t", splits)
     if yes and no:
         return [f"{tabs}if ({condition}) {{", *yes, f"{tabs}}} else {{", *no, f"{tabs}}}"]
     if no:
@@ -62,11 +82,11 @@ def _assign(name: str, value: str, tabs: str) -> list[str]:
     return [f"{tabs}if ({condition}) {{", *yes, f"{tabs}}}"]
 
 
-def _may_keep(name: str, value: str) -> bool:
-    if value == f"{name}.curr":
+def _may_keep(value: str, keep: str) -> bool:
+    if value == keep:
         return True
     parts = _ternary(value)
-    return parts is not None and (_may_keep(name, parts[1]) or _may_keep(name, parts[2]))
+    return parts is not None and any(_may_keep(part, keep) for part in parts[1:])
 
 
 def _ternary(text: str) -> tuple[str, str, str] | None:
@@ -144,7 +164,7 @@ def _sink(source: Source, statements: list[Statement]) -> list[Statement]:
         if len(needed) != 1:
             continue
         (user,) = needed
-        if user.guard is None or _NAME_IN(user.guard, statement.writes):
+        if user.guard is None or _mentions(user.guard, statement.writes):
             continue
         between = range(place[statement] + 1, place[user])
         if any(n in between for name in statement.reads for n in written_at.get(name, ())):
@@ -157,5 +177,5 @@ def _sink(source: Source, statements: list[Statement]) -> list[Statement]:
     return [statement for statement in statements if statement not in gone]
 
 
-def _NAME_IN(guard: str, names: set[str]) -> bool:
+def _mentions(guard: str, names: set[str]) -> bool:
     return any(re.search(rf"\b{name}\b", guard) for name in names)

@@ -10,14 +10,16 @@ it, so that most intermediate values live and die in one function.
 """
 
 import re
+from collections.abc import Container
 
 from sim.tune.statements import Source, Statement
 
 
-def order(source: Source) -> set[str]:
+def order(source: Source, single: Container[str] = ()) -> set[str] | None:
     """Put the statements of `source` in order; returns what keeps its second copy.
 
-    The others are written in place: their statements are rewritten to do so.
+    The others are written in place: their statements are rewritten to do so. None if that would be
+    one of `single`, which can have one copy only.
     """
     statements = source.statements
     position = {statement: number for number, statement in enumerate(statements)}
@@ -49,6 +51,8 @@ def order(source: Source) -> set[str]:
                 for reader in readers.get(name, ()):
                     if reader is not statement:
                         link(reader, statement)
+        elif any(name in single for name in statement.writes):
+            return None
         else:
             kept |= statement.writes
 
@@ -67,7 +71,9 @@ def order(source: Source) -> set[str]:
         while ready:
             chosen = len(ready) - 1
             if guard is not None:
-                chosen = next((n for n in reversed(range(len(ready))) if ready[n].guard == guard), chosen)
+                chosen = next(
+                    (n for n in reversed(range(len(ready))) if ready[n].guard == guard), chosen
+                )
             statement = ready.pop(chosen)
             guard = statement.guard
             result.append(statement)
@@ -77,8 +83,13 @@ def order(source: Source) -> set[str]:
         if not left:
             break
         # A circle: the one that most wait for gets its second copy back, and nobody waits for it.
-        circle = [each for each in in_place & left]
-        keeper = max(circle, key=lambda each: (len(before[each] & left) / _words(source, each), -position[each]))
+        circle = [each for each in in_place & left if not any(n in single for n in each.writes)]
+        if not circle:
+            return None
+        keeper = max(
+            circle,
+            key=lambda each: (len(before[each] & left) / _words(source, each), -position[each]),
+        )
         in_place.discard(keeper)
         kept |= keeper.writes
         for reader in [each for each in before[keeper] if not _computes_for(each, keeper)]:

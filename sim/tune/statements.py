@@ -112,12 +112,7 @@ def _statement(lines: list[str]) -> Statement | None:
     statement = Statement(lines, clocked, single=len(lines) == 1)
     for line in lines:
         read = line
-        if found := _NEXT.match(line):
-            if not clocked:
-                return None
-            statement.writes.add(found[1])
-            read = found[2]
-        elif found := _WRITE.match(line):
+        if (found := _NEXT.match(line)) or (found := _WRITE.match(line)):
             if not clocked:
                 return None
             statement.writes.add(found[1])
