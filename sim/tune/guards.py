@@ -29,7 +29,7 @@ def add_guards(source: Source) -> None:
                 return f"{tabs}{name}.next = {value};"
 
             take_guard(statement, assign(value, f"{name}.curr", write, "\t"))
-        elif all(name.startswith("memory_") for name in statement.writes):
+        elif statement.writes and all(name.startswith("memory_") for name in statement.writes):
             update = next(found for line in lines if (found := _WRITE.match(line)))
             statement.guard = _enabled(_arguments(update[1])[2].strip())
         elif lines[0].startswith("\tauto tmp_") and _is_one_if(lines[1:]):
