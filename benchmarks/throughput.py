@@ -83,7 +83,7 @@ def growth(
     if not wanted:
         return
     row = functools.partial(
-        Row, f"fixed point, batch {batch}: cost by context, and of its products"
+        Row, f"fixed point, batch {batch}, by context"
     )
     decoder = FixedDecoder(quantise(checkpoint, config), batch)
     best = np.full(config.shape.seq_len, np.inf)  # seconds of each position

@@ -180,12 +180,13 @@ def _tools(variant: Variant) -> tuple[str, ...]:
     native = processor() if "-march=native" in flags else ""
     sources = (path.read_text() for path in _SOURCES)
     return (
-        _script(variant), yosys_version(), find_compiler().identity, " ".join(flags), native,
+        script(variant), yosys_version(), find_compiler().identity, " ".join(flags), native,
         *sources,
     )  # fmt: skip
 
 
-def _script(variant: Variant) -> str:
+def script(variant: Variant) -> str:
+    """What yosys does."""
     split = _SPLIT if variant != "waves" else ""
     return _SCRIPT.format(split=split, options=_OPTIONS[variant])
 
@@ -208,7 +209,7 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     try:
         (scratch / "design.il").write_text(text)
         yosys_begin = time.perf_counter()
-        log = run_yosys(_script(variant), scratch)
+        log = run_yosys(script(variant), scratch)
         yosys_end = time.perf_counter()
         feedback = _feedback(log)
         (scratch / "ports.h").write_text(constants + f"#define VD_FEEDBACK {int(bool(feedback))}\n")
