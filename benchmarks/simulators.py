@@ -73,7 +73,8 @@ def rows(
         ratio = rate[OURS] / rate[name] if name in rate else None
         yield row(f"ours over {name}", ratio, "x", at_least=least)
     yield row("build of ours", made.seconds, "s", note="when it was built")
-    yield row("build of Verilator", other.seconds if other else None, "s", note=missing)
+    note = missing or "when it was built"
+    yield row("build of Verilator", other.seconds if other else None, "s", note=note)
 
 
 def _verilator(config: Config) -> tuple[Build | None, str]:
