@@ -82,9 +82,7 @@ def growth(
     wanted = contexts(config.shape)
     if not wanted:
         return
-    row = functools.partial(
-        Row, f"fixed point, batch {batch}, by context"
-    )
+    row = functools.partial(Row, f"fixed point, batch {batch}, by context")
     decoder = FixedDecoder(quantise(checkpoint, config), batch)
     best = np.full(config.shape.seq_len, np.inf)  # seconds of each position
     for _ in range(rounds):
