@@ -78,7 +78,7 @@ def order(source: Source, single: Container[str] = ()) -> set[str] | None:
             guard = statement.guard
             result.append(statement)
             left.discard(statement)
-            for each in before[statement]:
+            for each in sorted(before[statement], key=position.__getitem__):
                 release(each)
         if not left:
             break
@@ -92,7 +92,8 @@ def order(source: Source, single: Container[str] = ()) -> set[str] | None:
         )
         in_place.discard(keeper)
         kept |= keeper.writes
-        for reader in [each for each in before[keeper] if not _computes_for(each, keeper)]:
+        readers_only = [each for each in before[keeper] if not _computes_for(each, keeper)]
+        for reader in sorted(readers_only, key=position.__getitem__):
             before[keeper].discard(reader)
             after[reader].discard(keeper)
             if reader in left:
