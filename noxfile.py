@@ -118,6 +118,16 @@ def generate(session: nox.Session) -> None:
     python(session, "-m", "sim", "generate", *files, *options)
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure every figure of speed: a table, and build/bench/bench.json.
+
+    Takes stories260K.bin from the folder VERIDECODE_DATA names; `nox -s bench -- --help`.
+    """
+    prepare_yosys(session)
+    python(session, "-m", "benchmarks", "bench", *session.posargs)
+
+
 @nox.session
 def summary(session: nox.Session) -> None:
     """Print what was proved and what was compared, as the last runs left it in build/."""

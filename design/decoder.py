@@ -298,10 +298,10 @@ class Decoder(wiring.Component):
         faults = [unit.fault for unit in (rope, swiglu, argmax, x, attention, hidden)]
         for number, sharing in enumerate(clients):
             m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(len(sharing))
-            for request, (unit, port) in zip(scalar.requests, sharing, strict=True):
+            for request, (client, port) in zip(scalar.requests, sharing, strict=True):
                 m.d.comb += [
-                    request.eq(unit.requests[port]),
-                    unit.products[port].eq(scalar.product),
+                    request.eq(client.requests[port]),
+                    client.products[port].eq(scalar.product),
                 ]
             faults.append(scalar.fault)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from design.config import Config
 from design.decoder import multipliers
-from synth import timing
+from synth import pins, timing
 from synth.cycles import cycles_per_token
 from synth.devices import Device
 from synth.netlist import TOP, decoder_rtlil
+from synth.pins import with_pins
 from synth.tools import Tell, ToolError, cached, run, version
 
 #: MHz asked of the placer, and the target.
@@ -37,7 +38,7 @@ def measure(config: Config, device: Device, seed: int, tell: Tell) -> dict[str, 
     script = _SCRIPT.format(top=TOP, mark=timing.MARK, synth=device.synth)
     options = [*device.nextpnr, "--seed", str(seed), "--freq", str(CLOCK)] if device.nextpnr else []
     tools = [version("yosys")] + [version("nextpnr-ecp5")] * bool(options)
-    sources = [Path(each).read_text() for each in (__file__, timing.__file__)]
+    sources = [Path(each).read_text() for each in (__file__, timing.__file__, pins.__file__)]
 
     def make(folder: Path) -> dict[str, Any]:
         return _implement(name, device, text, script, options, folder, tell)
@@ -80,8 +81,12 @@ def _implement(
     result: dict[str, Any] = {"used": device.count(cells)}
     if options:
         step = f"{name}, {device.name}: place and route"
+        pinned, extra = with_pins(module)
+        (folder / "pinned.json").write_text(json.dumps({"modules": {TOP: pinned}}))
         runs["nextpnr-ecp5"] = run("nextpnr-ecp5", _nextpnr(options), folder, step=step, tell=tell)
-        result |= _placed(folder, module, device)
+        result |= _placed(folder, pinned, device)
+        for resource, number in dataclasses.asdict(extra).items():
+            result["used"][resource] -= number
     for path in folder.iterdir():
         if path.suffix != ".log":
             path.unlink()  # netlists are large, and made again when the design changes
@@ -96,9 +101,8 @@ def _module(path: Path) -> dict[str, Any]:
 
 
 def _nextpnr(options: list[str]) -> list[str]:
-    """The call: out of context, since the weight stream is wider than a package has pins."""
     return [
-        *options, "--json", "netlist.json", "--out-of-context", "--timing-allow-fail",
+        *options, "--json", "pinned.json", "--lpf-allow-unconstrained", "--timing-allow-fail",
         "--report", "report.json", "--sdf", "delays.sdf",
     ]  # fmt: skip
 
