@@ -1,6 +1,7 @@
 """The decoder: stages, array, units and memories, connected."""
 
 import itertools
+from typing import Any
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -288,7 +289,7 @@ class Decoder(wiring.Component):
         ]
 
         # The scalar multipliers and those who share them: (unit, its port).
-        clients = [
+        clients: list[list[tuple[Any, int]]] = [
             [(writeback, 0), (residual, 0)],
             [(rmsnorm, 0), (reciprocals, 0), (rope, 0), (swiglu, 0)],
             [(rope, 1), (swiglu, 1)],
