@@ -63,10 +63,11 @@ def saturate(value: Value, form: SQ) -> Value:
 
 def _saturated(value: Value, negative: Value, form: SQ, fits: Value | int = 1) -> Value:
     """`saturate`, where `value` is right only if it `fits`, and `negative` always."""
-    if len(value) > form.width:
-        # In range when all bits from the sign of `form` on are equal: no carry chain.
-        above = value[form.width - 1 :]
-        fits = fits & (above.all() | ~above.any())
+    if len(value) <= form.width:
+        return value
+    # In range when all bits from the sign of `form` on are equal: no carry chain.
+    above = value[form.width - 1 :]
+    fits = fits & (above.all() | ~above.any())
     limit = Mux(negative, form.min, form.max)
     return Mux(fits, value[: form.width], limit)[: form.width].as_signed()
 
