@@ -167,6 +167,7 @@ class Decoder(wiring.Component):
             issue.values_ready.eq(rope.values_coming),
             issue.scores_ready.eq(softmax.ready),
             softmax.en.eq(issue.en),
+            softmax.rd_en.eq(issue.next_t_en),
             softmax.rd_t.eq(issue.next_t),
             queries.rd_en.eq(issue.fetch),
             queries.rd_block.eq(fetched.block),

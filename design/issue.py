@@ -41,8 +41,9 @@ class Issue(wiring.Component):
     queries_full, keys_ready, scores_ready, values_ready : In(1)
         All queries are written; all keys of the newest row; all scores; all values of that row (or
         they will be when the beat fetches).
-    next_t : Out
-        Position of the beat that waits in the next cycle: the score memories read it.
+    next_t, next_t_en : Out
+        When the enable is high, the score memories read `next_t`: what they show is always that of
+        the value beat that waits.
     read, read_beat : Out
         Two steps before the end: the caches read for `read_beat`.
     fetch, fetch_beat : Out
@@ -80,6 +81,7 @@ class Issue(wiring.Component):
                 "scores_ready": In(1),
                 "values_ready": In(1),
                 "next_t": Out(beat["t"].shape),
+                "next_t_en": Out(1),
                 "read": Out(1),
                 "read_beat": Out(beat),
                 "fetch": Out(1),
@@ -119,7 +121,14 @@ class Issue(wiring.Component):
         m.d.comb += [
             enter.eq(waits & self.en & self._operands_exist(waiting)),
             self.i.ready.eq(~waits | enter),
-            self.next_t.eq(Mux(takes, self.i.payload.t, waiting.t)),
+        ]
+        # `en` comes late and goes to the enable only, not through the address: while the value beat
+        # that waits can enter, the next one's score is read, unless the pipeline stands still.
+        stays = Signal()
+        m.d.comb += [
+            stays.eq(waits & (waiting.kind == Kind.VALUE) & ~self._values_exist(waiting)),
+            self.next_t.eq(Mux(stays, waiting.t, self.i.payload.t)),
+            self.next_t_en.eq(stays | ~waits | self.en),
         ]
         m.d.sync += waits.eq(takes | (waits & ~enter))
         with m.If(takes):
@@ -162,12 +171,15 @@ class Issue(wiring.Component):
                 & ((sink != Sink.W2) | (self.hidden_filled > column))
             ),
             Kind.KEY: self.queries_full & (self.keys_ready | ~beat.newest),
-            Kind.VALUE: self.scores_ready & (self.values_ready | ~beat.newest),
+            Kind.VALUE: self._values_exist(beat),
         }
         exists: Value = C(0, 1)
         for kind, condition in by_kind.items():
             exists = exists | ((beat.kind == kind) & condition)
         return exists
+
+    def _values_exist(self, beat: data.View) -> Value:
+        return self.scores_ready & (self.values_ready | ~beat.newest)
 
     def _operands(self, m: Module, is_kind: dict[Any, Value]) -> None:
         derived = derive(self.config)

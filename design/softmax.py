@@ -23,9 +23,9 @@ class Softmax(wiring.Component):
     The score pass fills the memory and finds the maximum; the value pass reads it, once for
     every value word, and gets one weight per slot and enabled cycle.
 
-    Latency: a score is stored 1 cycle after it comes. The score memories are read in every cycle;
-    what is read goes on with `en`, and its weights come 3 enabled cycles later (distance to the
-    maximum, table, shift).
+    Latency: a score is stored 1 cycle after it comes. What is read goes
+    on with `en`, and its weights come 3 enabled cycles later (distance to the maximum, table,
+    shift).
 
     Members
     -------
@@ -37,8 +37,8 @@ class Softmax(wiring.Component):
         All scores up to the newest position are stored and the maxima are final.
     en : In(1)
         Clock enable of the pipeline behind the score memories.
-    rd_t : In
-        Position that the pipeline takes from the next cycle on.
+    rd_en, rd_t : In
+        Read the scores of this position: the pipeline takes them from the next cycle on.
     weights : Out(ArrayLayout(unsigned(weight.f), slots))
     add, add_first : In(1)
         Sum the weights that are out now; `add_first` begins a new sum.
@@ -61,6 +61,7 @@ class Softmax(wiring.Component):
                 "scores_valid": In(1),
                 "ready": Out(1),
                 "en": In(1),
+                "rd_en": In(1),
                 "rd_t": In(range(config.shape.seq_len)),
                 "weights": Out(data.ArrayLayout(unsigned(n.weight.f), derived.slots)),
                 "add": In(1),
@@ -106,7 +107,7 @@ class Softmax(wiring.Component):
                 write.en.eq(stored),
                 write.addr.eq(stored_scores.t),
                 write.data.eq(score),
-                read.en.eq(1),
+                read.en.eq(self.rd_en),
                 read.addr.eq(self.rd_t),
             ]
 
