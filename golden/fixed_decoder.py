@@ -5,13 +5,15 @@ products run through float64 matrix products, where they are exact: every partia
 integer below 2**53, which the constructor checks for the formats at hand.
 """
 
+import math
+
 import numpy as np
 
 from design import tables
 from design.config import Config, sum_format
 from design.derived import TABLE_FRACTION, derive
 from design.errors import BadInput
-from design.fixed import SQ
+from design.fixed import SQ, Rounding
 from design.schedule import Op, attention_order
 from design.trace import ONCE, Tensor
 from golden import fixed_math
@@ -95,9 +97,13 @@ class FixedDecoder:
         self._cos = np.array(rope.cos).reshape(shape.seq_len, rope.pairs)
         self._sin = np.array(rope.sin).reshape(shape.seq_len, rope.pairs)
         # Keys and values as float64 (exact), laid out for the matrix products below.
-        cache = (shape.layers, batch, shape.kv_heads, shape.seq_len, shape.head_dim)
-        self._keys = np.zeros(cache)
-        self._values = np.zeros(cache)
+        rows = (shape.layers, batch, shape.kv_heads)
+        self._keys = np.zeros((*rows, shape.head_dim, shape.seq_len))
+        self._values = np.zeros((*rows, shape.seq_len, shape.head_dim))
+        # What grows with the context is computed in place: fresh memory would cost more.
+        most = batch * shape.heads * shape.seq_len
+        self._scores, self._weights = np.empty(most), np.empty(most)
+        self._below = np.empty(most, np.intp)
         self.pos = 0
         self.trace: dict[Tensor, np.ndarray] = {}
         self._records: dict[Tensor, list[np.ndarray]] | None = None
@@ -186,18 +192,22 @@ class FixedDecoder:
         v = v.reshape(batch, shape.kv_heads, -1)
         for tensor, value in ((Tensor.Q, q), (Tensor.K, k), (Tensor.V, v)):
             self._note(tensor, value.reshape(batch, -1))
-        self._keys[layer, :, :, pos] = k
+        self._keys[layer, ..., pos] = k
         self._values[layer, :, :, pos] = v
 
         # Query head h reads KV head h // group, so heads split into (kv_heads, group).
         grouped = q.reshape(batch, shape.kv_heads, shape.group, -1).astype(np.float64)
-        keys = self._keys[layer, :, :, : pos + 1]  # (B, NK, T, hs)
-        products = (grouped @ keys.swapaxes(2, 3)).astype(np.int64)  # (B, NK, group, T)
-        score = fixed_math.requantize(products, n.q.f + n.k.f - n.score.f, n.score, n.rounding)
+        size = (batch, shape.kv_heads, shape.group, pos + 1)  # (B, NK, group, T)
+        count = math.prod(size)
+        score, weight, below = (
+            scratch[:count].reshape(size) for scratch in (self._scores, self._weights, self._below)
+        )
+        np.matmul(grouped, self._keys[layer, ..., : pos + 1], out=score)
+        _requantize(score, n.q.f + n.k.f - n.score.f, n.score, n.rounding)
         maximum = score.max(axis=3)
-        below = np.subtract(maximum[..., None], score)
-        np.minimum(below, len(self._weight_below) - 1, out=below)
-        weight = self._weight_below[below]  # float64, exact: a factor of the product below
+        np.subtract(maximum[..., None], score, out=below, casting="unsafe")
+        # Beyond the table nothing is left, as at its end.
+        self._weight_below.take(below, out=weight, mode="clip")
         self._note(Tensor.SCORE, score.reshape(batch, shape.heads, -1))
         self._note(Tensor.MAXIMUM, maximum.reshape(batch, -1))
         self._note(Tensor.WEIGHT, weight.reshape(batch, shape.heads, -1))
@@ -250,6 +260,24 @@ class FixedDecoder:
 
 def _table(table: tables.Interpolated) -> tuple[tables.Interpolated, np.ndarray, np.ndarray]:
     return table, np.array(table.base), np.array(table.slope)
+
+
+def _requantize(value: np.ndarray, shift: int, form: SQ, rounding: Rounding) -> None:
+    """`fixed_math.requantize` in place, of integers held as float64.
+
+    As exact: below 2**52 in magnitude, an integer over a power of two, and that plus a half, are
+    numbers of float64.
+    """
+    value *= 0.5**shift
+    match rounding:
+        case Rounding.HALF_EVEN:
+            np.rint(value, out=value)
+        case Rounding.HALF_UP:
+            value += 0.5
+            np.floor(value, out=value)
+        case Rounding.TRUNCATE:
+            np.floor(value, out=value)
+    np.clip(value, form.min, form.max, out=value)
 
 
 def _weight_below(config: Config) -> np.ndarray:
