@@ -27,7 +27,9 @@ class _Projection:
     """Integer matrix product and requantisation, ready for batches."""
 
     def __init__(self, config: Config, op: Op, rows: Rows):
-        self.formats = row_formats(config, op)
+        formats = row_formats(config, op)
+        self.limits = _limits(formats)
+        self.sum_limits = _limits([sum_format(form) for form in formats])
         self.rounding = config.numerics.rounding
         # (cols, rows), exact; the lead is a power of two.
         self.weights = rows.weights.T * np.exp2(derive(config).lead)
@@ -35,27 +37,26 @@ class _Projection:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """x (B, cols) -> (B, rows) in the formats of the rows."""
-        return self._rounded(x, self.shift, self.formats)
+        return self._rounded(x, self.shift).clip(*self.limits)
 
     def behind_norm(self, x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
         """x (B, cols), exponent (B,) -> sums (B, rows) that wait for the factor of the norm."""
         shift = np.minimum(self.shift + exponent[:, None], _MOST_SHIFT)
-        return self._rounded(x, shift, [sum_format(form) for form in self.formats])
+        return self._rounded(x, shift).clip(*self.sum_limits)
 
     def scaled(self, sums: np.ndarray, factor: np.ndarray) -> np.ndarray:
         """sums (B, rows), factor (B,) -> (B, rows) in the formats of the rows."""
         product = fixed_math.shift_right(sums * factor[:, None], TABLE_FRACTION, self.rounding)
-        return _saturated(product, self.formats)
+        return product.clip(*self.limits)
 
-    def _rounded(self, x: np.ndarray, shift: np.ndarray, formats: list[SQ]) -> np.ndarray:
+    def _rounded(self, x: np.ndarray, shift: np.ndarray) -> np.ndarray:
         total = (x.astype(np.float64) @ self.weights).astype(np.int64)
-        return _saturated(fixed_math.shift_right(total, shift, self.rounding), formats)
+        return fixed_math.shift_right(total, shift, self.rounding)
 
 
-def _saturated(value: np.ndarray, formats: list[SQ]) -> np.ndarray:
-    low = np.array([form.min for form in formats])
-    high = np.array([form.max for form in formats])
-    return np.clip(value, low, high)
+def _limits(formats: list[SQ]) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest integer of each row."""
+    return np.array([form.min for form in formats]), np.array([form.max for form in formats])
 
 
 class FixedDecoder:
