@@ -200,9 +200,9 @@ class FixedDecoder:
         grouped = q.reshape(batch, shape.kv_heads, shape.group, -1).astype(np.float64)
         size = (batch, shape.kv_heads, shape.group, pos + 1)  # (B, NK, group, T)
         count = math.prod(size)
-        score, weight, below = (
-            scratch[:count].reshape(size) for scratch in (self._scores, self._weights, self._below)
-        )
+        score = self._scores[:count].reshape(size)
+        weight = self._weights[:count].reshape(size)
+        below = self._below[:count].reshape(size)
         np.matmul(grouped, self._keys[layer, ..., : pos + 1], out=score)
         _requantize(score, n.q.f + n.k.f - n.score.f, n.score, n.rounding)
         maximum = score.max(axis=3)
