@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ _STYLE = {
 }
 #: Markers drawn of a line of positions.
 _MARKERS = 12
+#: Points drawn of a law, and markers by quantity.
+_SMOOTH, _SHAPES = 20, "osv^D*Px<>hd"
 
 
 def _figure(path: Path, panels: int, draw: Callable[[Sequence[Any]], None]) -> None:
@@ -60,7 +61,6 @@ def cycles(path: Path, sweeps: Mapping[str, Sequence[Measured]], latencies: Late
                 panel.plot(positions, simulated, "o", color=line.get_color(), fillstyle="none")
                 panel.annotate(f"{_value(measured, axis)}", (positions[-1], model[-1]))
             panel.set(title=f"by {axis}", xlabel="position", yscale="log")
-            panel.minorticks_off()
         panels[0].set_ylabel("cycles a token")
 
     _figure(path, len(sweeps), draw)
@@ -76,6 +76,12 @@ def _value(measured: Measured, axis: str) -> int:
     }[axis]
 
 
+def _ticks(panel: Any, values: Sequence[int]) -> None:
+    """Just the values that there are."""
+    panel.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+    panel.set_xticks(values, [f"{value}" for value in values])
+
+
 Points = Mapping[int, float]
 
 
@@ -83,16 +89,23 @@ def growth(path: Path, found: Mapping[str, Mapping[str, tuple[Points, Law]]]) ->
     """Each quantity over its axis, relative to its first point, with its law: a panel an axis."""
 
     def draw(panels: Sequence[Any]) -> None:
+        colors: dict[str, str] = {}  # the same for a quantity in every panel
         for panel, (axis, quantities) in zip(panels, found.items(), strict=True):
-            markers = cycle("osv^D*Px")
             for quantity, (points, law) in quantities.items():
                 x, y = np.array(list(points)), np.array(list(points.values()))
-                (line,) = panel.plot(x, y / y[0], next(markers), label=quantity)
-                smooth = np.geomspace(x[0], x[-1], 40)
-                panel.plot(smooth, law(smooth) / y[0], color=line.get_color())
-            panel.set(xlabel=axis, xscale="log", yscale="log")
-            panel.minorticks_off()
-            panel.legend(fontsize=6)
+                color = colors.setdefault(quantity, f"C{len(colors)}")
+                marker = _SHAPES[list(colors).index(quantity)]
+                panel.plot(x, y / y[0], marker, color=color, label=quantity)
+                smooth = np.geomspace(x[0], x[-1], _SMOOTH)
+                panel.plot(smooth, law(smooth) / y[0], color=color)
+            panel.set(title=f"by {axis}", xscale="log", yscale="log")
+            _ticks(panel, sorted({value for points, _ in quantities.values() for value in points}))
+        shown: dict[str, Any] = {}
+        for panel in panels:
+            handles, labels = panel.get_legend_handles_labels()
+            shown |= dict(zip(labels, handles, strict=True))
+        figure = panels[0].figure
+        figure.legend(list(shown.values()), list(shown), loc="outside right", fontsize=7)
         panels[0].set_ylabel("relative to the smallest")
 
     _figure(path, len(found), draw)
@@ -114,7 +127,7 @@ def limits(path: Path, found: Sequence[Outlook]) -> None:
                     label=f"{memory.bandwidth:g} GB/s",
                 )
             panel.set(title=name, xlabel="lanes", xscale="log", yscale="log")
-            panel.minorticks_off()
+            _ticks(panel, sorted({each.config.geometry.lanes for each in own}))
             panel.legend(fontsize=7)
         panels[0].set_ylabel("tokens/s")
 

@@ -48,14 +48,15 @@ def cycles(tokens: Sequence[Token], fitted: Sequence[Token], latencies: Latencie
         last = own[-1]
         rows.append(
             (
-                name, f"{shape.seq_len}", f"{config.geometry.lanes}", "fitted" if own[0] in fitted else "predicted",
-                f"{last.pos}", f"{last.cycles:,}", f"{errors[last.pos]:+.3f}",
-                f"{mean:.3f}", f"{errors[worst]:+.3f} at {worst}",
+                name, f"{shape.seq_len}", f"{config.geometry.lanes}",
+                "fitted" if own[0] in fitted else "predicted", f"{last.pos}",
+                f"{last.cycles:,}", f"{errors[last.pos]:+.3f}", f"{mean:.3f}",
+                f"{errors[worst]:+.3f} at {worst}",
             )
         )  # fmt: skip
     columns = (
-        "dim x layers", "context", "lanes", "latencies", "last pos", "measured", "error %", "mean error %",
-        "worst %",
+        "dim x layers", "context", "lanes", "latencies", "last pos", "measured", "error %",
+        "mean error %", "worst %",
     )  # fmt: skip
     return Sheet("cycles", "Cycles of a token: the model against simulation", columns, tuple(rows))
 

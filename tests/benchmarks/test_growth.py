@@ -54,7 +54,7 @@ def test_the_stages_of_nano():
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Latencies)])
 def test_no_latency_makes_a_token_faster(field):
     config = named("stories260k").with_lanes(64)
-    longer = dataclasses.replace(SOME, **{field: getattr(SOME, field) + 40})
+    longer = dataclasses.replace(SOME, **{field: getattr(SOME, field) + 400})
     assert token_cycles(config, 9, longer) > token_cycles(config, 9, SOME)
 
 
