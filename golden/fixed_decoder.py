@@ -2,8 +2,8 @@
 
 What it computes *is* the specification of the RTL, one named intermediate at a time. Sums of
 products run through float64 matrix products, where they are exact: every partial sum is an
-integer below 2**52, which the constructor checks for the formats at hand. So is rounding them there:
-shifts only move the point of a float.
+integer below 2**52, which the constructor checks for the formats at hand. So is rounding
+them there: shifts only move the point of a float.
 """
 
 import math
