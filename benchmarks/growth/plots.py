@@ -16,7 +16,7 @@ from design.errors import BadInput
 from design.files import write_atomically
 
 #: Text stays text, and ids do not depend on when the file is made.
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "veridecode",
     "font.size": 9,
