@@ -128,6 +128,16 @@ def bench(session: nox.Session) -> None:
     python(session, "-m", "benchmarks", "bench", *session.posargs)
 
 
+@nox.session(default=False)
+def growth(session: nox.Session) -> None:
+    """Measure how cost grows with the shape, and carry it on to 7B and 70B: build/growth/.
+
+    `nox -s growth -- --write` renews docs/scaling.md too; `--bandwidth`, `--mhz` say what with.
+    """
+    prepare_yosys(session)
+    python(session, "-m", "benchmarks", "growth", *session.posargs)
+
+
 @nox.session
 def summary(session: nox.Session) -> None:
     """Print what was proved and what was compared, as the last runs left it in build/."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks bench``: every figure of speed, in one run and one table."""
+"""``python -m benchmarks``: `bench` has every figure of speed, `growth` how cost grows."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import report, simulators, throughput, utilisation
+from benchmarks.growth.command import growth
 from benchmarks.report import Row
 from design.cli import Cli
 from design.config import CONFIGS, named
@@ -27,7 +28,10 @@ LARGE, LARGE_TOKENS = "stories15m", 3
 
 @click.group(cls=Cli)
 def main() -> None:
-    """Speed, measured on this machine."""
+    """Speed and how cost grows, measured on this machine."""
+
+
+main.add_command(growth)
 
 
 @main.command()

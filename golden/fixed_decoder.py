@@ -2,8 +2,11 @@
 
 What it computes *is* the specification of the RTL, one named intermediate at a time. Sums of
 products run through float64 matrix products, where they are exact: every partial sum is an
-integer below 2**53, which the constructor checks for the formats at hand.
+integer below 2**52, which the constructor checks for the formats at hand. So is rounding
+them there: shifts only move the point of a float.
 """
+
+import math
 
 import numpy as np
 
@@ -11,49 +14,70 @@ from design import tables
 from design.config import Config, sum_format
 from design.derived import TABLE_FRACTION, derive
 from design.errors import BadInput
-from design.fixed import SQ
+from design.fixed import SQ, Rounding
 from design.schedule import Op, attention_order
 from design.trace import ONCE, Tensor
 from golden import fixed_math
 from golden.quantise import Model, Rows, row_formats
 
-#: A shift by more leaves nothing of any sum, and int64 does not know it.
-_MOST_SHIFT = 62
+#: Least and greatest integer.
+_Limits = tuple[np.ndarray, np.ndarray] | tuple[int, int]
 
 
 class _Projection:
     """Integer matrix product and requantisation, ready for batches."""
 
     def __init__(self, config: Config, op: Op, rows: Rows):
-        self.formats = row_formats(config, op)
+        formats = row_formats(config, op)
+        self.limits = _limits(formats)
+        self.sum_limits = _limits([sum_format(form) for form in formats])
         self.rounding = config.numerics.rounding
-        # (cols, rows), exact; the lead is a power of two.
-        self.weights = rows.weights.T * np.exp2(derive(config).lead)
-        self.shift = rows.shift
+        # (cols, rows), exact: lead and shift of a row are powers of two.
+        self.weights = rows.weights.T * np.exp2(derive(config).lead - rows.shift)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """x (B, cols) -> (B, rows) in the formats of the rows."""
-        return self._rounded(x, self.shift, self.formats)
+        total = x.astype(np.float64) @ self.weights
+        _round(total, self.limits, self.rounding)
+        return total.astype(np.int64)
 
     def behind_norm(self, x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
-        """x (B, cols), exponent (B,) -> sums (B, rows) that wait for the factor of the norm."""
-        shift = np.minimum(self.shift + exponent[:, None], _MOST_SHIFT)
-        return self._rounded(x, shift, [sum_format(form) for form in self.formats])
+        """x (B, cols), exponent (B,) -> sums (B, rows) that wait for the factor of the norm.
+
+        Integers, but still as float64.
+        """
+        total = (x * np.exp2(-exponent)[:, None]) @ self.weights
+        _round(total, self.sum_limits, self.rounding)
+        return total
 
     def scaled(self, sums: np.ndarray, factor: np.ndarray) -> np.ndarray:
         """sums (B, rows), factor (B,) -> (B, rows) in the formats of the rows."""
-        product = fixed_math.shift_right(sums * factor[:, None], TABLE_FRACTION, self.rounding)
-        return _saturated(product, self.formats)
-
-    def _rounded(self, x: np.ndarray, shift: np.ndarray, formats: list[SQ]) -> np.ndarray:
-        total = (x.astype(np.float64) @ self.weights).astype(np.int64)
-        return _saturated(fixed_math.shift_right(total, shift, self.rounding), formats)
+        product = sums * (factor * 0.5**TABLE_FRACTION)[:, None]
+        _round(product, self.limits, self.rounding)
+        return product.astype(np.int64)
 
 
-def _saturated(value: np.ndarray, formats: list[SQ]) -> np.ndarray:
-    low = np.array([form.min for form in formats])
-    high = np.array([form.max for form in formats])
-    return np.clip(value, low, high)
+def _limits(formats: list[SQ]) -> _Limits:
+    """Those of each row."""
+    low, high = [form.min for form in formats], [form.max for form in formats]
+    return np.array(low, np.float64), np.array(high, np.float64)
+
+
+def _round(value: np.ndarray, limits: _Limits, rounding: Rounding) -> None:
+    """`fixed_math.requantize` in place, of shifted integers held as float64.
+
+    As exact: of integers below 2**52 in magnitude, over any power of two, half a unit more is a
+    number of float64 too, or so far from the next integer that its rounding does not matter.
+    """
+    match rounding:
+        case Rounding.HALF_EVEN:
+            np.rint(value, out=value)
+        case Rounding.HALF_UP:
+            value += 0.5
+            np.floor(value, out=value)
+        case Rounding.TRUNCATE:
+            np.floor(value, out=value)
+    np.clip(value, *limits, out=value)
 
 
 class FixedDecoder:
@@ -68,11 +92,11 @@ class FixedDecoder:
         config = self.config = model.config
         self.batch = batch
         self.derived = derive(config)
-        if self.derived.acc_width > 54 or self.derived.acc_width + self.derived.lead > 62:
+        if self.derived.acc_width > 53 or self.derived.acc_width + self.derived.lead > 62:
             raise BadInput(
                 f"configuration {config.name!r} needs {self.derived.acc_width}-bit accumulators"
                 f" and leads them by {self.derived.lead} bits; the golden decoder is exact up to"
-                " 54, and 62 together"
+                " 53, and 62 together"
             )
         shape = config.shape
         self._embedding = model.embedding
@@ -95,9 +119,13 @@ class FixedDecoder:
         self._cos = np.array(rope.cos).reshape(shape.seq_len, rope.pairs)
         self._sin = np.array(rope.sin).reshape(shape.seq_len, rope.pairs)
         # Keys and values as float64 (exact), laid out for the matrix products below.
-        cache = (shape.layers, batch, shape.kv_heads, shape.seq_len, shape.head_dim)
-        self._keys = np.zeros(cache)
-        self._values = np.zeros(cache)
+        rows = (shape.layers, batch, shape.kv_heads)
+        self._keys = np.zeros((*rows, shape.head_dim, shape.seq_len))
+        self._values = np.zeros((*rows, shape.seq_len, shape.head_dim))
+        # What grows with the context is computed in place: fresh memory would cost more.
+        most = batch * shape.heads * shape.seq_len
+        self._scores, self._weights = np.empty(most), np.empty(most)
+        self._below = np.empty(most, np.intp)
         self.pos = 0
         self.trace: dict[Tensor, np.ndarray] = {}
         self._records: dict[Tensor, list[np.ndarray]] | None = None
@@ -186,18 +214,23 @@ class FixedDecoder:
         v = v.reshape(batch, shape.kv_heads, -1)
         for tensor, value in ((Tensor.Q, q), (Tensor.K, k), (Tensor.V, v)):
             self._note(tensor, value.reshape(batch, -1))
-        self._keys[layer, :, :, pos] = k
+        self._keys[layer, ..., pos] = k
         self._values[layer, :, :, pos] = v
 
         # Query head h reads KV head h // group, so heads split into (kv_heads, group).
-        grouped = q.reshape(batch, shape.kv_heads, shape.group, -1).astype(np.float64)
-        keys = self._keys[layer, :, :, : pos + 1]  # (B, NK, T, hs)
-        products = (grouped @ keys.swapaxes(2, 3)).astype(np.int64)  # (B, NK, group, T)
-        score = fixed_math.requantize(products, n.q.f + n.k.f - n.score.f, n.score, n.rounding)
+        grouped = q.reshape(batch, shape.kv_heads, shape.group, -1)
+        shifted = grouped * 0.5 ** (n.q.f + n.k.f - n.score.f)  # float64, as all that follows
+        size = (batch, shape.kv_heads, shape.group, pos + 1)  # (B, NK, group, T)
+        count = math.prod(size)
+        score = self._scores[:count].reshape(size)
+        weight = self._weights[:count].reshape(size)
+        below = self._below[:count].reshape(size)
+        np.matmul(shifted, self._keys[layer, ..., : pos + 1], out=score)
+        _round(score, (n.score.min, n.score.max), n.rounding)
         maximum = score.max(axis=3)
-        below = np.subtract(maximum[..., None], score)
-        np.minimum(below, len(self._weight_below) - 1, out=below)
-        weight = self._weight_below[below]  # float64, exact: a factor of the product below
+        np.subtract(maximum[..., None], score, out=below, casting="unsafe")
+        # Beyond the table nothing is left, as at its end.
+        self._weight_below.take(below, out=weight, mode="clip")
         self._note(Tensor.SCORE, score.reshape(batch, shape.heads, -1))
         self._note(Tensor.MAXIMUM, maximum.reshape(batch, -1))
         self._note(Tensor.WEIGHT, weight.reshape(batch, shape.heads, -1))

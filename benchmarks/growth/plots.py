@@ -1,0 +1,134 @@
+"""The plots of the page, as SVG files that the same figures always make the same."""
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.growth.cycles import Latencies, token_cycles
+from benchmarks.growth.fit import Law
+from benchmarks.growth.limits import Outlook
+from benchmarks.growth.sweep import Measured
+from design.errors import BadInput
+from design.files import write_atomically
+
+#: Text stays text, and ids do not depend on when the file is made.
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "veridecode",
+    "font.size": 9,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "lines.linewidth": 1,
+    "lines.markersize": 4,
+}
+#: Markers drawn of a line of positions.
+_MARKERS = 12
+#: Points drawn of a law, and markers by quantity.
+_SMOOTH, _SHAPES = 20, "osv^D*Px<>hd"
+
+
+def _figure(path: Path, panels: int, draw: Callable[[Sequence[Any]], None]) -> None:
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise BadInput("matplotlib is not installed, pip install matplotlib") from None
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9, 3.2), layout="constrained")
+        draw(figure.subplots(1, panels, squeeze=False)[0])
+        svg = io.StringIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    # A tenth of a point is as fine as anyone sees, and halves the file.
+    write_atomically(path, re.sub(r"(\d\.\d)\d+", r"\1", svg.getvalue()))
+
+
+def cycles(path: Path, sweeps: Mapping[str, Sequence[Measured]], latencies: Latencies) -> None:
+    """Measured cycles as markers, the model as lines, by position: a panel an axis."""
+
+    def draw(panels: Sequence[Any]) -> None:
+        for panel, (axis, sweep) in zip(panels, sweeps.items(), strict=True):
+            for measured in sweep:
+                last = len(measured.cycles) - 1
+                positions = np.unique(np.linspace(0, last, _MARKERS).astype(int))
+                config = measured.config
+                model = [token_cycles(config, int(pos), latencies) for pos in positions]
+                (line,) = panel.plot(positions, model)
+                simulated = [measured.cycles[pos] for pos in positions]
+                panel.plot(positions, simulated, "o", color=line.get_color(), fillstyle="none")
+                panel.annotate(f"{_value(measured, axis)}", (positions[-1], model[-1]))
+            panel.set(title=f"by {axis}", xlabel="position", yscale="log")
+        panels[0].set_ylabel("cycles a token")
+
+    _figure(path, len(sweeps), draw)
+
+
+def _value(measured: Measured, axis: str) -> int:
+    shape = measured.config.shape
+    return {
+        "dim": shape.dim,
+        "layers": shape.layers,
+        "context": shape.seq_len,
+        "lanes": measured.config.geometry.lanes,
+    }[axis]
+
+
+def _ticks(panel: Any, values: Sequence[int]) -> None:
+    """Just the values that there are."""
+    panel.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+    panel.set_xticks(values, [f"{value}" for value in values])
+
+
+Points = Mapping[int, float]
+
+
+def growth(path: Path, found: Mapping[str, Mapping[str, tuple[Points, Law]]]) -> None:
+    """Each quantity over its axis, relative to its first point, with its law: a panel an axis."""
+
+    def draw(panels: Sequence[Any]) -> None:
+        colors: dict[str, str] = {}  # the same for a quantity in every panel
+        for panel, (axis, quantities) in zip(panels, found.items(), strict=True):
+            for quantity, (points, law) in quantities.items():
+                x, y = np.array(list(points)), np.array(list(points.values()))
+                color = colors.setdefault(quantity, f"C{len(colors)}")
+                marker = _SHAPES[list(colors).index(quantity)]
+                panel.plot(x, y / y[0], marker, color=color, label=quantity)
+                smooth = np.geomspace(x[0], x[-1], _SMOOTH)
+                panel.plot(smooth, law(smooth) / y[0], color=color)
+            panel.set(title=f"by {axis}", xscale="log", yscale="log")
+            _ticks(panel, sorted({value for points, _ in quantities.values() for value in points}))
+        shown: dict[str, Any] = {}
+        for panel in panels:
+            handles, labels = panel.get_legend_handles_labels()
+            shown |= dict(zip(labels, handles, strict=True))
+        figure = panels[0].figure
+        figure.legend(list(shown.values()), list(shown), loc="outside right", fontsize=7)
+        panels[0].set_ylabel("relative to the smallest")
+
+    _figure(path, len(found), draw)
+
+
+def limits(path: Path, found: Sequence[Outlook]) -> None:
+    """Tokens a second over the lanes, a line a bandwidth: a panel a model."""
+    names = list(dict.fromkeys(each.config.name for each in found))
+
+    def draw(panels: Sequence[Any]) -> None:
+        for panel, name in zip(panels, names, strict=True):
+            own = [each for each in found if each.config.name == name]
+            for memory in dict.fromkeys(each.memory for each in own):
+                line = [each for each in own if each.memory == memory]
+                panel.plot(
+                    [each.config.geometry.lanes for each in line],
+                    [each.tokens_per_s for each in line],
+                    "o-",
+                    label=f"{memory.bandwidth:g} GB/s",
+                )
+            panel.set(title=name, xlabel="lanes", xscale="log", yscale="log")
+            _ticks(panel, sorted({each.config.geometry.lanes for each in own}))
+            panel.legend(fontsize=7)
+        panels[0].set_ylabel("tokens/s")
+
+    _figure(path, len(names), draw)

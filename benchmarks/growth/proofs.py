@@ -1,0 +1,20 @@
+"""How long proofs take as the shape grows: the proof alone, neither its cover nor its canary."""
+
+from pathlib import Path
+
+from design.config import Config
+from formal.engines import engine_named
+from formal.model import netlist
+from formal.outcome import Job, Outcome
+from formal.tasks import TASKS
+
+#: Memories with a symbolic address, and a ranking function.
+IDS = ("kv.bypass.key", "kv.last_write.key", "done.ranking.score")
+
+
+def prove(id: str, config: Config, folder: Path) -> Outcome:
+    """The proof of task `id` about `config`, asked anew."""
+    task = {task.id: task for task in TASKS}[id]
+    engine = engine_named(task.engine)
+    text = netlist(task.harness(config, **task.arguments)).text
+    return engine.run(Job(text, task.mode, engine.line, task.depth, task.timeout), folder)
