@@ -10,6 +10,7 @@ from formal.canary import Canary
 from formal.harness import assembled, kv
 from formal.task import SHIPPED, Task
 from formal.tasks_control import CONTROL
+from formal.tasks_dataflow import DATAFLOW
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
@@ -131,6 +132,7 @@ TASKS: tuple[Task, ...] = (
         cover_depth=40,
     ),
     *CONTROL,
+    *DATAFLOW,
 )
 
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 from formal.canary import Canary
-from formal.harness import stages
+from formal.harness import stages, token
 from formal.task import SHIPPED, Task
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from properties.layer_order import LayerOrder
 from properties.scheduled_beats import ScheduledBeats
+from properties.token_order import TokenOrder
 
 TIED = ("done, once up, stays up", "self.done.eq(0)", "self.done.eq(self.done)")
 UNENDED = (
@@ -17,6 +18,13 @@ UNENDED = (
     "self.done.eq(1)",
 )
 LOST = ("the last done is lost", "self.done.eq(1)", "self.done.eq(0)")
+AGAIN = (
+    "an answer is given again and again",
+    """ended.eq(answer.end)
+                    m.next = "Idle\"""",
+    "ended.eq(answer.end)",
+)
+UNANSWERED = ("there is no answer", "self.o_token.valid.eq(1)", "self.o_token.valid.eq(0)")
 
 HEADER_EACH_PASS = Canary(
     "a header comes before every pass",
@@ -36,6 +44,12 @@ ONE_BLOCK = Canary(
     "with m.If(block == last_block):",
     "with m.If(block != last_block):",
 )
+OLD_LAYER = Canary(
+    "a layer starts in the cycle in which its number is not told yet",
+    "design.sequencer",
+    "m.d.comb += self.layer_start.eq(next_layer)",
+    "m.d.comb += self.layer_start.eq(self.layer_done & (self.layer != shape.layers - 1))",
+)
 
 
 def _handshake(
@@ -43,16 +57,17 @@ def _handshake(
     module: str,
     claims: int,
     *,
+    children: int = 0,
     suffix: str = "",
     tied: tuple[str, str, str] = TIED,
+    lost: tuple[str, str, str] = LOST,
     configs: tuple[str, ...] = SHIPPED,
     fair: tuple[str, ...] = ("nano",),
     **lanes: int,
 ) -> tuple[Task, Task, Task]:
     """The three theorems on the start and done of `device`; `claims` of them on its inside."""
     arguments = {"device": device, **lanes}
-    lost = Canary(LOST[0], module, *LOST[1:])
-    children = 3 if device == "layer" else 0
+    unanswered = Canary(lost[0], module, *lost[1:])
     return (
         Task(
             id=f"done.pulse.{device}{suffix}",
@@ -74,7 +89,7 @@ def _handshake(
             arguments=arguments,
             configs=configs,
             obligations=4 + claims,
-            canary=lost,
+            canary=unanswered,
             canary_depth=60,
         ),
         Task(
@@ -87,7 +102,7 @@ def _handshake(
             # is told by `done.ranking`, this is the independent word on the small one.
             configs=fair,
             obligations=1,
-            canary=lost,
+            canary=unanswered,
             engine="l2s",
         ),
     )
@@ -129,9 +144,10 @@ CONTROL: tuple[Task, ...] = (
     *_handshake(*_PROJECTION, suffix="_folded", lanes=16),
     *_handshake("score", "design.stages.score", 4),
     *_handshake("value", "design.stages.value", 5),
-    *_handshake(*_LAYER, tied=UNENDED, fair=SHIPPED),
+    *_handshake(*_LAYER, children=3, tied=UNENDED, fair=SHIPPED),
     # On so few, several blocks of heads take turns.
-    *_handshake(*_LAYER, suffix="_blocks", tied=UNENDED, fair=SHIPPED, lanes=2),
+    *_handshake(*_LAYER, children=3, suffix="_blocks", tied=UNENDED, fair=SHIPPED, lanes=2),
+    *_handshake("token", "design.sequencer", 6, children=3, tied=AGAIN, lost=UNANSWERED),
     _schedule("", HEADER_EACH_PASS),
     _schedule("_folded", UNFOLDED, configs=("nano",), arguments={"lanes": 16}),
     # Only as wide is a folded pass of this size near enough for a solver.
@@ -145,4 +161,14 @@ CONTROL: tuple[Task, ...] = (
     ),
     _order(""),
     _order("_blocks", lanes=2),
+    Task(
+        id="schedule.token",
+        family="schedule",
+        theorem=TokenOrder,
+        harness=token.order,
+        obligations=19,
+        canary=OLD_LAYER,
+        cover_depth=60,
+        canary_depth=60,
+    ),
 )

@@ -18,10 +18,11 @@ from design.sequencer import LayerSequencer
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
-from formal.harness import stage
+from formal.harness import stage, token
 from formal.harness.stage import Device, look_inside, state_exists
 from formal.model import Model
 from properties.dialect import implies
+from properties.done_pulse import Handshake
 from properties.layer_order import LayerOrder
 from properties.scheduled_beats import ScheduledBeats
 
@@ -180,7 +181,10 @@ def layer(config: Config) -> Device:
         glue=glue,
         measure=measure,
         bound=left["S1"],
-        children=children,
+        children=[
+            Handshake(child, getattr(dut, f"{child}_start"), getattr(dut, f"{child}_done"))
+            for child in children
+        ],
         # Its done comes with the last stage's, before it is idle.
         promises={"start_after_done": ~(dut.start & dut.done)},
         active=fsm.state != fsm.encoding["Idle"],
@@ -193,6 +197,7 @@ DEVICES: dict[str, Callable[[Config], Device]] = {
     "score": score,
     "value": value,
     "layer": layer,
+    "token": token.device,
 }
 
 
