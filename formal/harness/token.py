@@ -110,7 +110,10 @@ def order(config: Config) -> Model:
                 & (theorem.layer_runs == ~hidden["next_layer"])
                 & (theorem.layers == dut.layer + theorem.layer_runs),
             ),
-            "after_layers": implies(state["Drain"], all_started & ~theorem.layer_runs),
+            "after_layers": (theorem.after_layers == (state["Drain"] | state["Answer"]))
+            & implies(theorem.after_layers, all_started & ~theorem.layer_runs),
+            "text": (theorem.ended == hidden["ended"])
+            & implies(state["Idle"] & ~theorem.ended, dut.pos < shape.seq_len - 1),
         }
 
     return Model(dut, TokenOrder(config, dut, invariants), inside=inside)
