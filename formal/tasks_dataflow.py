@@ -1,10 +1,13 @@
 """The proof tasks of the way from the array to the memories."""
 
 from formal.canary import Canary
-from formal.harness import dataflow
+from formal.harness import dataflow, memories
 from formal.task import Task
+from properties.activations import ReadWhileItFills
+from properties.argmax import FirstOfTheGreatest, LogitRoom
 from properties.drain import DrainOrder, DrainTiming
 from properties.pass_buffer import PassFair, PassOrder
+from properties.writeback import ResultsInTime
 
 OVERWRITTEN = Canary(
     "a pass that comes takes the place of the one that waits",
@@ -31,6 +34,46 @@ OUT_OF_PHASE = Canary(
     "self.phase == Mux(self.o.row[0], derived.turn, 0)",
     "self.phase == 0",
 )
+
+
+RESULT_LATE = Canary(
+    "a sum for the residual leaves as a product, too",
+    "design.writeback",
+    "valid = self.o_valid & ~any_of(self.o.sink, DIRECT)",
+    "valid = self.o_valid",
+)
+NO_RESERVE = Canary(
+    "a logit on its way is not counted",
+    "design.argmax",
+    "_DEPTH - _ON_THEIR_WAY - 1",
+    "_DEPTH - _ON_THEIR_WAY",
+)
+LAST_OF_THE_GREATEST = Canary(
+    "the last index of the greatest is kept",
+    "design.argmax",
+    "logit.value > greatest",
+    "logit.value >= greatest",
+)
+FORGETS_AT_CLEAR = Canary(
+    "a vector is forgotten when it is cleared, though beats still read it",
+    "design.activations",
+    "with m.If(self.coming & (self.filled == 0)):",
+    "with m.If(self.clear):",
+)
+
+
+def _activations(name: str, *, folds: bool) -> Task:
+    return Task(
+        id=f"dataflow.activations.{name}",
+        family="dataflow",
+        theorem=ReadWhileItFills,
+        harness=memories.activations,
+        arguments={"folds": folds},
+        obligations=6,
+        canary=FORGETS_AT_CLEAR,
+        cover_depth=50,
+        canary_depth=20,
+    )
 
 
 def _drain(suffix: str, **lanes: int) -> tuple[Task, Task]:
@@ -79,4 +122,34 @@ DATAFLOW: tuple[Task, ...] = (
     ),
     *_drain(""),
     *_drain("_wide", lanes=16),
+    Task(
+        id="dataflow.results_in_time",
+        family="dataflow",
+        theorem=ResultsInTime,
+        harness=memories.results_in_time,
+        obligations=2,
+        canary=RESULT_LATE,
+        # From any state, what stands in the pipeline is gone after so many cycles.
+        depth=7,
+    ),
+    Task(
+        id="dataflow.logit_room",
+        family="dataflow",
+        theorem=LogitRoom,
+        harness=memories.logit_room,
+        obligations=2,
+        canary=NO_RESERVE,
+        cover_depth=20,
+        canary_depth=20,
+    ),
+    Task(
+        id="dataflow.argmax",
+        family="dataflow",
+        theorem=FirstOfTheGreatest,
+        harness=memories.first_of_the_greatest,
+        obligations=4,
+        canary=LAST_OF_THE_GREATEST,
+    ),
+    _activations("residual", folds=True),
+    _activations("hidden", folds=False),
 )
