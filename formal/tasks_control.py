@@ -147,7 +147,9 @@ CONTROL: tuple[Task, ...] = (
     *_handshake(*_LAYER, children=3, tied=UNENDED, fair=SHIPPED),
     # On so few, several blocks of heads take turns.
     *_handshake(*_LAYER, children=3, suffix="_blocks", tied=UNENDED, fair=SHIPPED, lanes=2),
-    *_handshake("token", "design.sequencer", 6, children=3, tied=AGAIN, lost=UNANSWERED),
+    *_handshake(
+        "token", "design.sequencer", 6, children=3, tied=AGAIN, lost=UNANSWERED, fair=SHIPPED
+    ),
     _schedule("", HEADER_EACH_PASS),
     _schedule("_folded", UNFOLDED, configs=("nano",), arguments={"lanes": 16}),
     # Only as wide is a folded pass of this size near enough for a solver.

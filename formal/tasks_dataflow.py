@@ -1,4 +1,4 @@
-"""The proof tasks of the way from the array to the memories."""
+"""The proof tasks of the way into the array and from it to the memories."""
 
 from formal.canary import Canary
 from formal.harness import dataflow, memories
@@ -6,9 +6,16 @@ from formal.task import Task
 from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LogitRoom
 from properties.drain import DrainOrder, DrainTiming
+from properties.operands import OperandsExist
 from properties.pass_buffer import PassFair, PassOrder
 from properties.writeback import ResultsInTime
 
+TOO_EARLY = Canary(
+    "a beat enters with its element not counted yet",
+    "design.issue",
+    "self.residual_filled > column",
+    "self.residual_filled >= column",
+)
 OVERWRITTEN = Canary(
     "a pass that comes takes the place of the one that waits",
     "design.pass_buffer",
@@ -27,6 +34,18 @@ CAPTURED_EARLY = Canary(
     "design.drain",
     "leaves & (remaining == 1)",
     "leaves & (remaining <= 2)",
+)
+HALF_A_ROW = Canary(
+    "of a folded pass the first row loses its right half",
+    "design.drain",
+    "right.eq(Mux(self.beat.folded, self.sums[middle], 0))",
+    "right.eq(0)",
+)
+NO_RECIPROCAL = Canary(
+    "value sums do not wait for their reciprocal",
+    "design.drain",
+    "leaves.eq(self.reciprocals_ready)",
+    "leaves.eq(1)",
 )
 OUT_OF_PHASE = Canary(
     "odd rows leave with the even ones",
@@ -76,8 +95,8 @@ def _activations(name: str, *, folds: bool) -> Task:
     )
 
 
-def _drain(suffix: str, **lanes: int) -> tuple[Task, Task]:
-    """The two theorems on the drain."""
+def _drain(suffix: str, order: Canary, timing: Canary, **lanes: int) -> tuple[Task, Task]:
+    """The two theorems on the drain, and what each must catch."""
     return (
         Task(
             id=f"dataflow.drain_order{suffix}",
@@ -86,7 +105,7 @@ def _drain(suffix: str, **lanes: int) -> tuple[Task, Task]:
             harness=dataflow.drain_order,
             arguments=lanes,
             obligations=9,
-            canary=CAPTURED_EARLY,
+            canary=order,
         ),
         Task(
             id=f"dataflow.drain_timing{suffix}",
@@ -95,7 +114,7 @@ def _drain(suffix: str, **lanes: int) -> tuple[Task, Task]:
             harness=dataflow.drain_timing,
             arguments=lanes,
             obligations=8,
-            canary=OUT_OF_PHASE,
+            canary=timing,
             cover_depth=40,
             canary_depth=40,
         ),
@@ -103,6 +122,14 @@ def _drain(suffix: str, **lanes: int) -> tuple[Task, Task]:
 
 
 DATAFLOW: tuple[Task, ...] = (
+    Task(
+        id="dataflow.operands",
+        family="dataflow",
+        theorem=OperandsExist,
+        harness=dataflow.operands_exist,
+        obligations=7,
+        canary=TOO_EARLY,
+    ),
     Task(
         id="dataflow.pass_order",
         family="dataflow",
@@ -120,8 +147,9 @@ DATAFLOW: tuple[Task, ...] = (
         canary=STUCK,
         engine="l2s",
     ),
-    *_drain(""),
-    *_drain("_wide", lanes=16),
+    *_drain("", CAPTURED_EARLY, OUT_OF_PHASE),
+    # On so many lanes passes are folded, and words of values may be shorter than a slot.
+    *_drain("_wide", HALF_A_ROW, NO_RECIPROCAL, lanes=16),
     Task(
         id="dataflow.results_in_time",
         family="dataflow",

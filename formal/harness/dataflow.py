@@ -1,4 +1,4 @@
-"""Models of what lies between the array and the units that write the memories."""
+"""Models of what lies around the array: the entrance of beats, pass buffer and drain."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,13 @@ from design.beat import Sink
 from design.config import Config
 from design.derived import SHIFT_BITS, derive
 from design.drain import Drain
+from design.issue import Issue
 from design.pass_buffer import PassBuffer
 from formal.harness.stage import look_inside
 from formal.model import Model
 from properties.dialect import implies
 from properties.drain import DrainOrder, DrainTiming
+from properties.operands import OperandsExist
 from properties.pass_buffer import PassFair, PassOrder
 
 
@@ -128,3 +130,12 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
             beat.sink == Sink.VALUE, implies(theorem.works | (remaining != 0), values), rows
         ),
     }
+
+
+def operands_exist(config: Config) -> Model:
+    """Shows the theorem which steps of the pipeline hold a beat."""
+    dut = Issue(config)
+    inside, hidden = look_inside(dut)
+    reads, fetches = hidden["read_valid"], hidden["fetch_valid"]
+    theorem = OperandsExist(dut, dim=config.shape.dim, reads=reads, fetches=fetches)
+    return Model(dut, theorem, inside=inside)
