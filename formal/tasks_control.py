@@ -11,11 +11,11 @@ from properties.scheduled_beats import ScheduledBeats
 from properties.token_order import TokenOrder
 
 TIED = ("done, once up, stays up", "self.done.eq(0)", "self.done.eq(self.done)")
-UNENDED = (
-    "the layer goes on after its done",
-    """self.done.eq(1)
-                    m.next = "Idle\"""",
-    "self.done.eq(1)",
+TOLD_TWICE = (
+    "the layer says that it is done before its last stage, too",
+    'start(self.projection_start, "S5 down", Sink.W2)',
+    """m.d.comb += self.done.eq(1)
+                    start(self.projection_start, "S5 down", Sink.W2)""",
 )
 LOST = ("the last done is lost", "self.done.eq(1)", "self.done.eq(0)")
 AGAIN = (
@@ -75,6 +75,7 @@ def _handshake(
             theorem=DonePulse,
             harness=stages.done_pulse,
             arguments=arguments,
+            search={"bare": True},
             configs=configs,
             obligations=2 + children + claims,
             canary=Canary(tied[0], module, *tied[1:]),
@@ -87,6 +88,7 @@ def _handshake(
             theorem=DonePulseRanking,
             harness=stages.done_ranking,
             arguments=arguments,
+            search={"bare": True},
             configs=configs,
             obligations=4 + claims,
             canary=unanswered,
@@ -144,9 +146,9 @@ CONTROL: tuple[Task, ...] = (
     *_handshake(*_PROJECTION, suffix="_folded", lanes=16),
     *_handshake("score", "design.stages.score", 4),
     *_handshake("value", "design.stages.value", 5),
-    *_handshake(*_LAYER, children=3, tied=UNENDED, fair=SHIPPED),
+    *_handshake(*_LAYER, children=3, tied=TOLD_TWICE, fair=SHIPPED),
     # On so few, several blocks of heads take turns.
-    *_handshake(*_LAYER, children=3, suffix="_blocks", tied=UNENDED, fair=SHIPPED, lanes=2),
+    *_handshake(*_LAYER, children=3, suffix="_blocks", tied=TOLD_TWICE, fair=SHIPPED, lanes=2),
     *_handshake(
         "token", "design.sequencer", 6, children=3, tied=AGAIN, lost=UNANSWERED, fair=SHIPPED
     ),

@@ -73,15 +73,21 @@ LAST_OF_THE_GREATEST = Canary(
     "logit.value > greatest",
     "logit.value >= greatest",
 )
-FORGETS_AT_CLEAR = Canary(
-    "a vector is forgotten when it is cleared, though beats still read it",
+ONE_HALF = Canary(
+    "a folded beat reads the left half twice",
     "design.activations",
-    "with m.If(self.coming & (self.filled == 0)):",
-    "with m.If(self.clear):",
+    "Mux(in_right | folded, found[-1], found[0])",
+    "Mux(in_right, found[-1], found[0])",
+)
+OLD_ELEMENT = Canary(
+    "an element that is read as it is written is the old one",
+    "design.activations",
+    "memory.read_port(transparent_for=(write,))",
+    "memory.read_port()",
 )
 
 
-def _activations(name: str, *, folds: bool) -> Task:
+def _activations(name: str, canary: Canary, *, folds: bool) -> Task:
     return Task(
         id=f"dataflow.activations.{name}",
         family="dataflow",
@@ -89,9 +95,9 @@ def _activations(name: str, *, folds: bool) -> Task:
         harness=memories.activations,
         arguments={"folds": folds},
         obligations=6,
-        canary=FORGETS_AT_CLEAR,
+        canary=canary,
         cover_depth=50,
-        canary_depth=20,
+        canary_depth=50,
     )
 
 
@@ -104,6 +110,7 @@ def _drain(suffix: str, order: Canary, timing: Canary, **lanes: int) -> tuple[Ta
             theorem=DrainOrder,
             harness=dataflow.drain_order,
             arguments=lanes,
+            search={"bare": True},
             obligations=9,
             canary=order,
         ),
@@ -113,6 +120,7 @@ def _drain(suffix: str, order: Canary, timing: Canary, **lanes: int) -> tuple[Ta
             theorem=DrainTiming,
             harness=dataflow.drain_timing,
             arguments=lanes,
+            search={"bare": True},
             obligations=8,
             canary=timing,
             cover_depth=40,
@@ -165,6 +173,7 @@ DATAFLOW: tuple[Task, ...] = (
         family="dataflow",
         theorem=LogitRoom,
         harness=memories.logit_room,
+        search={"bare": True},
         obligations=2,
         canary=NO_RESERVE,
         cover_depth=20,
@@ -178,6 +187,6 @@ DATAFLOW: tuple[Task, ...] = (
         obligations=4,
         canary=LAST_OF_THE_GREATEST,
     ),
-    _activations("residual", folds=True),
-    _activations("hidden", folds=False),
+    _activations("residual", ONE_HALF, folds=True),
+    _activations("hidden", OLD_ELEMENT, folds=False),
 )

@@ -35,7 +35,7 @@ class LogitRoom(Theorem):
         room = self.level + sum(was_ready, C(0, 1)) <= self.depth
         m.d.comb += self.claim("room_for_those_on_their_way", room)
 
-        m.d.comb += self.witness("full", self.level == self.depth)
+        m.d.comb += self.witness("no_more", ~argmax.ready)
         return m
 
 

@@ -35,8 +35,11 @@ def pass_fair(config: Config) -> Model:
     return Model(buffer, theorem, resets=False, outputs=theorem.outputs())
 
 
-def drain_order(config: Config, *, lanes: int | None = None) -> Model:
-    """The column holds what has not left, the chosen lane's sum among it."""
+def drain_order(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+    """The column holds what has not left, the chosen lane's sum among it.
+
+    `bare` claims nothing of the inside: a planted bug must break the theorem itself.
+    """
     config = config if lanes is None else config.with_lanes(lanes)
     dut = Drain(config)
     inside, hidden = look_inside(dut)
@@ -63,11 +66,11 @@ def drain_order(config: Config, *, lanes: int | None = None) -> Model:
             "column": implies(waits & counted, ahead & (shifts[at] == theorem.shift)),
         }
 
-    return Model(dut, DrainOrder(config, dut, invariants), inside=inside)
+    return Model(dut, DrainOrder(config, dut, _none if bare else invariants), inside=inside)
 
 
-def drain_timing(config: Config, *, lanes: int | None = None) -> Model:
-    """While nothing is waited for, age and rest make up the limit."""
+def drain_timing(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+    """While nothing is waited for, age and rest make up the limit; `bare` as in `drain_order`."""
     config = config if lanes is None else config.with_lanes(lanes)
     dut = Drain(config)
     inside, hidden = look_inside(dut)
@@ -83,7 +86,11 @@ def drain_timing(config: Config, *, lanes: int | None = None) -> Model:
             "in_time": implies(theorem.smooth & occupied, in_time & steady & counted),
         }
 
-    return Model(dut, DrainTiming(config, dut, invariants), inside=inside)
+    return Model(dut, DrainTiming(config, dut, _none if bare else invariants), inside=inside)
+
+
+def _none(theorem: Any) -> Mapping[str, Value]:
+    return {}
 
 
 def _held(config: Config, register: Signal) -> data.View:

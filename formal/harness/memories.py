@@ -43,12 +43,14 @@ def activations(config: Config, *, folds: bool) -> Model:
     return Model(buffer, theorem, inside=inside, glue=glue)
 
 
-def logit_room(config: Config) -> Model:
-    """Logits that left the drain when there was room are on their way through `Writeback`."""
+def logit_room(config: Config, *, bare: bool = False) -> Model:
+    """Logits that left the drain when there was room are on their way through `Writeback`; `bare`
+    does not look into the queue: a planted bug must show at the ports."""
     dut = Argmax(config)
     inside = Fragment.get(dut, None)
     queue = inside.find_subfragment("queue").origins[0]
-    theorem = LogitRoom(dut, level=queue.level, depth=queue.depth, delay=argmax._ON_THEIR_WAY)
+    level = C(0) if bare else queue.level
+    theorem = LogitRoom(dut, level=level, depth=queue.depth, delay=argmax._ON_THEIR_WAY)
     return Model(dut, theorem, inside=inside)
 
 

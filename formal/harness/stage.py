@@ -5,7 +5,7 @@ an induction must know about its inside. The three models of it follow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from amaranth import *
 from amaranth.hdl import Fragment
@@ -82,6 +82,11 @@ def state_exists(inside: Fragment) -> Value:
     """The FSM is in one of its states: an induction may start from any pattern of the register."""
     fsm = inside.find_generated("fsm")
     return Cat(fsm.state == code for code in fsm.encoding.values()).any()
+
+
+def bare(device: Device) -> Device:
+    """`device` with nothing claimed of its inside: a planted bug must break the theorem itself."""
+    return replace(device, invariants=lambda pending: {}, active=None)
 
 
 def done_pulse(device: Device) -> Model:

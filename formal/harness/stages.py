@@ -201,18 +201,23 @@ DEVICES: dict[str, Callable[[Config], Device]] = {
 }
 
 
-def _device(config: Config, device: str, lanes: int | None) -> Device:
-    return DEVICES[device](config if lanes is None else config.with_lanes(lanes))
+def _device(config: Config, device: str, lanes: int | None, bare: bool = False) -> Device:
+    found = DEVICES[device](config if lanes is None else config.with_lanes(lanes))
+    return stage.bare(found) if bare else found
 
 
-def done_pulse(config: Config, *, device: str, lanes: int | None = None) -> Model:
+def done_pulse(
+    config: Config, *, device: str, lanes: int | None = None, bare: bool = False
+) -> Model:
     """Safety."""
-    return stage.done_pulse(_device(config, device, lanes))
+    return stage.done_pulse(_device(config, device, lanes, bare))
 
 
-def done_ranking(config: Config, *, device: str, lanes: int | None = None) -> Model:
+def done_ranking(
+    config: Config, *, device: str, lanes: int | None = None, bare: bool = False
+) -> Model:
     """Liveness by measure."""
-    return stage.done_ranking(_device(config, device, lanes))
+    return stage.done_ranking(_device(config, device, lanes, bare))
 
 
 def done_fair(config: Config, *, device: str, lanes: int | None = None) -> Model:
