@@ -4,57 +4,19 @@ To add a component: a harness in `formal.harness` that returns a `Model`, and a 
 number of claims its theorem makes and a bug that it must catch.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
 from design.config import CONFIGS
 from design.errors import BadInput
 from formal.canary import Canary
-from formal.harness import assembled, kv, stages
-from formal.model import Model
-from properties.dialect import Theorem
-from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
+from formal.harness import assembled, kv
+from formal.task import SHIPPED, Task
+from formal.tasks_control import CONTROL
+from formal.tasks_dataflow import DATAFLOW
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
 from properties.kv_last_write import KvLastWrite
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
-
-SHIPPED = ("nano", "stories260k")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One theorem about one model, for several configurations.
-
-    `depth` is the k of the induction (or the bound); `cover_depth` and `canary_depth` are how far
-    the witnesses and the planted bug may lie from reset. `search` are further arguments of the
-    harness for these two, which may narrow what comes in: what is found there is found. Mode
-    `bmc` must give its `reason`: why the bound is the theorem.
-    """
-
-    id: str
-    family: str
-    theorem: type[Theorem]
-    harness: Callable[..., Model]
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    search: Mapping[str, Any] = field(default_factory=dict)
-    configs: tuple[str, ...] = SHIPPED
-    obligations: int
-    canary: Canary
-    engine: str = "yices"
-    mode: Literal["prove", "bmc"] = "prove"
-    reason: str = ""
-    depth: int = 2
-    cover_depth: int = 10
-    canary_depth: int = 10
-    timeout: int = 300
-
-    def __post_init__(self):
-        if (self.mode == "bmc") != bool(self.reason):
-            raise ValueError(f"task {self.id}: a bounded proof, and no other, gives its reason")
 
 
 def _kv_canary(name: str, snippet: str, replacement: str) -> Canary:
@@ -130,50 +92,6 @@ def _last_write(
     )
 
 
-def _handshake(device: str, module: str, claims: int) -> tuple[Task, Task, Task]:
-    """The three theorems on the start and done of `device`; `claims` of them on its inside."""
-    arguments = {"device": device}
-    tied = Canary("done, once up, stays up", module, "self.done.eq(0)", "self.done.eq(self.done)")
-    lost = Canary("the last done is lost", module, "self.done.eq(1)", "self.done.eq(0)")
-    children = 3 if device == "layer" else 0
-    return (
-        Task(
-            id=f"done.pulse.{device}",
-            family="control",
-            theorem=DonePulse,
-            harness=stages.done_pulse,
-            arguments=arguments,
-            obligations=2 + children + claims,
-            canary=tied,
-            cover_depth=60,
-            canary_depth=60,
-        ),
-        Task(
-            id=f"done.ranking.{device}",
-            family="control",
-            theorem=DonePulseRanking,
-            harness=stages.done_ranking,
-            arguments=arguments,
-            obligations=4 + claims,
-            canary=lost,
-            canary_depth=60,
-        ),
-        Task(
-            id=f"done.fair.{device}",
-            family="control",
-            theorem=DonePulseFair,
-            harness=stages.done_fair,
-            arguments=arguments,
-            # Without a ranking PDR counts through every counter: what holds at the shipped size
-            # is told by `done.ranking`, this is the independent word on the small one.
-            configs=SHIPPED if device == "layer" else ("nano",),
-            obligations=1,
-            canary=lost,
-            engine="l2s",
-        ),
-    )
-
-
 TASKS: tuple[Task, ...] = (
     Task(
         id="kv.single_writer",
@@ -213,10 +131,8 @@ TASKS: tuple[Task, ...] = (
         canary=DONE_EARLY,
         cover_depth=40,
     ),
-    *_handshake("projection", "design.stages.projection", 6),
-    *_handshake("score", "design.stages.score", 4),
-    *_handshake("value", "design.stages.value", 5),
-    *_handshake("layer", "design.sequencer", 6),
+    *CONTROL,
+    *DATAFLOW,
 )
 
 

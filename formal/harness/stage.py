@@ -5,7 +5,7 @@ an induction must know about its inside. The three models of it follow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from amaranth import *
 from amaranth.hdl import Fragment
@@ -23,10 +23,9 @@ from properties.done_pulse import (
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """A component with `start` and `done`.
+    """A component with `start` and `done`, or with an `own` handshake that goes by other names.
 
-    `measure` is what `DonePulseRanking` wants, and never above `bound`. `children` names
-    handshakes that `dut` drives, ports ``<name>_start`` and ``<name>_done``. `inside` is `dut`
+    `measure` is what `DonePulseRanking` wants, and never above `bound`. `inside` is `dut`
     elaborated, where the harness looked inside; `glue` drives the harness's own signals. The rest
     is as in `Setting`, to which the stalls on streams are added.
     """
@@ -34,7 +33,8 @@ class Device:
     dut: wiring.Component
     measure: Value
     bound: int
-    children: Sequence[str] = ()
+    own: Handshake | None = None
+    children: Sequence[Handshake] = ()
     stalls: Mapping[str, Value] = field(default_factory=dict)
     promises: Mapping[str, Value] = field(default_factory=dict)
     invariants: Callable[[Sequence[Value]], Mapping[str, Value]] = lambda pending: {}
@@ -46,11 +46,8 @@ class Device:
         """The device as the theorems see it."""
         dut = self.dut
         return Setting(
-            own=Handshake("own", dut.start, dut.done),
-            children=[
-                Handshake(name, getattr(dut, f"{name}_start"), getattr(dut, f"{name}_done"))
-                for name in self.children
-            ],
+            own=self.own or Handshake("own", dut.start, dut.done),
+            children=self.children,
             stalls=stream_stalls(dut) | dict(self.stalls),
             promises=self.promises,
             invariants=self.invariants,
@@ -85,6 +82,11 @@ def state_exists(inside: Fragment) -> Value:
     """The FSM is in one of its states: an induction may start from any pattern of the register."""
     fsm = inside.find_generated("fsm")
     return Cat(fsm.state == code for code in fsm.encoding.values()).any()
+
+
+def bare(device: Device) -> Device:
+    """`device` with nothing claimed of its inside: a planted bug must break the theorem itself."""
+    return replace(device, invariants=lambda pending: {}, active=None)
 
 
 def done_pulse(device: Device) -> Model:

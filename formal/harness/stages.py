@@ -1,4 +1,8 @@
-"""The decoder's stages and its layer sequencer, as devices with a handshake."""
+"""The decoder's stages and its layer sequencer, as devices with a handshake.
+
+`lanes` may be others than those of the configuration: the named ones fold no pass and have one
+block of heads.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,7 +10,7 @@ from amaranth import *
 from amaranth.utils import exact_log2
 
 from design.arith import times_constant
-from design.beat import Kind, to_sink
+from design.beat import Kind, Sink, to_sink
 from design.config import Config
 from design.derived import ceil_div, derive
 from design.schedule import Op, matrix
@@ -14,41 +18,49 @@ from design.sequencer import LayerSequencer
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
-from formal.harness import stage
+from formal.harness import stage, token
 from formal.harness.stage import Device, look_inside, state_exists
 from formal.model import Model
 from properties.dialect import implies
+from properties.done_pulse import Handshake
+from properties.layer_order import LayerOrder
+from properties.scheduled_beats import ScheduledBeats
 
 
 def projection(config: Config) -> Device:
     """Beats left follow from the row and the column of the beat on offer."""
     dut = ProjectionStage(config)
     inside, hidden = look_inside(dut)
-    lanes = exact_log2(config.geometry.lanes)
+    lanes, share = config.geometry.lanes, derive(config).header_passes
     beat, working = dut.o.payload, dut.o.valid
     matrices = {to_sink(op): matrix(config, op) for op in Op}
 
     def invariants(pending: Sequence[Value]) -> Mapping[str, Value]:
+        number = beat.row >> exact_log2(lanes)
         consistent = []
         for sink, spec in matrices.items():
-            passes = spec.passes - (beat.row >> lanes)
-            left = times_constant(passes, 1 + spec.cols)
+            half = spec.cols // 2
+            columns = times_constant(spec.whole_passes - number, spec.cols)
+            left = columns + spec.folded_passes * half + spec.headers - number // share
+            folded = (number == spec.whole_passes) & spec.folded_passes
             right = Cat(
                 hidden["last_column"] == spec.cols - 1,
+                hidden["folded_rows"] == spec.folded_rows,
                 hidden["rows_left"] == spec.rows - beat.row,
                 beat.row < spec.rows,
-                beat.column < spec.cols,
+                beat.column < Mux(folded, half, spec.cols),
                 Mux(
                     beat.kind == Kind.HEADER,
-                    (dut.remaining == left) & (beat.column == 0),
-                    dut.remaining == left - 1 - beat.column,
+                    (dut.remaining == left) & (beat.column == 0) & (number % share == 0),
+                    (dut.remaining == left - 1 - beat.column)
+                    & (beat.shift_index == number % share),
                 ),
             ).all()
             consistent.append((beat.sink == sink) & right)
         return {
             "counters": implies(working, Cat(consistent).any()),
             "state_exists": state_exists(inside),
-            "whole_passes": beat.row & (config.geometry.lanes - 1) == 0,
+            "whole_passes": implies(working, beat.row & (lanes - 1) == 0),
             "idle_is_empty": working == (dut.remaining != 0),
             "done_is_idle": implies(dut.done, ~working),
         }
@@ -131,41 +143,36 @@ def value(config: Config) -> Device:
 
 
 def layer(config: Config) -> Device:
-    """Each stage takes the cycle that starts it and the one in which it answers; waits between."""
+    """A stage after the other: what is left are the stages, and each ends when it says so."""
     dut = LayerSequencer(config)
-    inside, _ = look_inside(dut)
+    inside, hidden = look_inside(dut)
     fsm = inside.find_generated("fsm")
     blocks = derive(config).head_blocks
     after_attention = ("S4", "S5 gate and up", "S5 down")
     left = {name: len(after_attention) - n for n, name in enumerate(after_attention)}
     left["S1"] = 1 + 2 * blocks + len(after_attention)
-    left["S2"] = (blocks - dut.block) * 2 + len(after_attention)
+    left["S2"] = (blocks - hidden["block"]) * 2 + len(after_attention)
     left["S3"] = left["S2"] - 1
     runs = dict.fromkeys(left, "projection") | {"S2": "score", "S3": "value"}
     children = ("projection", "score", "value")
-    starts = Cat(getattr(dut, f"{child}_start") for child in children)
 
-    measure = Signal(range(2 * left["S1"] + 1))
+    measure = Signal(range(left["S1"] + 1))
     glue = Module()
     with glue.Switch(fsm.state):
         for name, stages in left.items():
             with glue.Case(fsm.encoding[name]):
-                glue.d.comb += measure.eq(2 * stages - 1 + starts.any())
+                glue.d.comb += measure.eq(stages)
 
     def invariants(pending: Sequence[Value]) -> Mapping[str, Value]:
-        # In each state its child, and no other, is being started or at work.
-        at_work = Cat(*(start ^ flag for start, flag in zip(starts, pending, strict=True)))
-        both = Cat(*(start & flag for start, flag in zip(starts, pending, strict=True)))
+        # In each state its child, and no other, is at work.
         expected = {name: 1 << children.index(child) for name, child in runs.items()} | {"Idle": 0}
         return {
             "child_of_the_state": Cat(
-                (fsm.state == fsm.encoding[name]) & (at_work == child)
+                (fsm.state == fsm.encoding[name]) & (Cat(pending) == child)
                 for name, child in expected.items()
             ).any(),
-            "not_started_while_at_work": both == 0,
             "state_exists": state_exists(inside),
-            "block_in_range": dut.block < blocks,
-            "done_is_idle": implies(dut.done, fsm.state == fsm.encoding["Idle"]),
+            "block_in_range": hidden["block"] < blocks,
         }
 
     return Device(
@@ -173,9 +180,14 @@ def layer(config: Config) -> Device:
         inside=inside,
         glue=glue,
         measure=measure,
-        bound=2 * left["S1"],
-        children=children,
-        active=(fsm.state != fsm.encoding["Idle"]) | dut.done,
+        bound=left["S1"],
+        children=[
+            Handshake(child, getattr(dut, f"{child}_start"), getattr(dut, f"{child}_done"))
+            for child in children
+        ],
+        # Its done comes with the last stage's, before it is idle.
+        promises={"start_after_done": ~(dut.start & dut.done)},
+        active=fsm.state != fsm.encoding["Idle"],
         invariants=invariants,
     )
 
@@ -185,19 +197,67 @@ DEVICES: dict[str, Callable[[Config], Device]] = {
     "score": score,
     "value": value,
     "layer": layer,
+    "token": token.device,
 }
 
 
-def done_pulse(config: Config, *, device: str) -> Model:
+def _device(config: Config, device: str, lanes: int | None, bare: bool = False) -> Device:
+    found = DEVICES[device](config if lanes is None else config.with_lanes(lanes))
+    return stage.bare(found) if bare else found
+
+
+def done_pulse(
+    config: Config, *, device: str, lanes: int | None = None, bare: bool = False
+) -> Model:
     """Safety."""
-    return stage.done_pulse(DEVICES[device](config))
+    return stage.done_pulse(_device(config, device, lanes, bare))
 
 
-def done_ranking(config: Config, *, device: str) -> Model:
+def done_ranking(
+    config: Config, *, device: str, lanes: int | None = None, bare: bool = False
+) -> Model:
     """Liveness by measure."""
-    return stage.done_ranking(DEVICES[device](config))
+    return stage.done_ranking(_device(config, device, lanes, bare))
 
 
-def done_fair(config: Config, *, device: str) -> Model:
+def done_fair(config: Config, *, device: str, lanes: int | None = None) -> Model:
     """Liveness by liveness-to-safety."""
-    return stage.done_fair(DEVICES[device](config))
+    return stage.done_fair(_device(config, device, lanes))
+
+
+def scheduled_beats(config: Config, *, lanes: int | None = None, steered: bool = False) -> Model:
+    """The projection stage as it is; `steered` shows a solver the run of W13 without a stall."""
+    config = config if lanes is None else config.with_lanes(lanes)
+    device = projection(config)
+    dut, glue = device.dut, Module()
+    driven = []
+    if steered:
+        driven += ["start", "op", "o__ready"]
+        glue.d.comb += [dut.start.eq(~dut.o.valid), dut.op.eq(Sink.W13), dut.o.ready.eq(1)]
+    theorem = ScheduledBeats(config, dut, device.invariants)
+    return Model(dut, theorem, inside=device.inside, glue=glue, driven=driven, resets=not steered)
+
+
+def layer_order(config: Config, *, lanes: int | None = None) -> Model:
+    """The states of the layer sequencer are the numbers of the stages."""
+    config = config if lanes is None else config.with_lanes(lanes)
+    dut, blocks = LayerSequencer(config), derive(config).head_blocks
+    inside, hidden = look_inside(dut)
+    fsm = inside.find_generated("fsm")
+    last_value = 1 + 2 * blocks
+    block = hidden["block"]
+    numbers = {
+        "Idle": 0,
+        "S1": 1 + block,  # which is the first
+        "S2": 2 + 2 * block,
+        "S3": 3 + 2 * block,
+        "S4": last_value + 1,
+        "S5 gate and up": last_value + 2,
+        "S5 down": last_value + 3,
+    }
+
+    def invariants(running: Value) -> Mapping[str, Value]:
+        known = ((fsm.state == fsm.encoding[name]) & (running == n) for name, n in numbers.items())
+        return {"state_is_the_number": Cat(known).any(), "block_in_range": block < blocks}
+
+    return Model(dut, LayerOrder(dut, blocks, invariants), inside=inside)

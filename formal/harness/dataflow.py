@@ -1,0 +1,148 @@
+"""Models of what lies around the array: the entrance of beats, pass buffer and drain."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth import *
+from amaranth.hdl import signed
+from amaranth.lib import data
+from amaranth.utils import exact_log2
+
+from design.beat import Sink
+from design.config import Config
+from design.derived import SHIFT_BITS, derive
+from design.drain import Drain
+from design.issue import Issue
+from design.pass_buffer import PassBuffer
+from formal.harness.stage import look_inside
+from formal.model import Model
+from properties.dialect import implies
+from properties.drain import DrainOrder, DrainTiming
+from properties.operands import OperandsExist
+from properties.pass_buffer import PassFair, PassOrder
+
+
+def pass_order(config: Config) -> Model:
+    """The buffer as it is."""
+    buffer = PassBuffer(config)
+    return Model(buffer, PassOrder(buffer))
+
+
+def pass_fair(config: Config) -> Model:
+    """The buffer as it is; no reset, which would lose a pass."""
+    buffer = PassBuffer(config)
+    theorem = PassFair(buffer)
+    return Model(buffer, theorem, resets=False, outputs=theorem.outputs())
+
+
+def drain_order(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+    """The column holds what has not left, the chosen lane's sum among it.
+
+    `bare` claims nothing of the inside: a planted bug must break the theorem itself.
+    """
+    config = config if lanes is None else config.with_lanes(lanes)
+    dut = Drain(config)
+    inside, hidden = look_inside(dut)
+    lanes = config.geometry.lanes
+    held = [_held(config, hidden[f"lane_{n}"]) for n in range(lanes)]
+    column = Array(each.sum for each in held)
+    shifts = Array(each.shift for each in held)
+    lane, middle = hidden["lane"], lanes // 2
+
+    def invariants(theorem: DrainOrder) -> Mapping[str, Value]:
+        at = (theorem.lane - lane)[: len(theorem.lane)]
+        folded = theorem.beat.folded
+        total = (theorem.left + Mux(folded, theorem.right, 0))[: len(theorem.left)].as_signed()
+        ahead = Mux(
+            at == 0,
+            column[0] == total,
+            (column[at] == theorem.left)
+            & implies(folded, column[(at + middle)[: len(at)]] == theorem.right),
+        )
+        waits = (hidden["remaining"] != 0) & (lane <= theorem.lane)
+        counted = theorem.lane < lane + hidden["remaining"]
+        return {
+            **_drains(config, hidden, theorem),
+            "column": implies(waits & counted, ahead & (shifts[at] == theorem.shift)),
+        }
+
+    return Model(dut, DrainOrder(config, dut, _none if bare else invariants), inside=inside)
+
+
+def drain_timing(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+    """While nothing is waited for, age and rest make up the limit; `bare` as in `drain_order`."""
+    config = config if lanes is None else config.with_lanes(lanes)
+    dut = Drain(config)
+    inside, hidden = look_inside(dut)
+
+    def invariants(theorem: DrainTiming) -> Mapping[str, Value]:
+        occupied = hidden["remaining"] != 0
+        is_value = theorem.beat.sink == Sink.VALUE
+        in_time = (theorem.age > 0) & (theorem.age + theorem.rest <= theorem.limit + 1)
+        steady = implies(is_value, hidden["lane"] + 1 == theorem.age)
+        counted = implies(~is_value, theorem.rest >= hidden["remaining"])
+        return {
+            **_drains(config, hidden, theorem),
+            "in_time": implies(theorem.smooth & occupied, in_time & steady & counted),
+        }
+
+    return Model(dut, DrainTiming(config, dut, _none if bare else invariants), inside=inside)
+
+
+def _none(theorem: Any) -> Mapping[str, Value]:
+    return {}
+
+
+def _held(config: Config, register: Signal) -> data.View:
+    """A lane of the drain, as the sum and the shift in it."""
+    width = derive(config).acc_width
+    return data.StructLayout({"sum": signed(width), "shift": SHIFT_BITS})(register)
+
+
+def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[str, Value]:
+    """Where the drain is follows from what has left; behind the values, padding may be left."""
+    derived, lanes = derive(config), config.geometry.lanes
+    lane, remaining, beat = hidden["lane"], hidden["remaining"], theorem.beat
+    bits = exact_log2(derived.per_slot)
+    slot, element = lane >> bits, lane & (derived.per_slot - 1)
+    padding = element >= theorem.elements
+    behind = (slot >= theorem.heads) | ((slot == theorem.heads - 1) & padding)
+    comes = Mux(
+        padding,
+        (theorem.slot == slot + 1) & (theorem.element == 0),
+        (theorem.slot == slot) & (theorem.element == element),
+    )
+    values = (lane + remaining == lanes) & Mux(
+        theorem.works,
+        (remaining != 0) & (theorem.slot < theorem.heads) & comes,
+        (remaining == 0) | behind,
+    )
+    rows = (theorem.works == (remaining != 0)) & implies(
+        theorem.works, (lane == theorem.place) & (lane + remaining == beat.count)
+    )
+    full = implies(beat.sink == Sink.VALUE, beat.count == lanes)
+    captured = implies(
+        remaining != 0,
+        full
+        & (beat.d < config.shape.head_dim)
+        & (beat.d & (derived.v_word - 1) == 0)
+        & (beat.block < derived.head_blocks)
+        & (beat.count <= (lanes >> beat.folded))
+        & (beat.row & (lanes - 1) == 0),
+    )
+    return {
+        "beat": hidden["beat"] == beat.as_value(),
+        "captured": captured,
+        "place": Mux(
+            beat.sink == Sink.VALUE, implies(theorem.works | (remaining != 0), values), rows
+        ),
+    }
+
+
+def operands_exist(config: Config) -> Model:
+    """Shows the theorem which steps of the pipeline hold a beat."""
+    dut = Issue(config)
+    inside, hidden = look_inside(dut)
+    reads, fetches = hidden["read_valid"], hidden["fetch_valid"]
+    theorem = OperandsExist(dut, dim=config.shape.dim, reads=reads, fetches=fetches)
+    return Model(dut, theorem, inside=inside)

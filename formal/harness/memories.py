@@ -1,0 +1,69 @@
+"""Models of the units that end the way of a result: activation memories, logits, writeback."""
+
+from amaranth import *
+from amaranth.hdl import Fragment
+from amaranth.utils import ceil_log2
+
+from design import argmax
+from design.activations import PROMISE, ActivationBuffer
+from design.argmax import Argmax
+from design.config import Config
+from design.derived import derive
+from design.writeback import DIRECT, Writeback, any_of
+from formal.harness.stage import look_inside
+from formal.model import Model
+from properties.activations import ReadWhileItFills
+from properties.argmax import FirstOfTheGreatest, LogitRoom
+from properties.writeback import ResultsInTime
+
+
+def activations(config: Config, *, folds: bool) -> Model:
+    """The residual's buffer, or (not `folds`) that between W13 and W2; adds to its memories a
+    combinational port at the chosen element."""
+    shape, n = config.shape, config.numerics
+    if folds:
+        foldable = derive(config).slots > 1
+        buffer = ActivationBuffer(depth=shape.dim, width=n.residual.width, foldable=foldable)
+    else:
+        buffer = ActivationBuffer(depth=shape.hidden, width=n.ffn.width)
+    inside, hidden = look_inside(buffer)
+    theorem = ReadWhileItFills(buffer, written=hidden["written"], promise=PROMISE)
+    halves = 2 if buffer.foldable else 1
+    length = buffer.depth // halves
+    glue = Module()
+    stored = []
+    for half in range(halves):
+        memory: Fragment = inside.find_subfragment(f"memory_{half}")
+        address = Signal(ceil_log2(length), name=f"stored_address_{half}")
+        data = Signal(signed(buffer.width), name=f"stored_{half}")
+        glue.d.comb += address.eq(theorem.element - half * length)
+        memory.read_port(domain="comb", addr=address, data=data, en=C(1, 1), transparent_for=())
+        stored.append(data)
+    glue.d.comb += theorem.stored.eq(Mux(theorem.element >= length, stored[-1], stored[0]))
+    return Model(buffer, theorem, inside=inside, glue=glue)
+
+
+def logit_room(config: Config, *, bare: bool = False) -> Model:
+    """Logits that left the drain when there was room are on their way through `Writeback`; `bare`
+    does not look into the queue: a planted bug must show at the ports."""
+    dut = Argmax(config)
+    inside = Fragment.get(dut, None)
+    queue = inside.find_subfragment("queue").origins[0]
+    level = C(0) if bare else queue.level
+    theorem = LogitRoom(dut, level=level, depth=queue.depth, delay=argmax._ON_THEIR_WAY)
+    return Model(dut, theorem, inside=inside)
+
+
+def first_of_the_greatest(config: Config) -> Model:
+    """The unit as it is, and the value it keeps for the best."""
+    dut = Argmax(config)
+    inside, hidden = look_inside(dut)
+    theorem = FirstOfTheGreatest(dut, vocab=config.shape.vocab, greatest=hidden["greatest"])
+    return Model(dut, theorem, inside=inside)
+
+
+def results_in_time(config: Config) -> Model:
+    """The unit as it is; how long a logit is on its way is what `Argmax` counts on."""
+    dut = Writeback(config)
+    direct = any_of(dut.i.sink, DIRECT)
+    return Model(dut, ResultsInTime(dut, direct=direct, delay=argmax._ON_THEIR_WAY))

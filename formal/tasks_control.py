@@ -1,0 +1,178 @@
+"""The proof tasks of whatever says what happens when: stages and sequencers."""
+
+from typing import Any
+
+from formal.canary import Canary
+from formal.harness import stages, token
+from formal.task import SHIPPED, Task
+from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
+from properties.layer_order import LayerOrder
+from properties.scheduled_beats import ScheduledBeats
+from properties.token_order import TokenOrder
+
+TIED = ("done, once up, stays up", "self.done.eq(0)", "self.done.eq(self.done)")
+TOLD_TWICE = (
+    "the layer says that it is done before its last stage, too",
+    'start(self.projection_start, "S5 down", Sink.W2)',
+    """m.d.comb += self.done.eq(1)
+                    start(self.projection_start, "S5 down", Sink.W2)""",
+)
+LOST = ("the last done is lost", "self.done.eq(1)", "self.done.eq(0)")
+AGAIN = (
+    "an answer is given again and again",
+    """ended.eq(answer.end)
+                    m.next = "Idle\"""",
+    "ended.eq(answer.end)",
+)
+UNANSWERED = ("there is no answer", "self.o_token.valid.eq(1)", "self.o_token.valid.eq(0)")
+
+HEADER_EACH_PASS = Canary(
+    "a header comes before every pass",
+    "design.stages.projection",
+    "shift_index == derive(config).header_passes - 1",
+    "shift_index == 0",
+)
+UNFOLDED = Canary(
+    "the folded pass has every column",
+    "design.stages.projection",
+    "Mux(beat.folded, last_column >> 1, last_column)",
+    "last_column",
+)
+ONE_BLOCK = Canary(
+    "the output projection starts with a block too many or too few",
+    "design.sequencer",
+    "with m.If(block == last_block):",
+    "with m.If(block != last_block):",
+)
+OLD_LAYER = Canary(
+    "a layer starts in the cycle in which its number is not told yet",
+    "design.sequencer",
+    "m.d.comb += self.layer_start.eq(next_layer)",
+    "m.d.comb += self.layer_start.eq(self.layer_done & (self.layer != shape.layers - 1))",
+)
+
+
+def _handshake(
+    device: str,
+    module: str,
+    claims: int,
+    *,
+    children: int = 0,
+    suffix: str = "",
+    tied: tuple[str, str, str] = TIED,
+    lost: tuple[str, str, str] = LOST,
+    configs: tuple[str, ...] = SHIPPED,
+    fair: tuple[str, ...] = ("nano",),
+    **lanes: int,
+) -> tuple[Task, Task, Task]:
+    """The three theorems on the start and done of `device`; `claims` of them on its inside."""
+    arguments = {"device": device, **lanes}
+    unanswered = Canary(lost[0], module, *lost[1:])
+    return (
+        Task(
+            id=f"done.pulse.{device}{suffix}",
+            family="control",
+            theorem=DonePulse,
+            harness=stages.done_pulse,
+            arguments=arguments,
+            search={"bare": True},
+            configs=configs,
+            obligations=2 + children + claims,
+            canary=Canary(tied[0], module, *tied[1:]),
+            cover_depth=60,
+            canary_depth=60,
+        ),
+        Task(
+            id=f"done.ranking.{device}{suffix}",
+            family="control",
+            theorem=DonePulseRanking,
+            harness=stages.done_ranking,
+            arguments=arguments,
+            search={"bare": True},
+            configs=configs,
+            obligations=4 + claims,
+            canary=unanswered,
+            canary_depth=60,
+        ),
+        Task(
+            id=f"done.fair.{device}{suffix}",
+            family="control",
+            theorem=DonePulseFair,
+            harness=stages.done_fair,
+            arguments=arguments,
+            # Without a ranking PDR counts through every counter: what holds at the shipped size
+            # is told by `done.ranking`, this is the independent word on the small one.
+            configs=fair,
+            obligations=1,
+            canary=unanswered,
+            engine="l2s",
+        ),
+    )
+
+
+def _schedule(suffix: str, canary: Canary, *, depth: int = 60, **changes: Any) -> Task:
+    return Task(
+        id=f"schedule.projection{suffix}",
+        family="schedule",
+        theorem=ScheduledBeats,
+        harness=stages.scheduled_beats,
+        obligations=14,
+        canary=canary,
+        cover_depth=depth,
+        canary_depth=depth,
+        **changes,
+    )
+
+
+def _order(suffix: str, **lanes: int) -> Task:
+    return Task(
+        id=f"schedule.layer{suffix}",
+        family="schedule",
+        theorem=LayerOrder,
+        harness=stages.layer_order,
+        arguments=lanes,
+        obligations=6,
+        canary=ONE_BLOCK,
+        cover_depth=20,
+    )
+
+
+_PROJECTION = ("projection", "design.stages.projection", 6)
+_LAYER = ("layer", "design.sequencer", 4)
+
+CONTROL: tuple[Task, ...] = (
+    *_handshake(*_PROJECTION),
+    # On so many lanes the last pass is folded.
+    *_handshake(*_PROJECTION, suffix="_folded", lanes=16),
+    *_handshake("score", "design.stages.score", 4),
+    *_handshake("value", "design.stages.value", 5),
+    *_handshake(*_LAYER, children=3, tied=TOLD_TWICE, fair=SHIPPED),
+    # On so few, several blocks of heads take turns.
+    *_handshake(*_LAYER, children=3, suffix="_blocks", tied=TOLD_TWICE, fair=SHIPPED, lanes=2),
+    *_handshake(
+        "token", "design.sequencer", 6, children=3, tied=AGAIN, lost=UNANSWERED, fair=SHIPPED
+    ),
+    _schedule("", HEADER_EACH_PASS),
+    _schedule("_folded", UNFOLDED, configs=("nano",), arguments={"lanes": 16}),
+    # Only as wide is a folded pass of this size near enough for a solver.
+    _schedule(
+        "_folded_wide",
+        UNFOLDED,
+        depth=360,
+        configs=("stories260k",),
+        arguments={"lanes": 64},
+        search={"steered": True},
+    ),
+    _order(""),
+    _order("_blocks", lanes=2),
+    Task(
+        id="schedule.token",
+        family="schedule",
+        theorem=TokenOrder,
+        harness=token.order,
+        obligations=20,
+        canary=OLD_LAYER,
+        cover_depth=60,
+        canary_depth=60,
+    ),
+)

@@ -1,0 +1,192 @@
+"""The proof tasks of the way into the array and from it to the memories."""
+
+from formal.canary import Canary
+from formal.harness import dataflow, memories
+from formal.task import Task
+from properties.activations import ReadWhileItFills
+from properties.argmax import FirstOfTheGreatest, LogitRoom
+from properties.drain import DrainOrder, DrainTiming
+from properties.operands import OperandsExist
+from properties.pass_buffer import PassFair, PassOrder
+from properties.writeback import ResultsInTime
+
+TOO_EARLY = Canary(
+    "a beat enters with its element not counted yet",
+    "design.issue",
+    "self.residual_filled > column",
+    "self.residual_filled >= column",
+)
+OVERWRITTEN = Canary(
+    "a pass that comes takes the place of the one that waits",
+    "design.pass_buffer",
+    "self.i_valid & ~full & ~self.o_ready",
+    "self.i_valid & ~self.o_ready",
+)
+STUCK = Canary(
+    "the buffer stays full",
+    "design.pass_buffer",
+    "full.eq(holds | (full & ~self.o_ready))",
+    "full.eq(holds | full)",
+)
+
+CAPTURED_EARLY = Canary(
+    "the next pass is captured over the last two sums",
+    "design.drain",
+    "leaves & (remaining == 1)",
+    "leaves & (remaining <= 2)",
+)
+HALF_A_ROW = Canary(
+    "of a folded pass the first row loses its right half",
+    "design.drain",
+    "right.eq(Mux(self.beat.folded, self.sums[middle], 0))",
+    "right.eq(0)",
+)
+NO_RECIPROCAL = Canary(
+    "value sums do not wait for their reciprocal",
+    "design.drain",
+    "leaves.eq(self.reciprocals_ready)",
+    "leaves.eq(1)",
+)
+OUT_OF_PHASE = Canary(
+    "odd rows leave with the even ones",
+    "design.drain",
+    "self.phase == Mux(self.o.row[0], derived.turn, 0)",
+    "self.phase == 0",
+)
+
+
+RESULT_LATE = Canary(
+    "a sum for the residual leaves as a product, too",
+    "design.writeback",
+    "valid = self.o_valid & ~any_of(self.o.sink, DIRECT)",
+    "valid = self.o_valid",
+)
+NO_RESERVE = Canary(
+    "a logit on its way is not counted",
+    "design.argmax",
+    "_DEPTH - _ON_THEIR_WAY - 1",
+    "_DEPTH - _ON_THEIR_WAY",
+)
+LAST_OF_THE_GREATEST = Canary(
+    "the last index of the greatest is kept",
+    "design.argmax",
+    "logit.value > greatest",
+    "logit.value >= greatest",
+)
+ONE_HALF = Canary(
+    "a folded beat reads the left half twice",
+    "design.activations",
+    "Mux(in_right | folded, found[-1], found[0])",
+    "Mux(in_right, found[-1], found[0])",
+)
+OLD_ELEMENT = Canary(
+    "an element that is read as it is written is the old one",
+    "design.activations",
+    "memory.read_port(transparent_for=(write,))",
+    "memory.read_port()",
+)
+
+
+def _activations(name: str, canary: Canary, *, folds: bool) -> Task:
+    return Task(
+        id=f"dataflow.activations.{name}",
+        family="dataflow",
+        theorem=ReadWhileItFills,
+        harness=memories.activations,
+        arguments={"folds": folds},
+        obligations=6,
+        canary=canary,
+        cover_depth=50,
+        canary_depth=50,
+    )
+
+
+def _drain(suffix: str, order: Canary, timing: Canary, **lanes: int) -> tuple[Task, Task]:
+    """The two theorems on the drain, and what each must catch."""
+    return (
+        Task(
+            id=f"dataflow.drain_order{suffix}",
+            family="dataflow",
+            theorem=DrainOrder,
+            harness=dataflow.drain_order,
+            arguments=lanes,
+            search={"bare": True},
+            obligations=9,
+            canary=order,
+        ),
+        Task(
+            id=f"dataflow.drain_timing{suffix}",
+            family="dataflow",
+            theorem=DrainTiming,
+            harness=dataflow.drain_timing,
+            arguments=lanes,
+            search={"bare": True},
+            obligations=8,
+            canary=timing,
+            cover_depth=40,
+            canary_depth=40,
+        ),
+    )
+
+
+DATAFLOW: tuple[Task, ...] = (
+    Task(
+        id="dataflow.operands",
+        family="dataflow",
+        theorem=OperandsExist,
+        harness=dataflow.operands_exist,
+        obligations=7,
+        canary=TOO_EARLY,
+    ),
+    Task(
+        id="dataflow.pass_order",
+        family="dataflow",
+        theorem=PassOrder,
+        harness=dataflow.pass_order,
+        obligations=4,
+        canary=OVERWRITTEN,
+    ),
+    Task(
+        id="dataflow.pass_fair",
+        family="dataflow",
+        theorem=PassFair,
+        harness=dataflow.pass_fair,
+        obligations=1,
+        canary=STUCK,
+        engine="l2s",
+    ),
+    *_drain("", CAPTURED_EARLY, OUT_OF_PHASE),
+    # On so many lanes passes are folded, and words of values may be shorter than a slot.
+    *_drain("_wide", HALF_A_ROW, NO_RECIPROCAL, lanes=16),
+    Task(
+        id="dataflow.results_in_time",
+        family="dataflow",
+        theorem=ResultsInTime,
+        harness=memories.results_in_time,
+        obligations=2,
+        canary=RESULT_LATE,
+        # From any state, what stands in the pipeline is gone after so many cycles.
+        depth=7,
+    ),
+    Task(
+        id="dataflow.logit_room",
+        family="dataflow",
+        theorem=LogitRoom,
+        harness=memories.logit_room,
+        search={"bare": True},
+        obligations=2,
+        canary=NO_RESERVE,
+        cover_depth=20,
+        canary_depth=20,
+    ),
+    Task(
+        id="dataflow.argmax",
+        family="dataflow",
+        theorem=FirstOfTheGreatest,
+        harness=memories.first_of_the_greatest,
+        obligations=4,
+        canary=LAST_OF_THE_GREATEST,
+    ),
+    _activations("residual", ONE_HALF, folds=True),
+    _activations("hidden", OLD_ELEMENT, folds=False),
+)

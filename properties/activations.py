@@ -1,0 +1,96 @@
+"""A vector that is read while it fills."""
+
+from typing import Any
+
+from amaranth import *
+
+from properties.dialect import Theorem, implies
+
+
+class ReadWhileItFills(Theorem):
+    """If each element is written within `promise` cycles of its announcement, a beat that enters
+    once an element counts, and reads it ``promise - 1`` cycles later or more, gets that element.
+
+    `buffer` has the signature of `design.activations.ActivationBuffer`; `written` is its count of
+    elements, and `stored` what stands in its memory at `element`, for the induction. A vector that
+    is cleared may be read until the first element of the next is announced. Obligations: 6.
+    """
+
+    def __init__(self, buffer: Any, *, written: Value, promise: int):
+        self.buffer = buffer
+        self.written = written
+        self.promise = promise
+        self.element = Signal(range(buffer.depth), name="element")
+        self.stored = Signal(signed(buffer.width))
+
+    def elaborate(self, platform):
+        m = Module()
+        buffer, depth = self.buffer, self.buffer.depth
+        self.choose(m, self.element, depth)
+
+        # Elements announced, as counted 0, 1, ... cycles ago; those written; those still owed.
+        announced = [Signal(range(depth + 1), name=f"counted_{n}_ago") for n in range(self.promise)]
+        given = Signal(range(depth + 1))
+        owed = Signal(range(depth + 1))
+        # The most that was counted before that: what a beat may have seen when it entered.
+        seen = Signal(range(depth + 1))
+        begins = buffer.coming & (announced[0] == 0)
+        m.d.sync += [
+            announced[0].eq(Mux(buffer.clear, 0, announced[0] + buffer.coming)),
+            given.eq(Mux(begins, 0, given + buffer.wr_en)),
+            owed.eq(owed + buffer.coming - buffer.wr_en),
+        ]
+        promised = announced[-1]
+        readable = Mux(seen > promised, seen, promised)
+        for newer, older in zip([*announced, readable], [*announced[1:], seen], strict=False):
+            m.d.sync += older.eq(Mux(begins, 0, newer))
+
+        # The chosen element, when it is written and read, and what is shown of it.
+        value = Signal(signed(buffer.width))
+        read = Signal.like(value)
+        shown, shown_right = Signal(), Signal()
+        writes = buffer.wr_en & (given == self.element)
+        right = buffer.rd_index + Mux(buffer.rd_folded, depth // 2, 0)
+        with m.If(writes):
+            m.d.sync += value.eq(buffer.wr_data)
+        with m.If(buffer.rd_en):
+            m.d.sync += [
+                shown.eq(buffer.rd_index == self.element),
+                shown_right.eq(right == self.element),
+                read.eq(Mux(writes, buffer.wr_data, value)),
+            ]
+
+        folds = (buffer.rd_index < depth // 2) & bool(buffer.foldable)
+        m.d.comb += [
+            # Of who announces and writes.
+            self.suppose("announced_in_range", implies(buffer.coming, announced[0] != depth)),
+            self.suppose("clear_by_itself", ~(buffer.clear & buffer.coming)),
+            self.suppose("announced_before_written", implies(buffer.wr_en, owed != 0)),
+            self.suppose("written_in_time", given + buffer.wr_en >= promised),
+            self.suppose("written_before_the_next", implies(begins, owed == 0)),
+            # Of who reads.
+            self.suppose("counted_before_read", implies(buffer.rd_en, right < readable)),
+            self.suppose("folded_in_half", implies(buffer.rd_en & buffer.rd_folded, folds)),
+        ]
+
+        # What counts is what was announced.
+        m.d.comb += self.claim("counts_announced", buffer.filled == announced[0])
+        # No element is read before it is written, none announced that has no place.
+        m.d.comb += self.claim("no_fault", ~buffer.fault)
+        # A read shows the element written last, and goes on showing it.
+        m.d.comb += self.claim("element_read", implies(shown, buffer.rd_data == read))
+        # So does the other port, that of the right half when folded.
+        m.d.comb += self.claim("right_read", implies(shown_right, buffer.rd_right == read))
+        # Elements lie where they are looked for.
+        stands = (self.written == given) & implies(self.element < given, self.stored == value)
+        m.d.comb += self.claim("stored_in_place", stands)
+        # Whatever a beat may have seen is written, and what is announced is written or owed.
+        accounted = Mux(announced[0] == 0, depth >= given + owed, announced[0] == given + owed)
+        in_range = announced[0] <= depth
+        m.d.comb += self.claim("seen_is_written", (seen <= given) & accounted & in_range)
+
+        m.d.comb += self.witness("read_as_it_is_written", buffer.rd_en & writes)
+        m.d.comb += self.witness("second_vector", begins & (given != 0))
+        if buffer.foldable:
+            m.d.comb += self.witness("folded", shown_right & ~shown)
+        return m

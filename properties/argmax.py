@@ -1,0 +1,85 @@
+"""The classifier's end: room for every logit, and the first index of the greatest."""
+
+from typing import Any
+
+from amaranth import *
+
+from design.beat import Sink
+from properties.dialect import Theorem, implies
+
+
+class LogitRoom(Theorem):
+    """If a logit leaves the drain only when `ready` is high, it finds room when it comes.
+
+    `argmax` has the signature of `design.argmax.Argmax`; a logit comes `delay` cycles after it
+    left. `level` is how many are queued, for the induction. Obligations: 2.
+    """
+
+    def __init__(self, argmax: Any, *, level: Value, depth: int, delay: int):
+        self.argmax = argmax
+        self.level = level
+        self.depth = depth
+        self.delay = delay
+
+    def elaborate(self, platform):
+        m = Module()
+        argmax = self.argmax
+        comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
+        was_ready = Signal(self.delay)
+        m.d.sync += was_ready.eq(Cat(argmax.ready, was_ready))
+        m.d.comb += self.suppose("left_when_ready", implies(comes, was_ready[-1]))
+
+        # No logit comes that finds no room.
+        m.d.comb += self.claim("no_fault", ~argmax.fault)
+        # There is room for all that may be on their way: one for each cycle of `ready`.
+        room = self.level + sum(was_ready, C(0, 1)) <= self.depth
+        m.d.comb += self.claim("room_for_those_on_their_way", room)
+
+        m.d.comb += self.witness("no_more", ~argmax.ready)
+        return m
+
+
+class FirstOfTheGreatest(Theorem):
+    """`best` is the first index of the greatest logit of those that came since row 0.
+
+    `greatest` is the value that the component keeps for it. Obligations: 4.
+    """
+
+    def __init__(self, argmax: Any, *, vocab: int, greatest: Value):
+        self.argmax = argmax
+        self.vocab = vocab
+        self.greatest = greatest
+
+    def elaborate(self, platform):
+        m = Module()
+        argmax = self.argmax
+        comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
+        # The row that comes next; one that the solver chooses, and its logit.
+        row = Signal(range(self.vocab))
+        chosen = Signal(range(self.vocab), name="row")
+        self.choose(m, chosen, self.vocab)
+        came = Signal()
+        some_came = Signal()
+        logit = Signal.like(argmax.o_logits.payload.value)
+        with m.If(comes):
+            m.d.sync += [row.eq(Mux(row == self.vocab - 1, 0, row + 1)), some_came.eq(1)]
+            m.d.sync += came.eq((row == chosen) | (came & (row != 0)))
+            with m.If(row == chosen):
+                m.d.sync += logit.eq(argmax.i.value)
+        m.d.comb += self.suppose("rows_in_order", implies(comes, argmax.i.row == row))
+
+        # None is greater than the greatest.
+        m.d.comb += self.claim("none_greater", implies(came, logit <= self.greatest))
+        # Those before the best are less.
+        before = came & (chosen < argmax.best)
+        m.d.comb += self.claim("first", implies(before, logit < self.greatest))
+        # The best has that value.
+        is_best = came & (chosen == argmax.best)
+        m.d.comb += self.claim("attained", implies(is_best, logit == self.greatest))
+        # The best is a row that came.
+        rows = Mux(row == 0, self.vocab, row)
+        one_came = some_came | (row != 0)
+        m.d.comb += self.claim("best_came", implies(one_came, argmax.best < rows))
+
+        m.d.comb += self.witness("later_is_best", is_best & (chosen == 1) & (row == 3))
+        return m

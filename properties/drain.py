@@ -1,0 +1,220 @@
+"""The drain: what of a pass leaves, in which order, in which cycles."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from amaranth import *
+
+from design.beat import Sink
+from design.config import Config
+from design.derived import derive
+from properties.dialect import Theorem, implies
+
+
+class _Drained(Theorem):
+    """The pass that leaves: what it was, how much of it has left.
+
+    `drain` has the signature of `design.drain.Drain`. `invariants` gives statements about its
+    inside, from the theorem: claimed, not believed.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        drain: Any,
+        invariants: Callable[[Any], Mapping[str, Value]],
+    ):
+        self.config = config
+        self.drain = drain
+        self.invariants = invariants
+        derived = derive(config)
+        self.beat = Signal.like(drain.beat)
+        self.works = Signal()
+        # Results that left; of value sums also the slot and the element that comes next.
+        self.place = Signal(range(config.geometry.lanes + 1))
+        self.slot = Signal(range(derived.slots + 1))
+        self.element = Signal(range(derived.v_word + 1))
+        # What of the values is none: elements beyond the head, slots beyond the last head.
+        self.elements = Signal(range(derived.v_word + 1))
+        self.heads = Signal(range(derived.slots + 1))
+        self.captures = Signal()
+        self.last = Signal()
+
+    def observe(self, m: Module) -> None:
+        """Drive the signals, suppose what `MultiplierArray` and the stages promise."""
+        shape, derived, drain = self.config.shape, derive(self.config), self.drain
+        lanes, beat = self.config.geometry.lanes, self.beat
+        is_value = beat.sink == Sink.VALUE
+        leaves = drain.o_valid | drain.scores_valid
+        rest_of_head = shape.head_dim - beat.d
+        rest_of_heads = shape.heads - beat.block * derived.slots
+        end_of_slot = self.element == self.elements - 1
+        m.d.comb += [
+            self.captures.eq(drain.i_valid & drain.i_ready),
+            self.elements.eq(Mux(rest_of_head < derived.v_word, rest_of_head, derived.v_word)),
+            self.heads.eq(Mux(rest_of_heads < derived.slots, rest_of_heads, derived.slots)),
+            self.last.eq(
+                Mux(
+                    is_value,
+                    (self.slot == self.heads - 1) & end_of_slot,
+                    self.place == beat.count - 1,
+                )
+            ),
+        ]
+        with m.If(leaves):
+            m.d.sync += [self.place.eq(self.place + 1), self.element.eq(self.element + 1)]
+            with m.If(end_of_slot):
+                m.d.sync += [self.element.eq(0), self.slot.eq(self.slot + 1)]
+            with m.If(self.last):
+                m.d.sync += self.works.eq(0)
+        with m.If(self.captures):
+            m.d.sync += [beat.eq(drain.beat), self.works.eq(1)]
+            m.d.sync += [self.place.eq(0), self.slot.eq(0), self.element.eq(0)]
+
+        comes = drain.beat
+        most = Mux(comes.sink == Sink.SCORE, derived.per_slot, lanes >> comes.folded)
+        full = implies(comes.sink == Sink.VALUE, comes.count == lanes)
+        unfolded = implies((comes.sink == Sink.SCORE) | (comes.sink == Sink.VALUE), ~comes.folded)
+        promises = {
+            "count_in_range": (comes.count > 0) & (comes.count <= most) & full,
+            "folds_projections": unfolded & implies(comes.folded, derived.slots > 1),
+            "row_of_a_pass": comes.row & (lanes - 1) == 0,
+            "values_of_a_head": (comes.d < shape.head_dim) & (comes.d & (derived.v_word - 1) == 0),
+            "block_in_range": comes.block < derived.head_blocks,
+        }
+        for name, promise in promises.items():
+            m.d.comb += self.suppose(name, implies(drain.i_valid, promise))
+        for name, invariant in self.invariants(self).items():
+            # A statement about the inside, which the harness names.
+            m.d.comb += self.claim(name, invariant)
+
+
+class DrainOrder(_Drained):
+    """Each row, score and value sum of a pass leaves the drain once, unchanged and in order, the
+    padding never, before the next pass is captured.
+
+    Obligations: 5, and one for each invariant.
+    """
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        # A lane, the solver's choice, and what its row, with the other half if it is folded, is.
+        self.lane = Signal(range(self.config.geometry.lanes), name="lane")
+        self.left = Signal.like(self.drain.o.sum)
+        self.right = Signal.like(self.drain.o.sum)
+        self.shift = Signal.like(self.drain.o.shift)
+
+    def elaborate(self, platform):
+        m = Module()
+        self.observe(m)
+        derived, drain, beat = derive(self.config), self.drain, self.beat
+        lanes = self.config.geometry.lanes
+        self.choose(m, self.lane, lanes)
+        with m.If(self.captures):
+            m.d.sync += [
+                self.left.eq(Array(drain.sums)[self.lane]),
+                self.right.eq(Array(drain.sums)[(self.lane + lanes // 2)[: len(self.lane)]]),
+                self.shift.eq(Array(drain.shifts)[self.lane]),
+            ]
+        result, scores = drain.o, drain.scores
+        is_score, is_value = beat.sink == Sink.SCORE, beat.sink == Sink.VALUE
+        leaves = drain.o_valid | drain.scores_valid
+        same_pass = (result.sink == beat.sink) & (result.block == beat.block)
+
+        # Only what a pass holds leaves: results or scores, whichever it has.
+        right_kind = self.works & (drain.scores_valid == is_score) & (drain.o_valid == ~is_score)
+        m.d.comb += self.claim("of_a_pass", implies(leaves, right_kind))
+        # Results leave in order, each with its name.
+        name = Mux(is_value, result.slot == self.slot, result.row == beat.row + self.place)
+        own = same_pass & (result.layer == beat.layer) & name
+        m.d.comb += self.claim("in_order", implies(drain.o_valid, own))
+        # Scores leave position by position.
+        position = (scores.t == (beat.t + self.place)[: len(scores.t)]) & (
+            scores.last == (beat.newest & self.last)
+        )
+        same_heads = (scores.block == beat.block) & (scores.layer == beat.layer)
+        m.d.comb += self.claim(
+            "scores_in_order", implies(drain.scores_valid, position & same_heads)
+        )
+        # What leaves from a lane is what it held, both halves of it if it was folded.
+        place = Mux(is_value, self.slot * derived.per_slot + self.element, self.place)
+        total = Mux(beat.folded, self.left + self.right, self.left)[: len(result.sum)].as_signed()
+        unchanged = (result.sum == total) & (is_value | (result.shift == self.shift))
+        mine = drain.o_valid & (place == self.lane)
+        m.d.comb += self.claim("unchanged", implies(mine, unchanged))
+        # The next pass is captured when all of this one has left, or leaves now.
+        finished = ~self.works | (leaves & self.last)
+        m.d.comb += self.claim("none_overwritten", implies(self.captures, finished))
+
+        m.d.comb += self.witness("row", mine & ~is_value & (self.lane != 0))
+        m.d.comb += self.witness("value_sum", mine & is_value & (self.lane != 0))
+        m.d.comb += self.witness("score", drain.scores_valid & self.last)
+        if derived.slots > 1:
+            m.d.comb += self.witness("folded", mine & beat.folded & (self.lane != 0))
+        return m
+
+
+class DrainTiming(_Drained):
+    """Sums leave the drain in their phases and with what they wait for there; while all of that is
+    there, a pass occupies it no longer than told.
+
+    Obligations: 4, and one for each invariant.
+    """
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        derived, lanes = derive(self.config), self.config.geometry.lanes
+        most = (lanes + 1) * derived.turn
+        # Cycles since the capture, this one included; whether nothing was waited for in them.
+        self.age = Signal(range(most + 2))
+        self.smooth = Signal()
+        #: Cycles that the pass may take, and, while it is smooth, those from this one on.
+        self.limit = Signal(range(most + 1))
+        self.rest = Signal(range(most + 1))
+
+    def elaborate(self, platform):
+        m = Module()
+        self.observe(m)
+        derived, drain, beat = derive(self.config), self.drain, self.beat
+        turn, lanes = derived.turn, self.config.geometry.lanes
+        ready = drain.norm_ready & drain.reciprocals_ready & drain.logits_ready
+        smooth = self.smooth & ready
+        m.d.sync += self.smooth.eq(self.captures | smooth)
+        with m.If(self.captures):
+            m.d.sync += self.age.eq(1)
+        with m.Elif(smooth):
+            m.d.sync += self.age.eq(Mux(self.age == self.limit, self.age, self.age + 1))
+
+        takes_turns = (beat.sink == Sink.W13) | ((beat.sink == Sink.QKV) & (turn > 1))
+        its_phase = Mux((beat.row + self.place)[0], turn, 0)
+        phase = Signal.like(drain.phase)
+        m.d.sync += phase.eq(Mux(phase == 2 * turn - 1, 0, phase + 1))
+        until = Mux(phase <= its_phase, its_phase - phase, its_phase + 2 * turn - phase)
+        results = Mux(beat.sink == Sink.VALUE, lanes, beat.count)
+        m.d.comb += self.limit.eq(Mux(takes_turns, (beat.count + 1) * turn, results))
+        with m.If(takes_turns):
+            m.d.comb += self.rest.eq((beat.count - 1 - self.place) * turn + until + 1)
+        with m.Else():
+            m.d.comb += self.rest.eq(results - self.age + 1)
+
+        by_norm = (beat.sink == Sink.QKV) | (beat.sink == Sink.W13) | (beat.sink == Sink.CLS)
+        there = (
+            implies(by_norm, drain.norm_ready)
+            & implies(beat.sink == Sink.VALUE, drain.reciprocals_ready)
+            & implies(beat.sink == Sink.CLS, drain.logits_ready)
+        )
+        # The phase counts on, whatever comes.
+        counts = (drain.phase == phase) & (phase < 2 * turn)
+        m.d.comb += self.claim("phase_counts", counts)
+        # Rows that are multiplied several times leave in their phase.
+        in_phase = implies(takes_turns, phase == its_phase)
+        m.d.comb += self.claim("in_phase", implies(drain.o_valid, in_phase))
+        # A sum leaves only when its factor is there, a logit when there is room.
+        m.d.comb += self.claim("waits_for_factors", implies(drain.o_valid, there))
+        # In the last cycle it may occupy the drain, a pass makes room for the next.
+        overdue = smooth & (self.age == self.limit)
+        m.d.comb += self.claim("occupies_no_longer", implies(overdue, drain.i_ready))
+
+        m.d.comb += self.witness("in_turn", drain.o_valid & takes_turns & (self.place == 1))
+        m.d.comb += self.witness("overdue", overdue & self.works)
+        return m

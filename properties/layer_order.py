@@ -1,0 +1,71 @@
+"""The stages of a layer, one after the other."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from amaranth import *
+
+from design.beat import Sink
+from properties.dialect import Theorem, implies
+
+
+class LayerOrder(Theorem):
+    """A layer runs QKV, then scores and values of each block of heads, then Wo, W13 and W2, each
+    from the cycle in which the one before is done.
+
+    `sequencer` has the signature of `design.sequencer.LayerSequencer`. `invariants` gives, from
+    the number of the stage that runs (0: none), statements about its inside: claimed, not
+    believed. Obligations: 4, and one for each of these.
+    """
+
+    def __init__(
+        self, sequencer: Any, blocks: int, invariants: Callable[[Value], Mapping[str, Value]]
+    ):
+        self.sequencer = sequencer
+        self.blocks = blocks
+        self.invariants = invariants
+
+    def elaborate(self, platform):
+        m = Module()
+        layer, last_value = self.sequencer, 1 + 2 * self.blocks
+        stages = last_value + 3
+
+        def kind(number: Value) -> Value:
+            """Flags of stage `number`: a projection, scores, values."""
+            attention = (number > 1) & (number <= last_value)
+            return Cat((number != 0) & ~attention, attention & ~number[0], attention & number[0])
+
+        # Of the stages 1 to `stages`: which runs, and which will have run or started by the end
+        # of this cycle.
+        running = Signal(range(stages + 1))
+        number = Signal.like(running)
+        started = Cat(layer.projection_start, layer.score_start, layer.value_start)
+        done = Cat(layer.projection_done, layer.score_done, layer.value_done)
+        starts = Mux(running == 0, layer.start, done.any() & (running != stages))
+        ends = done.any() & (running == stages)
+        m.d.comb += number.eq(running + starts)
+        m.d.sync += running.eq(Mux(ends, 0, number))
+
+        m.d.comb += [
+            self.suppose("start_when_idle", ~(layer.start & (running != 0))),
+            self.suppose("who_runs_answers", done & ~kind(running) == 0),
+        ]
+
+        # The next stage starts, in the very cycle, and no other ever.
+        due = Mux(starts, kind(number), 0)
+        m.d.comb += self.claim("next_stage_starts", started == due)
+        # A projection is told which.
+        ops = {1: Sink.QKV, stages - 2: Sink.WO, stages - 1: Sink.W13, stages: Sink.W2}
+        named = Cat((number == n) & (layer.projection_op == op) for n, op in ops.items()).any()
+        m.d.comb += self.claim("projection_named", implies(due[0], named))
+        # The blocks of heads are counted through, and stay while they are served.
+        counted = layer.block == (number - 2) >> 1
+        m.d.comb += self.claim("block_counted", implies(kind(number)[1:].any(), counted))
+        # The layer is done with its last stage.
+        m.d.comb += self.claim("done_with_the_last", layer.done == ends)
+        for name, invariant in self.invariants(running).items():
+            # A statement about the inside, which the harness names.
+            m.d.comb += self.claim(name, invariant)
+
+        m.d.comb += self.witness("done", layer.done)
+        return m

@@ -1,0 +1,83 @@
+"""The buffer between array and drain: passes go through it, none is lost."""
+
+from typing import Any
+
+from amaranth import *
+
+from properties.dialect import ASSERT_FAIR, ASSUME_FAIR, Theorem, implies
+
+
+def _passes(buffer: Any) -> tuple[Value, Value]:
+    """What `buffer` takes, and what it offers."""
+    ports = ("sums", "shifts", "beat")
+    return (
+        Cat(Value.cast(getattr(buffer, port)) for port in ports),
+        Cat(Value.cast(getattr(buffer, f"o_{port}")) for port in ports),
+    )
+
+
+class PassOrder(Theorem):
+    """Each pass that the buffer takes it gives away once, unchanged and in order; until then it
+    takes no other.
+
+    `buffer` has the signature of `design.pass_buffer.PassBuffer`. Obligations: 4.
+    """
+
+    def __init__(self, buffer: Any):
+        self.buffer = buffer
+
+    def elaborate(self, platform):
+        m = Module()
+        buffer = self.buffer
+        comes, offered = _passes(buffer)
+        takes, gives = buffer.i_valid & buffer.i_ready, buffer.o_valid & buffer.o_ready
+
+        # The pass that was taken and not given away yet.
+        owes = Signal()
+        owed = Signal.like(comes)
+        m.d.sync += owes.eq(Mux(owes, ~gives, takes & ~gives))
+        with m.If(takes & ~owes):
+            m.d.sync += owed.eq(comes)
+        was_owing = Signal()
+        m.d.sync += was_owing.eq(owes)
+
+        # Nothing is taken while a pass is there, and when none is, all is.
+        m.d.comb += self.claim("takes_when_empty", buffer.i_ready == ~owes)
+        # A pass that is there, or just comes, is offered until it is taken.
+        m.d.comb += self.claim("offers_what_it_owes", buffer.o_valid == (owes | buffer.i_valid))
+        # What was taken first is given away, as it was.
+        m.d.comb += self.claim("unchanged", implies(owes, offered == owed))
+        # A pass that meets an idle drain does not wait.
+        m.d.comb += self.claim("straight_through", implies(takes, offered == comes))
+
+        m.d.comb += self.witness("waited", gives & was_owing)
+        m.d.comb += self.witness("went_straight", takes & gives)
+        return m
+
+
+class PassFair(Theorem):
+    """If the drain takes an offered pass always eventually, so does the buffer.
+
+    Obligations: 1.
+    """
+
+    def __init__(self, buffer: Any):
+        self.buffer = buffer
+        self.takes = Signal()
+        self.drains = Signal()
+
+    def outputs(self) -> dict[str, Signal]:
+        """The outputs of a model that states this theorem."""
+        return {f"{ASSUME_FAIR}drains": self.drains, f"{ASSERT_FAIR}takes": self.takes}
+
+    def elaborate(self, platform):
+        m = Module()
+        buffer = self.buffer
+        m.d.comb += [
+            # Infinitely often, no offer waits.
+            self.drains.eq(~buffer.o_valid | buffer.o_ready),
+            # Infinitely often, no pass waits at the entrance.
+            self.takes.eq(~buffer.i_valid | buffer.i_ready),
+            self.witness("waits", buffer.i_valid & ~buffer.i_ready),
+        ]
+        return m

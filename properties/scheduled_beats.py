@@ -1,0 +1,142 @@
+"""The projection stage walks through its matrix as the weight schedule lays it out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from amaranth import *
+from amaranth.utils import exact_log2
+
+from design.beat import Kind, to_sink
+from design.config import Config
+from design.derived import derive
+from design.schedule import Matrix, Op, matrix
+from properties.dialect import Theorem, implies
+from properties.streams import offer_stands
+
+
+class ScheduledBeats(Theorem):
+    """A projection offers each beat of its matrix once, in the order of the schedule: a header
+    whenever the shifts run out, whole passes, the folded one last; and is done after the last.
+
+    `stage` has the signature of `design.stages.projection.ProjectionStage`. `invariants` gives
+    statements about its inside, claimed, not believed. Obligations: 9, and one for each of these.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        stage: Any,
+        invariants: Callable[[Sequence[Value]], Mapping[str, Value]],
+    ):
+        self.stage = stage
+        self.matrices = [matrix(config, op) for op in Op]
+        self.share = derive(config).header_passes
+        self.invariants = invariants
+
+    def _expected(self, m: Module, op: Value, number: Value) -> dict[str, Signal]:
+        """Of pass `number` of `op`: columns, rows, whether folded, whether last; and all beats."""
+        lanes = self.matrices[0].lanes
+        expected = {
+            "columns": Signal(range(max(spec.cols for spec in self.matrices) + 1)),
+            "count": Signal(range(lanes + 1)),
+            "folded": Signal(),
+            "final": Signal(),
+            "beats": Signal(range(max(spec.beats for spec in self.matrices) + 1)),
+        }
+        with m.Switch(op):
+            for spec in self.matrices:
+                folded = (number == spec.whole_passes) & spec.folded_passes
+                final = number == passes(spec) - 1
+                with m.Case(to_sink(spec.op)):
+                    m.d.comb += [
+                        expected["columns"].eq(Mux(folded, spec.cols // 2, spec.cols)),
+                        expected["count"].eq(
+                            Mux(final, spec.rows - lanes * (passes(spec) - 1), lanes)
+                        ),
+                        expected["folded"].eq(folded),
+                        expected["final"].eq(final),
+                        expected["beats"].eq(spec.beats),
+                    ]
+        return expected
+
+    def elaborate(self, platform):
+        m = Module()
+        stage, offer = self.stage, self.stage.o
+        beat = offer.payload
+        most = max(spec.beats for spec in self.matrices)
+
+        # Of the projection that runs: which, the pass, the columns it had, the passes whose shifts
+        # the last header still holds, all beats.
+        op = Signal.like(stage.op)
+        works = Signal()
+        number = Signal(range(max(map(passes, self.matrices)) + 1))
+        columns = Signal(range(max(spec.cols for spec in self.matrices)))
+        covered = Signal(range(self.share + 1))
+        beats = Signal(range(most + 1))
+        expected = self._expected(m, op, number)
+        is_header = covered == 0
+        is_last = ~is_header & (columns == expected["columns"] - 1)
+        ends = Signal()
+        m.d.comb += ends.eq(offer.valid & offer.ready & is_last & expected["final"])
+        with m.If(offer.valid & offer.ready):
+            m.d.sync += beats.eq(beats + 1)
+            with m.If(is_header):
+                m.d.sync += covered.eq(self.share)
+            with m.Else():
+                m.d.sync += columns.eq(columns + 1)
+            with m.If(is_last):
+                m.d.sync += [columns.eq(0), number.eq(number + 1), covered.eq(covered - 1)]
+            with m.If(ends):
+                m.d.sync += works.eq(0)
+        with m.If(stage.start):
+            m.d.sync += [op.eq(stage.op), works.eq(1)]
+            m.d.sync += [number.eq(0), columns.eq(0), covered.eq(0), beats.eq(0)]
+        ended = Signal()
+        m.d.sync += ended.eq(ends)
+
+        known = Cat(stage.op == to_sink(spec.op) for spec in self.matrices).any()
+        m.d.comb += [
+            self.suppose("op_is_projection", implies(stage.start, known)),
+            self.suppose("start_when_idle", ~(stage.start & works)),
+        ]
+
+        # Beats are there from the cycle after the start on, and none after the last.
+        m.d.comb += self.claim("offers_while_it_works", offer.valid == works)
+        # A beat waits unchanged.
+        m.d.comb += self.claim("beat_stands", offer_stands(m, offer, "beat"))
+        # A header comes when the shifts of the last one are used up, and only then.
+        kind = Mux(is_header, beat.kind == Kind.HEADER, beat.kind == Kind.WEIGHT)
+        m.d.comb += self.claim("header_when_due", implies(works, kind & (beat.sink == op)))
+        # Each column of each pass comes once, in order.
+        place = (beat.row == number << exact_log2(self.matrices[0].lanes)) & (
+            beat.column == columns
+        )
+        m.d.comb += self.claim("column_in_order", implies(works, place))
+        # The pass has its rows, and is folded when it is the one that is to be.
+        rows = (beat.count == expected["count"]) & (beat.folded == expected["folded"])
+        m.d.comb += self.claim("rows_of_the_pass", implies(works, rows))
+        # Sums begin with the first column and are complete with the last.
+        edges = (beat.last == is_last) & implies(~is_header, beat.first == (columns == 0))
+        m.d.comb += self.claim("sums_begin_and_end", implies(works, edges))
+        # Each pass takes its own shifts out of the header.
+        shift = beat.shift_index == self.share - covered
+        m.d.comb += self.claim("own_shifts", implies(works & ~is_header, shift))
+        # Done comes in the cycle after the last beat was taken.
+        m.d.comb += self.claim("done_after_the_last", stage.done == ended)
+        # By then as many beats were taken as the schedule counts.
+        counted = beats + stage.remaining == expected["beats"]
+        m.d.comb += self.claim("beats_of_the_schedule", implies(works | ended, counted))
+        for name, invariant in self.invariants(()).items():
+            # A statement about the inside, which the harness names.
+            m.d.comb += self.claim(name, invariant)
+
+        m.d.comb += self.witness("done", stage.done)
+        m.d.comb += self.witness("second_pass", works & (number == 1) & ~is_header)
+        if any(spec.folded_passes for spec in self.matrices):
+            m.d.comb += self.witness("folded", ends & expected["folded"])
+        return m
+
+
+def passes(spec: Matrix) -> int:
+    """Whole passes and the folded one."""
+    return spec.whole_passes + spec.folded_passes

@@ -1,0 +1,134 @@
+"""One token on its way: what is fetched for it, what runs, what is answered."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from amaranth import *
+
+from design.config import Config
+from design.derived import BOS
+from design.schedule import image
+from properties.dialect import Theorem, implies
+from properties.streams import offer_stands
+
+
+class TokenOrder(Theorem):
+    """Each token taken is fetched for, embedded, sent through every layer in order, classified if
+    asked, and answered once, before the next is taken.
+
+    `sequencer` has the signature of `design.sequencer.TokenSequencer`. `invariants` gives
+    statements about its inside, from this theorem: claimed, not believed. Obligations: 12, and one
+    for each of these.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        sequencer: Any,
+        invariants: Callable[["TokenOrder"], Mapping[str, Value]],
+    ):
+        self.config = config
+        self.sequencer = sequencer
+        self.invariants = invariants
+        # Of the token in flight: what it is, its runs of weights asked for, whether the embedding
+        # is in the array, its layers started, whether one runs, whether the last
+        # ended, whether all work is done.
+        self.pending = Signal()
+        self.token = Signal.like(sequencer.i_token.payload)
+        self.fetched = Signal(range(3))
+        self.embedded = Signal()
+        self.layers = Signal(range(config.shape.layers + 1))
+        self.layer_runs = Signal()
+        self.after_layers = Signal()
+        self.worked = Signal()
+        # Of the text: where it is, whether it ended.
+        self.pos = Signal(range(config.shape.seq_len))
+        self.ended = Signal(init=1)
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, layout, tokens = self.config.shape, image(self.config), self.sequencer
+        pending, token = self.pending, self.token
+        takes = tokens.i_token.valid & tokens.i_token.ready
+        fetches = tokens.o_fetch.valid & tokens.o_fetch.ready
+        answers = tokens.o_token.valid & tokens.o_token.ready
+        answer, fetch = tokens.o_token.payload, tokens.o_fetch.payload
+        last_layer = self.layers == shape.layers
+        done = Mux(token.sample, tokens.classified, tokens.normed)
+        first = tokens.i_token.payload.first | self.ended
+
+        m.d.sync += self.after_layers.eq(
+            pending & ~answers & (self.after_layers | (last_layer & tokens.layer_done))
+        )
+        with m.If(fetches):
+            m.d.sync += self.fetched.eq(self.fetched + 1)
+        with m.If(tokens.projection_done):
+            m.d.sync += self.embedded.eq(1)
+        with m.If(tokens.layer_start):
+            m.d.sync += [self.layers.eq(self.layers + 1), self.layer_runs.eq(1)]
+        with m.Elif(tokens.layer_done):
+            m.d.sync += self.layer_runs.eq(0)
+        with m.If(self.after_layers & done):
+            m.d.sync += self.worked.eq(1)
+        with m.If(answers):
+            m.d.sync += [pending.eq(0), self.ended.eq(answer.end)]
+        with m.If(takes):
+            m.d.sync += [pending.eq(1), token.eq(tokens.i_token.payload)]
+            m.d.sync += [self.fetched.eq(0), self.embedded.eq(0), self.layers.eq(0)]
+            m.d.sync += [self.layer_runs.eq(0), self.worked.eq(0)]
+            m.d.sync += self.pos.eq(Mux(first, 0, self.pos + 1))
+
+        answer_waited = Signal()
+        best = Signal.like(tokens.best)
+        m.d.sync += [answer_waited.eq(tokens.o_token.valid & ~answers), best.eq(tokens.best)]
+        m.d.comb += [
+            self.suppose("layer_answers", implies(tokens.layer_done, self.layer_runs)),
+            self.suppose("best_stays", implies(answer_waited, tokens.best == best)),
+        ]
+
+        # A token is taken when none is in flight, and only then.
+        m.d.comb += self.claim("one_at_a_time", tokens.i_token.ready == ~pending)
+        # With it the embedding starts, and everybody hears whether a text begins.
+        begins = Cat(tokens.embed_start, tokens.next_token, tokens.first_token)
+        m.d.comb += self.claim("begins", begins == Mux(takes, Cat(1, 1, first), 0))
+        # First its embedding is asked for, then layers and classifier: two runs, no more.
+        embedding = (fetch.address == token.id * layout.embedding_beats) & (
+            fetch.beats == layout.embedding_beats
+        )
+        classifier = Mux(token.sample, layout.classifier_beats, 0)
+        body = (fetch.address == layout.body) & (fetch.beats == layout.body_beats + classifier)
+        due = pending & Mux(self.fetched == 0, embedding, (self.fetched == 1) & body)
+        m.d.comb += self.claim("fetches_its_weights", implies(tokens.o_fetch.valid, due))
+        m.d.comb += self.claim("fetch_stands", offer_stands(m, tokens.o_fetch, "fetch"))
+        # A layer starts behind the one before, the first behind the embedding.
+        in_turn = pending & ~self.layer_runs & ~last_layer
+        behind = self.embedded | tokens.projection_done
+        m.d.comb += self.claim("layers_in_turn", implies(tokens.layer_start, in_turn & behind))
+        # Its number is told while it runs.
+        number = Mux(tokens.layer_start, self.layers, self.layers - 1)
+        runs = tokens.layer_start | self.layer_runs
+        m.d.comb += self.claim("layer_is_told", implies(runs, tokens.layer == number))
+        # The classifier starts with the end of the last layer, if it is asked for.
+        classifies = pending & last_layer & tokens.layer_done & token.sample
+        m.d.comb += self.claim("classifies_if_asked", tokens.classify_start == classifies)
+        # There is no answer before all that was to run has run.
+        all_done = pending & (self.fetched == 2) & last_layer & ~self.layer_runs & self.worked
+        m.d.comb += self.claim("answers_at_last", implies(tokens.o_token.valid, all_done))
+        # The answer is the best, or the token itself.
+        named = (answer.id == Mux(token.sample, tokens.best, token.id)) & (
+            answer.sampled == token.sample
+        )
+        m.d.comb += self.claim("answer", implies(tokens.o_token.valid, named))
+        ends = (token.sample & (tokens.best == BOS)) | (self.pos == shape.seq_len - 1)
+        m.d.comb += self.claim("end_of_text", implies(tokens.o_token.valid, answer.end == ends))
+        m.d.comb += self.claim("answer_stands", offer_stands(m, tokens.o_token, "answer"))
+        # Positions count from the first token of the text, and the context never runs over.
+        place = (tokens.pos == self.pos) & (tokens.pos < shape.seq_len)
+        m.d.comb += self.claim("position", place)
+        for name, invariant in self.invariants(self).items():
+            # A statement about the inside, which the harness names.
+            m.d.comb += self.claim(name, invariant)
+
+        m.d.comb += self.witness("sampled", answers & token.sample)
+        m.d.comb += self.witness("second_of_a_text", answers & (self.pos == 1) & ~token.sample)
+        return m

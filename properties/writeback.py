@@ -1,0 +1,39 @@
+"""When a sum comes out of the writeback."""
+
+from typing import Any
+
+from amaranth import *
+
+from properties.dialect import Theorem
+
+
+class ResultsInTime(Theorem):
+    """Each sum that is not for the residual leaves the writeback `delay` cycles after it came, as
+    the same row, and nothing else ever leaves.
+
+    `writeback` has the signature of `design.writeback.Writeback`, `direct` tells sums for the
+    residual. Obligations: 2.
+    """
+
+    def __init__(self, writeback: Any, *, direct: Value, delay: int):
+        self.writeback = writeback
+        self.direct = direct
+        self.delay = delay
+
+    def elaborate(self, platform):
+        m = Module()
+        came, scaled = self.writeback.i, self.writeback.scaled
+        name = Cat(self.writeback.i_valid & ~self.direct, came.sink, came.row, came.slot)
+        for cycle in range(self.delay):
+            later = Signal(len(name), name=f"came_{cycle + 1}_ago")
+            m.d.sync += later.eq(name)
+            name = later
+
+        # A result is there exactly when its sum came so long ago.
+        m.d.comb += self.claim("in_time", self.writeback.scaled_valid == name[0])
+        # It is that of the sum.
+        same = Cat(name[0], scaled.sink, scaled.row, scaled.slot) == name
+        m.d.comb += self.claim("the_same", ~self.writeback.scaled_valid | same)
+
+        m.d.comb += self.witness("result", self.writeback.scaled_valid)
+        return m
