@@ -10,8 +10,9 @@ from design.array import MultiplierArray
 from design.attention_scale import AttentionScale
 from design.beat import Kind, Sink
 from design.cache import CacheLayers
-from design.config import Config
+from design.config import CacheBacking, Config
 from design.drain import Drain
+from design.external_cache import ExternalCache
 from design.issue import Issue
 from design.ports import SERIAL_CHANNELS, DecoderSignature
 from design.queries import QueryBuffer
@@ -68,7 +69,8 @@ class Decoder(wiring.Component):
         m.submodules.swiglu = swiglu = SwiGlu(config)
         m.submodules.argmax = argmax = Argmax(config)
         m.submodules.queries = queries = QueryBuffer(config)
-        m.submodules.cache = cache = CacheLayers(config)
+        backings = {CacheBacking.ON_CHIP: CacheLayers, CacheBacking.EXTERNAL: ExternalCache}
+        m.submodules.cache = cache = backings[config.geometry.cache](config)
         m.submodules.normed = normed = ActivationBuffer(depth=shape.dim, width=n.normed.width)
         m.submodules.attention = attention = ActivationBuffer(
             depth=shape.dim, width=n.attention.width
@@ -81,6 +83,9 @@ class Decoder(wiring.Component):
         connect(m, tokens.o_fetch, flipped(self.o_fetch))
         connect(m, flipped(self.i_weights), issue.i_weights)
         connect(m, argmax.o_logits, flipped(self.o_logits))
+        connect(m, cache.o_kv_read, flipped(self.o_kv_read))
+        connect(m, flipped(self.i_kv_words), cache.i_kv_words)
+        connect(m, cache.o_kv_write, flipped(self.o_kv_write))
 
         # Sequencing. Only one of the stages runs at a time.
         m.d.comb += [
@@ -134,6 +139,8 @@ class Decoder(wiring.Component):
             queries.clear.eq(starts_qkv),
             cache.row_start.eq(starts_qkv),
             cache.row_layer.eq(tokens.layer),
+            cache.row_pos.eq(tokens.pos),
+            cache.i_kv_written.eq(self.i_kv_written),
             normed.clear.eq(starts_residual),
             hidden.clear.eq(starts_hidden),
             softmax.clear.eq(layers.score_start),
@@ -153,12 +160,17 @@ class Decoder(wiring.Component):
             issue.queries_full.eq(queries.full),
             issue.keys_ready.eq(cache.k_ready),
             issue.values_ready.eq(cache.v_ready),
+            issue.words_ready.eq(cache.rd_ready),
             issue.scores_ready.eq(softmax.ready),
             softmax.en.eq(issue.en),
             softmax.rd_t.eq(issue.enter_beat.t),
             queries.rd_en.eq(issue.fetch),
             queries.rd_block.eq(fetched.block),
             queries.rd_d.eq(fetched.d),
+            cache.rd_claim.eq(
+                issue.enter
+                & ((issue.enter_beat.kind == Kind.KEY) | (issue.enter_beat.kind == Kind.VALUE))
+            ),
             cache.rd_start_k.eq(issue.fetch & (fetched.kind == Kind.KEY)),
             cache.rd_start_v.eq(issue.fetch & (fetched.kind == Kind.VALUE)),
             cache.rd_layer.eq(fetched.layer),

@@ -19,7 +19,7 @@ ISSUE_LATENCY = 3
 class Issue(wiring.Component):
     """A pipeline of 3 cycles in which a beat meets its operands.
 
-    A beat is accepted only once everything it will read is written or, for weights, on its way;
+    A beat is accepted only once everything it will read is there or, for weights, on its way;
     so nothing behind the entrance ever waits for a unit, except the last step for the weight
     stream. When that has no beat, or the drain cannot take a finished pass, `en` falls and the
     whole pipeline, array included, stands still.
@@ -40,6 +40,8 @@ class Issue(wiring.Component):
         Elements of each activation vector that are written.
     queries_full, keys_ready, scores_ready, values_ready : In(1)
         All queries are written; all keys of the newest row; all scores; all values of that row.
+    words_ready : In(1)
+        The cache has the word that the next beat of the attention reads.
     enter, enter_beat : Out
         A beat is accepted in this cycle: the score memories read `enter_beat.t`.
     fetch, fetch_beat : Out
@@ -72,6 +74,7 @@ class Issue(wiring.Component):
                 "keys_ready": In(1),
                 "scores_ready": In(1),
                 "values_ready": In(1),
+                "words_ready": In(1),
                 "enter": Out(1),
                 "enter_beat": Out(beat),
                 "fetch": Out(1),
@@ -137,8 +140,8 @@ class Issue(wiring.Component):
                 & ((sink != Sink.WO) | (self.attention_filled > column))
                 & ((sink != Sink.W2) | (self.hidden_filled > column))
             ),
-            Kind.KEY: self.queries_full & (self.keys_ready | ~beat.newest),
-            Kind.VALUE: self.scores_ready & (self.values_ready | ~beat.newest),
+            Kind.KEY: self.words_ready & self.queries_full & (self.keys_ready | ~beat.newest),
+            Kind.VALUE: self.words_ready & self.scores_ready & (self.values_ready | ~beat.newest),
         }
         exists: Value = C(0, 1)
         for kind, condition in by_kind.items():
