@@ -1,7 +1,7 @@
 """Rotary embedding of queries and keys, by table; values pass by."""
 
 from amaranth import *
-from amaranth.hdl import signed
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -215,10 +215,15 @@ class Rope(wiring.Component):
         shape, form = self.config.shape, self.config.numerics.rope
         table = tables.rope(self.config)
         entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
+        # As plain integers: thousands of positions make as many structures slow to spell out.
+        mask = (1 << form.width) - 1
         m.submodules.table = memory = Memory(
-            shape=entry,
+            shape=unsigned(entry.size),
             depth=ram_depth(len(table.cos)),
-            init=[{"cos": cos, "sin": sin} for cos, sin in zip(table.cos, table.sin, strict=True)],
+            init=[
+                cos & mask | (sin & mask) << form.width
+                for cos, sin in zip(table.cos, table.sin, strict=True)
+            ],
         )
         read = memory.read_port()
         row = Signal(range(shape.seq_len * table.pairs))  # pos * pairs, without a multiplier
@@ -227,4 +232,5 @@ class Rope(wiring.Component):
         with m.Elif(self.next_token):
             m.d.sync += row.eq(row + table.pairs)
         m.d.comb += [read.en.eq(a_is_here), read.addr.eq(row + (d >> 1))]
-        return read.data.cos, read.data.sin
+        angle = data.View(entry, read.data)
+        return angle.cos, angle.sin
