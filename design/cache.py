@@ -42,6 +42,8 @@ def cache_members(config: Config) -> dict[str, Member]:
         A new row of `row_layer` is about to be written; then its passes read.
     `k_ready`, `v_ready` : Out(1)
         All keys, all values, of the row announced last can be read.
+    `fault` : Out(1)
+        An element was written out of the order that the backing needs.
     `o_kv_read`, `i_kv_words`, `o_kv_write`, `i_kv_written`
         See `ports.kv_members`.
     """
@@ -73,6 +75,7 @@ def cache_members(config: Config) -> dict[str, Member]:
         "row_pos": In(range(shape.seq_len)),
         "k_ready": Out(1),
         "v_ready": Out(1),
+        "fault": Out(1),
         **kv_members(config),
     }
 

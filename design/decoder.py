@@ -272,7 +272,14 @@ class Decoder(wiring.Component):
             ),
         )
         products = []
-        faults = [rope.fault, swiglu.fault, normed.fault, attention.fault, hidden.fault]
+        faults = [
+            rope.fault,
+            cache.fault,
+            swiglu.fault,
+            normed.fault,
+            attention.fault,
+            hidden.fault,
+        ]
         for number in range(SCALAR_MULTIPLIERS):
             asking = [client[number] for client in clients if client[number] is not None]
             m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(len(asking))

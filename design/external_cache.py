@@ -24,7 +24,7 @@ class ExternalCache(wiring.Component):
 
     Contract of the caller: as `cache.CacheLayers`, and more strictly: the reads of a row are those
     of its passes, in order, each claimed; the next row is announced when all are done, and this one
-    is stored; writes are to the row announced last.
+    is stored; writes are to the row announced last, in the order of `RowWriter`.
     """
 
     def __init__(self, config: Config):
@@ -49,6 +49,7 @@ class ExternalCache(wiring.Component):
             writer.wr_data.eq(self.wr_data),
             self.k_ready.eq(writer.k_ready),
             self.v_ready.eq(writer.v_ready),
+            self.fault.eq(writer.fault),
             reader.k_ready.eq(writer.k_ready),
             reader.v_ready.eq(writer.v_ready),
             reader.rd_claim.eq(self.rd_claim),

@@ -2,7 +2,7 @@
 
 from amaranth import *
 from amaranth.hdl import signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -18,13 +18,16 @@ from design.ports import kv_write_layout
 class RowWriter(wiring.Component):
     """Queues the elements of a row, stores them one by one, and knows when they are stored.
 
-    Elements come when the datapath has them and cannot be stalled; the queue holds a whole row.
+    Elements come when the datapath has them and cannot be stalled, so the queue holds a whole row.
+    They come in the order of the projection's rows: keys before values, head by head, element by
+    element. So the queue need not say what they are.
 
     Latency: an element is offered to the memory 1 cycle after it comes, when none waits before it.
     Throughput: one element a cycle.
 
-    Contract of the caller: as of `kv_cache.KVRamOwner`; all writes are to the row announced last.
-    Of the memory: `i_written` only for a write that was taken and not acknowledged.
+    Contract of the caller: never `wr_en_k` and `wr_en_v` together; `row_start` only while `busy`
+    is low; writes only while it is high, each element of the row once, in order. Of the memory:
+    `i_written` only for a write that was taken and not acknowledged.
 
     Members
     -------
@@ -33,20 +36,22 @@ class RowWriter(wiring.Component):
     row_layer, row_pos : In
         ... of this layer, at this position.
     wr_en_k, wr_en_v, wr_head_kv, wr_d, wr_data : In
-        An element of the row.
+        The next element of the row.
     k_ready, v_ready : Out(1)
-        All keys, all values, of the row are stored; low after reset and after `row_start`.
+        All keys, all values, of the row are stored; low after `row_start` and after reset.
     busy : Out(1)
         A row is announced and not stored.
     done : Out(1)
         One-cycle pulse: the row is stored.
+    fault : Out(1)
+        An element comes that is not the next one.
     o_write, i_written : Out(stream), In(1)
         See `ports.kv_members`.
     """
 
     def __init__(self, config: Config):
         self.config = config
-        shape = config.shape
+        shape, element = config.shape, signed(derive(config).kv_width)
         super().__init__(
             {
                 "row_start": In(1),
@@ -56,37 +61,24 @@ class RowWriter(wiring.Component):
                 "wr_en_v": In(1),
                 "wr_head_kv": In(range(shape.kv_heads)),
                 "wr_d": In(range(shape.head_dim)),
-                "wr_data": In(signed(derive(config).kv_width)),
+                "wr_data": In(element),
                 "k_ready": Out(1),
                 "v_ready": Out(1),
                 "busy": Out(1),
                 "done": Out(1),
+                "fault": Out(1),
                 "o_write": Out(stream.Signature(kv_write_layout(config))),
                 "i_written": In(1),
             }
         )
-        self.queue = Memory(
-            shape=data.StructLayout(
-                {
-                    "value": 1,
-                    "head": range(shape.kv_heads),
-                    "d": range(shape.head_dim),
-                    "data": signed(derive(config).kv_width),
-                }
-            ),
-            depth=ram_depth(2 * shape.kv_dim),
-            init=[],
-        )
+        self.queue = Memory(shape=element, depth=ram_depth(2 * shape.kv_dim), init=[])
 
     def elaborate(self, platform):
         m = Module()
-        shape = self.config.shape
-        row = range(2 * shape.kv_dim + 1)
-        keys, values = (Signal(range(shape.kv_dim + 1), name=name) for name in ("keys", "values"))
-        given, sent, stored = (Signal(row, name=name) for name in ("given", "sent", "stored"))
-        # How many must be stored until the last key, the last value, is.
-        keys_end, values_end = Signal(row), Signal(row)
-
+        kv_dim = self.config.shape.kv_dim
+        given, sent, stored = (
+            Signal(range(2 * kv_dim + 1), name=name) for name in ("given", "sent", "stored")
+        )
         m.submodules.queue = self.queue
         write = self.queue.write_port()
         read = self.queue.read_port(transparent_for=(write,))
@@ -94,51 +86,61 @@ class RowWriter(wiring.Component):
         m.d.comb += [
             write.en.eq(self.wr_en_k | self.wr_en_v),
             write.addr.eq(given),
-            write.data.value.eq(self.wr_en_v),
-            write.data.head.eq(self.wr_head_kv),
-            write.data.d.eq(self.wr_d),
-            write.data.data.eq(self.wr_data),
+            write.data.eq(self.wr_data),
             read.en.eq(1),
             read.addr.eq(sent + taken),
             self.o_write.valid.eq(sent != given),
         ]
 
         row_open = Signal()
-        row_stored = self.k_ready & self.v_ready
         m.d.comb += [
-            self.k_ready.eq((keys == shape.kv_dim) & (stored >= keys_end)),
-            self.v_ready.eq((values == shape.kv_dim) & (stored >= values_end)),
-            self.busy.eq(row_open & ~row_stored),
-            self.done.eq(row_open & row_stored),
+            self.k_ready.eq(stored >= kv_dim),
+            self.v_ready.eq(stored == 2 * kv_dim),
+            self.busy.eq(row_open & ~self.v_ready),
+            self.done.eq(row_open & self.v_ready),
         ]
         with m.If(self.row_start):
-            m.d.sync += [counter.eq(0) for counter in (keys, values, given, sent, stored)]
-            m.d.sync += row_open.eq(1)
+            m.d.sync += [row_open.eq(1), given.eq(0), sent.eq(0), stored.eq(0)]
         with m.Else():
             m.d.sync += [
-                keys.eq(keys + self.wr_en_k),
-                values.eq(values + self.wr_en_v),
+                row_open.eq(self.busy),
                 given.eq(given + write.en),
                 sent.eq(sent + taken),
                 stored.eq(stored + self.i_written),
             ]
-            with m.If(self.wr_en_k):
-                m.d.sync += keys_end.eq(given + 1)
-            with m.If(self.wr_en_v):
-                m.d.sync += values_end.eq(given + 1)
-            with m.If(self.done):
-                m.d.sync += row_open.eq(0)
-        self._place(m, read.data)
+
+        comes = self._walk(m, "comes", write.en)
+        is_next = Cat(self.wr_en_v, self.wr_head_kv, self.wr_d) == Cat(comes)
+        m.d.comb += self.fault.eq(write.en & ~(is_next & self.busy))
+        self._place(m, *self._walk(m, "goes", taken), read.data)
         return m
 
-    def _place(self, m: Module, entry: data.View) -> None:
-        """Where the entry goes: address, strobe, and its data in every place."""
+    def _walk(self, m: Module, name: str, step: Value) -> tuple[Signal, Signal, Signal]:
+        """(value, not key; head; element) of the next element to `step`."""
+        shape = self.config.shape
+        value = Signal(name=f"{name}_value")
+        head = Signal(range(shape.kv_heads), name=f"{name}_head")
+        d = Signal(range(shape.head_dim), name=f"{name}_d")
+        with m.If(self.row_start):
+            m.d.sync += [value.eq(0), head.eq(0), d.eq(0)]
+        with m.Elif(step):
+            m.d.sync += d.eq(d + 1)
+            with m.If(d == shape.head_dim - 1):
+                m.d.sync += [d.eq(0), head.eq(head + 1)]
+                with m.If(head == shape.kv_heads - 1):
+                    m.d.sync += [head.eq(0), value.eq(~value)]
+        return value, head, d
+
+    def _place(self, m: Module, value: Value, head: Value, d: Value, element: Value) -> None:
+        """Where it goes: address and strobe; its data stands in every place."""
         shape, derived, layout = self.config.shape, derive(self.config), kv_layout(self.config)
         key_shift, value_shift = exact_log2(derived.k_word), exact_log2(derived.v_word)
         head_bits, word_bits = exact_log2(layout.span), exact_log2(layout.word)
         payload = self.o_write.payload
         # Of the row in window 0: the first of its key words, the first of its value words.
-        first_key, first_value = Signal.like(payload.address), Signal.like(payload.address)
+        first_key, first_value = (
+            Signal.like(payload.address, name=name) for name in ("first_key", "first_value")
+        )
         key_place = Signal(key_shift)
         with m.If(self.row_start):
             base = times_constant(self.row_layer, layout.layer_beats)
@@ -148,12 +150,12 @@ class RowWriter(wiring.Component):
                 key_place.eq(self.row_pos),
             ]
 
-        window = times_constant(entry.head >> head_bits, layout.window_beats)
-        word = times_constant(entry.d >> value_shift, shape.seq_len)
-        place = Signal(range(layout.word))
+        window = times_constant(head >> head_bits, layout.window_beats)
+        word = times_constant(d >> value_shift, shape.seq_len)
+        place = Signal(word_bits)
         m.d.comb += [
-            payload.address.eq(window + Mux(entry.value, first_value + word, first_key + entry.d)),
-            place.eq(Mux(entry.value, entry.d[:value_shift], key_place)),
-            payload.strobe.eq(1 << Cat(place[:word_bits], entry.head[:head_bits])),
-            payload.data.eq(Cat(entry.data for _ in range(layout.elements))),
+            payload.address.eq(window + Mux(value, first_value + word, first_key + d)),
+            place.eq(Mux(value, d[:value_shift], key_place)),
+            payload.strobe.eq(1 << Cat(place, head[:head_bits])),
+            payload.data.eq(Cat(element for _ in range(layout.elements))),
         ]

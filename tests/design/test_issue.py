@@ -43,7 +43,7 @@ def beats(draw, config: Config):
     )
 
 
-FLAGS = ("queries_full", "keys_ready", "scores_ready", "values_ready")
+FLAGS = ("queries_full", "keys_ready", "scores_ready", "values_ready", "words_ready")
 
 
 @st.composite
@@ -96,6 +96,8 @@ def exists(beat: dict, now: dict) -> bool:
         source = SOURCE.get(beat["sink"])
         return source is None or now["filled"][source] > beat["column"]
     newest = beat["newest"]
+    if not flags["words_ready"]:
+        return False
     if kind is Kind.KEY:
         return flags["queries_full"] and (flags["keys_ready"] or not newest)
     return flags["scores_ready"] and (flags["values_ready"] or not newest)
