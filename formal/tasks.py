@@ -11,13 +11,14 @@ from typing import Any, Literal
 from design.config import CONFIGS
 from design.errors import BadInput
 from formal.canary import Canary
-from formal.harness import assembled, kv, stages
+from formal.harness import assembled, kv, kv_external, stages
 from formal.model import Model
 from properties.dialect import Theorem
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
+from properties.kv_external_last_write import KvExternalLastWrite
 from properties.kv_last_write import KvLastWrite
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
@@ -81,6 +82,24 @@ NO_BYPASS = _kv_canary(
     "bank.read_port(transparent_for=(write,))",
     "bank.read_port()",
 )
+NEWEST_UNAWAITED = Canary(
+    "keys of the newest row are asked for before they are stored",
+    "design.kv_reader",
+    "Mux(values, self.v_ready, self.k_ready)",
+    "Mux(values, self.v_ready, 1)",
+)
+VALUE_AMONG_KEYS = Canary(
+    "a value is stored where a key belongs",
+    "design.kv_writer",
+    "Mux(value, first_value + word, first_key + d)",
+    "(first_key + d)",
+)
+STUCK_RUN = Canary(
+    "every value run begins where the first did",
+    "design.kv_reader",
+    "begin(run + shape.seq_len, pos + 1)",
+    "begin(run, pos + 1)",
+)
 EVERY_LAYER = Canary(
     "a key is written in every layer",
     "design.cache",
@@ -127,6 +146,24 @@ def _last_write(
         configs=configs,
         obligations=3,
         canary=canary,
+    )
+
+
+def _external(
+    id: str, tensor: Tensor, canary: Canary, configs: tuple[str, ...], **lanes: int
+) -> Task:
+    return Task(
+        id=id,
+        family="kv_external",
+        theorem=KvExternalLastWrite,
+        harness=kv_external.last_write,
+        arguments={"tensor": tensor, **lanes},
+        search={"bare": True},
+        configs=configs,
+        obligations=21,
+        canary=canary,
+        cover_depth=40,
+        canary_depth=40,
     )
 
 
@@ -212,6 +249,14 @@ TASKS: tuple[Task, ...] = (
         obligations=6,
         canary=DONE_EARLY,
         cover_depth=40,
+    ),
+    _external("kv.external.last_write.key", Tensor.KEY, NEWEST_UNAWAITED, SHIPPED),
+    _external("kv.external.last_write.value", Tensor.VALUE, VALUE_AMONG_KEYS, SHIPPED),
+    _external(
+        "kv.external.last_write.key_blocks", Tensor.KEY, NEWEST_UNAWAITED, ("nano",), lanes=2
+    ),
+    _external(
+        "kv.external.last_write.value_blocks", Tensor.VALUE, VALUE_AMONG_KEYS, ("nano",), lanes=2
     ),
     *_handshake("projection", "design.stages.projection", 6),
     *_handshake("score", "design.stages.score", 4),
