@@ -18,7 +18,10 @@ from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
+from properties.kv_external_buffer import KvExternalBuffer
 from properties.kv_external_last_write import KvExternalLastWrite
+from properties.kv_external_requests import KvExternalRequests
+from properties.kv_external_row import KvExternalAnswered, KvExternalRowDone
 from properties.kv_last_write import KvLastWrite
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
@@ -94,11 +97,29 @@ VALUE_AMONG_KEYS = Canary(
     "Mux(value, first_value + word, first_key + d)",
     "(first_key + d)",
 )
-STUCK_RUN = Canary(
-    "every value run begins where the first did",
+TWO_ELEMENTS = Canary(
+    "a write stores the first element of its beat as well",
+    "design.kv_writer",
+    "payload.strobe.eq(1 << Cat(place, head[:head_bits]))",
+    "payload.strobe.eq(1 << Cat(place, head[:head_bits]) | 1)",
+)
+LOST_BEAT = Canary(
+    "a word that comes while another is read is overwritten by the next",
     "design.kv_reader",
-    "begin(run + shape.seq_len, pos + 1)",
-    "begin(run, pos + 1)",
+    "write.addr.eq(write.addr + write.en)",
+    "write.addr.eq(write.addr + (write.en & ~read.en))",
+)
+READY_WHEN_SENT = Canary(
+    "a row is stored when the memory took its writes",
+    "design.kv_writer",
+    "stored.eq(stored + self.i_written)",
+    "stored.eq(stored + taken)",
+)
+NEVER_VALUES = Canary(
+    "the value words of the last run are never asked for",
+    "design.kv_reader",
+    "with m.Elif(word != derived.v_words - 1):",
+    "with m.Elif(word + 1 < derived.v_words - 1):",
 )
 EVERY_LAYER = Canary(
     "a key is written in every layer",
@@ -119,6 +140,14 @@ DONE_EARLY = _kv_canary(
 
 #: Several elements a word, as stories260k has with 64 lanes; with its 8 lanes it has one.
 _WIDE = {"k_word": 8, "v_word": 8}
+
+
+#: The external cache: as shipped, with several blocks of heads, with several elements a word.
+_EXTERNAL: tuple[tuple[str, tuple[str, ...], dict[str, int]], ...] = (
+    ("", SHIPPED, {}),
+    ("_blocks", ("nano",), {"lanes": 2}),
+    ("_wide", ("stories260k",), {"lanes": 64}),
+)
 
 
 def _bypass(id: str, tensor: Tensor, configs: tuple[str, ...] = SHIPPED, **words: int) -> Task:
@@ -150,19 +179,29 @@ def _last_write(
 
 
 def _external(
-    id: str, tensor: Tensor, canary: Canary, configs: tuple[str, ...], **lanes: int
+    name: str,
+    theorem: type[Theorem],
+    harness: Callable[..., Model],
+    claims: int,
+    canary: Canary,
+    configs: tuple[str, ...] = SHIPPED,
+    **arguments: Any,
 ) -> Task:
+    """A theorem of `claims` claims on the external cache, beside those on its inside.
+
+    The planted bug is looked for without the latter: it must break the theorem itself.
+    """
     return Task(
-        id=id,
+        id=f"kv.external.{name}",
         family="kv_external",
-        theorem=KvExternalLastWrite,
-        harness=kv_external.last_write,
-        arguments={"tensor": tensor, **lanes},
+        theorem=theorem,
+        harness=harness,
+        arguments=arguments,
         search={"bare": True},
         configs=configs,
-        obligations=21,
+        obligations=claims + 8,
         canary=canary,
-        cover_depth=40,
+        cover_depth=60,
         canary_depth=40,
     )
 
@@ -250,14 +289,24 @@ TASKS: tuple[Task, ...] = (
         canary=DONE_EARLY,
         cover_depth=40,
     ),
-    _external("kv.external.last_write.key", Tensor.KEY, NEWEST_UNAWAITED, SHIPPED),
-    _external("kv.external.last_write.value", Tensor.VALUE, VALUE_AMONG_KEYS, SHIPPED),
-    _external(
-        "kv.external.last_write.key_blocks", Tensor.KEY, NEWEST_UNAWAITED, ("nano",), lanes=2
+    *(
+        _external(
+            f"last_write.{tensor.name.lower()}{suffix}",
+            KvExternalLastWrite,
+            kv_external.last_write,
+            13,
+            canary,
+            configs,
+            tensor=tensor,
+            **lanes,
+        )
+        for tensor, canary in ((Tensor.KEY, NEWEST_UNAWAITED), (Tensor.VALUE, VALUE_AMONG_KEYS))
+        for suffix, configs, lanes in _EXTERNAL
     ),
-    _external(
-        "kv.external.last_write.value_blocks", Tensor.VALUE, VALUE_AMONG_KEYS, ("nano",), lanes=2
-    ),
+    _external("requests", KvExternalRequests, kv_external.requests, 6, TWO_ELEMENTS),
+    _external("buffer", KvExternalBuffer, kv_external.buffer, 6, LOST_BEAT),
+    _external("row_done", KvExternalRowDone, kv_external.row_done, 6, READY_WHEN_SENT),
+    _external("answered", KvExternalAnswered, kv_external.answered, 4, NEVER_VALUES),
     *_handshake("projection", "design.stages.projection", 6),
     *_handshake("score", "design.stages.score", 4),
     *_handshake("value", "design.stages.value", 5),

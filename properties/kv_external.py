@@ -5,6 +5,7 @@ read word after word. `Passes` numbers these words, from the definition of the p
 memory's half is one element of it, chosen by the solver, with what the port promises and no more.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth import *
@@ -29,6 +30,14 @@ def product(value: Value, factor: Value) -> Value:
     return total
 
 
+def entry(table: Sequence[int], index: Value) -> Value:
+    """``table[index]``. Of an `Array` yosys might make a ROM, which an induction finds changed."""
+    found: Value = C(0, 1)
+    for n, each in enumerate(table):
+        found = found | Mux(index == n, C(each), 0)
+    return found
+
+
 class Passes:
     """The words that the passes of a row read, numbered in the order in which they are read."""
 
@@ -42,11 +51,9 @@ class Passes:
         self.keys = times_constant(self.newest_word + 1, shape.head_dim)
         self.block = self.keys + times_constant(pos + 1, derived.v_words)
         self.all = times_constant(self.block, derived.head_blocks)
-        #: Bits of a number of words.
-        shape_of_all = range(
-            derived.head_blocks * (kv_layout(config).key_beats + kv_layout(config).value_beats) + 1
-        )
-        self.shape = shape_of_all
+        #: Words of the longest passes, and the shape of a number of words.
+        self.most = derived.head_blocks * kv_layout(config).window_beats
+        self.shape = range(self.most + 1)
 
     def index(self, block: Value, tensor: Tensor, t: Value, d: Value) -> Value:
         """Which word holds element (t, d), in the passes of `block`."""
@@ -225,10 +232,8 @@ class KvExternalElement:
             theorem.choose(m, signal, size)
         query_head = Cat(self.slot, self.block)
         m.d.comb += theorem.suppose("head_exists", query_head < shape.heads)
-        heads = Array(
-            C(min(n, shape.heads - 1) // shape.group, len(self.head))
-            for n in range(derived.slots * derived.head_blocks)
-        )
+        every = range(derived.slots * derived.head_blocks)
+        heads = [min(n, shape.heads - 1) // shape.group for n in every]
 
         key = self.tensor is Tensor.KEY
         key_shift, value_shift = row.passes.key_shift, row.passes.value_shift
@@ -244,7 +249,7 @@ class KvExternalElement:
             place = self.d[:value_shift]
         in_window = self.head[: exact_log2(layout.span)]
         m.d.comb += [
-            self.head.eq(heads[query_head]),
+            self.head.eq(entry(heads, query_head)),
             self.index.eq(
                 times_constant(self.head, shape.head_dim) + self.d + (0 if key else shape.kv_dim)
             ),

@@ -15,8 +15,11 @@ from formal.harness.stage import state_exists
 from formal.model import Model
 from properties.dialect import implies
 from properties.kv_element import Tensor
-from properties.kv_external import KvRow, product
+from properties.kv_external import KvRow, entry, product
+from properties.kv_external_buffer import KvExternalBuffer
 from properties.kv_external_last_write import KvExternalLastWrite
+from properties.kv_external_requests import KvExternalRequests
+from properties.kv_external_row import KvExternalAnswered, KvExternalRowDone
 
 
 def named_signals(fragment: Fragment) -> dict[str, Signal]:
@@ -48,8 +51,20 @@ class Inside:
         base = times_constant(row.layer, layout.layer_beats)
         first_key = base + times_constant(row.passes.newest_word, shape.head_dim)
         bits = len(inside["first_key"])
-        walked = times_constant(inside["goes_head"], shape.head_dim) + inside["goes_d"]
-        ended = row.accepted == row.elements
+        walks = [
+            Cat(
+                (count == row.elements)
+                | (
+                    count
+                    == times_constant(inside[f"{name}_head"], shape.head_dim)
+                    + inside[f"{name}_d"]
+                    + Mux(inside[f"{name}_value"], shape.kv_dim, 0)
+                ),
+                inside[f"{name}_head"] < shape.kv_heads,
+                inside[f"{name}_d"] < shape.head_dim,
+            ).all()
+            for name, count in (("comes", row.given), ("goes", row.accepted))
+        ]
         return {
             "counts": Cat(
                 inside["given"] == row.given,
@@ -62,14 +77,7 @@ class Inside:
                 row.layer < shape.layers,
                 row.pos < shape.seq_len,
             ).all(),
-            "walks_the_row": Cat(
-                implies(
-                    ~ended,
-                    row.accepted == walked + Mux(inside["goes_value"], shape.kv_dim, 0),
-                ),
-                inside["goes_head"] < shape.kv_heads,
-                inside["goes_d"] < shape.head_dim,
-            ).all(),
+            "walks_the_row": Cat(walks).all(),
             "places_the_row": implies(
                 row.open,
                 Cat(
@@ -92,12 +100,11 @@ class Inside:
         block, values, word, left = (inside[name] for name in ("block", "values", "word", "left"))
         length = Mux(values, row.pos + 1, passes.keys)
         windows = [
-            C(block_heads(self.config, n)[0] // layout.span, range(layout.windows))
-            for n in range(derived.head_blocks)
+            block_heads(self.config, n)[0] // layout.span for n in range(derived.head_blocks)
         ]
         bits = len(inside["base"])
         base = times_constant(row.layer, layout.layer_beats) + times_constant(
-            Array(windows)[block], layout.window_beats
+            entry(windows, block), layout.window_beats
         )
         run = inside["base"] + Mux(
             values, layout.key_beats + times_constant(word, shape.seq_len), 0
@@ -180,3 +187,78 @@ def last_write(
         theorem.buffered.eq(buffer.data[element.lane]),
     ]
     return Model(cache, theorem, glue=glue, inside=inside.fragment)
+
+
+def requests(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+    """Adds a combinational port to the queue, at the next element to be taken."""
+    cache = external(config, lanes)
+    queue = cache.writer.queue.read_port(domain="comb")
+    inside = Inside(cache)
+    theorem = KvExternalRequests(cache.config, cache, None if bare else inside.invariants)
+    glue = Module()
+    glue.d.comb += [
+        queue.addr.eq(theorem.row.accepted),
+        theorem.queued.eq(queue.data),
+        theorem.head_of_queue.eq(inside.head_of_queue.data),
+    ]
+    return Model(cache, theorem, glue=glue, inside=inside.fragment)
+
+
+def buffer(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+    """Adds a combinational port to the buffer, at the chosen word."""
+    cache = external(config, lanes)
+    port = cache.reader.buffer.read_port(domain="comb")
+    inside = Inside(cache)
+    theorem = KvExternalBuffer(
+        cache.config,
+        cache,
+        cache.reader.word,
+        cache.reader.buffer.depth,
+        None if bare else inside.invariants,
+    )
+    glue = Module()
+    glue.d.comb += [
+        port.addr.eq(inside.leaving.addr + (theorem.number - theorem.row.started)),
+        theorem.buffered.eq(port.data[theorem.lane]),
+    ]
+    return Model(cache, theorem, glue=glue, inside=inside.fragment)
+
+
+def row_done(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+    """Shows the theorem the writer's own account of the row."""
+    cache = external(config, lanes)
+    inside = Inside(cache)
+    theorem = KvExternalRowDone(
+        cache.config,
+        cache,
+        cache.writer.busy,
+        cache.writer.done,
+        None if bare else inside.invariants,
+    )
+    return Model(cache, theorem, inside=inside.fragment)
+
+
+def answered(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+    """Tells the theorem how many steps the reader makes beside its requests."""
+    cache = external(config, lanes)
+    inside = Inside(cache)
+    blocks, words = derive(cache.config).head_blocks, derive(cache.config).v_words
+    fsm = inside.fragment.find_subfragment("reader").find_generated("fsm")
+    hidden = inside.reader
+
+    def steps(row: KvRow) -> Value:
+        # One for each run behind this one, one from planning to asking, one to the end.
+        runs = times_constant(blocks - 1 - hidden["block"], 1 + words) + Mux(
+            hidden["values"], words - 1 - hidden["word"], words
+        )
+        planning = fsm.state == fsm.encoding["Plan"]
+        return Mux(fsm.state == fsm.encoding["Idle"], 0, runs + planning)
+
+    theorem = KvExternalAnswered(
+        cache.config,
+        cache,
+        steps,
+        blocks * (1 + words) + 1,
+        None if bare else inside.invariants,
+    )
+    return Model(cache, theorem, inside=inside.fragment)
