@@ -69,8 +69,11 @@ class Decoder(wiring.Component):
         m.submodules.swiglu = swiglu = SwiGlu(config)
         m.submodules.argmax = argmax = Argmax(config)
         m.submodules.queries = queries = QueryBuffer(config)
-        backings = {CacheBacking.ON_CHIP: CacheLayers, CacheBacking.EXTERNAL: ExternalCache}
-        m.submodules.cache = cache = backings[config.geometry.cache](config)
+        cache: CacheLayers | ExternalCache
+        if config.geometry.cache is CacheBacking.ON_CHIP:
+            m.submodules.cache = cache = CacheLayers(config)
+        else:
+            m.submodules.cache = cache = ExternalCache(config)
         m.submodules.normed = normed = ActivationBuffer(depth=shape.dim, width=n.normed.width)
         m.submodules.attention = attention = ActivationBuffer(
             depth=shape.dim, width=n.attention.width

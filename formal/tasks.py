@@ -4,61 +4,19 @@ To add a component: a harness in `formal.harness` that returns a `Model`, and a 
 number of claims its theorem makes and a bug that it must catch.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
 from design.config import CONFIGS
 from design.errors import BadInput
 from formal.canary import Canary
-from formal.harness import assembled, kv, kv_external, stages
-from formal.model import Model
-from properties.dialect import Theorem
+from formal.harness import assembled, kv, stages
+from formal.task import SHIPPED, Task
+from formal.tasks_kv_external import KV_EXTERNAL
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
-from properties.kv_external_buffer import KvExternalBuffer
-from properties.kv_external_last_write import KvExternalLastWrite
-from properties.kv_external_requests import KvExternalRequests
-from properties.kv_external_row import KvExternalAnswered, KvExternalRowDone
 from properties.kv_last_write import KvLastWrite
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
-
-SHIPPED = ("nano", "stories260k")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One theorem about one model, for several configurations.
-
-    `depth` is the k of the induction (or the bound); `cover_depth` and `canary_depth` are how far
-    the witnesses and the planted bug may lie from reset. `search` are further arguments of the
-    harness for these two, which may narrow what comes in: what is found there is found. Mode
-    `bmc` must give its `reason`: why the bound is the theorem.
-    """
-
-    id: str
-    family: str
-    theorem: type[Theorem]
-    harness: Callable[..., Model]
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    search: Mapping[str, Any] = field(default_factory=dict)
-    configs: tuple[str, ...] = SHIPPED
-    obligations: int
-    canary: Canary
-    engine: str = "yices"
-    mode: Literal["prove", "bmc"] = "prove"
-    reason: str = ""
-    depth: int = 2
-    cover_depth: int = 10
-    canary_depth: int = 10
-    timeout: int = 300
-
-    def __post_init__(self):
-        if (self.mode == "bmc") != bool(self.reason):
-            raise ValueError(f"task {self.id}: a bounded proof, and no other, gives its reason")
 
 
 def _kv_canary(name: str, snippet: str, replacement: str) -> Canary:
@@ -85,42 +43,6 @@ NO_BYPASS = _kv_canary(
     "bank.read_port(transparent_for=(write,))",
     "bank.read_port()",
 )
-NEWEST_UNAWAITED = Canary(
-    "keys of the newest row are asked for before they are stored",
-    "design.kv_reader",
-    "Mux(values, self.v_ready, self.k_ready)",
-    "Mux(values, self.v_ready, 1)",
-)
-VALUE_AMONG_KEYS = Canary(
-    "a value is stored where a key belongs",
-    "design.kv_writer",
-    "Mux(value, first_value + word, first_key + d)",
-    "(first_key + d)",
-)
-TWO_ELEMENTS = Canary(
-    "a write stores the first element of its beat as well",
-    "design.kv_writer",
-    "payload.strobe.eq(1 << Cat(place, head[:head_bits]))",
-    "payload.strobe.eq(1 << Cat(place, head[:head_bits]) | 1)",
-)
-LOST_BEAT = Canary(
-    "a word that comes while another is read is overwritten by the next",
-    "design.kv_reader",
-    "write.addr.eq(write.addr + write.en)",
-    "write.addr.eq(write.addr + (write.en & ~read.en))",
-)
-READY_WHEN_SENT = Canary(
-    "a row is stored when the memory took its writes",
-    "design.kv_writer",
-    "stored.eq(stored + self.i_written)",
-    "stored.eq(stored + taken)",
-)
-NEVER_VALUES = Canary(
-    "the value words of the last run are never asked for",
-    "design.kv_reader",
-    "with m.Elif(word != derived.v_words - 1):",
-    "with m.Elif(word + 1 < derived.v_words - 1):",
-)
 EVERY_LAYER = Canary(
     "a key is written in every layer",
     "design.cache",
@@ -140,14 +62,6 @@ DONE_EARLY = _kv_canary(
 
 #: Several elements a word, as stories260k has with 64 lanes; with its 8 lanes it has one.
 _WIDE = {"k_word": 8, "v_word": 8}
-
-
-#: The external cache: as shipped, with several blocks of heads, with several elements a word.
-_EXTERNAL: tuple[tuple[str, tuple[str, ...], dict[str, int]], ...] = (
-    ("", SHIPPED, {}),
-    ("_blocks", ("nano",), {"lanes": 2}),
-    ("_wide", ("stories260k",), {"lanes": 64}),
-)
 
 
 def _bypass(id: str, tensor: Tensor, configs: tuple[str, ...] = SHIPPED, **words: int) -> Task:
@@ -175,34 +89,6 @@ def _last_write(
         configs=configs,
         obligations=3,
         canary=canary,
-    )
-
-
-def _external(
-    name: str,
-    theorem: type[Theorem],
-    harness: Callable[..., Model],
-    claims: int,
-    canary: Canary,
-    configs: tuple[str, ...] = SHIPPED,
-    **arguments: Any,
-) -> Task:
-    """A theorem of `claims` claims on the external cache, beside those on its inside.
-
-    The planted bug is looked for without the latter: it must break the theorem itself.
-    """
-    return Task(
-        id=f"kv.external.{name}",
-        family="kv_external",
-        theorem=theorem,
-        harness=harness,
-        arguments=arguments,
-        search={"bare": True},
-        configs=configs,
-        obligations=claims + 8,
-        canary=canary,
-        cover_depth=60,
-        canary_depth=40,
     )
 
 
@@ -289,24 +175,7 @@ TASKS: tuple[Task, ...] = (
         canary=DONE_EARLY,
         cover_depth=40,
     ),
-    *(
-        _external(
-            f"last_write.{tensor.name.lower()}{suffix}",
-            KvExternalLastWrite,
-            kv_external.last_write,
-            13,
-            canary,
-            configs,
-            tensor=tensor,
-            **lanes,
-        )
-        for tensor, canary in ((Tensor.KEY, NEWEST_UNAWAITED), (Tensor.VALUE, VALUE_AMONG_KEYS))
-        for suffix, configs, lanes in _EXTERNAL
-    ),
-    _external("requests", KvExternalRequests, kv_external.requests, 6, TWO_ELEMENTS),
-    _external("buffer", KvExternalBuffer, kv_external.buffer, 6, LOST_BEAT),
-    _external("row_done", KvExternalRowDone, kv_external.row_done, 6, READY_WHEN_SENT),
-    _external("answered", KvExternalAnswered, kv_external.answered, 4, NEVER_VALUES),
+    *KV_EXTERNAL,
     *_handshake("projection", "design.stages.projection", 6),
     *_handshake("score", "design.stages.score", 4),
     *_handshake("value", "design.stages.value", 5),

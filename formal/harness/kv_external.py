@@ -1,161 +1,27 @@
-"""Models of the KV cache in an external memory."""
+"""Models of the KV cache in an external memory.
 
-from collections.abc import Mapping
+Each takes `lanes`, where others than the configuration's are meant, and `eager`, for the search of
+witnesses and bugs at sizes where they lie too deep for a solver: the caller and the memory then do
+what they may at once, on the first row of the first layer, and nothing is claimed but the theorem,
+so that a bug must break that, and no invariant.
+"""
+
+from typing import Any
 
 from amaranth import *
-from amaranth.hdl import Fragment
 
 from design.arith import times_constant
 from design.config import CacheBacking, Config
 from design.derived import derive
 from design.external_cache import ExternalCache
-from design.kv_layout import block_heads, kv_layout
-from design.ports import KV_BURST
-from formal.harness.stage import state_exists
+from formal.harness.kv_external_inside import Inside
 from formal.model import Model
-from properties.dialect import implies
 from properties.kv_element import Tensor
-from properties.kv_external import KvRow, entry, product
+from properties.kv_external import KvRow
 from properties.kv_external_buffer import KvExternalBuffer
 from properties.kv_external_last_write import KvExternalLastWrite
 from properties.kv_external_requests import KvExternalRequests
 from properties.kv_external_row import KvExternalAnswered, KvExternalRowDone
-
-
-def named_signals(fragment: Fragment) -> dict[str, Signal]:
-    """The registers and wires that `fragment` drives, by name."""
-    statements = fragment.statements.values()
-    return {signal.name: signal for each in statements for signal in each._lhs_signals()}
-
-
-class Inside:
-    """An `ExternalCache` elaborated, its registers, and what is true of them."""
-
-    def __init__(self, cache: ExternalCache):
-        self.cache = cache
-        self.config = cache.config
-        self.fragment = Fragment.get(cache, None)
-        self.reader = named_signals(self.fragment.find_subfragment("reader"))
-        self.writer = named_signals(self.fragment.find_subfragment("writer"))
-        (self.arriving,) = cache.reader.buffer.write_ports
-        # Ports that the harness added were there before.
-        self.leaving = cache.reader.buffer.read_ports[-1]
-        self.head_of_queue = cache.writer.queue.read_ports[-1]
-
-    def invariants(self, row: KvRow) -> Mapping[str, Value]:
-        """Writer and reader are where the row says they are."""
-        return self._writer(row) | self._reader(row)
-
-    def _writer(self, row: KvRow) -> dict[str, Value]:
-        shape, layout, inside = self.config.shape, kv_layout(self.config), self.writer
-        base = times_constant(row.layer, layout.layer_beats)
-        first_key = base + times_constant(row.passes.newest_word, shape.head_dim)
-        bits = len(inside["first_key"])
-        walks = [
-            Cat(
-                (count == row.elements)
-                | (
-                    count
-                    == times_constant(inside[f"{name}_head"], shape.head_dim)
-                    + inside[f"{name}_d"]
-                    + Mux(inside[f"{name}_value"], shape.kv_dim, 0)
-                ),
-                inside[f"{name}_head"] < shape.kv_heads,
-                inside[f"{name}_d"] < shape.head_dim,
-            ).all()
-            for name, count in (("comes", row.given), ("goes", row.accepted))
-        ]
-        return {
-            "counts": Cat(
-                inside["given"] == row.given,
-                inside["sent"] == row.accepted,
-                inside["stored"] == row.acknowledged,
-                row.acknowledged <= row.accepted,
-                row.accepted <= row.given,
-                row.given <= row.elements,
-                row.open | (row.given == 0),
-                row.layer < shape.layers,
-                row.pos < shape.seq_len,
-            ).all(),
-            "walks_the_row": Cat(walks).all(),
-            "places_the_row": implies(
-                row.open,
-                Cat(
-                    inside["first_key"] == first_key[:bits],
-                    inside["first_value"] == (base + layout.key_beats + row.pos)[:bits],
-                    *(
-                        [inside["key_place"] == row.pos[: row.passes.key_shift]]
-                        if row.passes.key_shift
-                        else []
-                    ),
-                ).all(),
-            ),
-        }
-
-    def _reader(self, row: KvRow) -> dict[str, Value]:
-        derived, layout, inside = derive(self.config), kv_layout(self.config), self.reader
-        shape, passes = self.config.shape, row.passes
-        fsm = self.fragment.find_subfragment("reader").find_generated("fsm")
-        idle, asking = (fsm.state == fsm.encoding[name] for name in ("Idle", "Ask"))
-        block, values, word, left = (inside[name] for name in ("block", "values", "word", "left"))
-        length = Mux(values, row.pos + 1, passes.keys)
-        windows = [
-            block_heads(self.config, n)[0] // layout.span for n in range(derived.head_blocks)
-        ]
-        bits = len(inside["base"])
-        base = times_constant(row.layer, layout.layer_beats) + times_constant(
-            entry(windows, block), layout.window_beats
-        )
-        run = inside["base"] + Mux(
-            values, layout.key_beats + times_constant(word, shape.seq_len), 0
-        )
-        newest = Mux(values, 1, shape.head_dim)
-        ready = row.acknowledged >= Mux(values, 2 * shape.kv_dim, shape.kv_dim)
-        before = Mux(values, passes.keys + product(word, row.pos + 1), 0)
-        at = product(block, passes.block) + before + length - left
-        waiting = row.delivered - row.claimed
-        kept = row.delivered - row.started
-        return {
-            "reader_state_exists": state_exists(self.fragment.find_subfragment("reader")),
-            "walks_the_passes": Mux(
-                idle,
-                row.requested == Mux(row.open, passes.all, 0),
-                row.open
-                & Cat(
-                    row.requested == at,
-                    inside["pos"] == row.pos,
-                    block < derived.head_blocks,
-                    implies(values, word < derived.v_words),
-                    left <= length,
-                    ready | (left >= newest),
-                ).all(),
-            ),
-            "places_the_passes": idle
-            | Cat(
-                inside["base"] == base[:bits],
-                inside["run"] == run[:bits],
-                inside["address"] == (inside["run"] + length - left)[:bits],
-            ).all(),
-            "asks_what_may_be": implies(
-                asking,
-                Cat(
-                    inside["beats"] != 0,
-                    inside["beats"] <= KV_BURST,
-                    inside["beats"] <= Mux(ready, left, left - newest),
-                    inside["beats"] <= inside["room"],
-                ).all(),
-            ),
-            "room": Cat(
-                inside["room"] + (row.requested - row.started) == self.cache.reader.buffer.depth,
-                inside["waiting"] == waiting,
-                (self.arriving.addr - self.leaving.addr)[: len(self.leaving.addr)]
-                == kept[: len(self.leaving.addr)],
-                row.started <= row.claimed,
-                row.claimed <= row.delivered,
-                row.delivered <= row.requested,
-                row.requested <= passes.all,
-            ).all(),
-        }
 
 
 def external(config: Config, lanes: int | None) -> ExternalCache:
@@ -164,18 +30,65 @@ def external(config: Config, lanes: int | None) -> ExternalCache:
     return ExternalCache(config if lanes is None else config.with_lanes(lanes))
 
 
-def last_write(
-    config: Config, *, tensor: Tensor, lanes: int | None = None, bare: bool = False
-) -> Model:
-    """Adds a combinational port to the queue and to the buffer, at the chosen element.
+def _model(inside: Inside, theorem: Any, glue: Module, eager: bool) -> Model:
+    """The model; `eager` drives what comes in, but for the data and when requests are taken."""
+    cache, row = inside.cache, theorem.row
+    driven: list[str] = []
+    if eager:
+        config = inside.config
+        shape, derived = config.shape, derive(config)
+        head, d = Signal.like(cache.wr_head_kv), Signal.like(cache.wr_d)
+        step = Signal(range(shape.head_dim + derived.v_words))
+        block = Signal.like(cache.rd_block)
+        keys = row.given < shape.kv_dim
+        reads_key = step < shape.head_dim
+        read = row.started < row.claimed
+        inputs = {
+            "row_start": ~row.open,
+            "row_layer": C(0),
+            "row_pos": C(0),
+            "wr_en_k": row.open & keys,
+            "wr_en_v": row.open & ~keys & (row.given < row.elements),
+            "wr_layer": C(0),
+            "wr_head_kv": head,
+            "wr_pos": C(0),
+            "wr_d": d,
+            "rd_claim": cache.rd_ready,
+            "rd_start_k": read & reads_key,
+            "rd_start_v": read & ~reads_key,
+            "rd_layer": C(0),
+            "rd_block": block,
+            "rd_t": C(0),
+            "rd_d": Mux(reads_key, step, times_constant(step - shape.head_dim, derived.v_word)),
+            "i_kv_words__valid": row.delivered < row.requested,
+            "i_kv_written": row.acknowledged < row.accepted,
+        }
+        for name, value in inputs.items():
+            port = cache
+            for part in name.split("__"):
+                port = getattr(port, part)
+            glue.d.comb += Value.cast(port).eq(value)
+        driven += inputs
+        with glue.If(row.writes):
+            glue.d.sync += d.eq(d + 1)
+            with glue.If(d == shape.head_dim - 1):
+                glue.d.sync += [d.eq(0), head.eq(Mux(head == shape.kv_heads - 1, 0, head + 1))]
+        with glue.If(read):
+            glue.d.sync += step.eq(step + 1)
+            with glue.If(step == shape.head_dim + derived.v_words - 1):
+                glue.d.sync += [step.eq(0), block.eq(block + 1)]
+    return Model(cache, theorem, glue=glue, driven=driven, inside=inside.fragment, resets=not eager)
 
-    `bare` leaves out what only an induction must know, so that a bug must break the theorem.
-    """
+
+def last_write(
+    config: Config, *, tensor: Tensor, lanes: int | None = None, eager: bool = False
+) -> Model:
+    """Adds a combinational port to the queue and to the buffer, at the chosen element."""
     cache = external(config, lanes)
     queue = cache.writer.queue.read_port(domain="comb")
     buffer = cache.reader.buffer.read_port(domain="comb")
     inside = Inside(cache)
-    known = None if bare else inside.invariants
+    known = None if eager else inside.invariants
     theorem = KvExternalLastWrite(cache.config, cache, tensor, known)
     element, row = theorem.element, theorem.row
     glue = Module()
@@ -186,59 +99,51 @@ def last_write(
         buffer.addr.eq(inside.leaving.addr + (element.word - row.started)),
         theorem.buffered.eq(buffer.data[element.lane]),
     ]
-    return Model(cache, theorem, glue=glue, inside=inside.fragment)
+    return _model(inside, theorem, glue, eager)
 
 
-def requests(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+def requests(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
     """Adds a combinational port to the queue, at the next element to be taken."""
     cache = external(config, lanes)
     queue = cache.writer.queue.read_port(domain="comb")
     inside = Inside(cache)
-    theorem = KvExternalRequests(cache.config, cache, None if bare else inside.invariants)
+    theorem = KvExternalRequests(cache.config, cache, None if eager else inside.invariants)
     glue = Module()
     glue.d.comb += [
         queue.addr.eq(theorem.row.accepted),
         theorem.queued.eq(queue.data),
         theorem.head_of_queue.eq(inside.head_of_queue.data),
     ]
-    return Model(cache, theorem, glue=glue, inside=inside.fragment)
+    return _model(inside, theorem, glue, eager)
 
 
-def buffer(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+def buffer(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
     """Adds a combinational port to the buffer, at the chosen word."""
     cache = external(config, lanes)
     port = cache.reader.buffer.read_port(domain="comb")
     inside = Inside(cache)
-    theorem = KvExternalBuffer(
-        cache.config,
-        cache,
-        cache.reader.word,
-        cache.reader.buffer.depth,
-        None if bare else inside.invariants,
-    )
+    known = None if eager else inside.invariants
+    reader = cache.reader
+    theorem = KvExternalBuffer(cache.config, cache, reader.word, reader.buffer.depth, known)
     glue = Module()
     glue.d.comb += [
         port.addr.eq(inside.leaving.addr + (theorem.number - theorem.row.started)),
         theorem.buffered.eq(port.data[theorem.lane]),
     ]
-    return Model(cache, theorem, glue=glue, inside=inside.fragment)
+    return _model(inside, theorem, glue, eager)
 
 
-def row_done(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+def row_done(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
     """Shows the theorem the writer's own account of the row."""
     cache = external(config, lanes)
     inside = Inside(cache)
-    theorem = KvExternalRowDone(
-        cache.config,
-        cache,
-        cache.writer.busy,
-        cache.writer.done,
-        None if bare else inside.invariants,
-    )
-    return Model(cache, theorem, inside=inside.fragment)
+    known = None if eager else inside.of_writer
+    writer = cache.writer
+    theorem = KvExternalRowDone(cache.config, cache, writer.busy, writer.done, known)
+    return _model(inside, theorem, Module(), eager)
 
 
-def answered(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+def answered(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
     """Tells the theorem how many steps the reader makes beside its requests."""
     cache = external(config, lanes)
     inside = Inside(cache)
@@ -254,11 +159,7 @@ def answered(config: Config, *, lanes: int | None = None, bare: bool = False) ->
         planning = fsm.state == fsm.encoding["Plan"]
         return Mux(fsm.state == fsm.encoding["Idle"], 0, runs + planning)
 
-    theorem = KvExternalAnswered(
-        cache.config,
-        cache,
-        steps,
-        blocks * (1 + words) + 1,
-        None if bare else inside.invariants,
-    )
-    return Model(cache, theorem, inside=inside.fragment)
+    known = None if eager else inside.invariants
+    most = blocks * (1 + words) + 1
+    theorem = KvExternalAnswered(cache.config, cache, steps, most, known)
+    return _model(inside, theorem, Module(), eager)

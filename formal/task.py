@@ -1,0 +1,44 @@
+"""What a proof task is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from formal.canary import Canary
+from formal.model import Model
+from properties.dialect import Theorem
+
+#: The configurations that a task is for, unless it says otherwise.
+SHIPPED = ("nano", "stories260k")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One theorem about one model, for several configurations.
+
+    `depth` is the k of the induction (or the bound); `cover_depth` and `canary_depth` are how far
+    the witnesses and the planted bug may lie from reset. `search` are further arguments of the
+    harness for these two, which may narrow what comes in: what is found there is found. Mode
+    `bmc` must give its `reason`: why the bound is the theorem.
+    """
+
+    id: str
+    family: str
+    theorem: type[Theorem]
+    harness: Callable[..., Model]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    search: Mapping[str, Any] = field(default_factory=dict)
+    configs: tuple[str, ...] = SHIPPED
+    obligations: int
+    canary: Canary
+    engine: str = "yices"
+    mode: Literal["prove", "bmc"] = "prove"
+    reason: str = ""
+    depth: int = 2
+    cover_depth: int = 10
+    canary_depth: int = 10
+    timeout: int = 300
+
+    def __post_init__(self):
+        if (self.mode == "bmc") != bool(self.reason):
+            raise ValueError(f"task {self.id}: a bounded proof, and no other, gives its reason")
