@@ -26,17 +26,17 @@ VALUE_AMONG_KEYS = Canary(
     "Mux(value, first_value + word, first_key + d)",
     "(first_key + d)",
 )
-TWO_ELEMENTS = Canary(
-    "a write stores the first element of its beat as well",
+WRONG_STROBE = Canary(
+    "a write stores the elements before its own",
     "design.kv_writer",
     "payload.strobe.eq(1 << Cat(place, head[:head_bits]))",
-    "payload.strobe.eq(1 << Cat(place, head[:head_bits]) | 1)",
+    "payload.strobe.eq((1 << Cat(place, head[:head_bits])) - 1)",
 )
-LOST_BEAT = Canary(
-    "a word that comes while another is read is overwritten by the next",
+SAME_WORD = Canary(
+    "the buffer shows the same word again and again",
     "design.kv_reader",
-    "write.addr.eq(write.addr + write.en)",
-    "write.addr.eq(write.addr + (write.en & ~read.en))",
+    "read.addr.eq(read.addr + read.en)",
+    "read.addr.eq(read.addr)",
 )
 READY_WHEN_SENT = Canary(
     "a row is stored when the memory took its writes",
@@ -103,8 +103,8 @@ _THEOREMS: tuple[tuple[str, type[Theorem], Callable[..., Model], int, Canary, di
         VALUE_AMONG_KEYS,
         {"tensor": Tensor.VALUE},
     ),
-    ("requests", KvExternalRequests, kv_external.requests, 14, TWO_ELEMENTS, {}),
-    ("buffer", KvExternalBuffer, kv_external.buffer, 14, LOST_BEAT, {}),
+    ("requests", KvExternalRequests, kv_external.requests, 14, WRONG_STROBE, {}),
+    ("buffer", KvExternalBuffer, kv_external.buffer, 14, SAME_WORD, {}),
     ("row_done", KvExternalRowDone, kv_external.row_done, 9, READY_WHEN_SENT, {}),
     ("answered", KvExternalAnswered, kv_external.answered, 12, LONE_BEAT, {}),
 )

@@ -147,5 +147,4 @@ class KvExternalAnswered(Theorem):
                 # A statement about the inside, which the harness names.
                 m.d.comb += self.claim(name, invariant)
         m.d.comb += self.witness("ended", row.open & ended)
-        m.d.comb += self.witness("waited", row.open & waits)
         return m

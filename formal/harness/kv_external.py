@@ -30,8 +30,9 @@ def external(config: Config, lanes: int | None) -> ExternalCache:
     return ExternalCache(config if lanes is None else config.with_lanes(lanes))
 
 
-def _model(inside: Inside, theorem: Any, glue: Module, eager: bool) -> Model:
-    """The model; `eager` drives what comes in, but for the data and when requests are taken."""
+def _model(inside: Inside, theorem: Any, glue: Module, eager: bool, stalls: bool = False) -> Model:
+    """The model; `eager` drives what comes in, but for the data (with `stalls` for the memory's
+    `ready`s, too)."""
     cache, row = inside.cache, theorem.row
     driven: list[str] = []
     if eager:
@@ -63,6 +64,8 @@ def _model(inside: Inside, theorem: Any, glue: Module, eager: bool) -> Model:
             "i_kv_words__valid": row.delivered < row.requested,
             "i_kv_written": row.acknowledged < row.accepted,
         }
+        if not stalls:
+            inputs |= {"o_kv_read__ready": C(1), "o_kv_write__ready": C(1)}
         for name, value in inputs.items():
             port = cache
             for part in name.split("__"):
@@ -114,7 +117,7 @@ def requests(config: Config, *, lanes: int | None = None, eager: bool = False) -
         theorem.queued.eq(queue.data),
         theorem.head_of_queue.eq(inside.head_of_queue.data),
     ]
-    return _model(inside, theorem, glue, eager)
+    return _model(inside, theorem, glue, eager, stalls=True)
 
 
 def buffer(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
