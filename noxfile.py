@@ -24,7 +24,8 @@ BUILD = ROOT / "build"
 FUZZ_SUMMARY = BUILD / "fuzz" / "summary.json"
 FORMAL_RESULTS = BUILD / "formal" / "results.json"
 FOLDERS = (
-    "design", "golden", "sim", "properties", "formal", "tests", "benchmarks", "noxfile.py",
+    "design", "golden", "sim", "properties", "formal", "synth", "tests", "benchmarks",
+    "noxfile.py",
 )  # fmt: skip
 
 
@@ -90,6 +91,20 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def ports(session: nox.Session) -> None:
+    """Compare the memories of synthesised netlists with those that the design declares."""
+    prepare_yosys(session)
+    python(session, "-m", "synth", "ports", *session.posargs)
+
+
+@nox.session(default=False)
+def synth(session: nox.Session) -> None:
+    """Cost and speed on real devices: `nox -s synth -- --config NAME --lanes N --device NAME`."""
+    prepare_yosys(session)
+    python(session, "-m", "synth", "area", *session.posargs)
+
+
+@nox.session(default=False)
 def generate(session: nox.Session) -> None:
     """Tell a story in RTL; VERIDECODE_DATA (or ../shared/data) holds stories260K and tok512."""
     data = Path(os.environ.get("VERIDECODE_DATA", ROOT.parent / "shared" / "data"))
@@ -101,6 +116,16 @@ def generate(session: nox.Session) -> None:
     options = ["--steps", "200", "--temperature", "0", "--backend", "rtl", *session.posargs]
     files = [str(checkpoint), "--tokenizer", str(tokenizer)]
     python(session, "-m", "sim", "generate", *files, *options)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure every figure of speed: a table, and build/bench/bench.json.
+
+    Takes stories260K.bin from the folder VERIDECODE_DATA names; `nox -s bench -- --help`.
+    """
+    prepare_yosys(session)
+    python(session, "-m", "benchmarks", "bench", *session.posargs)
 
 
 @nox.session
@@ -124,6 +149,7 @@ def gate(session: nox.Session) -> None:
         ("lint", lint, []),
         ("tests", tests, ["--junit-xml=build/gate-tests.xml"]),
         ("formal", formal, []),
+        ("ports", ports, []),
         ("fuzz", fuzz, ["--junit-xml=build/gate-fuzz.xml", *fuzz_args]),
     ):
         steps.append(gate_step(session, name, job, args))

@@ -1,64 +1,28 @@
-"""``python -m benchmarks speed``: tokens per second of the three decoders, in one run."""
+"""``python -m benchmarks bench``: every figure of speed, in one run and one table."""
 
-import json
-import time
+import os
 from pathlib import Path
 
 import click
-import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from benchmarks import report, simulators, throughput, utilisation
+from benchmarks.report import Row
 from design.cli import Cli
-from design.decoder import multipliers
-from design.files import check_writable, write_atomically
+from design.config import CONFIGS, named
+from design.errors import BadInput
+from design.files import check_writable
 from golden.calibrate import config_for
-from golden.checkpoint import Checkpoint, read_checkpoint
-from golden.fixed_decoder import FixedDecoder
-from golden.float_decoder import FloatDecoder
-from golden.image import pack
-from golden.quantise import quantise
-from golden.tokenizer import BOS
-from sim.rtl_decoder import RtlDecoder
+from golden.checkpoint import read_checkpoint
 
-Row = dict[str, float | int | str | None]
-
-
-def golden_speed(name: str, decoder: FloatDecoder | FixedDecoder, steps: int) -> Row:
-    """Greedy decoding of `decoder.batch` sequences over `steps` positions."""
-    tokens = np.full(decoder.batch, BOS)
-    begin = time.perf_counter()
-    for _ in range(steps):
-        tokens = decoder.step(tokens).argmax(axis=1)
-    seconds = time.perf_counter() - begin
-    return {
-        "decoder": name,
-        "batch": decoder.batch,
-        "tokens_per_s": decoder.batch * steps / seconds,
-    }
-
-
-def rtl_speed(checkpoint: Checkpoint, lanes: int, steps: int) -> Row:
-    """Greedy decoding of one sequence in compiled simulation."""
-    config = config_for(checkpoint, lanes=lanes)
-    image = pack(quantise(checkpoint, config))
-    with RtlDecoder(config, image) as rtl:
-        begin = time.perf_counter()
-        tokens = 0
-        while tokens < steps:  # a text that ends is followed by another
-            tokens += sum(1 for _ in rtl.generate([BOS], steps - tokens)) or 1
-        seconds = time.perf_counter() - begin
-        utilisation = rtl.macs / (lanes * rtl.cycles)
-        return {
-            "decoder": f"RTL, {lanes} lanes",
-            "batch": 1,
-            "tokens_per_s": tokens / seconds,
-            "cycles_per_token": rtl.cycles / tokens,
-            "array_utilisation": utilisation,
-            "dsp_utilisation": utilisation * lanes / multipliers(config),
-            "cycles_per_s": rtl.cycles / seconds,
-            "build_seconds": rtl.build.seconds,
-        }
+ROOT = Path(__file__).parent.parent
+#: The shape that has targets.
+REFERENCE = CONFIGS["stories260k"].shape
+#: Tokens per second that are asked of the simulation, by lanes.
+TOKENS_PER_S = {64: 200.0}
+#: The larger shape, with random weights: configuration and positions.
+LARGE, LARGE_TOKENS = "stories15m", 3
 
 
 @click.group(cls=Cli)
@@ -67,38 +31,74 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--steps", default=256, show_default=True, help="Positions.")
+@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.option("--steps", default=256, show_default=True, help="Tokens of a text.")
 @click.option("--batch", default=64, show_default=True, help="Sequences of the golden decoders.")
 @click.option("--lanes", multiple=True, type=int, default=(8, 64), show_default=True)
-@click.option("--json", "output", type=click.Path(path_type=Path), help="Write the rows here.")
-def speed(
-    checkpoint: Path, steps: int, batch: int, lanes: tuple[int, ...], output: Path | None
+@click.option("--rounds", default=3, show_default=True, help="Turns of each; the best one counts.")
+@click.option("--verilator/--no-verilator", default=True, show_default=True)
+@click.option("--large/--no-large", default=True, show_default=True, help=f"{LARGE}'s shape too.")
+@click.option(
+    "--json",
+    "output",
+    type=click.Path(path_type=Path),
+    default=ROOT / "build" / "bench" / "bench.json",
+    help="Where the rows go [default: build/bench/bench.json].",
+)
+def bench(
+    checkpoint: Path | None,
+    steps: int,
+    batch: int,
+    lanes: tuple[int, ...],
+    rounds: int,
+    verilator: bool,
+    large: bool,
+    output: Path,
 ) -> None:
-    """Measure every decoder on CHECKPOINT, on one core."""
+    """Measure all on CHECKPOINT (default: stories260K.bin in the folder VERIDECODE_DATA names).
+
+    Missed targets are shown; the exit code says only whether the measuring worked.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
     check_writable(output, "--json")
-    read = read_checkpoint(checkpoint)
+    read = read_checkpoint(checkpoint or _reference())
+    if min(steps, batch, rounds) < 1:
+        raise BadInput(f"--steps {steps}, --batch {batch} and --rounds {rounds} must be positive")
     steps = min(steps, read.shape.seq_len)
-    model = quantise(read, config_for(read))
-    rows = [
-        golden_speed("float64", FloatDecoder(read, batch, np.float64), steps),
-        golden_speed("float32", FloatDecoder(read, batch, np.float32), steps),
-        golden_speed("fixed", FixedDecoder(model, batch), steps),
-        *(rtl_speed(read, number, steps) for number in lanes),
-    ]
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*(_shown(row.get(column)) for column in columns))
-    Console(width=140).print(table)
-    if output is not None:
-        write_atomically(output, json.dumps(rows, indent=2) + "\n")
+    targets = read.shape == REFERENCE
+    configs = [config_for(read, lanes=number) for number in lanes]
+    rows: list[Row] = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("")
+
+        def say(what: str) -> None:
+            progress.update(task, description=what)
+
+        for config in configs:
+            rows += simulators.rows(
+                read, config, steps, rounds, with_verilator=verilator, say=say,
+                tokens_per_s=TOKENS_PER_S.get(config.geometry.lanes) if targets else None,
+            )  # fmt: skip
+        say("golden decoders")
+        plain = config_for(read)
+        rows += throughput.speeds(read, plain, steps, batch, rounds, targets=targets)
+        say("golden decoder by context")
+        rows += throughput.growth(read, plain, batch, rounds)
+        for number, config in enumerate(configs):
+            say(f"cycles at {config.geometry.lanes} lanes")
+            rows += utilisation.rows(read, config, steps, full=number == 0)
+        if large:
+            say(f"cycles of {LARGE}'s shape")
+            rows += utilisation.random_rows(named(LARGE), LARGE_TOKENS)
+    Console(width=120).print(report.table(rows))
+    report.write(output, rows)
 
 
-def _shown(value: float | int | str | None) -> str:
-    if isinstance(value, float):
-        return f"{value:,.3f}" if value < 10 else f"{value:,.0f}"
-    return "" if value is None else str(value)
+def _reference() -> Path:
+    """The checkpoint that the targets are about."""
+    folder = os.environ.get("VERIDECODE_DATA") or ROOT.parent / "shared" / "data"
+    return Path(folder) / "stories260K.bin"
 
 
 if __name__ == "__main__":

@@ -8,63 +8,110 @@ from amaranth.lib.wiring import In, Out
 
 from design.arith import ram_depth
 
+#: Cycles in which an element that was announced must be written: a beat that enters `Issue` in the
+#: first cycle that counts it reads 2 later.
+PROMISE = 3
+
 
 class ActivationBuffer(wiring.Component):
     """A RAM of `depth` elements, written in order, with a count of what it holds.
 
-    The array may read element n as soon as ``filled > n``: this is how a projection follows the
-    unit that produces its input without waiting for the end.
+    A beat may enter `Issue` as soon as ``filled > n``: this is how a projection follows the unit
+    that produces its input without waiting for the end. The beat reads 2 cycles later, so a unit
+    counts an element by `coming` before it writes it.
 
-    Latency: reads 1 cycle. An element written in cycle n counts, and can be read, from n + 1.
+    Latency: reads 1 cycle. An element that was announced in cycle n counts from n + 1. It must be
+    written by n + PROMISE, and can be read in the cycle of its write.
 
     Members
     -------
     clear : In(1)
         Begin a new vector; the elements of the old one are forgotten.
+    coming : In(1)
+        One more element will be written within PROMISE cycles.
+    filled : Out(range(depth + 1))
+        Elements announced.
     wr_en, wr_data : In
         Append an element.
-    filled : Out(range(depth + 1))
     fault : Out(1)
-        An element beyond `depth` is appended.
-    rd_en, rd_index : In
-    rd_data : Out
-        The element asked for last; holds until the next `rd_en`.
+        An element is read before it is written, or announced beyond `depth`.
+    rd_en, rd_index, rd_folded : In
+        Read element `rd_index`; when `rd_folded` (only with `foldable`, and below ``depth / 2``)
+        also that ``depth / 2`` further right.
+    rd_data, rd_right : Out
+        The elements asked for last (the same one twice unless folded); they hold until the next
+        `rd_en`.
+
+    Parameters
+    ----------
+    depth, width : int
+        Elements, and bits of each.
+    foldable : bool
+        Two RAMs of half the depth, so that two elements can be read at once. Needs an even depth.
     """
 
-    def __init__(self, *, depth: int, width: int):
+    def __init__(self, *, depth: int, width: int, foldable: bool = False):
         self.depth = depth
         self.width = width
+        self.foldable = foldable
         super().__init__(
             {
                 "clear": In(1),
+                "coming": In(1),
+                "filled": Out(range(depth + 1)),
                 "wr_en": In(1),
                 "wr_data": In(signed(width)),
-                "filled": Out(range(depth + 1)),
                 "fault": Out(1),
                 "rd_en": In(1),
                 "rd_index": In(range(depth)),
+                "rd_folded": In(1),
                 "rd_data": Out(signed(width)),
+                "rd_right": Out(signed(width)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=signed(self.width), depth=ram_depth(self.depth), init=[]
-        )
-        write = memory.write_port()
-        read = memory.read_port(transparent_for=(write,))
+        written = Signal.like(self.filled)
+        furthest = self.rd_index + Mux(self.rd_folded, self.depth // 2, 0)
+        halves = 2 if self.foldable else 1
+        length = self.depth // halves
+        found = []
+        for half in range(halves):
+            m.submodules[f"memory_{half}"] = memory = Memory(
+                shape=signed(self.width), depth=ram_depth(length), init=[]
+            )
+            write = memory.write_port()
+            read = memory.read_port(transparent_for=(write,))
+            mine = (written >= length) == half if self.foldable else 1
+            start = Mux(self.rd_folded, 0, half * length)
+            m.d.comb += [
+                write.en.eq(self.wr_en & mine),
+                write.addr.eq(written - half * length),
+                write.data.eq(self.wr_data),
+                read.en.eq(self.rd_en),
+                read.addr.eq(self.rd_index - start),
+            ]
+            found.append(read.data)
+        in_right, folded = Signal(), Signal()
+        with m.If(self.rd_en):
+            m.d.sync += [in_right.eq(self.rd_index >= length), folded.eq(self.rd_folded)]
         m.d.comb += [
-            write.en.eq(self.wr_en),
-            self.fault.eq(self.wr_en & ~self.clear & (self.filled == self.depth)),
-            write.addr.eq(self.filled),
-            write.data.eq(self.wr_data),
-            read.en.eq(self.rd_en),
-            read.addr.eq(self.rd_index),
-            self.rd_data.eq(read.data),
+            self.rd_data.eq(Mux(in_right, found[-1], found[0])),
+            self.rd_right.eq(Mux(in_right | folded, found[-1], found[0])),
+            self.fault.eq(
+                (self.coming & (self.filled == self.depth))
+                | (self.rd_en & (furthest >= written + self.wr_en))
+            ),
         ]
         with m.If(self.clear):
             m.d.sync += self.filled.eq(0)
-        with m.Elif(self.wr_en):
-            m.d.sync += self.filled.eq(self.filled + 1)
+        with m.Else():
+            m.d.sync += self.filled.eq(self.filled + self.coming)
+        # Beats may still be reading the old vector when it is cleared, but no longer when the
+        # first element of the new one comes.
+        with m.If(self.coming & (self.filled == 0)):
+            m.d.sync += written.eq(0)
+        with m.Else():
+            m.d.sync += written.eq(written + self.wr_en)
         return m

@@ -2,6 +2,7 @@
 
 from amaranth import *
 from amaranth.lib import stream, wiring
+from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink
@@ -11,21 +12,28 @@ from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout
 
+#: Logits that wait for the host.
+_DEPTH = 8
+#: Logits that left the drain and are not in the queue yet: the latency of `Writeback`.
+_ON_THEIR_WAY = 5
+
 
 class Argmax(wiring.Component):
-    """Passes logits to the host as they come, and finds the first index of their maximum.
+    """Passes logits to the host in a short queue, and finds the first index of their maximum.
 
-    Latency: 0 to `o_logits`; `done` comes 1 cycle after the last logit was taken.
+    Latency: 0 cycles to `o_logits` when the queue is empty; `done` comes with the last logit.
 
     Members
     -------
     i_valid, i : In
-        Results from `Writeback`; those for other sinks are ignored.
-    o_stall : Out(1)
-        The result at hand is a logit that nobody takes in this cycle.
+        Scaled results from `Writeback`; those for other sinks are ignored.
+    ready : Out(1)
+        The queue has room for one more logit, beside those on their way from the drain.
+    fault : Out(1)
+        A logit comes and finds no room.
     o_logits : Out(stream)
     best : Out(range(vocab))
-        First index of the maximum, valid from `done` on.
+        First index of the maximum, valid from the cycle after `done` on.
     done : Out(1)
         One-cycle pulse: all logits were taken.
     trace : Out
@@ -38,7 +46,8 @@ class Argmax(wiring.Component):
             {
                 "i_valid": In(1),
                 "i": In(result_layout(config)),
-                "o_stall": Out(1),
+                "ready": Out(1),
+                "fault": Out(1),
                 "o_logits": Out(stream.Signature(logit_layout(config))),
                 "best": Out(range(config.shape.vocab)),
                 "done": Out(1),
@@ -49,26 +58,32 @@ class Argmax(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         last_row = self.config.shape.vocab - 1
-        logit = Signal.like(self.o_logits.payload.value)
-        greatest = Signal.like(logit)
-        taken = Signal()
+        logit = Signal(self.o_logits.payload.shape())
+        greatest = Signal.like(logit.value)
+        take = Signal()
+        m.submodules.queue = queue = SyncFIFO(width=len(logit.as_value()), depth=_DEPTH)
         m.d.comb += [
-            logit.eq(self.i.value),
-            self.o_logits.valid.eq(self.i_valid & (self.i.sink == Sink.CLS)),
-            self.o_logits.payload.value.eq(logit),
-            self.o_logits.payload.last.eq(self.i.row == last_row),
-            taken.eq(self.o_logits.valid & self.o_logits.ready),
-            self.o_stall.eq(self.o_logits.valid & ~self.o_logits.ready),
+            take.eq(self.i_valid & (self.i.sink == Sink.CLS)),
+            logit.value.eq(self.i.value),
+            logit.last.eq(self.i.row == last_row),
+            queue.w_en.eq(take & (queue.r_rdy | ~self.o_logits.ready)),
+            queue.w_data.eq(logit),
+            self.ready.eq(queue.level <= _DEPTH - _ON_THEIR_WAY - 1),
+            self.fault.eq(take & ~queue.w_rdy),
+            self.o_logits.valid.eq(queue.r_rdy | take),
+            self.o_logits.payload.eq(Mux(queue.r_rdy, queue.r_data, logit.as_value())),
+            queue.r_en.eq(self.o_logits.ready),
             record(
                 self.trace,
-                valid=taken,
+                valid=take,
                 tensor=Tensor.LOGITS,
                 layer=0,
                 index=self.i.row,
-                value=logit,
+                value=logit.value,
             ),
         ]
-        m.d.sync += self.done.eq(taken & self.o_logits.payload.last)
-        with m.If(taken & ((self.i.row == 0) | (logit > greatest))):
-            m.d.sync += [greatest.eq(logit), self.best.eq(self.i.row)]
+        taken = self.o_logits.valid & self.o_logits.ready
+        m.d.comb += self.done.eq(taken & self.o_logits.payload.last)
+        with m.If(take & ((self.i.row == 0) | (logit.value > greatest))):
+            m.d.sync += [greatest.eq(logit.value), self.best.eq(self.i.row)]
         return m

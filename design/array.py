@@ -5,6 +5,7 @@ from amaranth.hdl import signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from design.arith import pick
 from design.beat import Kind, beat_layout
 from design.config import Config
 from design.derived import SHIFT_BITS, derive
@@ -14,7 +15,7 @@ class MultiplierArray(wiring.Component):
     """`lanes` multipliers, each with an accumulator that cannot overflow (`derived.acc_width`).
 
     Lane n multiplies ``a[n]`` by ``b[n // per_slot]``. A HEADER beat (with every b at 1) passes
-    through the multipliers unchanged and leaves each lane's right shift in `shifts`.
+    through the multipliers unchanged and leaves each lane's right shifts.
 
     Latency: 3 enabled cycles from operands to sums (operands, product, accumulator). Throughput:
     one beat per enabled cycle.
@@ -36,7 +37,7 @@ class MultiplierArray(wiring.Component):
         They are copied in this cycle: `sums_valid` falls, even while `en` is low.
     sums_beat : Out
     macs : Out
-        Useful multiply-accumulates finished in this cycle.
+        Useful multiply-accumulates finished in the cycle before.
     """
 
     def __init__(self, config: Config):
@@ -82,8 +83,8 @@ class MultiplierArray(wiring.Component):
             take_shift.eq(self.en & valid[1] & is_header),
             take_product.eq(self.en & valid[1] & ~is_header),
             self.sums_valid.eq(valid[2] & self.sums_beat.last),
-            self.macs.eq(Mux(take_product, product_beat.macs, 0)),
         ]
+        m.d.sync += self.macs.eq(Mux(take_product, product_beat.macs, 0))
         slots = [Signal(signed(derived.b_width), name=f"b_{slot}") for slot in range(derived.slots)]
         with m.If(self.en):
             m.d.sync += [b.eq(self.b[slot]) for slot, b in enumerate(slots)]
@@ -96,10 +97,12 @@ class MultiplierArray(wiring.Component):
                     product.eq(a * slots[lane // derived.per_slot]),
                 ]
             total = Signal(signed(derived.acc_width), name=f"sum_{lane}")
-            shift = Signal(SHIFT_BITS, name=f"shift_{lane}")
+            header = Signal(derived.header_passes * SHIFT_BITS, name=f"header_{lane}")
             with m.If(take_product):
                 m.d.sync += total.eq(Mux(product_beat.first, 0, total) + product)
             with m.If(take_shift):
-                m.d.sync += shift.eq(product)
+                m.d.sync += header.eq(product)
+            shifts = [header.word_select(n, SHIFT_BITS) for n in range(derived.header_passes)]
+            shift = pick(shifts, self.sums_beat.shift_index)
             m.d.comb += [self.sums[lane].eq(total), self.shifts[lane].eq(shift)]
         return m

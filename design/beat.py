@@ -45,9 +45,11 @@ def beat_layout(config: Config) -> data.StructLayout:
 
     `first`, `last`: first and last product of a sum. `column`: which activation (WEIGHT).
     `t`, `d`: cache position and element (KEY, VALUE); for other kinds, zero.
-    `newest`: the word holds the row that this token writes.
+    `newest`: the word holds the row that this token writes. `shift_index`: which of the
+    shifts of its header the pass takes.
     `row`: output row of lane 0 (projections). `count`: lanes (projections) or positions of
-    each slot (scores) that hold results. `block`: which heads are in the slots.
+    each slot (scores) that hold results. `folded`: a row lies on two lanes, see `schedule`.
+    `block`: which heads are in the slots.
     `macs`: useful multiply-accumulates of this beat. `layer`: filled in by the decoder.
     """
     shape, derived = config.shape, derive(config)
@@ -59,6 +61,8 @@ def beat_layout(config: Config) -> data.StructLayout:
             "first": 1,
             "last": 1,
             "newest": 1,
+            "folded": 1,
+            "shift_index": range(derived.header_passes),
             "column": range(max(shape.dim, shape.hidden)),
             "t": range(shape.seq_len),
             "d": range(shape.head_dim),

@@ -32,8 +32,10 @@ def cache_members(config: Config) -> dict[str, Member]:
 
     `rd_start_k`, `rd_start_v`, `rd_layer`, `rd_block`, `rd_t`, `rd_d` : In
         Read, for the query heads of `rd_block`.
+    `rd_en` : In(1)
+        Clock enable of the second cycle of a read.
     `rd_k`, `rd_v` : Out
-        The word for the head in each slot, 1 cycle after its start; holds until the next start.
+        The word for the head in each slot, 1 enabled cycle after the cycle behind its start.
     `rd_ready`, `rd_claim` : Out(1), In(1)
         The word of the next read is there; a beat that will read it was let in.
     `wr_en_k`, `wr_en_v`, `wr_layer`, `wr_head_kv`, `wr_pos`, `wr_d`, `wr_data` : In
@@ -59,6 +61,7 @@ def cache_members(config: Config) -> dict[str, Member]:
         "rd_block": In(beat["block"].shape),
         "rd_t": In(range(shape.seq_len)),
         "rd_d": In(range(shape.head_dim)),
+        "rd_en": In(1),
         "rd_k": Out(data.ArrayLayout(key_word, derived.slots)),
         "rd_v": Out(data.ArrayLayout(value_word, derived.slots)),
         "rd_ready": Out(1),
@@ -86,7 +89,8 @@ class CacheLayers(wiring.Component):
     Reads and writes name their layer. Every word is there at once: `rd_ready` is always high, and
     the cache port never moves.
 
-    Latency: as `KVRamOwner`, reads 1 cycle; a word holds until the next start of its kind.
+    Latency: reads take 1 cycle in `KVRamOwner`, and 1 more with `rd_en` high: block RAMs are slow,
+    and far from the array, so every owner's words go through registers.
     """
 
     def __init__(self, config: Config):
@@ -133,8 +137,16 @@ class CacheLayers(wiring.Component):
             with m.If(row_layer == layer):
                 m.d.comb += [self.k_ready.eq(owner.k_ready), self.v_ready.eq(owner.v_ready)]
 
-        self._pick(m, self.rd_k, [owner.rd_k for owner in owners], k_layer, k_block)
-        self._pick(m, self.rd_v, [owner.rd_v for owner in owners], v_layer, v_block)
+        for words, of_layer, layer, block in (
+            (self.rd_k, [owner.rd_k for owner in owners], k_layer, k_block),
+            (self.rd_v, [owner.rd_v for owner in owners], v_layer, v_block),
+        ):
+            held = [Signal.like(view) for view in of_layer]
+            held_layer, held_block = Signal.like(layer), Signal.like(block)
+            with m.If(self.rd_en):
+                m.d.sync += [here.eq(view) for here, view in zip(held, of_layer, strict=True)]
+                m.d.sync += [held_layer.eq(layer), held_block.eq(block)]
+            self._pick(m, words, held, held_layer, held_block)
         return m
 
     def _pick(

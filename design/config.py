@@ -68,6 +68,17 @@ class Shape:
         return self.heads // self.kv_heads
 
 
+#: Tensors that leave the array as a sum times a factor between 1/4 and 1.
+SCALED = ("q", "k", "v", "attention", "gate", "up", "logits")
+#: Integer bits that a sum has more than what its factor makes of it.
+SUM_HEADROOM = 2
+
+
+def sum_format(form: SQ) -> SQ:
+    """The format of a sum in front of its factor, for a tensor of format `form`."""
+    return SQ(form.i + SUM_HEADROOM, form.f)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Numerics:
     """A format per tensor, the rounding mode, and the resolution of the function tables.
@@ -76,23 +87,24 @@ class Numerics:
     in the weight stream as the right shift that brings that row's sum to its tensor's format.
     Scores are in units of log2(e) (the factor log2(e)/sqrt(head_dim) is folded into Wq), and have
     as many fraction bits as the exp2 table has index bits, so that the table sees all of them.
+
+    The tensors in `SCALED` come out of a sum, rounded to `sum_format`, times a factor: 1 / rms of
+    the residual, or the reciprocal of a softmax sum.
     """
 
     weight_bits: int = 16
     rounding: Rounding = Rounding.HALF_UP
     residual: SQ = SQ(6, 12)
-    normed: SQ = SQ(5, 11)
     q: SQ = SQ(6, 10)
     k: SQ = SQ(6, 10)
     v: SQ = SQ(4, 12)
     score: SQ = SQ(11, 10)
-    unscaled: SQ = SQ(5, 13)  # attention sum over the power of two below the softmax sum
     attention: SQ = SQ(3, 13)
     gate: SQ = SQ(5, 11)
     up: SQ = SQ(5, 11)
     silu: SQ = SQ(5, 11)
     ffn: SQ = SQ(5, 11)
-    logits: SQ = SQ(8, 16)
+    logits: SQ = SQ(6, 10)
     weight: SQ = SQ(1, 15)  # softmax weights exp2(score - max), 1.0 saturates to max
     rope: SQ = SQ(2, 14)
     rsqrt_index_bits: int = 8
@@ -104,14 +116,14 @@ class Numerics:
             raise BadInput(
                 f"Numerics.weight_bits = {self.weight_bits} must be one of {WEIGHT_BITS}"
             )
-        scalars = ("normed", "q", "k", "v", "attention", "gate", "up", "silu", "ffn", "weight")
-        for name in (*scalars, "residual", "unscaled", "rope"):
-            if getattr(self, name).width > 18:  # a scalar multiplier's operand
-                raise BadInput(f"Numerics.{name} = {getattr(self, name)} is wider than 18 bits")
-        if self.logits.width > 32 or self.score.width > 32:
-            raise BadInput(
-                f"Numerics.logits = {self.logits} or score = {self.score} exceeds 32 bits"
-            )
+        # A scalar multiplier's operand has 18 bits.
+        widest = dict.fromkeys(("residual", "silu", "ffn", "weight", "rope"), 18)
+        widest |= dict.fromkeys(SCALED, 18 - SUM_HEADROOM) | {"score": 32}
+        for name, width in widest.items():
+            if getattr(self, name).width > width:
+                raise BadInput(
+                    f"Numerics.{name} = {getattr(self, name)} is wider than {width} bits"
+                )
         if not 4 <= self.score.f <= 12:
             raise BadInput(
                 f"Numerics.score = {self.score} needs 4 to 12 fraction bits (exp2 index)"
@@ -193,10 +205,8 @@ def _named(
 
 #: What `python -m golden calibrate` chooses for stories260K.
 _STORIES260K = Numerics(
-    normed=SQ(4, 12),
     v=SQ(3, 13),
     score=SQ(10, 10),
-    unscaled=SQ(4, 14),
     gate=SQ(4, 12),
     up=SQ(4, 12),
     silu=SQ(4, 12),

@@ -1,5 +1,8 @@
 """The decoder: stages, array, units and memories, connected."""
 
+import itertools
+from typing import Any
+
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
@@ -7,31 +10,33 @@ from amaranth.lib.wiring import connect, flipped
 from design.activations import ActivationBuffer
 from design.argmax import Argmax
 from design.array import MultiplierArray
-from design.attention_scale import AttentionScale
 from design.beat import Kind, Sink
 from design.cache import CacheLayers
 from design.config import CacheBacking, Config
+from design.derived import derive
 from design.drain import Drain
 from design.external_cache import ExternalCache
 from design.issue import Issue
+from design.pass_buffer import PassBuffer
 from design.ports import SERIAL_CHANNELS, DecoderSignature
 from design.queries import QueryBuffer
+from design.reciprocals import Reciprocals
 from design.residual import Residual
 from design.rmsnorm import RmsNorm
 from design.rope import Rope
-from design.scalar import SCALAR_MULTIPLIERS, ScalarMultiplier
+from design.scalar import ScalarMultiplier
 from design.sequencer import LayerSequencer, TokenSequencer
 from design.softmax import Softmax
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
 from design.swiglu import SwiGlu
-from design.writeback import Writeback
+from design.writeback import DIRECT, NORMED, Writeback, any_of
 
 
 def multipliers(config: Config) -> int:
     """Every multiplier a decoder instantiates: the array's and the scalar ones."""
-    return config.geometry.lanes + SCALAR_MULTIPLIERS
+    return config.geometry.lanes + derive(config).scalar_multipliers
 
 
 class Decoder(wiring.Component):
@@ -59,13 +64,14 @@ class Decoder(wiring.Component):
         m.submodules.value = value = ValueStage(config)
         m.submodules.issue = issue = Issue(config)
         m.submodules.array = array = MultiplierArray(config)
+        m.submodules.buffer = buffer = PassBuffer(config)
         m.submodules.drain = drain = Drain(config)
         m.submodules.writeback = writeback = Writeback(config)
         m.submodules.residual = residual = Residual(config)
         m.submodules.rmsnorm = rmsnorm = RmsNorm(config)
         m.submodules.rope = rope = Rope(config)
         m.submodules.softmax = softmax = Softmax(config)
-        m.submodules.attention_scale = attention_scale = AttentionScale(config)
+        m.submodules.reciprocals = reciprocals = Reciprocals(config)
         m.submodules.swiglu = swiglu = SwiGlu(config)
         m.submodules.argmax = argmax = Argmax(config)
         m.submodules.queries = queries = QueryBuffer(config)
@@ -74,7 +80,9 @@ class Decoder(wiring.Component):
             m.submodules.cache = cache = CacheLayers(config)
         else:
             m.submodules.cache = cache = ExternalCache(config)
-        m.submodules.normed = normed = ActivationBuffer(depth=shape.dim, width=n.normed.width)
+        m.submodules.x = x = ActivationBuffer(
+            depth=shape.dim, width=n.residual.width, foldable=derive(config).slots > 1
+        )
         m.submodules.attention = attention = ActivationBuffer(
             depth=shape.dim, width=n.attention.width
         )
@@ -89,6 +97,7 @@ class Decoder(wiring.Component):
         connect(m, cache.o_kv_read, flipped(self.o_kv_read))
         connect(m, flipped(self.i_kv_words), cache.i_kv_words)
         connect(m, cache.o_kv_write, flipped(self.o_kv_write))
+        m.d.comb += cache.i_kv_written.eq(self.i_kv_written)
 
         # Sequencing. Only one of the stages runs at a time.
         m.d.comb += [
@@ -108,7 +117,7 @@ class Decoder(wiring.Component):
             value.pos.eq(tokens.pos),
             value.block.eq(layers.block),
             layers.value_done.eq(value.done),
-            tokens.normed.eq(normed.filled == shape.dim),
+            tokens.normed.eq(rmsnorm.done),
             tokens.classified.eq(argmax.done),
             tokens.best.eq(argmax.best),
         ]
@@ -143,44 +152,47 @@ class Decoder(wiring.Component):
             cache.row_start.eq(starts_qkv),
             cache.row_layer.eq(tokens.layer),
             cache.row_pos.eq(tokens.pos),
-            cache.i_kv_written.eq(self.i_kv_written),
-            normed.clear.eq(starts_residual),
             hidden.clear.eq(starts_hidden),
-            softmax.clear.eq(layers.score_start),
             attention.clear.eq(starts_attention),
-            attention_scale.clear_index.eq(starts_attention),
+            writeback.clear_index.eq(starts_attention),
             rope.next_token.eq(tokens.next_token),
             rope.first_token.eq(tokens.first_token),
         ]
 
+        # The last beat of the stage before may still be waiting in `Issue` for these two.
+        for clear, starts in ((x.clear, starts_residual), (softmax.clear, layers.score_start)):
+            late = Signal()
+            m.d.comb += clear.eq((starts | late) & issue.i.ready)
+            m.d.sync += late.eq((starts | late) & ~issue.i.ready)
+
         # Operands: what a beat reads, and whether it is there.
         fetched = issue.fetch_beat
         m.d.comb += [
-            issue.blocked.eq(array.sums_valid & ~drain.i_ready),
-            issue.normed_filled.eq(normed.filled),
+            issue.blocked.eq(array.sums_valid & ~buffer.i_ready),
+            issue.residual_filled.eq(x.filled),
             issue.attention_filled.eq(attention.filled),
             issue.hidden_filled.eq(hidden.filled),
             issue.queries_full.eq(queries.full),
-            issue.keys_ready.eq(cache.k_ready),
-            issue.values_ready.eq(cache.v_ready),
+            issue.keys_ready.eq(rope.keys_coming),
+            issue.values_ready.eq(rope.values_coming),
+            # An external cache has words of the newest row only once they are stored.
             issue.words_ready.eq(cache.rd_ready),
             issue.scores_ready.eq(softmax.ready),
             softmax.en.eq(issue.en),
-            softmax.rd_t.eq(issue.enter_beat.t),
+            softmax.rd_t.eq(issue.next_t),
             queries.rd_en.eq(issue.fetch),
             queries.rd_block.eq(fetched.block),
             queries.rd_d.eq(fetched.d),
-            cache.rd_claim.eq(
-                issue.enter
-                & ((issue.enter_beat.kind == Kind.KEY) | (issue.enter_beat.kind == Kind.VALUE))
-            ),
-            cache.rd_start_k.eq(issue.fetch & (fetched.kind == Kind.KEY)),
-            cache.rd_start_v.eq(issue.fetch & (fetched.kind == Kind.VALUE)),
-            cache.rd_layer.eq(fetched.layer),
-            cache.rd_block.eq(fetched.block),
-            cache.rd_t.eq(fetched.t),
-            cache.rd_d.eq(fetched.d),
-            issue.normed.eq(normed.rd_data),
+            cache.rd_claim.eq(issue.claims),
+            cache.rd_start_k.eq(issue.read & (issue.read_beat.kind == Kind.KEY)),
+            cache.rd_start_v.eq(issue.read & (issue.read_beat.kind == Kind.VALUE)),
+            cache.rd_layer.eq(issue.read_beat.layer),
+            cache.rd_block.eq(issue.read_beat.block),
+            cache.rd_t.eq(issue.read_beat.t),
+            cache.rd_d.eq(issue.read_beat.d),
+            cache.rd_en.eq(issue.en),
+            issue.residual.eq(x.rd_data),
+            issue.residual_right.eq(x.rd_right),
             issue.attention.eq(attention.rd_data),
             issue.hidden.eq(hidden.rd_data),
             issue.queries.eq(queries.rd_data),
@@ -188,8 +200,13 @@ class Decoder(wiring.Component):
             issue.keys.eq(cache.rd_k),
             issue.values.eq(cache.rd_v),
         ]
-        for buffer in (normed, attention, hidden):
-            m.d.comb += [buffer.rd_en.eq(issue.fetch), buffer.rd_index.eq(fetched.column)]
+        for vector, sinks in ((x, NORMED), (attention, (Sink.WO,)), (hidden, (Sink.W2,))):
+            reads = (fetched.kind == Kind.WEIGHT) & any_of(fetched.sink, sinks)
+            m.d.comb += [
+                vector.rd_en.eq(issue.fetch & reads),
+                vector.rd_index.eq(fetched.column),
+            ]
+        m.d.comb += x.rd_folded.eq(fetched.folded)
 
         # The sum of weights is gathered in the first of the value passes.
         used = issue.o_beat
@@ -199,7 +216,7 @@ class Decoder(wiring.Component):
             adds_weight.eq(issue.en & issue.o_valid & (used.kind == Kind.VALUE) & (used.d == 0)),
             softmax.add.eq(adds_weight),
             softmax.add_first.eq(used.first),
-            attention_scale.clear.eq(adds_weight & used.first),
+            reciprocals.clear.eq(adds_weight & used.first),
             softmax.trace_block.eq(used.block),
             softmax.trace_t.eq(used.t),
             softmax.trace_layer.eq(used.layer),
@@ -207,13 +224,13 @@ class Decoder(wiring.Component):
         m.d.sync += sums_weights_final.eq(adds_weight & used.last)
         with m.If(adds_weight):
             m.d.sync += [
-                attention_scale.block.eq(used.block),
-                attention_scale.layer.eq(used.layer),
+                reciprocals.block.eq(used.block),
+                reciprocals.layer.eq(used.layer),
             ]
         m.d.comb += [
-            attention_scale.start.eq(sums_weights_final),
-            attention_scale.sums.eq(softmax.sums),
-            attention_scale.maxima.eq(softmax.maxima),
+            reciprocals.start.eq(sums_weights_final),
+            reciprocals.sums.eq(softmax.sums),
+            reciprocals.maxima.eq(softmax.maxima),
         ]
 
         # Array, drain, writeback.
@@ -223,32 +240,48 @@ class Decoder(wiring.Component):
             array.i_beat.eq(issue.o_beat),
             array.a.eq(issue.a),
             array.b.eq(issue.b),
-            drain.i_valid.eq(array.sums_valid),
-            array.sums_taken.eq(drain.i_ready),
-            drain.sums.eq(array.sums),
-            drain.shifts.eq(array.shifts),
-            drain.beat.eq(array.sums_beat),
-            drain.hold.eq(~attention_scale.ready),
+            buffer.i_valid.eq(array.sums_valid),
+            array.sums_taken.eq(buffer.i_ready),
+            buffer.sums.eq(array.sums),
+            buffer.shifts.eq(array.shifts),
+            buffer.beat.eq(array.sums_beat),
+            drain.i_valid.eq(buffer.o_valid),
+            buffer.o_ready.eq(drain.i_ready),
+            drain.sums.eq(buffer.o_sums),
+            drain.shifts.eq(buffer.o_shifts),
+            drain.beat.eq(buffer.o_beat),
+            drain.norm_ready.eq(rmsnorm.ready),
+            drain.reciprocals_ready.eq(reciprocals.ready),
+            drain.logits_ready.eq(argmax.ready),
             softmax.scores.eq(drain.scores),
             softmax.scores_valid.eq(drain.scores_valid),
-            writeback.value_shifts.eq(attention_scale.shifts),
-            writeback.o_stall.eq(argmax.o_stall),
+            writeback.i_valid.eq(drain.o_valid),
+            writeback.i.eq(drain.o),
+            writeback.norm_exponent.eq(rmsnorm.exponent),
+            writeback.norm_factor.eq(rmsnorm.factor),
+            writeback.value_shifts.eq(reciprocals.shifts),
+            writeback.value_factors.eq(reciprocals.factors),
         ]
-        connect(m, drain.o, writeback.i)
 
         # Results to the units, and from them into the memories.
-        for unit in (residual, rope, attention_scale, swiglu, argmax):
-            m.d.comb += [unit.i_valid.eq(writeback.o_valid), unit.i.eq(writeback.o)]
         m.d.comb += [
+            residual.coming.eq(writeback.coming),
+            residual.coming_row.eq(writeback.coming_row),
+            residual.i_valid.eq(writeback.o_valid),
+            residual.i.eq(writeback.o),
+        ]
+        for unit in (rope, swiglu, argmax):
+            m.d.comb += [unit.i_valid.eq(writeback.scaled_valid), unit.i.eq(writeback.scaled)]
+        m.d.comb += [
+            swiglu.phase.eq(drain.phase),
+            rmsnorm.clear.eq(residual.begins),
             rmsnorm.start.eq(residual.complete),
             rmsnorm.square_sum.eq(residual.square_sum),
             rmsnorm.source.eq(residual.source),
             rmsnorm.layer.eq(residual.layer),
-            residual.rd_en.eq(rmsnorm.rd_en),
-            residual.rd_index.eq(rmsnorm.rd_index),
-            rmsnorm.rd_data.eq(residual.rd_data),
-            normed.wr_en.eq(rmsnorm.o_valid),
-            normed.wr_data.eq(rmsnorm.o),
+            x.coming.eq(drain.o_valid & any_of(drain.o.sink, DIRECT)),
+            x.wr_en.eq(residual.o_valid),
+            x.wr_data.eq(residual.o),
             queries.wr_en.eq(rope.o_q),
             queries.wr_head.eq(rope.o_head),
             queries.wr_d.eq(rope.o_d),
@@ -260,41 +293,31 @@ class Decoder(wiring.Component):
             cache.wr_pos.eq(tokens.pos),
             cache.wr_d.eq(rope.o_d),
             cache.wr_data.eq(rope.o),
-            attention.wr_en.eq(attention_scale.o_valid),
-            attention.wr_data.eq(attention_scale.o),
+            attention.coming.eq(writeback.o_valid & (writeback.o.sink == Sink.VALUE)),
+            attention.wr_en.eq(writeback.scaled_valid & (writeback.scaled.sink == Sink.VALUE)),
+            attention.wr_data.eq(writeback.scaled.value),
+            hidden.coming.eq(swiglu.coming),
             hidden.wr_en.eq(swiglu.o_valid),
             hidden.wr_data.eq(swiglu.o),
         ]
 
-        # The scalar multipliers and those who share them.
-        clients = (
-            (residual.request, None),
-            *(
-                (unit.requests[0], unit.requests[1])
-                for unit in (rmsnorm, rope, attention_scale, swiglu)
-            ),
-        )
-        products = []
-        faults = [
-            rope.fault,
-            cache.fault,
-            swiglu.fault,
-            normed.fault,
-            attention.fault,
-            hidden.fault,
+        # The scalar multipliers and those who share them: (unit, its port).
+        clients: list[list[tuple[Any, int]]] = [
+            [(writeback, 0), (residual, 0)],
+            [(rmsnorm, 0), (reciprocals, 0), (rope, 0), (swiglu, 0)],
+            [(rope, 1), (swiglu, 1)],
         ]
-        for number in range(SCALAR_MULTIPLIERS):
-            asking = [client[number] for client in clients if client[number] is not None]
-            m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(len(asking))
-            for port, request in zip(scalar.requests, asking, strict=True):
-                m.d.comb += port.eq(request)
-            products.append(scalar.product)
+        if derive(config).scalar_multipliers == 1:
+            clients = [list(itertools.chain(*clients))]
+        faults = [unit.fault for unit in (rope, cache, swiglu, argmax, x, attention, hidden)]
+        for number, sharing in enumerate(clients):
+            m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(len(sharing))
+            for request, (client, port) in zip(scalar.requests, sharing, strict=True):
+                m.d.comb += [
+                    request.eq(client.requests[port]),
+                    client.products[port].eq(scalar.product),
+                ]
             faults.append(scalar.fault)
-        m.d.comb += residual.product.eq(products[0])
-        for unit in (rmsnorm, rope, attention_scale, swiglu):
-            m.d.comb += [
-                unit.products[number].eq(product) for number, product in enumerate(products)
-            ]
 
         # Observation.
         with m.If(tokens.busy):
@@ -303,13 +326,13 @@ class Decoder(wiring.Component):
             m.d.sync += self.fault.eq(1)
         m.d.sync += self.macs.eq(self.macs + array.macs)
         records = [
-            writeback.trace,
+            *writeback.trace,
             residual.trace,
             rope.trace,
             argmax.trace,
             *rmsnorm.trace,
             *swiglu.trace,
-            *attention_scale.trace,
+            *reciprocals.trace,
             *softmax.trace,
         ]
         assert len(records) == len(self.trace), (len(records), SERIAL_CHANNELS)

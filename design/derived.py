@@ -9,7 +9,7 @@ from design.errors import BadInput
 from design.fixed import SQ
 
 #: Bits of the right shift that travels in a row header. Fits into the narrowest weight.
-SHIFT_BITS = 6
+SHIFT_BITS = 5
 #: Largest right shift a header can ask for.
 MAX_SHIFT = (1 << SHIFT_BITS) - 1
 #: Operand width of the scalar multipliers (a DSP block of every FPGA family has 18 x 18).
@@ -80,11 +80,25 @@ class Derived:
     """The activation that stands for 1.0 when an embedding row is read through the array."""
     one_format: SQ
     """Its format."""
+    norm_growth: int
+    """Bits that hold sqrt(dim), the constant in the factor of a norm."""
+    norm_floor: int
+    """Least exponent of a sum of squares (in powers of 4): epsilon alone."""
+    lead: int
+    """Bits by which every sum moves left before its right shift, so that no header is negative."""
+    shift_width: int
+    """Bits of the right shift of a sum: header plus exponent of its factor."""
+    header_passes: int
+    """Passes whose shifts fit into one header beat."""
+    scalar_multipliers: int
+    """Multipliers beside the array: 3, or 1 where a pass leaves time to take turns."""
+    turn: int
+    """Cycles that an element has the scalar multipliers for itself, 3 / scalar_multipliers."""
 
     @property
-    def attention_width(self) -> int:
-        """Elements drained by all value passes of a layer, padding included."""
-        return self.head_blocks * self.v_words * self.slots * self.v_word
+    def normed_fraction(self) -> int:
+        """Fraction bits of the residual over the power of two of its rms, at `norm_floor`."""
+        return self.norm_floor - self.norm_growth
 
 
 def _slots(config: Config) -> int:
@@ -109,13 +123,19 @@ def derive(config: Config) -> Derived:
     slots = _slots(config)
     per_slot = lanes // slots
     v_word = min(per_slot, ceil_pow2(shape.head_dim))
-    activations = (numerics.normed, numerics.q, numerics.weight, numerics.attention, numerics.ffn)
+    activations = (
+        numerics.residual,
+        numerics.q,
+        numerics.weight,
+        numerics.attention,
+        numerics.ffn,
+    )
     kv_width = max(numerics.k.width, numerics.v.width)
     b_width = max(activation.width for activation in activations)
     one_format = SQ(2, b_width - 2)
     acc_width = max(
         sum_width(1, numerics.weight_bits, one_format.width),
-        sum_width(shape.dim, numerics.weight_bits, numerics.normed.width),
+        sum_width(shape.dim, numerics.weight_bits, numerics.residual.width),
         sum_width(shape.dim, numerics.weight_bits, numerics.attention.width),
         sum_width(shape.hidden, numerics.weight_bits, numerics.ffn.width),
         sum_width(shape.head_dim, numerics.k.width, numerics.q.width),
@@ -124,13 +144,13 @@ def derive(config: Config) -> Derived:
     epsilon = max(1, round(shape.dim * 1e-5 * 4.0**numerics.residual.f))
     largest = shape.dim * 4 ** (numerics.residual.width - 1) + epsilon
     softmax_exponent = numerics.weight.f - 1  # least: one weight is always 1.0, saturated
-    rsqrt_exponent = (epsilon.bit_length() - 1) // 2
-    growth = max(0, math.ceil(math.log2(math.sqrt(shape.dim))))
+    norm_floor = (epsilon.bit_length() - 1) // 2
+    norm_growth = max(0, math.ceil(math.log2(math.sqrt(shape.dim))))
+    square_sum_width = largest.bit_length() + largest.bit_length() % 2
+    softmax_sum_width = (shape.seq_len * numerics.weight.max).bit_length()
     shifts = {
         "score": numerics.q.f + numerics.k.f - numerics.score.f,
-        "unscaled": softmax_exponent + numerics.v.f - numerics.unscaled.f,
-        "attention": TABLE_FRACTION + numerics.unscaled.f - numerics.attention.f,
-        "normed": TABLE_FRACTION + rsqrt_exponent - growth - numerics.normed.f,
+        "attention": softmax_exponent + numerics.v.f - numerics.attention.f,
         "silu": TABLE_FRACTION + numerics.gate.f - numerics.silu.f,
         "ffn": numerics.silu.f + numerics.up.f - numerics.ffn.f,
     }
@@ -140,6 +160,19 @@ def derive(config: Config) -> Derived:
                 f"Numerics.{name} = {getattr(numerics, name)} has {-shift} fraction bits more"
                 " than what it is computed from"
             )
+    # A row of weights up to 8 in magnitude has at least weight_bits - 4 fraction bits.
+    from_normed = (numerics.q, numerics.k, numerics.v, numerics.gate, numerics.up, numerics.logits)
+    wanted = (
+        *(form.f - (norm_floor - norm_growth) for form in from_normed),
+        *(numerics.residual.f - form.f for form in (one_format, numerics.attention, numerics.ffn)),
+    )
+    lead = max(0, max(wanted) - (numerics.weight_bits - 4))
+    largest_shift = max(
+        MAX_SHIFT + square_sum_width // 2 - 1 - norm_floor,
+        softmax_sum_width - 1 + numerics.v.f - numerics.attention.f + lead,
+    )
+    # Three products a row, one after the other, while the next pass multiplies.
+    takes_turns = 3 * lanes <= shape.dim + 1
     return Derived(
         slots=slots,
         per_slot=per_slot,
@@ -151,9 +184,16 @@ def derive(config: Config) -> Derived:
         a_width=max(numerics.weight_bits, kv_width),
         b_width=b_width,
         acc_width=acc_width,
-        softmax_sum_width=(shape.seq_len * numerics.weight.max).bit_length(),
-        square_sum_width=largest.bit_length() + largest.bit_length() % 2,
+        softmax_sum_width=softmax_sum_width,
+        square_sum_width=square_sum_width,
         epsilon=epsilon,
         one=1 << one_format.f,
         one_format=one_format,
+        norm_growth=norm_growth,
+        norm_floor=norm_floor,
+        lead=lead,
+        shift_width=largest_shift.bit_length(),
+        header_passes=numerics.weight_bits // SHIFT_BITS,
+        scalar_multipliers=1 if takes_turns else 3,
+        turn=3 if takes_turns else 1,
     )

@@ -4,7 +4,7 @@ import itertools
 
 from amaranth import *
 from amaranth.hdl import signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -52,11 +52,15 @@ class Drain(wiring.Component):
 
     Projections and value sums leave one a cycle, lane 0 first; scores leave one a cycle from
     every slot at once. Padding (rows beyond the matrix, heads or elements beyond the shape) stays
-    inside. Gate and up leave on even and odd cycles, which the SwiGLU unit relies on.
+    inside.
 
-    Latency: the first result is offered 1 cycle after capture (up to 2 for W13). A pass occupies
-    the drain for `count` cycles (value sums: `lanes`), plus the cycles in which `o` stalls or
-    `hold` is high; the next capture can share the last of them.
+    The rows of QKV and W13 go through units that make several products of each, so they leave by
+    `phase`, a counter of ``2 * turn`` cycles: even rows when it is 0, odd ones when it is `turn`.
+    (But not those of QKV when `turn` is 1: RoPE minds how many come in a cycle, not when.)
+
+    Latency: the first result leaves 1 cycle after capture (QKV and W13: up to ``2 * turn``). A
+    pass occupies the drain for `count` cycles (QKV and W13: times `turn`; value sums: `lanes`),
+    plus those in which it must wait; the next capture can share the last of them.
 
     Members
     -------
@@ -64,10 +68,12 @@ class Drain(wiring.Component):
         Capture `sums`, `shifts` and `beat` when both are high.
     sums, shifts, beat : In
         See `MultiplierArray`.
-    hold : In(1)
-        Value sums must wait (their reciprocals are not there yet).
-    o : Out(stream)
-        Serial results, see `sum_layout`.
+    norm_ready, reciprocals_ready, logits_ready : In(1)
+        The factor of QKV, W13 and classifier rows is there; that of value sums; there is room for
+        a logit. Sums wait for theirs.
+    phase : Out(range(2 * turn))
+    o_valid, o : Out
+        Serial results, see `sum_layout`; never stalled.
     scores, scores_valid : Out
         Parallel results, see `scores_layout`; never stalled.
     """
@@ -82,8 +88,12 @@ class Drain(wiring.Component):
                 "sums": In(data.ArrayLayout(signed(derived.acc_width), lanes)),
                 "shifts": In(data.ArrayLayout(SHIFT_BITS, lanes)),
                 "beat": In(beat_layout(config)),
-                "hold": In(1),
-                "o": Out(stream.Signature(sum_layout(config))),
+                "norm_ready": In(1),
+                "reciprocals_ready": In(1),
+                "logits_ready": In(1),
+                "phase": Out(range(2 * derived.turn)),
+                "o_valid": Out(1),
+                "o": Out(sum_layout(config)),
                 "scores": Out(scores_layout(config)),
                 "scores_valid": Out(1),
             }
@@ -100,29 +110,31 @@ class Drain(wiring.Component):
         beat = Signal.like(self.beat)
         remaining = Signal(range(lanes + 1))
         lane = Signal(range(lanes))
-        odd_cycle = Signal()
-        started = Signal()
-        m.d.sync += odd_cycle.eq(~odd_cycle)
-
         is_score = beat.sink == Sink.SCORE
         is_value = beat.sink == Sink.VALUE
         occupied = Signal()
-        may_start = Signal()
         is_padding = Signal()
-        advance = Signal()
+        leaves = Signal()
+        last_phase = 2 * derived.turn - 1
+        m.d.sync += self.phase.eq(Mux(self.phase == last_phase, 0, self.phase + 1))
+        in_phase = self.phase == Mux(self.o.row[0], derived.turn, 0)
+        with m.Switch(beat.sink):
+            with m.Case(Sink.W13):
+                m.d.comb += leaves.eq(in_phase & self.norm_ready)
+            with m.Case(Sink.QKV):
+                m.d.comb += leaves.eq((in_phase | (derived.turn == 1)) & self.norm_ready)
+            with m.Case(Sink.CLS):
+                m.d.comb += leaves.eq(self.norm_ready & self.logits_ready)
+            with m.Case(Sink.VALUE):
+                m.d.comb += leaves.eq(self.reciprocals_ready)
+            with m.Default():
+                m.d.comb += leaves.eq(1)
+        advance = occupied & leaves
         m.d.comb += [
             occupied.eq(remaining != 0),
-            may_start.eq(started | (beat.sink != Sink.W13) | ~odd_cycle),
-            self.o.valid.eq(
-                occupied & ~is_score & may_start & ~is_padding & ~(is_value & self.hold)
-            ),
+            self.o_valid.eq(advance & ~is_score & ~is_padding),
             self.scores_valid.eq(occupied & is_score),
-            advance.eq(
-                self.scores_valid
-                | (self.o.valid & self.o.ready)
-                | (occupied & is_padding & ~self.hold)
-            ),
-            self.i_ready.eq(~occupied | (advance & (remaining == 1))),
+            self.i_ready.eq(~occupied | (leaves & (remaining == 1))),
         ]
 
         slot_bits, element_bits = exact_log2(derived.slots), exact_log2(per_slot)
@@ -135,13 +147,13 @@ class Drain(wiring.Component):
                 | (Cat(slot, beat.block) >= shape.heads)
             )
         m.d.comb += [
-            self.o.payload.sum.eq(column[0].sum),
-            self.o.payload.shift.eq(column[0].shift),
-            self.o.payload.sink.eq(beat.sink),
-            self.o.payload.row.eq(beat.row + lane),
-            self.o.payload.slot.eq(slot),
-            self.o.payload.block.eq(beat.block),
-            self.o.payload.layer.eq(beat.layer),
+            self.o.sum.eq(column[0].sum),
+            self.o.shift.eq(column[0].shift),
+            self.o.sink.eq(beat.sink),
+            self.o.row.eq(beat.row + lane),
+            self.o.slot.eq(slot),
+            self.o.block.eq(beat.block),
+            self.o.layer.eq(beat.layer),
             self.scores.t.eq(beat.t + lane),
             self.scores.block.eq(beat.block),
             self.scores.layer.eq(beat.layer),
@@ -150,18 +162,33 @@ class Drain(wiring.Component):
         for n in range(derived.slots):
             m.d.comb += self.scores.sums[n].eq(column[n * per_slot].sum)
 
+        captures = self.i_valid & self.i_ready
+        if derived.slots > 1:
+            # A folded row's left half is about to be at the head, and its right half is here.
+            right = Signal.like(column[0].sum)
+            middle = lanes // 2
+            with m.If(captures):
+                m.d.comb += right.eq(Mux(self.beat.folded, self.sums[middle], 0))
+            with m.Elif(middle + 1 < lanes):
+                above_middle = column[min(middle + 1, lanes - 1)].sum
+                m.d.comb += right.eq(Mux(beat.folded, above_middle, 0))
+        else:
+            right = C(0, 1)
+
         with m.If(advance):
-            m.d.sync += [remaining.eq(remaining - 1), lane.eq(lane + 1), started.eq(1)]
+            m.d.sync += [remaining.eq(remaining - 1), lane.eq(lane + 1)]
             m.d.sync += [here.eq(above) for here, above in itertools.pairwise(column)]
-        with m.If(self.i_valid & self.i_ready):
+            if lanes > 1:
+                m.d.sync += column[0].sum.eq(column[1].sum + right)
+        with m.If(captures):
             m.d.sync += [
                 lane_held.eq(Cat(self.sums[n], self.shifts[n]))
                 for n, lane_held in enumerate(column)
             ]
+            m.d.sync += column[0].sum.eq(self.sums[0] + right)
             m.d.sync += [
                 beat.eq(self.beat),
                 remaining.eq(self.beat.count),
                 lane.eq(0),
-                started.eq(0),
             ]
         return m

@@ -20,7 +20,8 @@ class ExternalCache(wiring.Component):
     announced (the row before it in the same layer was), or is the row itself, whose words are
     asked for once `k_ready` or `v_ready` says that it is stored.
 
-    Latency: reads 1 cycle, once `rd_ready` is high. Throughput: one word a cycle.
+    Latency: once `rd_ready` is high, reads take 1 cycle in `WordReader`, and 1 more with `rd_en`
+    high, as those of the cache on the chip. Throughput: one word a cycle.
 
     Contract of the caller: as `cache.CacheLayers`, and more strictly: the reads of a row are those
     of its passes, in order, each claimed; the next row is announced when all are done, and this one
@@ -66,20 +67,24 @@ class ExternalCache(wiring.Component):
         return m
 
     def _pick(self, m: Module, word: data.View) -> None:
-        """For each slot the words of its query head's KV head."""
+        """For each slot the words of its query head's KV head, behind a register."""
         shape, derived, layout = self.config.shape, derive(self.config), kv_layout(self.config)
         block = Signal.like(self.rd_block)
+        held_block = Signal.like(block)
+        held = Signal.like(word)
         with m.If(self.rd_start_k | self.rd_start_v):
             m.d.sync += block.eq(self.rd_block)
+        with m.If(self.rd_en):
+            m.d.sync += [held.eq(word), held_block.eq(block)]
         lanes = data.ArrayLayout(signed(derived.kv_width), layout.word)
         for slot in range(derived.slots):
             picked = Signal(lanes, name=f"word_{slot}")
-            with m.Switch(block):
+            with m.Switch(held_block):
                 for number in range(derived.head_blocks):
                     head = (number * derived.slots + slot) // shape.group % layout.span
                     with m.Case(number):
                         m.d.comb += picked.eq(
-                            Cat(word[head * layout.word + n] for n in range(layout.word))
+                            Cat(held[head * layout.word + n] for n in range(layout.word))
                         )
             m.d.comb += [
                 words[slot][n].eq(picked[n])

@@ -17,14 +17,14 @@ ISSUE_LATENCY = 3
 
 
 class Issue(wiring.Component):
-    """A pipeline of 3 cycles in which a beat meets its operands.
+    """A place to wait, and a pipeline of 3 cycles in which a beat meets its operands.
 
     A beat is accepted only once everything it will read is there or, for weights, on its way;
     so nothing behind the entrance ever waits for a unit, except the last step for the weight
     stream. When that has no beat, or the drain cannot take a finished pass, `en` falls and the
     whole pipeline, array included, stands still.
 
-    Latency: 3 enabled cycles. Throughput: one beat per enabled cycle.
+    Latency: 1 cycle and 3 enabled cycles. Throughput: one beat per enabled cycle.
 
     Members
     -------
@@ -36,20 +36,25 @@ class Issue(wiring.Component):
         The array has a finished pass that the drain cannot take.
     en : Out(1)
         Clock enable of everything between `i` and the accumulators.
-    normed_filled, attention_filled, hidden_filled : In
-        Elements of each activation vector that are written.
+    residual_filled, attention_filled, hidden_filled : In
+        Elements of each activation vector that are written, or will be when the beat fetches.
     queries_full, keys_ready, scores_ready, values_ready : In(1)
-        All queries are written; all keys of the newest row; all scores; all values of that row.
-    words_ready : In(1)
-        The cache has the word that the next beat of the attention reads.
-    enter, enter_beat : Out
-        A beat is accepted in this cycle: the score memories read `enter_beat.t`.
+        All queries are written; all keys of the newest row; all scores; all values of that row (or
+        they will be when the beat fetches).
+    words_ready, claims : In(1), Out(1)
+        The cache has the word that the next beat of the attention reads; that beat enters.
+    next_t : Out
+        Position of the beat that waits in the next cycle: the score memories read it.
+    read, read_beat : Out
+        Two steps before the end: the caches read for `read_beat`.
     fetch, fetch_beat : Out
-        One step before the end: activation, query and cache memories read for `fetch_beat`.
+        One step before the end: activation and query memories read for `fetch_beat`.
     o_valid, o_beat : Out
         At the end: what was read for `o_beat` is there.
-    normed, attention, hidden, queries, weights, keys, values : In
+    residual, attention, hidden, queries, weights, keys, values : In
         What was read (`weights`: softmax weights).
+    residual_right : In
+        What the upper half of the lanes multiplies when the beat is folded.
     a, b : Out
         The operands of every lane and every slot.
     """
@@ -67,7 +72,7 @@ class Issue(wiring.Component):
                 "i_weights": In(stream.Signature(weights_layout(config))),
                 "blocked": In(1),
                 "en": Out(1),
-                "normed_filled": In(range(shape.dim + 1)),
+                "residual_filled": In(range(shape.dim + 1)),
                 "attention_filled": In(range(shape.dim + 1)),
                 "hidden_filled": In(range(shape.hidden + 1)),
                 "queries_full": In(1),
@@ -75,13 +80,16 @@ class Issue(wiring.Component):
                 "scores_ready": In(1),
                 "values_ready": In(1),
                 "words_ready": In(1),
-                "enter": Out(1),
-                "enter_beat": Out(beat),
+                "claims": Out(1),
+                "next_t": Out(beat["t"].shape),
+                "read": Out(1),
+                "read_beat": Out(beat),
                 "fetch": Out(1),
                 "fetch_beat": Out(beat),
                 "o_valid": Out(1),
                 "o_beat": Out(beat),
-                "normed": In(signed(n.normed.width)),
+                "residual": In(signed(n.residual.width)),
+                "residual_right": In(signed(n.residual.width)),
                 "attention": In(signed(n.attention.width)),
                 "hidden": In(signed(n.ffn.width)),
                 "queries": In(data.ArrayLayout(signed(n.q.width), slots)),
@@ -104,39 +112,46 @@ class Issue(wiring.Component):
             self.en.eq(~self.blocked & ~(needs_weights & ~self.i_weights.valid)),
         ]
 
-        exists = Signal()
+        # The beat that waits for what it reads.
+        waits = Signal()
+        waiting = Signal.like(self.i.payload)
+        enter = Signal()
+        takes = self.i.valid & self.i.ready
         m.d.comb += [
-            exists.eq(self._operands_exist()),
-            self.i.ready.eq(self.en & exists),
-            self.enter.eq(self.i.valid & self.i.ready),
-            self.enter_beat.eq(self.i.payload),
+            enter.eq(waits & self.en & self._operands_exist(waiting)),
+            self.claims.eq(enter & ((waiting.kind == Kind.KEY) | (waiting.kind == Kind.VALUE))),
+            self.i.ready.eq(~waits | enter),
+            self.next_t.eq(Mux(takes, self.i.payload.t, waiting.t)),
         ]
-        middle_valid = Signal()
-        middle_beat = Signal.like(self.i.payload)
+        m.d.sync += waits.eq(takes | (waits & ~enter))
+        with m.If(takes):
+            m.d.sync += waiting.eq(self.i.payload)
+
+        read_valid = Signal()
         fetch_valid = Signal()
         with m.If(self.en):
             m.d.sync += [
-                middle_valid.eq(self.enter),
-                middle_beat.eq(self.i.payload),
-                fetch_valid.eq(middle_valid),
-                self.fetch_beat.eq(middle_beat),
+                read_valid.eq(enter),
+                self.read_beat.eq(waiting),
+                fetch_valid.eq(read_valid),
+                self.fetch_beat.eq(self.read_beat),
                 self.o_valid.eq(fetch_valid),
                 self.o_beat.eq(self.fetch_beat),
             ]
-        m.d.comb += self.fetch.eq(fetch_valid & self.en)
+        m.d.comb += [self.read.eq(read_valid & self.en), self.fetch.eq(fetch_valid & self.en)]
 
         self._operands(m, is_kind)
         return m
 
-    def _operands_exist(self) -> Value:
-        """Whether everything the beat at the entrance reads is written."""
-        beat = self.i.payload
+    def _operands_exist(self, beat: data.View) -> Value:
+        """Whether everything that `beat` reads is written."""
         sink, column = beat.sink, beat.column
-        from_normed = (sink == Sink.QKV) | (sink == Sink.W13) | (sink == Sink.CLS)
+        from_residual = (sink == Sink.QKV) | (sink == Sink.W13) | (sink == Sink.CLS)
         by_kind = {
             Kind.HEADER: C(1, 1),
             Kind.WEIGHT: (
-                (~from_normed | (self.normed_filled > column))
+                (~from_residual | (self.residual_filled > column))
+                & (~beat.folded | (self.residual_filled == self.config.shape.dim))
                 & ((sink != Sink.WO) | (self.attention_filled > column))
                 & ((sink != Sink.W2) | (self.hidden_filled > column))
             ),
@@ -151,20 +166,21 @@ class Issue(wiring.Component):
     def _operands(self, m: Module, is_kind: dict[Any, Value]) -> None:
         derived = derive(self.config)
         beat = self.o_beat
-        broadcast = Signal(signed(derived.b_width))
+        # One for the lower half of the slots, one for the upper: they differ in a folded pass.
+        halves = [Signal(signed(derived.b_width), name=f"broadcast_{side}") for side in (0, 1)]
         with m.Switch(beat.sink):
             with m.Case(Sink.EMBED):
-                m.d.comb += broadcast.eq(derived.one)
+                m.d.comb += [half.eq(derived.one) for half in halves]
             with m.Case(Sink.WO):
-                m.d.comb += broadcast.eq(self.attention)
+                m.d.comb += [half.eq(self.attention) for half in halves]
             with m.Case(Sink.W2):
-                m.d.comb += broadcast.eq(self.hidden)
+                m.d.comb += [half.eq(self.hidden) for half in halves]
             with m.Default():
-                m.d.comb += broadcast.eq(self.normed)
+                m.d.comb += [halves[0].eq(self.residual), halves[1].eq(self.residual_right)]
 
         for slot in range(derived.slots):
             b = Signal(signed(derived.b_width), name=f"b_{slot}")
-            m.d.comb += [b.eq(broadcast), self.b[slot].eq(b)]
+            m.d.comb += [b.eq(halves[2 * slot // derived.slots]), self.b[slot].eq(b)]
             with m.If(is_kind[Kind.HEADER]):
                 m.d.comb += b.eq(1)  # shifts pass through the multipliers
             with m.Elif(is_kind[Kind.KEY]):

@@ -122,7 +122,7 @@ def trace_layout(config: Config) -> data.StructLayout:
 
 
 #: Trace records besides those of the slots.
-SERIAL_CHANNELS = 15
+SERIAL_CHANNELS = 13
 
 
 def trace_channels(config: Config) -> int:

@@ -7,25 +7,52 @@ from amaranth import *
 
 from design.fixed import SQ, Rounding
 
+#: Bits below a guarded value: the first that was dropped, and whether any below it was set.
+GUARD_BITS = 2
+
+
+def guard(value: Value) -> Value:
+    """`value` with empty guard bits below it."""
+    return value << GUARD_BITS
+
+
+def shift_guarded(value: Value, shift: Value | int) -> Value:
+    """A guarded value shifted right, the lowest bit set when it or any bit that falls out was."""
+    if isinstance(shift, int):
+        lost = value[: min(shift, len(value))].any()
+    else:
+        lost = (value & ~(Const(-1, signed(len(value))) << shift)).any()
+    return (value >> shift) | lost
+
+
+def round_guarded(value: Value, rounding: Rounding) -> Value:
+    """A guarded value rounded as named, without its guard bits."""
+    kept, half, below = value >> GUARD_BITS, value[1], value[0]
+    return {
+        Rounding.TRUNCATE: kept,
+        Rounding.HALF_UP: kept + half,
+        Rounding.HALF_EVEN: kept + (half & (below | kept[0])),
+    }[rounding]
+
 
 def shift_right(value: Value, shift: Value | int, rounding: Rounding) -> Value:
     """``value / 2**shift`` rounded as named, combinational; `shift` may be a constant."""
-    if (isinstance(shift, int) and shift == 0) or rounding is Rounding.TRUNCATE:
+    if isinstance(shift, int) and (shift == 0 or rounding is Rounding.TRUNCATE):
         return value >> shift
-    # One bit more than asked, so that the first dropped bit is at hand.
-    kept = (value << 1) >> shift
-    if rounding is Rounding.HALF_UP:
-        return (kept + 1) >> 1
-    ones = (1 << shift) - 1 if isinstance(shift, int) else ~(Const(-1, signed(len(value))) << shift)
-    first_dropped = kept[0]
-    below_first = ((value << 1) & ones & ~1).any()
-    return (kept >> 1) + (first_dropped & (below_first | kept[1]))
+    return round_guarded(shift_guarded(guard(value), shift), rounding)
 
 
 def saturate(value: Value, form: SQ) -> Value:
     """The nearest integer of `form`, ``signed(form.width)``, combinational."""
-    clamped = Mux(value > form.max, form.max, Mux(value < form.min, form.min, value))
-    return clamped[: form.width].as_signed()
+    if not value.shape().signed:
+        value = Cat(value, C(0, 1)).as_signed()
+    if len(value) <= form.width:
+        return value
+    # In range when all bits from the sign of `form` on are equal: no comparison, no carry chain.
+    above = value[form.width - 1 :]
+    sign = value[-1]
+    fits = (above == 0) | (above == -1 % (1 << len(above)))
+    return Mux(fits, value[: form.width], Mux(sign, form.min, form.max))[: form.width].as_signed()
 
 
 def requantize(value: Value, shift: Value | int, form: SQ, rounding: Rounding) -> Value:

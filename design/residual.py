@@ -8,10 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink, beat_layout
 from design.config import Config
-from design.derived import SCALAR_BITS, derive
+from design.derived import derive
 from design.ports import trace_layout
 from design.requantize import saturate
-from design.scalar import SCALAR_LATENCY, ask, request_layout
+from design.scalar import SCALAR_LATENCY, ask, client_members
 from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout
@@ -20,23 +20,27 @@ from design.writeback import result_layout
 class Residual(wiring.Component):
     """Holds x. Each of its updates (embedding, Wo, W2) writes all `dim` elements in order.
 
-    Latency: an element is written 2 cycles after it comes and squared 2 cycles later; `complete`
-    comes 5 cycles after the last element. Throughput: one element a cycle.
+    Latency: an element is written, and out, 1 cycle after it comes, and squared 2 cycles later;
+    `complete` comes 4 cycles after the last element. Throughput: one element a cycle.
 
     Members
     -------
+    coming, coming_row : In
+        What `i` brings in the next cycle: the old element is read meanwhile.
     i_valid, i : In
         Results from `Writeback`; those for other sinks are ignored.
+    begins : Out(1)
+        The first element of an update comes in this cycle.
+    o_valid, o : Out
+        The new elements, for the matrix that reads them.
     complete : Out(1)
         One-cycle pulse: all elements are written and `square_sum` is final.
     square_sum : Out(unsigned)
         Sum of squares plus epsilon, valid from `complete` until the next update.
     source, layer : Out
         Which projection made this update, in which layer.
-    rd_en, rd_index, rd_data : In, In, Out
-        Read an element, 1 cycle; not while an update runs.
-    request, product : Out, In
-        One scalar multiplier.
+    requests, products
+        One scalar multiplier, see `client_members`.
     trace : Out
         X_EMBED, X_ATT, X_FFN.
     """
@@ -47,17 +51,18 @@ class Residual(wiring.Component):
         form = config.numerics.residual
         super().__init__(
             {
+                "coming": In(1),
+                "coming_row": In(beat["row"].shape),
                 "i_valid": In(1),
                 "i": In(result_layout(config)),
+                "begins": Out(1),
+                "o_valid": Out(1),
+                "o": Out(signed(form.width)),
                 "complete": Out(1),
                 "square_sum": Out(derived.square_sum_width),
                 "source": Out(Sink),
                 "layer": Out(beat["layer"].shape),
-                "rd_en": In(1),
-                "rd_index": In(range(config.shape.dim)),
-                "rd_data": Out(signed(form.width)),
-                "request": Out(request_layout),
-                "product": In(signed(2 * SCALAR_BITS)),
+                **client_members(1),
                 "trace": Out(trace_layout(config)),
             }
         )
@@ -74,35 +79,33 @@ class Residual(wiring.Component):
         take = Signal()
         m.d.comb += [
             take.eq(self.i_valid & ((sink == Sink.EMBED) | (sink == Sink.WO) | (sink == Sink.W2))),
-            read.en.eq(take | self.rd_en),
-            read.addr.eq(Mux(take, self.i.row, self.rd_index)),
-            self.rd_data.eq(read.data),
+            self.begins.eq(take & (self.i.row == 0)),
+            read.en.eq(self.coming),
+            read.addr.eq(self.coming_row),
         ]
 
-        # Cycle 1: the old element is here. Cycle 2: the new one is written and squared.
-        adding = Signal()
-        addend = Signal.like(self.i.value)
-        row = Signal(range(dim))
-        with m.If(take):
-            m.d.sync += [
-                addend.eq(self.i.value),
-                row.eq(self.i.row),
-                self.source.eq(sink),
-                self.layer.eq(self.i.layer),
-            ]
+        # The old element is here with what is added to it. One cycle later the new one is written,
+        # and on its way to be squared.
         writing = Signal()
         new = Signal(signed(form.width))
-        new_row = Signal.like(row)
-        old = Mux(self.source == Sink.EMBED, 0, read.data)
+        new_row = Signal(range(dim))
+        old = Mux(sink == Sink.EMBED, 0, read.data)
         m.d.sync += [
-            adding.eq(take),
-            writing.eq(adding),
-            new.eq(saturate(old + addend, form)),
-            new_row.eq(row),
+            writing.eq(take),
+            new.eq(saturate(old + self.i.value, form)),
+            new_row.eq(self.i.row),
         ]
-        m.d.comb += [write.en.eq(writing), write.addr.eq(new_row), write.data.eq(new)]
+        with m.If(take):
+            m.d.sync += [self.source.eq(sink), self.layer.eq(self.i.layer)]
+        m.d.comb += [
+            write.en.eq(writing),
+            write.addr.eq(new_row),
+            write.data.eq(new),
+            self.o_valid.eq(writing),
+            self.o.eq(new),
+        ]
         with m.If(writing):
-            m.d.comb += ask(self.request, new, new)
+            m.d.comb += ask(self.requests[0], new, new)
 
         squared = Signal(SCALAR_LATENCY)
         squared_first = Signal(SCALAR_LATENCY)
@@ -115,7 +118,7 @@ class Residual(wiring.Component):
         ]
         with m.If(squared[-1]):
             before = Mux(squared_first[-1], derived.epsilon, self.square_sum)
-            m.d.sync += self.square_sum.eq(before + self.product)
+            m.d.sync += self.square_sum.eq(before + self.products[0])
 
         tensors = {Sink.EMBED: Tensor.X_EMBED, Sink.WO: Tensor.X_ATT, Sink.W2: Tensor.X_FFN}
         for each, tensor in tensors.items():

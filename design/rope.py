@@ -1,5 +1,7 @@
 """Rotary embedding of queries and keys, by table; values pass by."""
 
+import itertools
+
 from amaranth import *
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
@@ -13,23 +15,27 @@ from design.config import Config
 from design.derived import SCALAR_BITS, derive
 from design.ports import trace_layout
 from design.requantize import requantize
-from design.scalar import ask, client_members
+from design.scalar import SCALAR_LATENCY, ask, client_members
 from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout
 
-#: Cycles from the second element of a pair to the second turned one; values take as long.
-ROPE_LATENCY = 4
+#: Cycles after b in which the products a cos, b sin, a sin, b cos are asked for, by `turn`. With
+#: turns, `Writeback` asks in cycles 0 and 3.
+_CYCLES = {1: (0, 0, 1, 1), 3: (1, 2, 4, 5)}
+#: Cycles in which keys and values that were announced must be written: a beat that enters `Issue`
+#: in the next cycle reads the cache one later.
+CACHE_PROMISE = 2
 
 
 class Rope(wiring.Component):
     """Turns pairs (a, b) of queries and keys to (a cos - b sin, a sin + b cos).
 
-    Both products of one output are taken at once by the two scalar multipliers, so a pair takes
-    two of their cycles: the cycle in which b comes, and the next.
+    A pair takes four products, two by each port. Pairs come every ``2 * turn`` cycles at most, b
+    `turn` cycles after a.
 
-    Latency: 4 cycles from b (and from a value) to its output; a's output is one cycle earlier.
-    Throughput: one element a cycle.
+    Latency: from b (and from a value) to its output 4 cycles, or 8 when `turn` is 3; a's output
+    is `turn` cycles earlier. Throughput: one element every `turn` cycles.
 
     Members
     -------
@@ -38,15 +44,17 @@ class Rope(wiring.Component):
     next_token : In(1)
         Advance to the next position. `first_token`: to position 0.
     i_valid, i : In
-        Results from `Writeback`; those for other sinks are ignored.
+        Scaled results from `Writeback`; those for other sinks are ignored.
     o_q, o_k, o_v : Out(1)
         An element of a query, key, value is on `o`.
     o_head, o_d, o : Out
         Its head (query head or KV head), element and value.
     o_layer : Out
-    requests : Out(ArrayLayout(request, 2))
-        For the two scalar multipliers.
-    products : In
+    keys_coming, values_coming : Out(1)
+        All keys, all values, of the row are out, or will be within CACHE_PROMISE cycles: a beat
+        that enters `Issue` now reads them as they are written.
+    requests, products
+        Two scalar multipliers, see `client_members`.
     fault : Out(1)
         Two results want to leave in this cycle, and one is lost.
     trace : Out
@@ -69,8 +77,10 @@ class Rope(wiring.Component):
                 "o_head": Out(range(shape.heads)),
                 "o_d": Out(range(shape.head_dim)),
                 "o": Out(signed(max(derive(config).kv_width, config.numerics.q.width))),
+                "keys_coming": Out(1),
+                "values_coming": Out(1),
                 "o_layer": Out(beat_layout(config)["layer"].shape),
-                **client_members(),
+                **client_members(2),
                 "fault": Out(1),
                 "trace": Out(trace_layout(config)),
             }
@@ -81,25 +91,32 @@ class Rope(wiring.Component):
         shape, n = self.config.shape, self.config.numerics
         take = Signal()
         m.d.comb += take.eq(self.i_valid & (self.i.sink == Sink.QKV))
-        is_q, is_k, is_v, d, head, row = self._position(m, take)
-        cos, sin = self._angle(m, take & ~d[0], d)
+        is_q, is_k, is_v, d, head, row, last = self._position(m, take)
+        turn = derive(self.config).turn
+        b_is_here = take & d[0] & ~is_v
+        # The angle stays for as long as its products are asked for.
+        cos, sin = self._angle(m, take & ~d[0] if turn == 1 else b_is_here, d)
 
-        # a waits for b; both stay for the second product of the pair.
+        # a waits for b; both stay until the next b.
+        waiting = Signal.like(self.i.value)
         a = Signal.like(self.i.value)
         b = Signal.like(self.i.value)
-        second = Signal()
-        b_is_here = take & d[0] & ~is_v
         with m.If(take & ~d[0]):
-            m.d.sync += a.eq(self.i.value)
-        m.d.sync += [second.eq(b_is_here), b.eq(self.i.value)]
-        with m.If(b_is_here):  # a cos - b sin
-            m.d.comb += ask(self.requests[0], a, cos)
-            m.d.comb += ask(self.requests[1], self.i.value, sin)
-        with m.Elif(second):  # a sin + b cos
-            m.d.comb += ask(self.requests[0], a, sin)
-            m.d.comb += ask(self.requests[1], b, cos)
+            m.d.sync += waiting.eq(self.i.value)
+        with m.If(b_is_here):
+            m.d.sync += [a.eq(waiting), b.eq(self.i.value)]
+        cycles = _CYCLES[turn]
+        since = Signal(cycles[-1])  # bit n: b came n + 1 cycles ago
+        m.d.sync += since.eq(Cat(b_is_here, since))
+        factors = ((0, a, cos), (1, b, sin), (0, a, sin), (1, b, cos))
+        for cycle, (port, element, factor) in zip(cycles, factors, strict=True):
+            with m.If(Cat(b_is_here, since)[cycle]):
+                if cycle == 0:  # before a and b are there
+                    element = self.i.value if port else waiting
+                m.d.comb += ask(self.requests[port], element, factor)
 
-        # What comes out of the multipliers 2 cycles after `b_is_here` and `second`.
+        # When the products of a turned element are there, counted from b.
+        first_at, second_at = cycles[1] + SCALAR_LATENCY, cycles[3] + SCALAR_LATENCY
         what = data.StructLayout(
             {
                 "q": 1,
@@ -109,12 +126,13 @@ class Rope(wiring.Component):
                 "d": d.shape(),
                 "head": head.shape(),
                 "row": row.shape(),
+                "last": 1,
                 "value": self.i.value.shape(),
                 "layer": self.i.layer.shape(),
             }
         )
         arrived = Signal(what)  # the element that was taken last
-        pipeline = [Signal(what, name=f"stage_{n}") for n in range(3)]
+        pipeline = [Signal(what, name=f"stage_{n}") for n in range(second_at)]
         m.d.comb += [
             arrived.q.eq(b_is_here & is_q),
             arrived.k.eq(b_is_here & is_k),
@@ -122,25 +140,39 @@ class Rope(wiring.Component):
             arrived.d.eq(d),
             arrived.head.eq(head),
             arrived.row.eq(row),
+            arrived.last.eq(last),
             arrived.value.eq(self.i.value),
             arrived.layer.eq(self.i.layer),
         ]
         m.d.sync += [
             pipeline[0].eq(arrived),
-            pipeline[1].eq(pipeline[0]),
-            pipeline[2].eq(pipeline[1]),
+            *(later.eq(sooner) for sooner, later in itertools.pairwise(pipeline)),
         ]
-        # The pair in pipeline[1] has its first product sum now, that in pipeline[2] its second.
-        turn_first = pipeline[1].q | pipeline[1].k
-        turn_second = pipeline[2].q | pipeline[2].k
-        leaving = (turn_first, turn_second, pipeline[2].v)
+        # The pair in `first` has its first product sum now, that in `second` its second. Values
+        # leave with the second, in the order in which they came.
+        first, second = pipeline[first_at - 1], pipeline[second_at - 1]
+        promised = pipeline[second_at - CACHE_PROMISE]
+        with m.If(self.clear):
+            m.d.sync += [self.keys_coming.eq(0), self.values_coming.eq(0)]
+        with m.Elif(promised.last):
+            m.d.sync += [
+                self.keys_coming.eq(self.keys_coming | promised.k),
+                self.values_coming.eq(self.values_coming | promised.v),
+            ]
+        turn_first = first.q | first.k
+        turn_second = second.q | second.k
+        leaving = (turn_first, turn_second, second.v)
         m.d.comb += self.fault.eq(sum(leaving) > 1)
         p0, p1 = self.products
+        if turn > 1:  # one multiplier makes both products, one after the other
+            before = Signal.like(p0)
+            m.d.sync += before.eq(p0)
+            p0 = before
         total = Signal(signed(2 * SCALAR_BITS + 1))
         m.d.comb += total.eq(Mux(turn_second, p0 + p1, p0 - p1))
         turned = Signal.like(self.o)
         now_q = Signal()
-        m.d.comb += now_q.eq(Mux(turn_second, pipeline[2].q, pipeline[1].q))
+        m.d.comb += now_q.eq(Mux(turn_second, second.q, first.q))
         for form, condition in ((n.q, now_q), (n.k, ~now_q)):
             with m.If(condition):
                 m.d.comb += turned.eq(requantize(total, n.rope.f, form, n.rounding))
@@ -149,32 +181,32 @@ class Rope(wiring.Component):
         m.d.sync += [self.o_q.eq(0), self.o_k.eq(0), self.o_v.eq(0)]
         with m.If(turn_second):
             m.d.sync += [
-                self.o_q.eq(pipeline[2].q),
-                self.o_k.eq(pipeline[2].k),
-                self.o_head.eq(pipeline[2].head),
-                self.o_d.eq(pipeline[2].d),
-                self.o_layer.eq(pipeline[2].layer),
+                self.o_q.eq(second.q),
+                self.o_k.eq(second.k),
+                self.o_head.eq(second.head),
+                self.o_d.eq(second.d),
+                self.o_layer.eq(second.layer),
                 self.o.eq(turned),
-                out_row.eq(pipeline[2].row),
+                out_row.eq(second.row),
             ]
         with m.Elif(turn_first):
             m.d.sync += [
-                self.o_q.eq(pipeline[1].q),
-                self.o_k.eq(pipeline[1].k),
-                self.o_head.eq(pipeline[1].head),
-                self.o_d.eq(pipeline[1].d ^ 1),
-                self.o_layer.eq(pipeline[1].layer),
+                self.o_q.eq(first.q),
+                self.o_k.eq(first.k),
+                self.o_head.eq(first.head),
+                self.o_d.eq(first.d ^ 1),
+                self.o_layer.eq(first.layer),
                 self.o.eq(turned),
-                out_row.eq(pipeline[1].row ^ 1),
+                out_row.eq(first.row ^ 1),
             ]
-        with m.Elif(pipeline[2].v):
+        with m.Elif(second.v):
             m.d.sync += [
                 self.o_v.eq(1),
-                self.o_head.eq(pipeline[2].head),
-                self.o_d.eq(pipeline[2].d),
-                self.o_layer.eq(pipeline[2].layer),
-                self.o.eq(pipeline[2].value),
-                out_row.eq(pipeline[2].row),
+                self.o_head.eq(second.head),
+                self.o_d.eq(second.d),
+                self.o_layer.eq(second.layer),
+                self.o.eq(second.value),
+                out_row.eq(second.row),
             ]
         for out, tensor, start in (
             (self.o_q, Tensor.Q, 0),
@@ -208,10 +240,11 @@ class Rope(wiring.Component):
                 m.d.sync += [d.eq(0), head.eq(head + 1)]
                 with m.If(last_head):
                     m.d.sync += [head.eq(0), section.eq(section + 1)]
-        return is_q, is_k, is_v, d, head, self.i.row
+        last = last_head & (d == shape.head_dim - 1)  # of its section
+        return is_q, is_k, is_v, d, head, self.i.row, last
 
-    def _angle(self, m: Module, a_is_here: Value, d: Value) -> tuple[Value, Value]:
-        """Cosine and sine for the pair whose first element is here; they hold until the next."""
+    def _angle(self, m: Module, read_now: Value, d: Value) -> tuple[Value, Value]:
+        """Cosine and sine of the pair that d is of, from the cycle after `read_now` on."""
         shape, form = self.config.shape, self.config.numerics.rope
         table = tables.rope(self.config)
         entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
@@ -231,6 +264,6 @@ class Rope(wiring.Component):
             m.d.sync += row.eq(0)
         with m.Elif(self.next_token):
             m.d.sync += row.eq(row + table.pairs)
-        m.d.comb += [read.en.eq(a_is_here), read.addr.eq(row + (d >> 1))]
+        m.d.comb += [read.en.eq(read_now), read.addr.eq(row + (d >> 1))]
         angle = data.View(entry, read.data)
         return angle.cos, angle.sin

@@ -1,4 +1,4 @@
-"""The two scalar multipliers that every unit beside the array shares."""
+"""The scalar multipliers beside the array, and how the units ask for them."""
 
 from amaranth import *
 from amaranth.hdl import signed
@@ -7,8 +7,6 @@ from amaranth.lib.wiring import In, Member, Out
 
 from design.derived import SCALAR_BITS
 
-#: Scalar multipliers of a decoder.
-SCALAR_MULTIPLIERS = 2
 #: Cycles from operands to product.
 SCALAR_LATENCY = 2
 
@@ -18,18 +16,17 @@ request_layout = data.StructLayout(
 )
 
 
-def client_members() -> dict[str, Member]:
-    """Ports of a unit that uses every scalar multiplier.
+def client_members(ports: int) -> dict[str, Member]:
+    """Ports of a unit that asks for up to `ports` products a cycle.
 
-    `requests` : Out(ArrayLayout(request_layout, SCALAR_MULTIPLIERS))
-        What it asks of each.
-    `products` : In(ArrayLayout(signed(36), SCALAR_MULTIPLIERS))
-        What each gives.
+    `requests` : Out(ArrayLayout(request_layout, ports))
+        What it asks for.
+    `products` : In(ArrayLayout(signed(36), ports))
+        What it gets, SCALAR_LATENCY cycles later.
     """
-    product = signed(2 * SCALAR_BITS)
     return {
-        "requests": Out(data.ArrayLayout(request_layout, SCALAR_MULTIPLIERS)),
-        "products": In(data.ArrayLayout(product, SCALAR_MULTIPLIERS)),
+        "requests": Out(data.ArrayLayout(request_layout, ports)),
+        "products": In(data.ArrayLayout(signed(2 * SCALAR_BITS), ports)),
     }
 
 

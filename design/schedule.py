@@ -1,9 +1,15 @@
 """The weight schedule: which weight crosses the stream in which beat.
 
 The order is a pure function of the configuration. Every matrix is read in *passes* of `lanes`
-output rows. A pass is one *header* beat (for each lane the right shift of its row) and then one
-beat for each column, holding that column's weight of every row of the pass. Rows that pad the
-last pass are zeros. An embedding row is a matrix of `dim` rows and one column.
+output rows. A pass is one beat for each column, holding that column's weight of every row of the
+pass. Before the first pass, and then whenever the shifts run out, comes a *header* beat: for each
+lane the right shifts of its rows in the next passes, as many as fit into a weight, the first in
+the lowest SHIFT_BITS. Rows that pad the last pass are zeros. An embedding row is a matrix of `dim`
+rows and one column.
+
+When the rows that are left after the last whole pass fill no more than half the lanes, their pass
+goes *folded*: a row on two lanes, the left half of its columns on one (where its shift is, too)
+and the right half on the other, so that it takes half the beats. The drain adds the two sums.
 """
 
 import enum
@@ -34,22 +40,42 @@ class Op(enum.Enum):
 
 @dataclass(frozen=True)
 class Matrix:
-    """One weight matrix on the array."""
+    """One weight matrix on the array: whole passes, and maybe a folded one behind them."""
 
     op: Op
     rows: int
     cols: int
     lanes: int
+    header_passes: int
+    """Passes whose shifts one header holds."""
+    folded_rows: int
+    """Rows of the folded pass, or 0."""
 
     @property
-    def passes(self) -> int:
-        """Rounds of `lanes` rows."""
-        return ceil_div(self.rows, self.lanes)
+    def whole_passes(self) -> int:
+        """Passes of `lanes` rows and every column."""
+        return ceil_div(self.rows - self.folded_rows, self.lanes)
+
+    @property
+    def folded_passes(self) -> int:
+        """1 or 0."""
+        return int(self.folded_rows > 0)
+
+    @property
+    def shares_header(self) -> bool:
+        """The shifts of the folded pass are in the header of the pass before."""
+        return self.folded_rows > 0 and self.whole_passes % self.header_passes != 0
+
+    @property
+    def headers(self) -> int:
+        """Header beats."""
+        return ceil_div(self.whole_passes + self.folded_passes, self.header_passes)
 
     @property
     def beats(self) -> int:
         """Beats of the weight stream, headers included."""
-        return self.passes * (1 + self.cols)
+        columns = self.whole_passes * self.cols + self.folded_passes * (self.cols // 2)
+        return self.headers + columns
 
 
 def matrix(config: Config, op: Op) -> Matrix:
@@ -63,7 +89,17 @@ def matrix(config: Config, op: Op) -> Matrix:
         Op.W2: (shape.dim, shape.hidden),
         Op.CLS: (shape.vocab, shape.dim),
     }[op]
-    return Matrix(op, rows, cols, config.geometry.lanes)
+    lanes, rest = config.geometry.lanes, rows % config.geometry.lanes
+    # Only the residual can be read at two places at once, and only two slots can tell them apart.
+    foldable = derive(config).slots > 1 and op in (Op.QKV, Op.W13, Op.CLS)
+    return Matrix(
+        op=op,
+        rows=rows,
+        cols=cols,
+        lanes=lanes,
+        header_passes=derive(config).header_passes,
+        folded_rows=rest if foldable and 2 * rest <= lanes else 0,
+    )
 
 
 #: The matrices of one layer, in order.

@@ -20,8 +20,8 @@ class LayerSequencer(wiring.Component):
     A stage's `done` means that all its beats are in the array, not that all its results are out:
     the next stage starts at once, and waits beat by beat for what it needs.
 
-    Latency: `done` comes ``stages + 1`` cycles later than the stages alone would take, with
-    ``stages = 4 + 2 * head_blocks``.
+    Latency: none of its own. A stage starts in the cycle of the `done` before it (the first in
+    that of `start`), and `done` is that of the last.
 
     Members
     -------
@@ -58,22 +58,19 @@ class LayerSequencer(wiring.Component):
         last_block = derive(self.config).head_blocks - 1
 
         def start(stage: Signal, state: str, op: Any = None) -> None:
-            """Pulse a stage's start in the next cycle and wait in `state` for its done."""
-            m.d.sync += stage.eq(1)
+            """Start a stage in this cycle and wait in `state` for its done."""
+            m.d.comb += stage.eq(1)
             if op is not None:
-                m.d.sync += self.projection_op.eq(op)
+                m.d.comb += self.projection_op.eq(op)
             m.next = state
 
-        m.d.sync += [
-            self.done.eq(0),
-            self.projection_start.eq(0),
-            self.score_start.eq(0),
-            self.value_start.eq(0),
-        ]
+        block = Signal.like(self.block)
+        m.d.comb += self.block.eq(block)
+        m.d.sync += block.eq(self.block)
         with m.FSM():
             with m.State("Idle"):
                 with m.If(self.start):
-                    m.d.sync += self.block.eq(0)
+                    m.d.comb += self.block.eq(0)
                     start(self.projection_start, "S1", Sink.QKV)
             with m.State("S1"):
                 with m.If(self.projection_done):
@@ -83,10 +80,10 @@ class LayerSequencer(wiring.Component):
                     start(self.value_start, "S3")
             with m.State("S3"):
                 with m.If(self.value_done):
-                    with m.If(self.block == last_block):
+                    with m.If(block == last_block):
                         start(self.projection_start, "S4", Sink.WO)
                     with m.Else():
-                        m.d.sync += self.block.eq(self.block + 1)
+                        m.d.comb += self.block.eq(block + 1)
                         start(self.score_start, "S2")
             with m.State("S4"):
                 with m.If(self.projection_done):
@@ -96,7 +93,7 @@ class LayerSequencer(wiring.Component):
                     start(self.projection_start, "S5 down", Sink.W2)
             with m.State("S5 down"):
                 with m.If(self.projection_done):
-                    m.d.sync += self.done.eq(1)
+                    m.d.comb += self.done.eq(1)
                     m.next = "Idle"
         return m
 
@@ -119,7 +116,7 @@ class TokenSequencer(wiring.Component):
     next_token, first_token : Out(1)
         A token was taken; it is the first of a sequence.
     normed : In(1)
-        The last residual of the token is normalised: without a classifier, all work is done.
+        The factor of the last residual is there: without a classifier, all work is done.
     classified, best : In
         All logits are out; the first index of the greatest.
     busy : Out(1)
@@ -158,7 +155,15 @@ class TokenSequencer(wiring.Component):
         fetch = self.o_fetch.payload
         answer = self.o_token.payload
 
-        m.d.sync += [self.embed_start.eq(0), self.classify_start.eq(0), self.layer_start.eq(0)]
+        # A layer but the first starts one cycle after the one before, when `layer` is its own.
+        next_layer = Signal()
+        embedded = Signal()  # the embedding is in the array, though fetches may still be waiting
+        m.d.sync += next_layer.eq(0)
+        m.d.comb += self.layer_start.eq(next_layer)
+        with m.If(self.embed_start):
+            m.d.sync += embedded.eq(0)
+        with m.Elif(self.projection_done):
+            m.d.sync += embedded.eq(1)
         m.d.comb += [
             answer.id.eq(Mux(token.sample, self.best, token.id)),
             answer.sampled.eq(token.sample),
@@ -170,6 +175,7 @@ class TokenSequencer(wiring.Component):
                 m.d.comb += [
                     self.i_token.ready.eq(1),
                     self.next_token.eq(self.i_token.valid),
+                    self.embed_start.eq(self.i_token.valid),
                     self.first_token.eq(self.i_token.valid & (self.i_token.payload.first | ended)),
                 ]
                 with m.If(self.i_token.valid):
@@ -193,19 +199,18 @@ class TokenSequencer(wiring.Component):
                     ),
                 ]
                 with m.If(self.o_fetch.ready):
-                    m.d.sync += self.embed_start.eq(1)
                     m.next = "Embed"
             with m.State("Embed"):
-                with m.If(self.projection_done):
-                    m.d.sync += self.layer_start.eq(1)
+                with m.If(self.projection_done | embedded):
+                    m.d.comb += self.layer_start.eq(1)
                     m.next = "Layers"
             with m.State("Layers"):
                 with m.If(self.layer_done):
                     with m.If(self.layer == shape.layers - 1):
-                        m.d.sync += self.classify_start.eq(token.sample)
+                        m.d.comb += self.classify_start.eq(token.sample)
                         m.next = "Drain"
                     with m.Else():
-                        m.d.sync += [self.layer.eq(self.layer + 1), self.layer_start.eq(1)]
+                        m.d.sync += [self.layer.eq(self.layer + 1), next_layer.eq(1)]
             with m.State("Drain"):
                 with m.If(Mux(token.sample, self.classified, self.normed)):
                     m.next = "Answer"

@@ -12,7 +12,7 @@ from design.config import Config
 from design.derived import derive
 from design.drain import scores_layout
 from design.ports import trace_layout
-from design.requantize import requantize, shift_right
+from design.requantize import GUARD_BITS, guard, requantize, round_guarded, shift_guarded
 from design.trace import Tensor
 from design.tracing import head_position, record, slot_head
 
@@ -23,8 +23,9 @@ class Softmax(wiring.Component):
     The score pass fills the memory and finds the maximum; the value pass reads it, once for
     every value word, and gets one weight per slot and enabled cycle.
 
-    Latency: a score is stored 1 cycle after it comes. Weights come 3 enabled cycles after
-    `rd_t` (score memory, table, shift).
+    Latency: a score is stored 1 cycle after it comes. The score memories are read in every cycle;
+    what is read goes on with `en`, and its weights come 3 enabled cycles later (distance to the
+    maximum, table, shift).
 
     Members
     -------
@@ -35,9 +36,9 @@ class Softmax(wiring.Component):
     ready : Out(1)
         All scores up to the newest position are stored and the maxima are final.
     en : In(1)
-        Clock enable of the read pipeline.
+        Clock enable of the pipeline behind the score memories.
     rd_t : In
-        Position wanted.
+        Position that the pipeline takes from the next cycle on.
     weights : Out(ArrayLayout(unsigned(weight.f), slots))
     add, add_first : In(1)
         Sum the weights that are out now; `add_first` begins a new sum.
@@ -105,7 +106,7 @@ class Softmax(wiring.Component):
                 write.en.eq(stored),
                 write.addr.eq(stored_scores.t),
                 write.data.eq(score),
-                read.en.eq(self.en),
+                read.en.eq(1),
                 read.addr.eq(self.rd_t),
             ]
 
@@ -118,15 +119,18 @@ class Softmax(wiring.Component):
             lookup = table.read_port()
             whole = below[n.score.f :]
             m.d.comb += [
-                below.eq(maximum - read.data),
                 lookup.en.eq(self.en),
                 lookup.addr.eq(below[: n.score.f]),
             ]
+            # The weight, with what rounds it: the adder stands behind the register.
+            shifted = Signal(n.weight.f + GUARD_BITS, name=f"shifted_{slot}")
             with m.If(self.en):
                 m.d.sync += [
+                    below.eq(maximum - read.data),
                     octaves.eq(Mux(whole > n.weight.width, n.weight.width, whole)),
-                    self.weights[slot].eq(shift_right(lookup.data, octaves, n.rounding)),
+                    shifted.eq(shift_guarded(guard(lookup.data), octaves)),
                 ]
+            m.d.comb += self.weights[slot].eq(round_guarded(shifted, n.rounding))
             with m.If(self.add):
                 m.d.sync += self.sums[slot].eq(
                     Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]

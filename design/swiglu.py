@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from design import tables
 from design.beat import Sink
 from design.config import Config
-from design.derived import TABLE_FRACTION
+from design.derived import TABLE_FRACTION, derive
 from design.interpolate import INTERPOLATE_LATENCY, Interpolator
 from design.ports import trace_layout
 from design.requantize import requantize
@@ -20,30 +20,33 @@ from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout
 
-#: Ups that can be waiting for their silu: it takes 6 cycles, in which 3 of them come.
+#: Ups that can be waiting for their silu: it takes 8 cycles, in which 4 of them come.
 _WAITING_UPS = 4
 
 
 class SwiGlu(wiring.Component):
-    """Gates come on even cycles of the drain, each followed by its up.
+    """Gates come every ``2 * turn`` cycles at most, each followed by its up `turn` cycles later.
 
-    With the gate in cycle 0, multiplier 1 takes the slope of the sigmoid in cycle 1, multiplier 0
-    gate * sigmoid in cycle 3, multiplier 1 silu * up in cycle 6. All gates of the drain have the
-    same parity, so the two uses of multiplier 1 never meet. (On one lane every element is a pass
-    of its own and an up can be late; but then the next gate is later still.)
+    With the gate in cycle 0, port 0 takes the slope of the sigmoid in cycle 1, port 1 gate *
+    sigmoid in cycle 4, port 0 silu * up in cycle 8. These differ from each other, and from the
+    cycles 3 and 6 in which `Writeback` asks (by its own port, for the up and the next gate, when
+    `turn` is 3), modulo the ``2 * turn`` cycles of a pair. (On one lane every element is a pass of
+    its own and an up can be late; silu * up then waits for the same phase of a later pair.)
 
-    Latency: 9 cycles from a gate to its output, or 4 from its up if that is later. Throughput: a
-    pair every 2 cycles.
+    Latency: 11 cycles from a gate to its output. Throughput: a pair every ``2 * turn`` cycles.
 
     Members
     -------
     i_valid, i : In
-        Results from `Writeback`; those for other sinks are ignored.
+        Scaled results from `Writeback`; those for other sinks are ignored.
+    phase : In(range(2 * turn))
+        Of the drain: even rows left it when it was 0.
+    coming : Out(1)
+        An element will be out in 3 cycles.
     o_valid, o : Out
         Elements of the hidden vector, in order.
-    requests : Out(ArrayLayout(request, 2))
-        For the two scalar multipliers.
-    products : In
+    requests, products
+        Two scalar multipliers, see `client_members`.
     fault : Out(1)
         An up finds no room, or a silu comes before the last one met its up.
     trace : Out(ArrayLayout(record, 3))
@@ -56,9 +59,11 @@ class SwiGlu(wiring.Component):
             {
                 "i_valid": In(1),
                 "i": In(result_layout(config)),
+                "phase": In(range(2 * derive(config).turn)),
+                "coming": Out(1),
                 "o_valid": Out(1),
                 "o": Out(signed(config.numerics.ffn.width)),
-                **client_members(),
+                **client_members(2),
                 "fault": Out(1),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
             }
@@ -75,35 +80,38 @@ class SwiGlu(wiring.Component):
         m.d.comb += [ups.w_en.eq(take_up), ups.w_data.eq(self.i.value)]
 
         m.submodules.sigmoid = sigmoid = Interpolator(tables.sigmoid(self.config))
-        request1 = Signal(request_layout)  # silu * up
+        silu_up = Signal(request_layout)
         m.d.comb += [
             sigmoid.i_valid.eq(take_gate),
             sigmoid.i.eq(self.i.value - n.gate.min),
-            sigmoid.product.eq(self.products[1]),
-            self.requests[1].eq(sigmoid.request.as_value() | request1.as_value()),
+            sigmoid.product.eq(self.products[0]),
+            self.requests[0].eq(sigmoid.request.as_value() | silu_up.as_value()),
         ]
 
-        # gate * sigmoid, once the sigmoid is there.
+        # gate * sigmoid, one cycle after the sigmoid is there.
         gates = [
             Signal(signed(n.gate.width), name=f"gate_{cycle}")
-            for cycle in range(1, INTERPOLATE_LATENCY + 1)
+            for cycle in range(1, INTERPOLATE_LATENCY + 2)
         ]
-        gate_valid = Signal(INTERPOLATE_LATENCY)
+        gate_valid = Signal(INTERPOLATE_LATENCY + 1)
+        sigmoid_value = Signal.like(sigmoid.o)
         m.d.sync += [
             gate_valid.eq(Cat(take_gate, gate_valid)),
             gates[0].eq(self.i.value),
             *(later.eq(sooner) for sooner, later in itertools.pairwise(gates)),
+            sigmoid_value.eq(sigmoid.o),
         ]
         with m.If(gate_valid[-1]):
-            m.d.comb += ask(self.requests[0], gates[-1], sigmoid.o)
+            m.d.comb += ask(self.requests[1], gates[-1], sigmoid_value)
 
-        # silu * up, once both are there.
+        # silu * up, once both are there, in the phase that gates and ups leave to it.
         silu_coming = Signal(SCALAR_LATENCY)
         silu_here = Signal()
         silu = Signal(signed(n.silu.width))
         multiply = Signal()
         m.d.comb += [
-            multiply.eq(silu_here & ups.r_rdy),
+            multiply.eq(silu_here & ups.r_rdy & (self.phase == 1)),
+            self.coming.eq(multiply),
             ups.r_en.eq(multiply),
             self.fault.eq((take_up & ~ups.w_rdy) | (silu_coming[-1] & silu_here & ~multiply)),
         ]
@@ -112,20 +120,20 @@ class SwiGlu(wiring.Component):
             silu_shift = TABLE_FRACTION + n.gate.f - n.silu.f
             m.d.sync += [
                 silu_here.eq(1),
-                silu.eq(requantize(self.products[0], silu_shift, n.silu, n.rounding)),
+                silu.eq(requantize(self.products[1], silu_shift, n.silu, n.rounding)),
             ]
         with m.Elif(multiply):
             m.d.sync += silu_here.eq(0)
         with m.If(multiply):
-            m.d.comb += ask(request1, silu, ups.r_data.as_signed())
+            m.d.comb += ask(silu_up, silu, ups.r_data.as_signed())
 
         coming = Signal(SCALAR_LATENCY)
         m.d.sync += [
             coming.eq(Cat(multiply, coming)),
             self.o_valid.eq(coming[-1]),
-            self.o.eq(requantize(self.products[1], n.silu.f + n.up.f - n.ffn.f, n.ffn, n.rounding)),
+            self.o.eq(requantize(self.products[0], n.silu.f + n.up.f - n.ffn.f, n.ffn, n.rounding)),
         ]
-        self._trace(m, gate_valid[-1], sigmoid.o, silu_coming[-1], silu)
+        self._trace(m, gate_valid[-1], sigmoid_value, silu_coming[-1], silu)
         return m
 
     def _trace(

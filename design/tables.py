@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION
+from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from design.errors import BadInput
 from design.fixed import SQ
 
@@ -47,32 +47,22 @@ def _interpolated(
     )
 
 
-@dataclass(frozen=True)
-class Rsqrt:
-    """sqrt(dim) / sqrt(s) of an integer s > 0.
+def rsqrt(config: Config) -> Interpolated:
+    """The table behind RMSNorm: sqrt(dim) / sqrt(s) of an integer s > 0.
 
-    s = m * 4**e with m in [1, 4); the table holds ``sqrt(dim) / 2**growth / sqrt(m)``, at most 1,
-    on an 18-bit m whose two top bits count the units. Then
-    ``sqrt(dim) / sqrt(s) = table(m) * 2**(growth - e)``.
+    s = m * 4**e with m in [1, 4); the table holds ``sqrt(dim) / 2**norm_growth / sqrt(m)``, above
+    1/4 and at most 1, on an 18-bit m whose two top bits count the units. Then
+    ``sqrt(dim) / sqrt(s) = table(m) * 2**(norm_growth - e)``.
     """
-
-    table: Interpolated
-    growth: int
-
-
-def rsqrt(config: Config) -> Rsqrt:
-    """The table behind RMSNorm."""
-    root = math.sqrt(config.shape.dim)
-    growth = max(0, math.ceil(math.log2(root)))
+    scale = math.sqrt(config.shape.dim) / 2 ** derive(config).norm_growth
     # Normalised inputs are at least 1; the nodes below are never read.
-    table = _interpolated(
-        lambda m: root / 2**growth / math.sqrt(max(m, 1.0)),
+    return _interpolated(
+        lambda m: scale / math.sqrt(max(m, 1.0)),
         0.0,
         4.0,
         config.numerics.rsqrt_index_bits,
         SCALAR_BITS,
     )
-    return Rsqrt(table, growth)
 
 
 def reciprocal(config: Config) -> Interpolated:

@@ -16,8 +16,8 @@ class Tensor(enum.Enum):
     """Residual after the embedding, [dim]; layer 0."""
     RSQRT_ATT = 1
     """Factor of the norm before attention: [mantissa, exponent]."""
-    XN_ATT = 2
-    """Normed residual before attention, [dim]."""
+    QKV_SUM = 2
+    """Projections of the residual before the factor of the norm, [dim + 2 * kv_dim]."""
     QKV = 3
     """Projections before RoPE, [dim + 2 * kv_dim]."""
     Q = 4
@@ -34,7 +34,7 @@ class Tensor(enum.Enum):
     """exp2(score - maximum), [heads, pos + 1], index as for scores."""
     RECIPROCAL = 10
     """Reciprocal of the sum of weights, [heads, 2]: mantissa, exponent."""
-    UNSCALED = 11
+    ATTENTION_SUM = 11
     """Weighted sum of values before the reciprocal, [dim] in `attention_order`."""
     ATTENTION = 12
     """Attention output, [dim] in `attention_order`."""
@@ -43,7 +43,8 @@ class Tensor(enum.Enum):
     X_ATT = 14
     """Residual after attention, [dim]."""
     RSQRT_FFN = 15
-    XN_FFN = 16
+    W13_SUM = 16
+    """Gate and up interleaved, before the factor of the norm, [2 * hidden]."""
     W13 = 17
     """Gate and up interleaved, [2 * hidden]."""
     SIGMOID = 18
@@ -57,13 +58,14 @@ class Tensor(enum.Enum):
     X_FFN = 22
     """Residual after the layer, [dim]."""
     RSQRT_FINAL = 23
-    XN_FINAL = 24
+    LOGITS_SUM = 24
+    """Before the factor of the norm, [vocab]."""
     LOGITS = 25
     """[vocab]; layer 0 (as the other FINAL tensors)."""
 
 
 #: Tensors that exist once a token (layer 0), not once a layer.
-ONCE = (Tensor.X_EMBED, Tensor.RSQRT_FINAL, Tensor.XN_FINAL, Tensor.LOGITS)
+ONCE = (Tensor.X_EMBED, Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM, Tensor.LOGITS)
 
 
 def sizes(config: Config) -> dict[Tensor, int]:
@@ -71,13 +73,14 @@ def sizes(config: Config) -> dict[Tensor, int]:
     shape = config.shape
     attention = shape.heads * ceil_pow2(shape.seq_len)
     per_dim = {
-        Tensor.X_EMBED, Tensor.XN_ATT, Tensor.Q, Tensor.UNSCALED, Tensor.ATTENTION, Tensor.WO,
-        Tensor.X_ATT, Tensor.XN_FFN, Tensor.W2, Tensor.X_FFN, Tensor.XN_FINAL,
+        Tensor.X_EMBED, Tensor.Q, Tensor.ATTENTION_SUM, Tensor.ATTENTION, Tensor.WO,
+        Tensor.X_ATT, Tensor.W2, Tensor.X_FFN,
     }  # fmt: skip
     return dict.fromkeys(per_dim, shape.dim) | {
         Tensor.RSQRT_ATT: 2,
         Tensor.RSQRT_FFN: 2,
         Tensor.RSQRT_FINAL: 2,
+        Tensor.QKV_SUM: shape.dim + 2 * shape.kv_dim,
         Tensor.QKV: shape.dim + 2 * shape.kv_dim,
         Tensor.K: shape.kv_dim,
         Tensor.V: shape.kv_dim,
@@ -85,9 +88,11 @@ def sizes(config: Config) -> dict[Tensor, int]:
         Tensor.WEIGHT: attention,
         Tensor.MAXIMUM: shape.heads,
         Tensor.RECIPROCAL: 2 * shape.heads,
+        Tensor.W13_SUM: 2 * shape.hidden,
         Tensor.W13: 2 * shape.hidden,
         Tensor.SIGMOID: shape.hidden,
         Tensor.SILU: shape.hidden,
         Tensor.FFN: shape.hidden,
+        Tensor.LOGITS_SUM: shape.vocab,
         Tensor.LOGITS: shape.vocab,
     }

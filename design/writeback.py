@@ -1,30 +1,41 @@
-"""Rounds each sum to the format of its tensor and hands it to the unit that wants it."""
+"""Rounds each sum to the format of its tensor, times its factor, and hands it to the units."""
+
+from typing import Any
 
 from amaranth import *
 from amaranth.hdl import signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from design.arith import pick
 from design.beat import Sink, beat_layout
-from design.config import Config
-from design.derived import SHIFT_BITS, derive
+from design.config import SUM_HEADROOM, Config
+from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from design.drain import sum_layout
 from design.fixed import SQ
 from design.ports import trace_layout
-from design.requantize import saturate, shift_right
+from design.requantize import guard, round_guarded, saturate, shift_guarded, shift_right
+from design.scalar import SCALAR_LATENCY, ask, client_members
 from design.trace import Tensor
 from design.tracing import record
+
+#: Sinks whose rows are in front of the factor of the norm.
+NORMED = (Sink.QKV, Sink.W13, Sink.CLS)
+#: Sinks whose sums are final as they are: they go to the residual.
+DIRECT = (Sink.EMBED, Sink.WO, Sink.W2)
+
+
+def any_of(sink: Value, sinks: tuple[Any, ...]) -> Value:
+    """Whether `sink` is one of `sinks`."""
+    return Cat(sink == each for each in sinks).any()
 
 
 def result_layout(config: Config) -> data.StructLayout:
     """One element in the format of its tensor, right-aligned and sign-extended."""
-    derived, n, beat = derive(config), config.numerics, beat_layout(config)
-    widest = max(
-        form.width for form in (n.residual, n.q, n.k, n.v, n.gate, n.up, n.unscaled, n.logits)
-    )
+    derived, beat = derive(config), beat_layout(config)
     return data.StructLayout(
         {
-            "value": signed(widest),
+            "value": signed(SCALAR_BITS),
             "sink": Sink,
             "row": beat["row"].shape,
             "slot": range(derived.slots),
@@ -36,97 +47,191 @@ def result_layout(config: Config) -> data.StructLayout:
 class Writeback(wiring.Component):
     """Requantises serial sums, one a cycle.
 
-    Latency: 1 cycle. Stalls only while `o_stall` is high (a logit that nobody takes).
+    Sums for the residual are rounded to its format and leave by `o`. All others are rounded to
+    `config.sum_format` on their way past `o`, multiplied by a factor (1 / rms of the residual, or
+    the reciprocal of the softmax sum of their slot), rounded again, and leave by `scaled`.
+
+    Latency: 2 cycles to `o` (shift by eights; shift and round), 5 to `scaled` (operands, product,
+    round).
 
     Members
     -------
-    i : In(stream)
+    i_valid, i : In
         Raw sums, see `drain.sum_layout`.
-    value_shifts : In
-        Right shift of a value sum, per slot (its softmax sum's exponent, rebased).
+    norm_exponent, norm_factor : In
+        Of the residual, see `RmsNorm`: the right shift that adds to the header's, and the factor.
+    value_shifts, value_factors : In
+        Right shift and factor of a value sum, per slot, see `Reciprocals`.
+    coming, coming_row : Out
+        The sum of this row of the residual will be on `o` in the next cycle.
     o_valid, o : Out
-        Rounded elements, see `result_layout`.
-    o_stall : In(1)
-        Hold `o`.
-    trace : Out
-        QKV, WO, W13, W2.
+        Rounded sums, see `result_layout`.
+    scaled_valid, scaled : Out
+        Rounded products, see `result_layout`.
+    clear_index : In(1)
+        A new layer begins: attention outputs count from 0 (only for the trace).
+    requests, products
+        One scalar multiplier, see `client_members`.
+    trace : Out(ArrayLayout(record, 2))
+        The sums (QKV_SUM, ATTENTION_SUM, W13_SUM, LOGITS_SUM, and WO and W2, which are final), and
+        their products (QKV, ATTENTION, W13).
     """
 
     def __init__(self, config: Config):
         self.config = config
         derived = derive(config)
+        shift, factor = derived.shift_width, TABLE_FRACTION + 1
         super().__init__(
             {
-                "i": In(stream.Signature(sum_layout(config))),
-                "value_shifts": In(data.ArrayLayout(SHIFT_BITS, derived.slots)),
+                "i_valid": In(1),
+                "i": In(sum_layout(config)),
+                "norm_exponent": In(shift),
+                "norm_factor": In(factor),
+                "value_shifts": In(data.ArrayLayout(shift, derived.slots)),
+                "value_factors": In(data.ArrayLayout(factor, derived.slots)),
+                "coming": Out(1),
+                "coming_row": Out(beat_layout(config)["row"].shape),
                 "o_valid": Out(1),
                 "o": Out(result_layout(config)),
-                "o_stall": In(1),
-                "trace": Out(trace_layout(config)),
+                "scaled_valid": Out(1),
+                "scaled": Out(result_layout(config)),
+                "clear_index": In(1),
+                **client_members(1),
+                "trace": Out(data.ArrayLayout(trace_layout(config), 2)),
             }
         )
 
-    def _formats(self, raw: data.View) -> list[tuple[SQ, Value]]:
-        """(format, condition): exclusive conditions that cover every serial sink."""
+    def _formats(self, element: data.View) -> list[tuple[SQ, Value]]:
+        """(format, condition): exclusive conditions that cover every scaled element."""
         shape, n = self.config.shape, self.config.numerics
-        sink = raw.sink
+        sink = element.sink
         qkv, w13 = sink == Sink.QKV, sink == Sink.W13
-        is_q, is_v = raw.row < shape.dim, raw.row >= shape.dim + shape.kv_dim
-        is_up = raw.row[0]
+        is_q, is_v = element.row < shape.dim, element.row >= shape.dim + shape.kv_dim
+        is_up = element.row[0]
         return [
-            (n.residual, (sink == Sink.EMBED) | (sink == Sink.WO) | (sink == Sink.W2)),
             (n.q, qkv & is_q),
             (n.k, qkv & ~is_q & ~is_v),
             (n.v, qkv & is_v),
             (n.gate, w13 & ~is_up),
             (n.up, w13 & is_up),
             (n.logits, sink == Sink.CLS),
-            (n.unscaled, sink == Sink.VALUE),
+            (n.attention, sink == Sink.VALUE),
         ]
 
     def elaborate(self, platform):
         m = Module()
-        n = self.config.numerics
-        raw = self.i.payload
-
-        # Only the width matters for saturation: where the point lies is in the shift.
-        by_width: dict[int, Value] = {}
-        for form, condition in self._formats(raw):
-            by_width[form.width] = by_width.get(form.width, C(0, 1)) | condition
-        shift = Signal(SHIFT_BITS)
-        m.d.comb += shift.eq(Mux(raw.sink == Sink.VALUE, self.value_shifts[raw.slot], raw.shift))
-        rounded = shift_right(raw.sum, shift, n.rounding)
-        value = Signal.like(self.o.value)
-        for width, condition in by_width.items():
-            with m.If(condition):
-                m.d.comb += value.eq(saturate(rounded, SQ(width, 0)))
-
-        m.d.comb += self.i.ready.eq(~self.o_stall)
-        with m.If(~self.o_stall):
-            m.d.sync += [
-                self.o_valid.eq(self.i.valid),
-                self.o.value.eq(value),
-                self.o.sink.eq(raw.sink),
-                self.o.row.eq(raw.row),
-                self.o.slot.eq(raw.slot),
-                self.o.layer.eq(raw.layer),
-            ]
-
-        tensors = {
-            Sink.QKV: Tensor.QKV,
-            Sink.WO: Tensor.WO,
-            Sink.W13: Tensor.W13,
-            Sink.W2: Tensor.W2,
-        }
-        with m.Switch(self.o.sink):
-            for sink, tensor in tensors.items():
-                with m.Case(sink):
-                    m.d.comb += record(
-                        self.trace,
-                        valid=self.o_valid,
-                        tensor=tensor,
-                        layer=self.o.layer,
-                        index=self.o.row,
-                        value=self.o.value,
-                    )
+        self._round_sum(m)
+        self._scale(m)
+        self._trace(m)
         return m
+
+    def _round_sum(self, m: Module) -> None:
+        n, derived = self.config.numerics, derive(self.config)
+        raw = self.i
+        shift = Signal(derived.shift_width)
+        with m.If(raw.sink == Sink.VALUE):
+            m.d.comb += shift.eq(pick(self.value_shifts, raw.slot))
+        with m.Elif(any_of(raw.sink, DIRECT)):
+            m.d.comb += shift.eq(raw.shift)
+        with m.Else():
+            m.d.comb += shift.eq(raw.shift + self.norm_exponent)
+
+        # A long shift and its rounding are too much for one cycle: first by eights, then the rest.
+        led = guard(raw.sum << derived.lead)
+        half_valid = Signal()
+        half_way = Signal(signed(len(led)))
+        rest = Signal(3)
+        element = Signal.like(self.o)
+        m.d.sync += [
+            half_valid.eq(self.i_valid),
+            half_way.eq(shift_guarded(led, Cat(C(0, 3), shift[3:]))),
+            rest.eq(shift),
+            element.sink.eq(raw.sink),
+            element.row.eq(raw.row),
+            element.slot.eq(raw.slot),
+            element.layer.eq(raw.layer),
+        ]
+
+        is_direct = any_of(element.sink, DIRECT)
+        rounded = round_guarded(shift_guarded(half_way, rest), n.rounding)
+        widths = [(n.residual.width, is_direct)]
+        widths += [(form.width + SUM_HEADROOM, each) for form, each in self._formats(element)]
+        m.d.comb += [
+            self.coming.eq(half_valid & is_direct),
+            self.coming_row.eq(element.row),
+        ]
+        m.d.sync += [
+            self.o_valid.eq(half_valid),
+            self.o.eq(element),
+            self.o.value.eq(_saturated(m, rounded, widths, "sum_value")),
+        ]
+
+    def _scale(self, m: Module) -> None:
+        n = self.config.numerics
+        valid = self.o_valid & ~any_of(self.o.sink, DIRECT)
+        factor = Signal.like(self.norm_factor)
+        is_value = self.o.sink == Sink.VALUE
+        of_slot = pick(self.value_factors, self.o.slot)
+        m.d.comb += factor.eq(Mux(is_value, of_slot, self.norm_factor))
+        with m.If(valid):
+            m.d.comb += ask(self.requests[0], self.o.value, factor)
+        coming = Signal(SCALAR_LATENCY)
+        m.d.sync += [coming.eq(Cat(valid, coming)), self.scaled_valid.eq(coming[-1])]
+        element = self.o
+        for cycle in range(SCALAR_LATENCY):
+            later = Signal.like(self.o, name=f"multiplied_{cycle}")
+            m.d.sync += later.eq(element)
+            element = later
+        rounded = shift_right(self.products[0], TABLE_FRACTION, n.rounding)
+        widths = [(form.width, condition) for form, condition in self._formats(element)]
+        m.d.sync += [
+            self.scaled.eq(element),
+            self.scaled.value.eq(_saturated(m, rounded, widths, "scaled_value")),
+        ]
+
+    def _trace(self, m: Module) -> None:
+        sums = {
+            Sink.QKV: Tensor.QKV_SUM,
+            Sink.VALUE: Tensor.ATTENTION_SUM,
+            Sink.WO: Tensor.WO,
+            Sink.W13: Tensor.W13_SUM,
+            Sink.W2: Tensor.W2,
+            Sink.CLS: Tensor.LOGITS_SUM,
+        }
+        products = {
+            Sink.QKV: Tensor.QKV,
+            Sink.VALUE: Tensor.ATTENTION,
+            Sink.W13: Tensor.W13,
+        }
+        outputs = ((self.o_valid, self.o, sums), (self.scaled_valid, self.scaled, products))
+        for target, (valid, element, tensors) in zip(self.trace, outputs, strict=True):
+            # Attention outputs come in an order of their own, and are counted.
+            count = Signal(range(self.config.shape.dim))
+            is_value = element.sink == Sink.VALUE
+            with m.If(self.clear_index):
+                m.d.sync += count.eq(0)
+            with m.Elif(valid & is_value):
+                m.d.sync += count.eq(count + 1)
+            with m.Switch(element.sink):
+                for sink, tensor in tensors.items():
+                    with m.Case(sink):
+                        m.d.comb += record(
+                            target,
+                            valid=valid,
+                            tensor=tensor,
+                            layer=0 if sink is Sink.CLS else element.layer,
+                            index=Mux(is_value, count, element.row),
+                            value=element.value,
+                        )
+
+
+def _saturated(m: Module, value: Value, widths: list[tuple[int, Value]], name: str) -> Value:
+    """`value` saturated to the width whose condition holds; the shift says where the point is."""
+    by_width: dict[int, Value] = {}
+    for width, condition in widths:
+        by_width[width] = by_width.get(width, C(0, 1)) | condition
+    result = Signal(signed(SCALAR_BITS), name=name)
+    for width, condition in by_width.items():
+        with m.If(condition):
+            m.d.comb += result.eq(saturate(value, SQ(width, 0)))
+    return result

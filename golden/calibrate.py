@@ -23,19 +23,12 @@ SEQUENCES = 32
 def float_tensors(trace: dict[str, Any], checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     """The trace of a float step by the names of `Numerics`, in the units of the fixed decoder.
 
-    Gains are folded into weights there, so `normed` is without them; scores and queries carry
-    the factor log2(e) (and queries 1 / sqrt(head_dim)).
+    Scores and queries carry the factor log2(e) (and queries 1 / sqrt(head_dim)).
     """
     log2e = math.log2(math.e)
-    residual = [trace["x_embed"], *trace["x_att"], *trace["x_ffn"]]
-
-    def unit(x: np.ndarray) -> np.ndarray:
-        return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + 1e-5)
-
     query_scale = log2e / math.sqrt(checkpoint.shape.head_dim)
     return {
-        "residual": np.stack(residual),
-        "normed": np.stack([unit(x) for x in residual]),
+        "residual": np.stack([trace["x_embed"], *trace["x_att"], *trace["x_ffn"]]),
         "q": np.stack(trace["q"]) * query_scale,
         "k": np.stack(trace["k"]),
         "v": np.stack(trace["v"]),
@@ -84,19 +77,14 @@ def fit(form: SQ, magnitude: float) -> SQ:
 def numerics_for(largest: dict[str, float], base: Numerics) -> Numerics:
     """`base` with the point of each tensor where `largest` wants it; widths stay.
 
-    Scores keep their fraction bits (the exp2 table sees all of them) and get wider instead. A
-    softmax sum over its power of two is below twice the largest value.
+    Scores keep their fraction bits (the exp2 table sees all of them) and get wider instead.
     """
     formats: dict[str, Any] = {
         name: fit(getattr(base, name), magnitude)
         for name, magnitude in largest.items()
-        if name not in ("score", "logits")
+        if name != "score"
     }
     formats["score"] = SQ(fit(base.score, largest["score"]).i, base.score.f)
-    # More fraction than the default's would be lost on int8 rows.
-    fraction = min(fit(base.logits, largest["logits"]).f, base.logits.f)
-    formats["logits"] = SQ(base.logits.width - fraction, fraction)
-    formats["unscaled"] = fit(base.unscaled, 2 * largest["v"] / HEADROOM)
     return dataclasses.replace(base, **formats)
 
 

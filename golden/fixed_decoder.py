@@ -8,7 +8,7 @@ integer below 2**53, which the constructor checks for the formats at hand.
 import numpy as np
 
 from design import tables
-from design.config import Config
+from design.config import Config, sum_format
 from design.derived import TABLE_FRACTION, derive
 from design.errors import BadInput
 from design.fixed import SQ
@@ -17,23 +17,43 @@ from design.trace import ONCE, Tensor
 from golden import fixed_math
 from golden.quantise import Model, Rows, row_formats
 
+#: A shift by more leaves nothing of any sum, and int64 does not know it.
+_MOST_SHIFT = 62
+
 
 class _Projection:
     """Integer matrix product and requantisation, ready for batches."""
 
     def __init__(self, config: Config, op: Op, rows: Rows):
-        formats = row_formats(config, op)
+        self.formats = row_formats(config, op)
         self.rounding = config.numerics.rounding
-        self.weights = rows.weights.T.astype(np.float64)  # (cols, rows), exact
+        # (cols, rows), exact; the lead is a power of two.
+        self.weights = rows.weights.T * np.exp2(derive(config).lead)
         self.shift = rows.shift
-        self.low = np.array([form.min for form in formats])
-        self.high = np.array([form.max for form in formats])
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """x (B, cols) -> (B, rows)."""
+        """x (B, cols) -> (B, rows) in the formats of the rows."""
+        return self._rounded(x, self.shift, self.formats)
+
+    def behind_norm(self, x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+        """x (B, cols), exponent (B,) -> sums (B, rows) that wait for the factor of the norm."""
+        shift = np.minimum(self.shift + exponent[:, None], _MOST_SHIFT)
+        return self._rounded(x, shift, [sum_format(form) for form in self.formats])
+
+    def scaled(self, sums: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        """sums (B, rows), factor (B,) -> (B, rows) in the formats of the rows."""
+        product = fixed_math.shift_right(sums * factor[:, None], TABLE_FRACTION, self.rounding)
+        return _saturated(product, self.formats)
+
+    def _rounded(self, x: np.ndarray, shift: np.ndarray, formats: list[SQ]) -> np.ndarray:
         total = (x.astype(np.float64) @ self.weights).astype(np.int64)
-        shifted = fixed_math.shift_right(total, self.shift, self.rounding)
-        return np.clip(shifted, self.low, self.high)
+        return _saturated(fixed_math.shift_right(total, shift, self.rounding), formats)
+
+
+def _saturated(value: np.ndarray, formats: list[SQ]) -> np.ndarray:
+    low = np.array([form.min for form in formats])
+    high = np.array([form.max for form in formats])
+    return np.clip(value, low, high)
 
 
 class FixedDecoder:
@@ -48,10 +68,11 @@ class FixedDecoder:
         config = self.config = model.config
         self.batch = batch
         self.derived = derive(config)
-        if self.derived.acc_width > 54:
+        if self.derived.acc_width > 54 or self.derived.acc_width + self.derived.lead > 62:
             raise BadInput(
-                f"configuration {config.name!r} needs {self.derived.acc_width}-bit accumulators;"
-                " the golden decoder is exact up to 54"
+                f"configuration {config.name!r} needs {self.derived.acc_width}-bit accumulators"
+                f" and leads them by {self.derived.lead} bits; the golden decoder is exact up to"
+                " 54, and 62 together"
             )
         shape = config.shape
         self._embedding = model.embedding
@@ -65,8 +86,7 @@ class FixedDecoder:
             tables.reciprocal(config),
             tables.sigmoid(config),
         )
-        self._growth = rsqrt.growth
-        self._rsqrt = _table(rsqrt.table)
+        self._rsqrt = _table(rsqrt)
         self._reciprocal = _table(reciprocal)
         self._sigmoid = _table(sigmoid)
         self._weight_below = _weight_below(config)
@@ -104,7 +124,7 @@ class FixedDecoder:
         self._records = {tensor: [] for tensor in Tensor} if trace else None
 
         x = fixed_math.requantize(
-            self._embedding.weights[tokens] * self.derived.one,
+            self._embedding.weights[tokens] * (self.derived.one << self.derived.lead),
             self._embedding.shift[tokens],
             n.residual,
             n.rounding,
@@ -113,8 +133,7 @@ class FixedDecoder:
         for layer, projections in enumerate(self._layers):
             x = self._attention(x, layer, projections)
             x = self._ffn(x, projections)
-        xn = self._rmsnorm(x, Tensor.RSQRT_FINAL, Tensor.XN_FINAL)
-        logits = self._classifier(xn)
+        logits = self._normed(x, self._classifier, Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM)
         self._note(Tensor.LOGITS, logits)
         self.pos += 1
         if self._records is not None:
@@ -127,17 +146,21 @@ class FixedDecoder:
         if self._records is not None:
             self._records[tensor].append(value[0].astype(np.int64))
 
-    def _rmsnorm(self, x: np.ndarray, factor: Tensor, out: Tensor) -> np.ndarray:
-        """x (B, D) -> x * sqrt(D) / sqrt(sum of squares + epsilon), gain folded elsewhere."""
-        n = self.config.numerics
+    def _normed(
+        self, x: np.ndarray, projection: _Projection, factor: Tensor, sums: Tensor
+    ) -> np.ndarray:
+        """Projection (B, rows) of x (B, D) * sqrt(D) / sqrt(sum of squares + epsilon).
+
+        The matrix multiplies x itself. Each row's sum is shifted by the exponent of the norm too,
+        and its mantissa multiplies what that leaves. The gain is folded into the matrix.
+        """
         square_sum = (x * x).sum(axis=1) + self.derived.epsilon  # (B,)
         m, e = fixed_math.rsqrt_operand(square_sum)
         mantissa = fixed_math.interpolate(*self._rsqrt, m)
         self._note(factor, np.stack([mantissa, e], axis=1))
-        shift = TABLE_FRACTION + e - self._growth - n.normed.f
-        xn = fixed_math.requantize(x * mantissa[:, None], shift[:, None], n.normed, n.rounding)
-        self._note(out, xn)
-        return xn
+        total = projection.behind_norm(x, e - self.derived.norm_floor)
+        self._note(sums, total)
+        return projection.scaled(total, mantissa)
 
     def _rope(self, x: np.ndarray, form: SQ) -> np.ndarray:
         """x (B, heads, hs) turned by the angle of this position, pair by pair."""
@@ -155,8 +178,7 @@ class FixedDecoder:
         """Residual (B, D) -> residual with this layer's attention added."""
         shape, n = self.config.shape, self.config.numerics
         batch, pos = self.batch, self.pos
-        xn = self._rmsnorm(x, Tensor.RSQRT_ATT, Tensor.XN_ATT)
-        qkv = projections[Op.QKV](xn)
+        qkv = self._normed(x, projections[Op.QKV], Tensor.RSQRT_ATT, Tensor.QKV_SUM)
         self._note(Tensor.QKV, qkv)
         q, k, v = np.split(qkv, [shape.dim, shape.dim + shape.kv_dim], axis=1)
         q = self._rope(q.reshape(batch, shape.heads, -1), n.q)
@@ -186,17 +208,14 @@ class FixedDecoder:
         self._note(Tensor.RECIPROCAL, np.stack([mantissa, e], axis=-1).reshape(batch, -1))
         values = self._values[layer, :, :, : pos + 1]
         total = (weight @ values).astype(np.int64)  # (B, NK, group, hs)
-        unscaled = fixed_math.requantize(
-            total, (e + n.v.f - n.unscaled.f)[..., None], n.unscaled, n.rounding
+        attention_sum = fixed_math.requantize(
+            total, (e + n.v.f - n.attention.f)[..., None], sum_format(n.attention), n.rounding
         )
         attention = fixed_math.requantize(
-            unscaled * mantissa[..., None],
-            TABLE_FRACTION + n.unscaled.f - n.attention.f,
-            n.attention,
-            n.rounding,
+            attention_sum * mantissa[..., None], TABLE_FRACTION, n.attention, n.rounding
         ).reshape(batch, -1)
         order = self._attention_order
-        self._note(Tensor.UNSCALED, unscaled.reshape(batch, -1)[:, order])
+        self._note(Tensor.ATTENTION_SUM, attention_sum.reshape(batch, -1)[:, order])
         self._note(Tensor.ATTENTION, attention[:, order])
 
         wo = projections[Op.WO](attention)
@@ -208,8 +227,7 @@ class FixedDecoder:
     def _ffn(self, x: np.ndarray, projections: dict[Op, _Projection]) -> np.ndarray:
         """Residual (B, D) -> residual with this layer's SwiGLU block added."""
         n = self.config.numerics
-        xn = self._rmsnorm(x, Tensor.RSQRT_FFN, Tensor.XN_FFN)
-        w13 = projections[Op.W13](xn)
+        w13 = self._normed(x, projections[Op.W13], Tensor.RSQRT_FFN, Tensor.W13_SUM)
         self._note(Tensor.W13, w13)
         gate, up = w13[:, 0::2], w13[:, 1::2]  # (B, H)
         sigmoid = fixed_math.interpolate(*self._sigmoid, gate - n.gate.min)

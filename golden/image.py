@@ -8,48 +8,29 @@ import safetensors
 import safetensors.numpy
 
 from design.config import Config, config_from_dict, config_to_dict
-from design.derived import MAX_SHIFT, ceil_div
 from design.errors import BadInput
 from design.files import PathLike, reading, replacing
 from design.schedule import LAYER_OPS, Op, attention_order, image, matrix
 from golden.case import Case
+from golden.passes import from_beats, to_beats
 from golden.quantise import Model, Rows
-
-
-def _passes(rows: Rows, lanes: int) -> np.ndarray:
-    """(passes * (1 + cols), lanes): for each pass the header beat, then a beat per column."""
-    count, cols = rows.weights.shape
-    passes = ceil_div(count, lanes)
-    beats = np.zeros((passes * lanes, 1 + cols), dtype=np.int64)
-    beats[:count, 0] = rows.shift
-    beats[:count, 1:] = rows.weights
-    # (passes, lanes, 1 + cols) -> (passes, 1 + cols, lanes)
-    return beats.reshape(passes, lanes, 1 + cols).swapaxes(1, 2).reshape(-1, lanes)
-
-
-def _embedding(rows: Rows, lanes: int) -> np.ndarray:
-    """The embedding rows of all tokens, each a matrix of one column."""
-    vocab, dim = rows.weights.shape
-    padded = np.zeros((2, vocab, ceil_div(dim, lanes) * lanes), dtype=np.int64)
-    padded[0, :, :dim] = rows.shift
-    padded[1, :, :dim] = rows.weights
-    # (2, vocab, passes, lanes) -> (vocab, passes, 2, lanes)
-    return padded.reshape(2, vocab, -1, lanes).transpose(1, 2, 0, 3).reshape(-1, lanes)
 
 
 def pack(model: Model) -> np.ndarray:
     """The image of `model`, (beats, lanes) int8 or int16, in the order of `design.schedule`."""
     config = model.config
     lanes = config.geometry.lanes
-    parts = [_embedding(model.embedding, lanes)]
+    # The embedding of each token is a matrix of one column.
+    embedding = Rows(model.embedding.weights[..., None], model.embedding.shift)
+    parts = [to_beats(embedding, matrix(config, Op.EMBED)).reshape(-1, lanes)]
     order = list(attention_order(config))
     for layer in model.layers:
         for op in LAYER_OPS:
             rows = layer[op]
             if op is Op.WO:
                 rows = Rows(rows.weights[:, order], rows.shift)
-            parts.append(_passes(rows, lanes))
-    parts.append(_passes(model.classifier, lanes))
+            parts.append(to_beats(rows, matrix(config, op)))
+    parts.append(to_beats(model.classifier, matrix(config, Op.CLS)))
     packed = np.concatenate(parts).astype(_dtype(config))
     assert packed.shape == (image(config).beats, lanes)
     return packed
@@ -58,8 +39,8 @@ def pack(model: Model) -> np.ndarray:
 def unpack(config: Config, packed: np.ndarray) -> Model:
     """The model that `pack` makes `packed` of.
 
-    Raises :class:`BadInput` for an image that `pack` cannot make: of another size, with padding
-    that is not zero, or with a shift that the hardware cannot do.
+    Raises :class:`BadInput` for an image that `pack` cannot make: of another size, or with padding
+    that is not zero.
     """
     packed = _checked_image(config, packed)
     lanes, layout = config.geometry.lanes, image(config)
@@ -69,10 +50,7 @@ def unpack(config: Config, packed: np.ndarray) -> Model:
     def rows(op: Op, start: int) -> Rows:
         """The matrix of `op`, whose beats begin at `start`."""
         spec = matrix(config, op)
-        # (passes, 1 + cols, lanes) -> (passes * lanes, 1 + cols)
-        passes = beats[start : start + spec.beats].reshape(spec.passes, 1 + spec.cols, lanes)
-        every = passes.swapaxes(1, 2).reshape(-1, 1 + spec.cols)
-        found = _checked(op, every[: spec.rows, 1:], every[: spec.rows, 0], every[spec.rows :])
+        found = from_beats(beats[start : start + spec.beats], spec)
         if op is Op.WO:
             weights = np.empty_like(found.weights)
             weights[:, order] = found.weights
@@ -88,26 +66,14 @@ def unpack(config: Config, packed: np.ndarray) -> Model:
                 start += matrix(config, op).beats
             yield layer
 
-    vocab, dim = config.shape.vocab, config.shape.dim
-    # (vocab, passes, 2, lanes) -> (2, vocab, passes * lanes)
-    table = beats[: layout.body].reshape(vocab, -1, 2, lanes).transpose(2, 0, 1, 3)
-    shift, weights = table.reshape(2, vocab, -1)
-    padding = np.concatenate([shift[:, dim:], weights[:, dim:]])
+    table = beats[: layout.body].reshape(config.shape.vocab, -1, lanes)
+    embedding = from_beats(table, matrix(config, Op.EMBED))
     return Model(
         config=config,
-        embedding=_checked(Op.EMBED, weights[:, :dim], shift[:, :dim], padding),
+        embedding=Rows(embedding.weights[..., 0], embedding.shift),
         layers=tuple(layers()),
         classifier=rows(Op.CLS, layout.body + layout.body_beats),
     )
-
-
-def _checked(op: Op, weights: np.ndarray, shift: np.ndarray, padding: np.ndarray) -> Rows:
-    if padding.any():
-        raise BadInput(f"image has padding that is not zero in {op.name}")
-    bad = shift[(shift < 0) | (shift > MAX_SHIFT)]
-    if bad.size:
-        raise BadInput(f"image has shift {bad[0]} in {op.name}, must be 0 to {MAX_SHIFT}")
-    return Rows(np.ascontiguousarray(weights), np.ascontiguousarray(shift))
 
 
 def _checked_image(config: Config, packed: np.ndarray | None) -> np.ndarray:

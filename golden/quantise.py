@@ -20,7 +20,7 @@ from golden.checkpoint import Checkpoint
 
 @dataclass(frozen=True)
 class Rows:
-    """Integer rows: ``real = weights * 2**-(shift + out.f - in.f)``, one shift a row.
+    """Integer rows: ``real = weights * 2**-(shift - lead + out.f - in.f)``, one shift a row.
 
     `weights` is int64 (rows, cols); `shift` is int64 (rows,). For the embedding every element is
     a row of its own, so both are (vocab, dim).
@@ -40,18 +40,20 @@ class Model:
     classifier: Rows
 
 
-def quantise_rows(real: np.ndarray, bits: int, source: SQ, target: np.ndarray) -> Rows:
-    """Quantise (rows, cols) so that a product with `source` lands in `target` fraction bits.
+def quantise_rows(real: np.ndarray, bits: int, gain: np.ndarray) -> Rows:
+    """Quantise (rows, cols) so that a shift right brings a row's sum to its format.
 
-    Each row gets the largest power of two that still fits its largest weight. The shift that the
-    hardware applies is bounded by 0 and MAX_SHIFT; a row too large for shift 0 saturates.
+    `gain` is, for each row, the left shift that the hardware gives for nothing: fraction bits of
+    the activations less those of the format, plus `Derived.lead`. Each row gets the largest power
+    of two that still fits its largest weight. The shift that the hardware applies is bounded by 0
+    and MAX_SHIFT; a row too large for shift 0 saturates.
     """
     largest = np.abs(real).max(axis=1)
     limit = (1 << (bits - 1)) - 1
     with np.errstate(divide="ignore", over="ignore"):  # rows of zeros, or nearly: inf is clipped
         fraction = np.floor(np.log2((limit + 0.5) / largest))
-    shift = np.clip(fraction + source.f - target, 0, MAX_SHIFT)
-    scale = np.exp2(shift - source.f + target)[:, None]
+    shift = np.clip(fraction + gain, 0, MAX_SHIFT)
+    scale = np.exp2(shift - gain)[:, None]
     weights = np.clip(np.rint(real * scale), -limit - 1, limit)
     return Rows(weights.astype(np.int64), shift.astype(np.int64))
 
@@ -69,16 +71,20 @@ def row_formats(config: Config, op: Op) -> list[SQ]:
     }[op]
 
 
-def column_format(config: Config, op: Op) -> SQ:
-    """The format of the activations that `op` multiplies."""
-    n = config.numerics
+def column_fraction(config: Config, op: Op) -> int:
+    """Fraction bits of the activations that `op` multiplies.
+
+    Those of a norm are the residual's over the power of two of its rms, counted where that is
+    least; what it exceeds that by is added to the shift of every row.
+    """
+    n, derived = config.numerics, derive(config)
     return {
-        Op.EMBED: derive(config).one_format,
-        Op.QKV: n.normed,
-        Op.WO: n.attention,
-        Op.W13: n.normed,
-        Op.W2: n.ffn,
-        Op.CLS: n.normed,
+        Op.EMBED: derived.one_format.f,
+        Op.QKV: derived.normed_fraction,
+        Op.WO: n.attention.f,
+        Op.W13: derived.normed_fraction,
+        Op.W2: n.ffn.f,
+        Op.CLS: derived.normed_fraction,
     }[op]
 
 
@@ -115,21 +121,20 @@ def quantise(checkpoint: Checkpoint, config: Config) -> Model:
             f" configuration {config.name!r}, {config.shape}"
         )
 
+    bits = config.numerics.weight_bits
+
+    def gain(op: Op) -> np.ndarray:
+        target = np.array([form.f for form in row_formats(config, op)])
+        return column_fraction(config, op) + derive(config).lead - target
+
     def rows(op: Op, layer: int = 0) -> Rows:
         real = _real_rows(checkpoint, op, layer)
         spec = matrix(config, op)
         assert real.shape == (spec.rows, spec.cols), (op, real.shape)
-        target = np.array([form.f for form in row_formats(config, op)])
-        bits = config.numerics.weight_bits
-        return quantise_rows(real, bits, column_format(config, op), target)
+        return quantise_rows(real, bits, gain(op))
 
     table = checkpoint.weights["tok_embeddings"].astype(np.float64)  # (V, D)
-    elements = quantise_rows(
-        table.reshape(-1, 1),
-        config.numerics.weight_bits,
-        column_format(config, Op.EMBED),
-        np.full(table.size, config.numerics.residual.f),
-    )
+    elements = quantise_rows(table.reshape(-1, 1), bits, np.tile(gain(Op.EMBED), len(table)))
     return Model(
         config=config,
         embedding=Rows(elements.weights.reshape(table.shape), elements.shift.reshape(table.shape)),

@@ -17,7 +17,8 @@ class KvExternalLastWrite(Theorem):
     `inside` states what the induction must know about the inside (without it, as a search for
     bugs wants it, nothing is claimed but the theorem). `queued`, `head_of_queue` and `buffered`
     must be driven with what stands in the writer's queue at the element's `index` and at its head,
-    and in the reader's buffer at the place of its `word`.
+    and in the reader's buffer at the place of its `word`; `found` and `found_block` with the
+    element of the word that the reader shows, and the block that it was read for.
     """
 
     def __init__(
@@ -33,6 +34,8 @@ class KvExternalLastWrite(Theorem):
         self.queued = Signal.like(self.element.shown)
         self.head_of_queue = Signal.like(self.element.shown)
         self.buffered = Signal.like(self.element.shown)
+        self.found = Signal.like(self.element.shown)
+        self.found_block = Signal.like(self.element.block)
 
     def elaborate(self, platform):
         m = Module()
@@ -46,14 +49,17 @@ class KvExternalLastWrite(Theorem):
         last = Signal.like(element.shown)
         with m.If(element.written):
             m.d.sync += [known.eq(1), last.eq(cache.wr_data)]
-        # What the slot must show, from a read until the next one.
-        due = Signal()
-        expected = Signal.like(element.shown)
+        # What the reader must have found, from a read until the next one.
+        sought, expected = Signal(), Signal.like(element.shown)
         with m.If(element.start):
-            m.d.sync += [due.eq(element.read & known), expected.eq(last)]
+            m.d.sync += [sought.eq(element.read & known), expected.eq(last)]
+        # What the slot must show, an enabled cycle later.
+        due, due_value = Signal(), Signal.like(element.shown)
+        with m.If(cache.rd_en):
+            m.d.sync += [due.eq(sought), due_value.eq(expected)]
 
-        # A finished read shows the last write until the next read starts.
-        m.d.comb += self.claim("returns_last_write", implies(due, element.shown == expected))
+        # A finished read shows the last write until the next word takes its place.
+        m.d.comb += self.claim("returns_last_write", implies(due, element.shown == due_value))
         # The word that a read will get is asked for at the address of the layout.
         place = element.address - (element.word - row.requested)
         m.d.comb += self.claim(
@@ -72,6 +78,11 @@ class KvExternalLastWrite(Theorem):
         )
 
         if self.inside is not None:
+            # The word that is found is the one that was sought.
+            m.d.comb += self.claim(
+                "found",
+                implies(sought, (self.found == expected) & (self.found_block == element.block)),
+            )
             self._claim_inside(m, known, last)
             for name, invariant in self.inside(row).items():
                 # A statement about the inside, which the harness names.

@@ -42,20 +42,27 @@ from sim.tune import tune
 Variant = Literal["fast", "traced", "quick", "waves"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
-_DRIVER = Path(__file__).parent / "driver"
-_SOURCES = (*sorted(_DRIVER.iterdir()), Path(__file__), Path(__file__).with_name("tune.py"))
-_FLAGS: dict[Variant, tuple[str, ...]] = {
-    "fast": ("-O2", "-march=native"),
-    "traced": ("-O2", "-march=native"),
-    "quick": ("-O0",),
-    "waves": ("-O0",),
-}
+#: The clock loop in C++.
+DRIVER = Path(__file__).parent / "driver"
+_SOURCES = (
+    *sorted(DRIVER.iterdir()),
+    Path(__file__),
+    *sorted((Path(__file__).parent / "tune").glob("*.py")),
+)
 # NDEBUG: CXXRTL asserts that addresses are in range even on ports that are not enabled.
 _COMMON_FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-fvisibility=hidden")
+#: What the compiler is told. -O3: for vector instructions in the loops over lanes.
+FLAGS: dict[Variant, tuple[str, ...]] = {
+    "fast": (*_COMMON_FLAGS, "-O3", "-march=native"),
+    "traced": (*_COMMON_FLAGS, "-O3", "-march=native"),
+    "quick": (*_COMMON_FLAGS, "-O0"),
+    "waves": (*_COMMON_FLAGS, "-O0"),
+}
 
-# Splitting nets where their drivers split keeps wide signals (all lanes side by side) from being
-# taken for feedback arcs, and from being copied as a whole; the second round takes what the first
-# clean-up uncovered. Only wide registers are split: a leading-zero count would have adders cut into
+# Amaranth writes an expression out wherever Python uses it; opt_merge computes it once. Splitting
+# nets where their drivers split keeps wide signals (all lanes side by side) from being taken for
+# feedback arcs, and from being copied as a whole; the second round takes what the first clean-up
+# uncovered. Only wide registers are split: a leading-zero count would have adders cut into
 # bits, and a wide multiplexer is cheaper than one for each lane.
 _SCRIPT = """\
 read_rtlil design.il
@@ -68,6 +75,9 @@ opt_clean
 write_cxxrtl {options} design.cc
 """
 _SPLIT = """\
+opt_merge
+opt_expr
+opt_clean
 splitcells t:$dff r:WIDTH>=96 %i
 splitnets -driver
 opt_clean -purge
@@ -169,30 +179,27 @@ def _digest(*parts: str) -> str:
 
 def _tools(variant: Variant) -> tuple[str, ...]:
     """Everything but the design that a build depends on."""
-    flags = _flags(variant)
+    flags = FLAGS[variant]
     native = processor() if "-march=native" in flags else ""
     sources = (path.read_text() for path in _SOURCES)
     return (
-        _script(variant), yosys_version(), find_compiler().identity, " ".join(flags), native,
+        script(variant), yosys_version(), find_compiler().identity, " ".join(flags), native,
         *sources,
     )  # fmt: skip
 
 
-def _script(variant: Variant) -> str:
+def script(variant: Variant) -> str:
+    """What yosys does."""
     split = _SPLIT if variant != "waves" else ""
     return _SCRIPT.format(split=split, options=_OPTIONS[variant])
-
-
-def _flags(variant: Variant) -> tuple[str, ...]:
-    return (*_COMMON_FLAGS, *_FLAGS[variant])
 
 
 def _build(config: Config, variant: Variant, component: wiring.Component, quiet: bool) -> Build:
     compiler = find_compiler()
     begin = time.perf_counter()
     text = _rtlil(config, variant, component)
-    defines = _defines(config, variant)
-    key = _digest(text, defines, *_tools(variant))
+    constants = defines(config, variant)
+    key = _digest(text, constants, *_tools(variant))
     folder = cache_folder() / f"{_prefix(config, variant)}-{key}"
     with contextlib.suppress(OSError, ValueError, TypeError):
         return _load(folder, variant, cached=True)
@@ -205,16 +212,18 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     try:
         (scratch / "design.il").write_text(text)
         yosys_begin = time.perf_counter()
-        log = run_yosys(_script(variant), scratch)
+        log = run_yosys(script(variant), scratch)
         yosys_end = time.perf_counter()
         feedback = _feedback(log)
-        (scratch / "ports.h").write_text(defines + f"#define VD_FEEDBACK {int(bool(feedback))}\n")
+        (scratch / "ports.h").write_text(constants + f"#define VD_FEEDBACK {int(bool(feedback))}\n")
         design = scratch / "design.cc"
-        design.write_text(tune(design.read_text(), feedback=bool(feedback)))
+        observed = variant == "waves"
+        tuned = tune(design.read_text(), feedback=bool(feedback), observed=observed)
+        design.write_text(tuned)
         headers = ("ports.h", "native.h", "design.cc", "driver.cc")
         (scratch / "main.cc").write_text("".join(f'#include "{name}"\n' for name in headers))
-        includes = (f"-I{runtime_headers()}", "-I.", f"-I{_DRIVER}")
-        compile_library(compiler, (*_flags(variant), *includes), "main.cc", scratch)
+        includes = (f"-I{runtime_headers()}", "-I.", f"-I{DRIVER}")
+        compile_library(compiler, (*FLAGS[variant], *includes), "main.cc", scratch)
         compile_end = time.perf_counter()
         for name in ("design.il", "script.ys", "main.cc"):
             (scratch / name).unlink()
@@ -260,7 +269,8 @@ def _feedback(log: str) -> list[str]:
     return found
 
 
-def _defines(config: Config, variant: Variant) -> str:
+def defines(config: Config, variant: Variant) -> str:
+    """The constants that the driver is compiled with."""
     traced = variant != "fast"
     channels = trace_channels(config) if traced else 0
     each = " ".join(f"VD_CHANNEL({n}, top.p_trace{n})" for n in range(channels))

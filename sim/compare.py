@@ -14,7 +14,7 @@ from sim.rtl_decoder import RtlDecoder, SimulationError
 Trace = Mapping[Tensor, np.ndarray]
 
 #: Computed behind the last layer.
-FINAL = (Tensor.RSQRT_FINAL, Tensor.XN_FINAL, Tensor.LOGITS)
+FINAL = (Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM, Tensor.LOGITS)
 
 
 class Golden(Protocol):
@@ -103,7 +103,7 @@ class Flattener:
         """(keys, values), sorted by key."""
         keys, values = [], []
         for tensor, array in trace.items():
-            if tensor is Tensor.LOGITS and not sampled:
+            if tensor in (Tensor.LOGITS_SUM, Tensor.LOGITS) and not sampled:
                 continue
             layers = np.arange(len(array)) + self.final[tensor.value]
             if array.ndim == 3:  # (layers, heads, pos + 1)

@@ -96,7 +96,8 @@ class RtlDecoder:
     Parameters: `config`; `image`, (beats, lanes) int8 or int16 in the order of `design.schedule`
     (read in place); `variant` as for `sim.build.build`; `stalls`, a seed for stalls on every
     stream (None: no stalls); `component`, any with the decoder's signature, by default the decoder
-    itself; `watchdog`, the cycles after which no progress is an error.
+    itself; `watchdog`, the cycles after which no progress is an error; `made`, a library built
+    otherwise, with the same driver.
 
     `cycles` and `macs` count since the beginning; `build` tells about the build. Raises
     :class:`BadInput` for an image or token that does not fit the configuration.
@@ -111,6 +112,7 @@ class RtlDecoder:
         component: wiring.Component | None = None,
         watchdog: int | None = None,
         quiet: bool = False,
+        made: Build | None = None,
     ):
         self._sim = None
         shape = (image_layout(config).beats, config.geometry.lanes)
@@ -124,7 +126,7 @@ class RtlDecoder:
             raise BadInput(f"stall seed = {stalls} must be 0 to 2**60 - 1")
         self.config = config
         self.variant = variant
-        self.build: Build = build(config, variant, component, quiet=quiet)
+        self.build: Build = made or build(config, variant, component, quiet=quiet)
         self.cycles = 0
         self.macs = 0
         self.pos = 0

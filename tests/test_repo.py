@@ -20,15 +20,16 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The modules of design/ that know nothing of Amaranth, which golden/ shares.
 SHARED = {"cli", "config", "derived", "errors", "files", "fixed", "schedule", "tables", "trace"}
 
-FOLDERS = ("design", "golden", "sim", "properties", "formal", "tests", "benchmarks")
+FOLDERS = ("design", "golden", "sim", "properties", "formal", "synth", "tests", "benchmarks")
 
 #: Folders that each folder must not import.
 FORBIDDEN = {
-    "design": {"golden", "sim", "properties", "formal", "tests", "benchmarks"},
-    "golden": {"sim", "properties", "formal", "tests", "benchmarks"},
-    "sim": {"properties", "formal", "tests", "benchmarks"},
-    "properties": {"golden", "sim", "formal", "tests", "benchmarks"},
-    "formal": {"golden", "tests", "benchmarks"},
+    "design": {"golden", "sim", "properties", "formal", "synth", "tests", "benchmarks"},
+    "golden": {"sim", "properties", "formal", "synth", "tests", "benchmarks"},
+    "sim": {"properties", "formal", "synth", "tests", "benchmarks"},
+    "properties": {"golden", "sim", "formal", "synth", "tests", "benchmarks"},
+    "formal": {"golden", "synth", "tests", "benchmarks"},
+    "synth": {"properties", "formal", "tests", "benchmarks"},
 }
 
 
@@ -58,7 +59,7 @@ def readme_commands() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "folder", ["design", "golden", "sim", "formal", "formal.summary", "benchmarks"]
+    "folder", ["design", "golden", "sim", "formal", "formal.summary", "synth", "benchmarks"]
 )
 def test_every_command_answers_help(folder: str):
     answer = subprocess.run(

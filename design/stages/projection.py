@@ -6,15 +6,17 @@ from amaranth.lib.wiring import In
 
 from design.beat import Kind, Sink, to_sink
 from design.config import Config
+from design.derived import derive
 from design.schedule import Op, matrix
 from design.stages.ports import stage_members
 
 
 class ProjectionStage(wiring.Component):
-    """Issues the beats of one matrix, pass by pass: a header, then every column.
+    """Issues the beats of one matrix, pass by pass: every column (when folded, half of them), and
+    a header where `schedule` puts one.
 
-    Latency: `done` comes ``passes * (1 + cols) + 1`` cycles after `start` when `o` is always
-    ready, one later for each cycle it is not.
+    Latency: `done` comes ``beats + 1`` cycles after `start` when `o` is always ready, one later
+    for each cycle it is not, with the `beats` of `schedule.Matrix`.
 
     Members
     -------
@@ -40,16 +42,24 @@ class ProjectionStage(wiring.Component):
         row = Signal.like(beat.row)
         rows_left = Signal(range(max(spec.rows for spec in self.matrices.values()) + 1))
         last_column = Signal.like(beat.column)
+        folded_rows = Signal(range(lanes + 1))
+        pass_rows = Signal(range(lanes + 1))
         count = Signal.like(beat.count)
         last_pass = Signal()
+        shift_index = Signal.like(beat.shift_index)
+        needs_header = Signal()
 
         m.d.comb += [
-            last_pass.eq(rows_left <= lanes),
-            count.eq(Mux(last_pass, rows_left, lanes)),
+            beat.folded.eq(rows_left <= folded_rows),
+            pass_rows.eq(Mux(beat.folded, lanes // 2, lanes)),
+            last_pass.eq(rows_left <= pass_rows),
+            count.eq(Mux(last_pass, rows_left, pass_rows)),
             beat.sink.eq(op),
             beat.row.eq(row),
             beat.column.eq(column),
             beat.count.eq(count),
+            beat.shift_index.eq(shift_index),
+            needs_header.eq(shift_index == derive(config).header_passes - 1),
         ]
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += self.remaining.eq(self.remaining - 1)
@@ -64,6 +74,7 @@ class ProjectionStage(wiring.Component):
                             with m.Case(to_sink(each)):
                                 m.d.sync += [
                                     rows_left.eq(spec.rows),
+                                    folded_rows.eq(spec.folded_rows),
                                     last_column.eq(spec.cols - 1),
                                     self.remaining.eq(spec.beats),
                                 ]
@@ -71,25 +82,28 @@ class ProjectionStage(wiring.Component):
             with m.State("Header"):
                 m.d.comb += [self.o.valid.eq(1), beat.kind.eq(Kind.HEADER)]
                 with m.If(self.o.ready):
+                    m.d.sync += shift_index.eq(0)
                     m.next = "Columns"
             with m.State("Columns"):
                 m.d.comb += [
                     self.o.valid.eq(1),
                     beat.kind.eq(Kind.WEIGHT),
                     beat.first.eq(column == 0),
-                    beat.last.eq(column == last_column),
+                    beat.last.eq(column == Mux(beat.folded, last_column >> 1, last_column)),
                     # Reading an embedding through the array is no product of the model.
-                    beat.macs.eq(Mux(op == Sink.EMBED, 0, count)),
+                    beat.macs.eq(Mux(op == Sink.EMBED, 0, count << beat.folded)),
                 ]
                 with m.If(self.o.ready):
                     m.d.sync += column.eq(column + 1)
                     with m.If(beat.last):
                         m.d.sync += [
                             column.eq(0),
-                            row.eq(row + lanes),
+                            row.eq(row + pass_rows),
                             rows_left.eq(rows_left - count),
+                            shift_index.eq(shift_index + 1),
                         ]
-                        m.next = "Header"
+                        with m.If(needs_header):
+                            m.next = "Header"
                         with m.If(last_pass):
                             m.d.sync += self.done.eq(1)
                             m.next = "Idle"

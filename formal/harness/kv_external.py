@@ -57,6 +57,7 @@ def _model(inside: Inside, theorem: Any, glue: Module, eager: bool, stalls: bool
             "rd_claim": cache.rd_ready,
             "rd_start_k": read & reads_key,
             "rd_start_v": read & ~reads_key,
+            "rd_en": C(1),
             "rd_layer": C(0),
             "rd_block": block,
             "rd_t": C(0),
@@ -101,6 +102,8 @@ def last_write(
         theorem.head_of_queue.eq(inside.head_of_queue.data),
         buffer.addr.eq(inside.leaving.addr + (element.word - row.started)),
         theorem.buffered.eq(buffer.data[element.lane]),
+        theorem.found.eq(cache.reader.word[element.lane]),
+        theorem.found_block.eq(inside.block),
     ]
     return _model(inside, theorem, glue, eager)
 

@@ -28,6 +28,7 @@ class Inside:
         self.cache = cache
         self.config = cache.config
         self.fragment = Fragment.get(cache, None)
+        self.block = named_signals(self.fragment)["block"]
         self.reader = named_signals(self.fragment.find_subfragment("reader"))
         self.writer = named_signals(self.fragment.find_subfragment("writer"))
         (self.arriving,) = cache.reader.buffer.write_ports

@@ -6,6 +6,8 @@
 // twice as fast and compiles in half the time, since there is less to inline.
 #pragma once
 
+#include <bit>
+
 #include <cxxrtl/cxxrtl.h>
 
 namespace cxxrtl {
@@ -67,6 +69,22 @@ CXXRTL_ALWAYS_INLINE void vd_put(value<Wide> &to, const value<Bits> &from) {
       to.data[first + n + 1] =
           uint32_t((to.data[first + n + 1] & ~(mask >> 32)) | part >> 32);
   }
+}
+
+// Word number `n` of a value, where words of 8, 16 or 32 bits do not cross its chunks.
+static_assert(std::endian::native == std::endian::little);
+template <size_t Bits, size_t Wide>
+CXXRTL_ALWAYS_INLINE value<Bits> vd_word(const value<Wide> &a, size_t n) {
+  using Word __attribute__((may_alias)) =
+      std::conditional_t<Bits == 8, uint8_t, std::conditional_t<Bits == 16, uint16_t, uint32_t>>;
+  return value<Bits>{uint32_t(reinterpret_cast<const Word *>(a.data)[n])};
+}
+
+// A memory write that need not wait for commit(): everything that reads the memory is through.
+template <size_t Bits>
+CXXRTL_ALWAYS_INLINE void vd_write(memory<Bits> &to, size_t index, const value<Bits> &from,
+                                   const value<Bits> &mask) {
+  to.data[index] = to.data[index].update(from, mask);
 }
 
 // The constraints hold for all: they only make these win over the templates of the runtime.

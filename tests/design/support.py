@@ -12,8 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from design.config import Config, Geometry, Shape
+from design.derived import derive
 from design.fixed import SQ
 from design.scalar import ScalarMultiplier
+from design.schedule import Op, matrix
 from design.trace import Tensor
 from tests.fuzz.strategies import NUMERICS
 
@@ -40,6 +42,7 @@ SMALL = (
     decoder(1, 4, 3, 3, 2, 1, 5, 6, numerics="wide"),
     decoder(32, 10, 13, 2, 5, 5, 9, 7, numerics="narrow"),
     decoder(16, 18, 5, 1, 3, 3, 11, 1, numerics="int8"),
+    decoder(2, 16, 6, 1, 4, 2, 9, 4, numerics="half even"),
 )
 small_configs = st.sampled_from(SMALL)
 
@@ -54,22 +57,54 @@ def simulate(dut: Elaboratable, testbench: Callable, *more: Callable) -> None:
 
 
 class WithScalars(Elaboratable):
-    """A unit with scalar multipliers of its own behind its request ports."""
+    """Units with scalar multipliers behind their request ports.
 
-    def __init__(self, unit: Any):
-        self.unit = unit
+    Each port has one of its own, or, when `shared`, all have the same one; its other clients ask
+    while `others` is high. `clash`: two ask at once.
+    """
+
+    def __init__(self, *units: Any, shared: bool = False):
+        self.units = units
+        self.shared = shared
+        self.others = Signal()
+        self.clash = Signal()
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.unit = unit = self.unit
-        if "request" in unit.signature.members:
-            pairs = [(unit.request, unit.product)]
-        else:
-            pairs = list(zip(unit.requests, unit.products, strict=True))
-        for number, (request, product) in enumerate(pairs):
-            m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(1)
-            m.d.comb += [scalar.requests[0].eq(request), product.eq(scalar.product)]
+        ports: list[tuple] = []
+        for number, unit in enumerate(self.units):
+            m.submodules[f"unit_{number}"] = unit
+            if "request" in unit.signature.members:
+                ports.append((unit.request, unit.product))
+            else:
+                ports += zip(unit.requests, unit.products, strict=True)
+        for number, clients in enumerate([ports] if self.shared else [[port] for port in ports]):
+            m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(len(clients) + 1)
+            for asked, (request, product) in zip(scalar.requests, clients, strict=False):
+                m.d.comb += [asked.eq(request), product.eq(scalar.product)]
+            if self.shared:
+                m.d.comb += [scalar.requests[-1].en.eq(self.others), self.clash.eq(scalar.fault)]
         return m
+
+
+def passes(config: Config, op: Op) -> list[tuple[range, bool, int]]:
+    """(rows, folded, number since the last header) of every pass, as the schedule's text says."""
+    lanes, rows = config.geometry.lanes, matrix(config, op).rows
+    foldable = op in (Op.QKV, Op.W13, Op.CLS) and derive(config).slots > 1
+    shifts_of_header = {8: 1, 16: 3}[config.numerics.weight_bits]
+    found = []
+    for number, first in enumerate(range(0, rows, lanes)):
+        mine = range(first, min(first + lanes, rows))
+        folded = foldable and 2 * len(mine) <= lanes
+        found.append((mine, folded, number % shifts_of_header))
+    return found
+
+
+def heads_of(config: Config, block: int) -> dict[int, int]:
+    """Slot -> query head, for the slots that hold one."""
+    slots = derive(config).slots
+    heads = range(block * slots, min((block + 1) * slots, config.shape.heads))
+    return {head - block * slots: head for head in heads}
 
 
 def offer(ctx: Any, unit: Any, result: dict | None) -> None:

@@ -1,52 +1,86 @@
-"""ActivationBuffer against a list: written in order, read while it fills."""
+"""ActivationBuffer against a list: announced, written in order, read while it fills."""
+
+from collections import deque
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.activations import ActivationBuffer
+from design.activations import PROMISE, ActivationBuffer
 from tests.design.support import costly, signed_bits, simulate
 
 
 @st.composite
 def cases(draw):
-    depth, width = draw(st.integers(1, 9)), draw(st.sampled_from([2, 9, 16]))
+    foldable = draw(st.booleans())
+    depth = 2 * draw(st.integers(1, 5)) if foldable else draw(st.integers(1, 9))
+    width = draw(st.sampled_from([2, 9, 16]))
     cycle = st.fixed_dictionaries(
         dict(
-            clear=st.sampled_from([False] * 7 + [True]),
-            write=st.none() | signed_bits(width),
+            clear=st.sampled_from([False] * 24 + [True]),
+            coming=st.sampled_from([True, True, False]),
+            patience=st.integers(0, PROMISE),
+            value=signed_bits(width),
             read=st.none() | st.integers(0, depth - 1),
+            folded=st.booleans() if foldable else st.just(False),
         )
     )
-    return depth, width, draw(st.lists(cycle, min_size=1, max_size=60))
+    return foldable, depth, width, draw(st.lists(cycle, min_size=20, max_size=80))
 
 
 @costly
 @given(cases())
 def test_reads_what_was_written(case):
-    depth, width, cycles = case
-    dut = ActivationBuffer(depth=depth, width=width)
+    foldable, depth, width, cycles = case
+    dut = ActivationBuffer(depth=depth, width=width, foldable=foldable)
 
     async def testbench(ctx):
-        held: list[int] = []
+        filled = 0
+        held: list[int] = []  # the old vector, until the first element of a new one is announced
+        promised: deque = deque()  # the latest cycle for each element to come
         shown = None
-        for cycle in cycles:
-            # Never more than there is room for, and never together with `clear`.
-            writes = cycle["write"] is not None and len(held) < depth and not cycle["clear"]
-            reads = cycle["read"] is not None and cycle["read"] < len(held)
-            ctx.set(dut.clear, cycle["clear"])
+        for now, cycle in enumerate(cycles):
+            clear = cycle["clear"] and not promised
+            full = filled == depth
+            coming = cycle["coming"] and not clear and not full
+            writes = bool(promised) and (promised[0] == now or cycle["patience"] == 0)
+            ctx.set(dut.clear, clear)
+            ctx.set(dut.coming, coming)
             ctx.set(dut.wr_en, writes)
-            ctx.set(dut.wr_data, cycle["write"] or 0)
-            ctx.set(dut.rd_en, reads)
-            ctx.set(dut.rd_index, cycle["read"] or 0)
-            if reads:
-                shown = held[cycle["read"]]
-            if cycle["clear"]:
-                held = []
-            elif writes:
-                held.append(cycle["write"])
+            ctx.set(dut.wr_data, cycle["value"])
+            if writes:
+                promised.popleft()
+                held.append(cycle["value"])
+
+            index = cycle["read"]
+            folded = cycle["folded"] and index is not None and index < depth // 2
+            right = None if index is None else index + depth // 2 * folded
+            ctx.set(dut.rd_en, index is not None)
+            ctx.set(dut.rd_index, index or 0)
+            ctx.set(dut.rd_folded, folded)
+            early = right is not None and right >= len(held)
+            assert ctx.get(dut.fault) == early
+            if right is not None:
+                shown = None if early else (held[index], held[right])
+
+            if coming:
+                held = [] if filled == 0 else held
+                promised.append(now + PROMISE)
+            filled = 0 if clear else filled + coming
             await ctx.tick()
-            assert ctx.get(dut.filled) == len(held)
+            assert ctx.get(dut.filled) == filled
             if shown is not None:
-                assert ctx.get(dut.rd_data) == shown
+                assert (ctx.get(dut.rd_data), ctx.get(dut.rd_right)) == shown
+
+    simulate(dut, testbench)
+
+
+def test_an_element_beyond_the_last_is_a_fault():
+    dut = ActivationBuffer(depth=3, width=4)
+
+    async def testbench(ctx):
+        ctx.set(dut.coming, 1)
+        for number in range(4):
+            assert ctx.get(dut.fault) == (number == 3)
+            await ctx.tick()
 
     simulate(dut, testbench)

@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 from design.argmax import Argmax
 from design.beat import Sink
 from design.trace import Tensor
-from tests.design.support import costly, in_format, offer, records, simulate, small_configs
+from tests.design.support import SMALL, costly, in_format, offer, records, simulate, small_configs
+
+#: Cycles from the drain, which asks `ready`, to the unit; logits that the queue holds.
+ARRIVAL, ROOM = 5, 8
 
 
 @st.composite
@@ -19,37 +22,63 @@ def cases(draw):
 
 
 @costly
-@given(cases(), st.lists(st.sampled_from(["take", "stall", "other", "nothing"]), max_size=60))
-def test_first_of_the_greatest(case, pattern):
+@given(cases(), st.lists(st.booleans(), max_size=60), st.lists(st.booleans(), max_size=60))
+def test_first_of_the_greatest(case, leaving, taking):
     config, texts = case
     dut = Argmax(config)
-    actions = iter(pattern)
+    leaves, takes = iter(leaving), iter(taking)
 
     async def testbench(ctx):
         for logits in texts:
-            row = 0
-            done = False
-            while row < len(logits) or not done:
-                action = next(actions, "take") if row < len(logits) else "nothing"
-                logit = dict(value=logits[min(row, len(logits) - 1)], sink=Sink.CLS, row=row)
+            to_leave = list(enumerate(logits))
+            coming: list = [None] * ARRIVAL
+            waiting: list = []
+            arrived = 0
+            last_was_taken = False
+            while not last_was_taken:
+                # Whoever asks may still have let some go in the last cycles.
+                ready = len(waiting) + ARRIVAL < ROOM
+                assert ctx.get(dut.ready) == ready
+                left = to_leave.pop(0) if to_leave and ready and next(leaves, True) else None
+                coming.append(left)
+                here = coming.pop(0)
+
                 other = dict(value=config.numerics.residual.max, sink=Sink.W2, row=0)
-                offered = {"take": logit, "stall": logit, "other": other}.get(action)
-                offer(ctx, dut, offered)
-                ctx.set(dut.o_logits.ready, action in ("take", "other"))
-                assert ctx.get(dut.o_stall) == (action == "stall")
-                assert ctx.get(dut.o_logits.valid) == (action in ("take", "stall"))
-                taken = action == "take"
-                if action in ("take", "stall"):
-                    payload = dut.o_logits.payload
-                    assert ctx.get(payload.value) == logits[row]
-                    assert ctx.get(payload.last) == (row == len(logits) - 1)
-                shown = [(Tensor.LOGITS, 0, row, logits[row])] if taken else []
+                logit = here and dict(value=here[1], sink=Sink.CLS, row=here[0])
+                offer(ctx, dut, logit or other)
+                shown = [(Tensor.LOGITS, 0, *here)] if here else []
                 assert records(ctx, [dut.trace]) == shown
+                assert not ctx.get(dut.fault)
+
+                take = next(takes, True)
+                ctx.set(dut.o_logits.ready, take)
+                if here:
+                    waiting.append(here)
+                    arrived += 1
+                assert ctx.get(dut.o_logits.valid) == bool(waiting)
+                if waiting:
+                    row, value = waiting[0]
+                    payload = dut.o_logits.payload
+                    assert ctx.get(payload.value) == value
+                    assert ctx.get(payload.last) == (row == len(logits) - 1)
+                    if take:
+                        waiting.pop(0)
+                        last_was_taken = row == len(logits) - 1
+                assert ctx.get(dut.done) == last_was_taken
                 await ctx.tick()
-                row += taken
-                done = ctx.get(dut.done)
-                assert done == (taken and row == len(logits))
-                if row:
-                    assert ctx.get(dut.best) == logits.index(max(logits[:row]))
+                if arrived:
+                    assert ctx.get(dut.best) == logits.index(max(logits[:arrived]))
+
+    simulate(dut, testbench)
+
+
+def test_a_logit_without_room_is_a_fault():
+    dut = Argmax(SMALL[0])
+
+    async def testbench(ctx):
+        for row in range(ROOM + 1):
+            offer(ctx, dut, dict(value=row, sink=Sink.CLS, row=row))
+            assert ctx.get(dut.fault) == (row == ROOM)
+            await ctx.tick()
 
     simulate(dut, testbench)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from design.array import MultiplierArray
 from design.beat import Kind
 from design.config import Config
-from design.derived import MAX_SHIFT, derive
+from design.derived import MAX_SHIFT, SHIFT_BITS, derive
 from tests.design.support import costly, signed_bits, simulate, small_configs
 
 
@@ -20,6 +20,7 @@ class Beat:
     kind: Any
     first: bool
     last: bool
+    shift_index: int
     macs: int
     a: list[int]
     b: list[int]
@@ -27,23 +28,30 @@ class Beat:
 
 @st.composite
 def beats(draw, config: Config):
-    """Passes of every kind, a projection's behind its header, with idle cycles (None) between."""
+    """Passes of every kind, a projection's behind its header (which can be for several), with
+    idle cycles (None) between."""
     derived, lanes = derive(config), config.geometry.lanes
     a = st.lists(signed_bits(derived.a_width), min_size=lanes, max_size=lanes)
     b = st.lists(signed_bits(derived.b_width), min_size=derived.slots, max_size=derived.slots)
-    shifts = st.lists(st.integers(0, MAX_SHIFT), min_size=lanes, max_size=lanes)
+    most_header = (1 << (SHIFT_BITS * derived.header_passes)) - 1
+    shifts = st.lists(st.integers(0, most_header), min_size=lanes, max_size=lanes)
     found: list[Beat | None] = []
-    for _ in range(draw(st.integers(1, 4))):
+    passes = 0  # behind the last header
+    for _ in range(draw(st.integers(1, 5))):
         kind = draw(st.sampled_from([Kind.WEIGHT, Kind.KEY, Kind.VALUE]))
         if kind is Kind.WEIGHT:
-            header = Beat(Kind.HEADER, False, False, 0, draw(shifts), [1] * derived.slots)
-            found.append(header)
+            if passes % derived.header_passes == 0 or draw(st.booleans()):
+                header = Beat(Kind.HEADER, False, False, 0, 0, draw(shifts), [1] * derived.slots)
+                found.append(header)
+                passes = 0
+            passes += 1
+        index = max(0, passes - 1)
         # No sum of the schedule has more terms than this.
         length = draw(st.integers(1, min(4, config.shape.head_dim, config.shape.seq_len)))
         for n in range(length):
             found += [None] * draw(st.integers(0, 1))
             macs = draw(st.integers(0, lanes))
-            found.append(Beat(kind, n == 0, n == length - 1, macs, draw(a), draw(b)))
+            found.append(Beat(kind, n == 0, n == length - 1, index, macs, draw(a), draw(b)))
     return [*found, None, None, None]
 
 
@@ -53,7 +61,7 @@ class Model:
     def __init__(self, config: Config):
         self.per_slot = derive(config).per_slot
         self.sums = [0] * config.geometry.lanes
-        self.shifts = [0] * config.geometry.lanes
+        self.headers = [0] * config.geometry.lanes
         self.stages: list[Beat | None] = [None, None, None]
         self.valid = False
 
@@ -70,7 +78,7 @@ class Model:
         b = [finished.b[lane // self.per_slot] for lane in range(len(self.sums))]
         products = [x * y for x, y in zip(finished.a, b, strict=True)]
         if finished.kind is Kind.HEADER:
-            self.shifts = products
+            self.headers = products
         else:
             base = [0] * len(products) if finished.first else self.sums
             self.sums = [x + y for x, y in zip(base, products, strict=True)]
@@ -93,12 +101,13 @@ def test_sums_and_shifts(data):
             ctx.set(dut.sums_taken, take)
             ctx.set(dut.i_valid, beat is not None)
             if beat is not None:
-                fields = dict(kind=beat.kind, first=beat.first, last=beat.last, macs=beat.macs)
-                ctx.set(dut.i_beat, fields)
+                names = ("kind", "first", "last", "shift_index", "macs")
+                ctx.set(dut.i_beat, {name: getattr(beat, name) for name in names})
                 ctx.set(dut.a, beat.a)
                 ctx.set(dut.b, beat.b)
-            assert ctx.get(dut.macs) == model.macs(en)
+            macs = model.macs(en)
             await ctx.tick()
+            assert ctx.get(dut.macs) == macs
             if en:
                 model.step(left.pop(0))
             elif take:
@@ -109,6 +118,8 @@ def test_sums_and_shifts(data):
                 assert finished is not None
                 assert ctx.get(dut.sums_beat.kind) == finished.kind
                 assert [ctx.get(total) for total in dut.sums] == model.sums
-                assert [ctx.get(shift) for shift in dut.shifts] == model.shifts
+                place = SHIFT_BITS * finished.shift_index
+                shifts = [header >> place & MAX_SHIFT for header in model.headers]
+                assert [ctx.get(shift) for shift in dut.shifts] == shifts
 
     simulate(dut, testbench)

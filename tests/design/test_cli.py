@@ -61,7 +61,7 @@ def test_export_is_the_same_from_run_to_run(tmp_path):
         assert result.stdout == ""
     text = paths[0].read_text()
     assert text == paths[1].read_text()
-    assert text.startswith("// veridecode nano: 4 multipliers, 2 in the array\n")
+    assert text.startswith("// veridecode nano: 3 multipliers, 2 in the array\n")
     assert "\nmodule veridecode(" in text
     assert "trace" not in text.split("\nmodule veridecode(")[1].split(");")[0]
     assert str(ROOT) not in text

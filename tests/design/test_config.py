@@ -18,10 +18,13 @@ from design.config import (
     config_from_dict,
     config_to_dict,
     named,
+    sum_format,
 )
-from design.derived import MAX_SHIFT, ceil_div, ceil_pow2, derive, sum_width
+from design.derived import MAX_SHIFT, SHIFT_BITS, ceil_div, ceil_pow2, derive, sum_width
 from design.errors import BadInput
 from design.fixed import SQ, Rounding
+from design.schedule import Op
+from golden.quantise import column_fraction, row_formats
 from tests.design.support import decoder
 from tests.fuzz.strategies import NUMERICS, configs
 
@@ -59,27 +62,21 @@ def test_sizes_that_follow():
     assert (shape.head_dim, shape.kv_dim, shape.group) == (2, 4, 2)
 
 
-WIDTHS = ("normed", "q", "k", "v", "attention", "gate", "up", "silu", "ffn", "residual", "unscaled")
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"weight_bits": 12}, "Numerics.weight_bits = 12 must be one of (8, 16)"),
         *(
             ({name: SQ(6, 13)}, f"Numerics.{name} = SQ(6, 13) is wider than 18 bits")
-            for name in WIDTHS
+            for name in ("residual", "silu", "ffn")
+        ),
+        *(
+            ({name: SQ(6, 11)}, f"Numerics.{name} = SQ(6, 11) is wider than 16 bits")
+            for name in ("q", "k", "v", "attention", "gate", "up", "logits")
         ),
         ({"weight": SQ(1, 18)}, "Numerics.weight = SQ(1, 18) is wider than 18 bits"),
         ({"rope": SQ(2, 17)}, "Numerics.rope = SQ(2, 17) is wider than 18 bits"),
-        (
-            {"logits": SQ(9, 24)},
-            "Numerics.logits = SQ(9, 24) or score = SQ(11, 10) exceeds 32 bits",
-        ),
-        (
-            {"score": SQ(23, 10)},
-            "Numerics.logits = SQ(8, 16) or score = SQ(23, 10) exceeds 32 bits",
-        ),
+        ({"score": SQ(23, 10)}, "Numerics.score = SQ(23, 10) is wider than 32 bits"),
         (
             {"score": SQ(11, 3)},
             "Numerics.score = SQ(11, 3) needs 4 to 12 fraction bits (exp2 index)",
@@ -141,10 +138,8 @@ def test_names():
 @pytest.mark.parametrize(
     ("changed", "name", "missing"),
     [
-        ({"score": SQ(4, 12), "q": SQ(11, 5), "k": SQ(11, 6)}, "score", 1),
-        ({"unscaled": SQ(-2, 20), "v": SQ(13, 5)}, "unscaled", 1),
-        ({"unscaled": SQ(13, -5), "attention": SQ(-1, 13)}, "attention", 2),
-        ({"normed": SQ(-4, 22)}, "normed", 3),
+        ({"score": SQ(4, 12), "q": SQ(11, 5), "k": SQ(10, 6)}, "score", 1),
+        ({"attention": SQ(-4, 20), "v": SQ(13, 3)}, "attention", 3),
         ({"gate": SQ(17, -5), "silu": SQ(2, 14)}, "silu", 3),
         ({"silu": SQ(13, 2), "up": SQ(13, 2), "ffn": SQ(5, 8)}, "ffn", 4),
     ],
@@ -191,7 +186,7 @@ def worst_sums(config: Config):
     weight = 1 << (n.weight_bits - 1)
     yield weight * one
     yield MAX_SHIFT
-    for terms, form in ((shape.dim, n.normed), (shape.dim, n.attention), (shape.hidden, n.ffn)):
+    for terms, form in ((shape.dim, n.residual), (shape.dim, n.attention), (shape.hidden, n.ffn)):
         yield terms * weight * -form.min
     yield shape.head_dim * n.q.min * n.k.min
     yield shape.seq_len * -n.v.min * n.weight.max
@@ -205,19 +200,48 @@ def check_derived(config: Config):
     assert derived.v_words * derived.v_word >= shape.head_dim
     assert (derived.v_words - 1) * derived.v_word < shape.head_dim
     assert derived.k_word <= derived.per_slot and derived.v_word <= derived.per_slot
-    assert derived.attention_width >= shape.dim
 
     most = (1 << (derived.acc_width - 1)) - 1
     assert max(worst_sums(config)) <= most
     assert derived.a_width >= max(n.weight_bits, n.k.width, n.v.width)
     assert derived.b_width >= max(
-        form.width for form in (n.normed, n.q, n.weight, n.attention, n.ffn)
+        form.width for form in (n.residual, n.q, n.weight, n.attention, n.ffn)
     )
     assert derived.one == 2**derived.one_format.f <= derived.one_format.max
     assert derived.one_format.width == derived.b_width
     assert shape.seq_len * n.weight.max < 1 << derived.softmax_sum_width
     assert derived.epsilon >= 1 and derived.square_sum_width % 2 == 0
-    assert shape.dim * n.residual.min**2 + derived.epsilon < 1 << derived.square_sum_width
+    assert derived.scalar_multipliers * derived.turn == 3
+    # A pass lasts one beat for each column, and one for the header.
+    assert (derived.turn == 3) == (3 * config.geometry.lanes <= shape.dim + 1)
+    # A header is never negative.
+    bits = SHIFT_BITS * derived.header_passes
+    assert derived.header_passes > 0 and bits < n.weight_bits <= bits + SHIFT_BITS
+    check_shifts(config)
+
+
+def check_shifts(config: Config):
+    """Of the sums: whether no header wants a negative one, and the largest one fits."""
+    shape, n, derived = config.shape, config.numerics, derive(config)
+    assert 4**derived.norm_floor <= derived.epsilon < 4 ** (derived.norm_floor + 1)
+    assert 4 ** (derived.norm_growth - 1) < shape.dim <= 4**derived.norm_growth
+    # What the header of a row asks for whose largest weight is just below 8.
+    headers = [
+        n.weight_bits - 4 + column_fraction(config, op) + derived.lead - form.f
+        for op in Op
+        for form in set(row_formats(config, op))
+    ]
+    assert min(headers) == 0 if derived.lead else min(headers) >= 0
+
+    square_sum = shape.dim * n.residual.min**2 + derived.epsilon
+    assert square_sum < 1 << derived.square_sum_width
+    exponent = (square_sum.bit_length() - 1) // 2
+    softmax_exponent = (shape.seq_len * n.weight.max).bit_length() - 1
+    largest = max(
+        MAX_SHIFT + exponent - derived.norm_floor,
+        softmax_exponent + n.v.f - n.attention.f + derived.lead,
+    )
+    assert largest < 1 << derived.shift_width
 
 
 @pytest.mark.parametrize("config", EVERY_CONFIG, ids=lambda c: f"{c.name}-{c.geometry.lanes}")
@@ -253,6 +277,10 @@ def test_derived_numbers(config):
 def test_sums_of_the_most_negative_factors_just_fit():
     # 3 * (-8 * -8) = 192 needs 9 signed bits; 4 of them = 256 needs 10.
     assert (sum_width(3, 4, 4), sum_width(4, 4, 4)) == (9, 10)
+
+
+def test_a_sum_has_two_bits_more_than_its_tensor():
+    assert sum_format(SQ(5, 11)) == SQ(7, 11)
 
 
 def test_configurations_are_values():

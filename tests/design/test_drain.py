@@ -1,25 +1,40 @@
 """The drain: which results leave, in which order and in which cycle."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.beat import Sink
+from design.beat import Sink, to_sink
 from design.config import Config
 from design.derived import MAX_SHIFT, derive
 from design.drain import Drain
-from tests.design.support import SMALL, costly, signed_bits, simulate, small_configs
+from design.schedule import Op
+from tests.design.support import SMALL, costly, passes, signed_bits, simulate, small_configs
 
-PROJECTIONS = (Sink.EMBED, Sink.QKV, Sink.WO, Sink.W13, Sink.W2, Sink.CLS)
+#: What sums wait for.
+READIES = ("norm_ready", "reciprocals_ready", "logits_ready")
+WAITS = {
+    Sink.QKV: {"norm_ready"},
+    Sink.W13: {"norm_ready"},
+    Sink.CLS: {"norm_ready", "logits_ready"},
+    Sink.VALUE: {"reciprocals_ready"},
+}
+
+
+def phased(config: Config) -> tuple[Sink, ...]:
+    """Sinks whose rows leave in a phase."""
+    return (Sink.QKV, Sink.W13) if derive(config).turn > 1 else (Sink.W13,)
 
 
 @st.composite
 def captures(draw, config: Config):
     """A finished pass: its beat, the lanes' sums and their shifts."""
     shape, derived, lanes = config.shape, derive(config), config.geometry.lanes
-    sums = st.lists(signed_bits(derived.acc_width), min_size=lanes, max_size=lanes)
-    shifts = st.lists(st.integers(0, MAX_SHIFT), min_size=lanes, max_size=lanes)
-    sink = draw(st.sampled_from([*PROJECTIONS, Sink.SCORE, Sink.VALUE]))
-    beat = dict(sink=sink, layer=shape.layers - 1, last=1)
+    sink = draw(st.sampled_from([*map(to_sink, Op), Sink.SCORE, Sink.VALUE]))
+    beat: dict[str, Any] = dict(sink=sink, layer=shape.layers - 1, last=1)
     if sink is Sink.SCORE:
         word = draw(st.integers(0, (shape.seq_len - 1) // derived.k_word))
         left = shape.seq_len - word * derived.k_word
@@ -31,159 +46,170 @@ def captures(draw, config: Config):
         beat["count"] = lanes
         beat["block"] = draw(st.integers(0, derived.head_blocks - 1))
     else:
-        beat["count"] = draw(st.integers(1, lanes))
-        # Two times a number of lanes below the smallest matrix, so that any projection has it.
-        beat["row"] = lanes * draw(st.integers(0, max(0, shape.dim // lanes - 1)))
+        rows, folded, _ = draw(st.sampled_from(passes(config, Op(sink.value))))
+        beat |= dict(row=rows.start, count=len(rows), folded=folded)
+    # The sum of two halves fits as well.
+    total = signed_bits(derived.acc_width - beat.get("folded", 0))
+    sums = st.lists(total, min_size=lanes, max_size=lanes)
+    shifts = st.lists(st.integers(0, MAX_SHIFT), min_size=lanes, max_size=lanes)
     return beat, draw(sums), draw(shifts)
 
 
-def expected_serial(config: Config, beat: dict, sums: list[int], shifts: list[int]):
-    """(sink, layer, sum, what else matters) of every serial result of a pass, in order."""
+@dataclass(frozen=True)
+class Result:
+    """What a pass lets go in one cycle: a serial result, scores, or (both None) padding."""
+
+    sink: Any
+    row: int
+    serial: dict[str, Any] | None = None
+    scores: dict[str, Any] | None = None
+
+
+def results(config: Config, beat: dict, sums: list[int], shifts: list[int]) -> Iterator[Result]:
+    """Everything that leaves of a pass, in order."""
     shape, derived = config.shape, derive(config)
     sink, layer = beat["sink"], beat["layer"]
-    if sink is Sink.VALUE:
-        for lane, total in enumerate(sums):
-            slot, element = divmod(lane, derived.per_slot)
-            head = beat["block"] * derived.slots + slot
-            in_word = element < derived.v_word and beat["d"] + element < shape.head_dim
-            if in_word and head < shape.heads:
-                yield sink, layer, total, (slot, beat["block"])
-    elif sink is not Sink.SCORE:
-        for lane in range(beat["count"]):
-            yield sink, layer, sums[lane], (beat["row"] + lane, shifts[lane])
-
-
-def expected_scores(config: Config, beat: dict, sums: list[int]):
-    """(sums of the slots, t, block, layer, last) of every score that leaves."""
-    derived = derive(config)
-    if beat["sink"] is Sink.SCORE:
-        for n in range(beat["count"]):
+    for n in range(beat["count"]):
+        if sink is Sink.SCORE:
             of_slots = [sums[slot * derived.per_slot + n] for slot in range(derived.slots)]
             last = beat["newest"] and n == beat["count"] - 1
-            yield of_slots, beat["t"] + n, beat["block"], beat["layer"], last
+            place = dict(t=beat["t"] + n, block=beat["block"], layer=layer, last=last)
+            yield Result(sink, 0, scores=dict(sums=of_slots, **place))
+        elif sink is Sink.VALUE:
+            slot, element = divmod(n, derived.per_slot)
+            head = beat["block"] * derived.slots + slot
+            in_word = element < derived.v_word and beat["d"] + element < shape.head_dim
+            place = dict(slot=slot, block=beat["block"], layer=layer)
+            exists = in_word and head < shape.heads
+            yield Result(sink, 0, dict(sink=sink, sum=sums[n], **place) if exists else None)
+        else:
+            total = sums[n] + (sums[n + len(sums) // 2] if beat["folded"] else 0)
+            place = dict(row=beat["row"] + n, shift=shifts[n], layer=layer)
+            yield Result(sink, beat["row"] + n, dict(sink=sink, sum=total, **place))
 
 
-def serial(ctx, dut: Drain):
-    payload = dut.o.payload
-    sink = ctx.get(payload.sink)
-    names = ("slot", "block") if sink is Sink.VALUE else ("row", "shift")
-    rest = tuple(ctx.get(payload[name]) for name in names)
-    return sink, ctx.get(payload.layer), ctx.get(payload.sum), rest
+def shown(ctx, port, expected: dict) -> dict:
+    """The fields of a port that are expected to mean something."""
+    found = {name: ctx.get(port[name]) for name in expected if name != "sums"}
+    return found | ({"sums": [ctx.get(each) for each in port.sums]} if "sums" in expected else {})
 
 
-def scores(ctx, dut: Drain):
-    found = [ctx.get(total) for total in dut.scores.sums]
-    names = ("t", "block", "layer", "last")
-    return found, *(ctx.get(dut.scores[name]) for name in names)
-
-
-def put(ctx, dut: Drain, beat: dict, sums: list[int], shifts: list[int]) -> None:
-    ctx.set(dut.sums, sums)
-    ctx.set(dut.shifts, shifts)
-    ctx.set(dut.beat, beat)
-    ctx.set(dut.i_valid, 1)
+def put(ctx, dut: Drain, one_pass: tuple | None) -> None:
+    ctx.set(dut.i_valid, one_pass is not None)
+    if one_pass is not None:
+        beat, sums, shifts = one_pass
+        ctx.set(dut.sums, sums)
+        ctx.set(dut.shifts, shifts)
+        ctx.set(dut.beat, beat)
 
 
 @costly
 @given(st.data())
-def test_results_in_order_without_padding(data):
+def test_results_leave_in_order_and_in_their_cycles(data):
     config = data.draw(small_configs)
-    passes = data.draw(st.lists(captures(config), min_size=1, max_size=5))
-    readies = iter(data.draw(st.lists(st.booleans(), max_size=60)))
-    holds = iter(data.draw(st.lists(st.booleans(), max_size=60)))
+    pending = data.draw(st.lists(captures(config), min_size=1, max_size=5))
+    mostly = st.sampled_from([True, True, False])
+    readies = st.fixed_dictionaries(dict.fromkeys(READIES, mostly))
+    script = iter(data.draw(st.lists(readies, max_size=60)))
     bubbles = iter(data.draw(st.lists(st.integers(0, 3), max_size=5)))
+    turn = derive(config).turn
     dut = Drain(config)
 
     async def testbench(ctx):
-        left = list(passes)
-        to_come = [each for one in passes for each in expected_serial(config, *one)]
-        scores_to_come = [each for one in passes for each in expected_scores(config, *one[:2])]
+        left = list(pending)
+        held: list[Result] = []
         wait = next(bubbles, 0)
-        cycle, gate_parity, up_is_next = 0, None, False
-        idle = 0
-        while idle < 3:
-            ctx.set(dut.i_valid, 0)
-            if left and wait == 0:
-                put(ctx, dut, *left[0])
-            # Only logits can stall: whoever waits behind them waits as a whole.
-            is_logit = ctx.get(dut.o.payload.sink) == Sink.CLS
-            ready = next(readies, True) or not is_logit
-            hold = next(holds, False)
-            ctx.set(dut.o.ready, ready)
-            ctx.set(dut.hold, hold)
-            if ctx.get(dut.o.valid):
-                found = serial(ctx, dut)
-                assert found == to_come[0]
-                assert not (found[0] is Sink.VALUE and hold)
-                if found[0] is Sink.W13 and config.geometry.lanes > 1:
-                    is_up = found[3][0] % 2
-                    assert is_up == up_is_next
-                    gate_parity = (cycle + is_up) % 2 if gate_parity is None else gate_parity
-                    assert (cycle + is_up) % 2 == gate_parity
-                if ready:
-                    to_come.pop(0)
-                    left_in_pass = to_come and to_come[0][0] is Sink.W13
-                    up_is_next = bool(left_in_pass and to_come[0][3][0] % 2)
-            if ctx.get(dut.scores_valid):
-                assert scores(ctx, dut) == scores_to_come.pop(0)
-            captured = ctx.get(dut.i_valid) and ctx.get(dut.i_ready)
+        cycle = 0
+        while left or held:
+            offered = left[0] if left and wait == 0 else None
+            put(ctx, dut, offered)
+            ready = next(script, dict.fromkeys(READIES, True))
+            for name, value in ready.items():
+                ctx.set(getattr(dut, name), value)
+            phase = cycle % (2 * turn)
+            assert ctx.get(dut.phase) == phase
+
+            leaving = held[0] if held else None
+            if leaving is not None:
+                in_phase = phase == leaving.row % 2 * turn or leaving.sink not in phased(config)
+                if not in_phase or not all(ready[name] for name in WAITS.get(leaving.sink, ())):
+                    leaving = None
+            for name in ("serial", "scores"):
+                port, valid = (
+                    (dut.o, dut.o_valid) if name == "serial" else (dut.scores, dut.scores_valid)
+                )
+                expected = leaving and getattr(leaving, name)
+                assert ctx.get(valid) == (expected is not None)
+                if expected is not None:
+                    assert shown(ctx, port, expected) == expected
+            i_ready = not held or (leaving is not None and len(held) == 1)
+            assert ctx.get(dut.i_ready) == i_ready
             await ctx.tick()
             cycle += 1
-            assert cycle < 10_000
-            if captured:
-                left.pop(0)
+            if leaving is not None:
+                held.pop(0)
+            if offered is not None and i_ready:
+                held = list(results(config, *left.pop(0)))
                 wait = next(bubbles, 0)
-            elif wait:
-                wait -= 1
-            idle = 0 if left or to_come or scores_to_come else idle + 1
+            elif offered is None:
+                wait = max(0, wait - 1)
 
     simulate(dut, testbench)
 
 
-def test_a_pass_occupies_the_drain_for_count_cycles():
+def test_a_folded_row_is_the_sum_of_its_halves():
     for config in SMALL:
-        lanes, slots = config.geometry.lanes, derive(config).slots
+        lanes, derived = config.geometry.lanes, derive(config)
+        if derived.slots == 1:
+            continue
         dut = Drain(config)
-        still = [0] * lanes
-        passes = [dict(sink=Sink.WO, row=0, count=n, last=1) for n in range(1, lanes + 1)]
-        passes += [dict(sink=Sink.SCORE, count=n, last=1) for n in range(1, lanes // slots + 1)]
-        passes += [dict(sink=Sink.VALUE, count=lanes, last=1)]
+        left = [1000 + lane for lane in range(lanes // 2)]
+        right = [-(lane**2) for lane in range(lanes // 2)]
 
-        async def testbench(ctx, dut=dut, passes=passes, still=still):
-            ctx.set(dut.o.ready, 1)
-            put(ctx, dut, passes[0], still, still)
-            await ctx.tick()
-            for now, then in zip(passes, [*passes[1:], passes[0]], strict=True):
-                put(ctx, dut, then, still, still)
-                # The next capture shares the last cycle.
-                for cycle in range(now["count"]):
-                    offers = ctx.get(dut.scores_valid if now["sink"] is Sink.SCORE else dut.o.valid)
-                    assert offers or now["sink"] is Sink.VALUE
-                    assert ctx.get(dut.i_ready) == (cycle == now["count"] - 1)
+        async def testbench(ctx, dut=dut, left=left, right=right):
+            for name in READIES:
+                ctx.set(getattr(dut, name), 1)
+            for beat in (dict(sink=Sink.CLS, folded=1), dict(sink=Sink.CLS, folded=0)):
+                put(ctx, dut, (beat | dict(count=len(left)), left + right, [0] * 2 * len(left)))
+                await ctx.tick()
+                ctx.set(dut.i_valid, 0)
+                found = []
+                while not ctx.get(dut.i_ready) or ctx.get(dut.o_valid):
+                    found += [ctx.get(dut.o.sum)] if ctx.get(dut.o_valid) else []
                     await ctx.tick()
+                both = [x + y for x, y in zip(left, right, strict=True)]
+                assert found == (both if beat["folded"] else left)
 
         simulate(dut, testbench)
 
 
-def test_gates_wait_for_an_even_cycle():
-    config = SMALL[0]
-    still = [0] * config.geometry.lanes
-    for delay in range(4):
+def test_a_pass_occupies_the_drain_for_count_cycles():
+    """Those that wait for a phase times `turn`, and the next capture shares the last of them."""
+    for config in SMALL:
+        lanes, derived = config.geometry.lanes, derive(config)
         dut = Drain(config)
+        beats: list[dict] = [dict(sink=Sink.WO, count=n) for n in range(1, lanes + 1)]
+        beats += [dict(sink=Sink.SCORE, count=n) for n in range(1, derived.per_slot + 1)]
+        beats += [dict(sink=s, count=lanes) for s in (Sink.VALUE, Sink.QKV, Sink.W13, Sink.CLS)]
+        in_phase, round_of_phase = phased(config), max(2, lanes) * derived.turn
 
-        async def testbench(ctx, dut=dut, delay=delay):
-            ctx.set(dut.o.ready, 1)
-            for _ in range(delay):
-                await ctx.tick()
-            put(ctx, dut, dict(sink=Sink.W13, row=0, count=2), still, still)
-            await ctx.tick()
-            ctx.set(dut.i_valid, 0)
-            if delay % 2 == 0:  # one more cycle, so 2 after capture
-                assert not ctx.get(dut.o.valid)
-                await ctx.tick()
-            for row in range(2):
-                assert ctx.get(dut.o.valid) and ctx.get(dut.o.payload.row) == row
-                await ctx.tick()
-            assert not ctx.get(dut.o.valid)
+        async def testbench(
+            ctx, dut=dut, beats=beats, in_phase=in_phase, phases=round_of_phase, lanes=lanes
+        ):
+            for name in READIES:
+                ctx.set(getattr(dut, name), 1)
+            still = [0] * lanes
+            for beat in beats:
+                put(ctx, dut, (beat, still, still))
+                times: list[int] = []  # of captures
+                cycle = 0
+                while len(times) < 3:
+                    if ctx.get(dut.i_ready):
+                        times.append(cycle)
+                    await ctx.tick()
+                    cycle += 1
+                # On one lane, the row of the next pass is as even as that of this one.
+                expected = phases if beat["sink"] in in_phase else beat["count"]
+                assert times[2] - times[1] == expected, beat
 
         simulate(dut, testbench)

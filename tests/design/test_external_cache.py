@@ -127,11 +127,8 @@ def test_every_read_returns_the_last_write(config, chance, seed, data):
                 for d in range(shape.head_dim)
             ]
             words, claimed = list(words_of(config, pos)), []
-            shows = None
-            while elements or words or claimed or shows:
-                if shows:
-                    check(ctx, shows[0], layer, *shows[1:])
-                shows = None
+            found = shows = None  # what the reader has; what the slots have, 1 enabled cycle later
+            while elements or words or claimed or found != shows:
                 gives = bool(elements) and rng.random() < 0.5
                 ctx.set(dut.wr_en_k, 0)
                 ctx.set(dut.wr_en_v, 0)
@@ -146,12 +143,16 @@ def test_every_read_returns_the_last_write(config, chance, seed, data):
                     ctx.set(dut.wr_d, d)
                     ctx.set(dut.wr_data, value)
                 # A claim, and at least a cycle later the read.
+                enabled = rng.random() < 0.7
+                ctx.set(dut.rd_en, enabled)
+                if enabled:
+                    shows = found
                 reads = bool(claimed) and rng.random() < 0.7
                 ctx.set(dut.rd_start_k, 0)
                 ctx.set(dut.rd_start_v, 0)
                 if reads:
-                    shows = claimed.pop(0)
-                    tensor, block, t, d = shows
+                    found = claimed.pop(0)
+                    tensor, block, t, d = found
                     ctx.set(dut.rd_start_k if tensor == "k" else dut.rd_start_v, 1)
                     ctx.set(dut.rd_layer, layer)
                     ctx.set(dut.rd_block, block)
@@ -161,6 +162,8 @@ def test_every_read_returns_the_last_write(config, chance, seed, data):
                 ctx.set(dut.rd_claim, claims)
                 assert not ctx.get(dut.fault)
                 await tick()
+                if shows:
+                    check(ctx, shows[0], layer, *shows[1:])
                 if claims:
                     claimed.append(words.pop(0))
             ctx.set(dut.rd_claim, 0)

@@ -17,7 +17,7 @@ CONFIGS = [named("nano").with_numerics(numerics) for numerics in NUMERICS.values
 TABLES = [
     table
     for config in CONFIGS
-    for table in (tables.rsqrt(config).table, tables.reciprocal(config), tables.sigmoid(config))
+    for table in (tables.rsqrt(config), tables.reciprocal(config), tables.sigmoid(config))
 ]
 
 

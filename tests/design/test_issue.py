@@ -13,10 +13,13 @@ from design.schedule import Op, matrix
 from tests.design.support import SMALL, costly, in_format, signed_bits, simulate, small_configs
 
 #: Where a projection's activations come from; the embedding's is the constant one.
-SOURCE = {Sink.QKV: "normed", Sink.W13: "normed", Sink.CLS: "normed"} | {
+SOURCE = {Sink.QKV: "residual", Sink.W13: "residual", Sink.CLS: "residual"} | {
     Sink.WO: "attention",
     Sink.W2: "hidden",
 }
+
+#: Those that can be read at two places at once.
+FOLDABLE = (Sink.QKV, Sink.W13, Sink.CLS)
 
 
 @st.composite
@@ -26,13 +29,14 @@ def beats(draw, config: Config):
     kind = draw(st.sampled_from(list(Kind)))
     if kind in (Kind.HEADER, Kind.WEIGHT):
         op = draw(st.sampled_from(list(Op)))
-        last = matrix(config, op).cols - 1
+        folded = draw(st.booleans()) if to_sink(op) in FOLDABLE and derived.slots > 1 else False
+        last = matrix(config, op).cols // (1 + folded) - 1
         column = (
             draw(st.sampled_from([0, min(1, last), min(2, last), last]))
             if kind is Kind.WEIGHT
             else 0
         )
-        return dict(kind=kind, sink=to_sink(op), column=column)
+        return dict(kind=kind, sink=to_sink(op), column=column, folded=folded)
     return dict(
         kind=kind,
         sink=Sink.SCORE if kind is Kind.KEY else Sink.VALUE,
@@ -51,7 +55,7 @@ def conditions(draw, config: Config) -> dict:
     """What exists in one cycle, and who stalls; mostly everything does and nobody."""
     shape = config.shape
     mostly = st.sampled_from([True, True, False])
-    most = dict(normed=shape.dim, attention=shape.dim, hidden=shape.hidden)
+    most = dict(residual=shape.dim, attention=shape.dim, hidden=shape.hidden)
     return dict(
         filled={name: draw(st.sampled_from([0, 1, 2, n - 1, n])) for name, n in most.items()},
         flags={name: draw(mostly) for name in FLAGS},
@@ -76,7 +80,8 @@ def operands(draw, config: Config):
     lanes = config.geometry.lanes
     weight = signed_bits(n.weight_bits)
     return dict(
-        normed=draw(in_format(n.normed)),
+        residual=draw(in_format(n.residual)),
+        residual_right=draw(in_format(n.residual)),
         attention=draw(in_format(n.attention)),
         hidden=draw(in_format(n.ffn)),
         queries=per_slot(in_format(n.q)),
@@ -87,13 +92,15 @@ def operands(draw, config: Config):
     )
 
 
-def exists(beat: dict, now: dict) -> bool:
+def exists(config: Config, beat: dict, now: dict) -> bool:
     """Whether all that the beat reads is written."""
     kind, flags = beat["kind"], now["flags"]
     if kind is Kind.HEADER:
         return True
     if kind is Kind.WEIGHT:
         source = SOURCE.get(beat["sink"])
+        if beat["folded"]:
+            return now["filled"]["residual"] == config.shape.dim
         return source is None or now["filled"][source] > beat["column"]
     newest = beat["newest"]
     if not flags["words_ready"]:
@@ -109,8 +116,13 @@ def expected_operands(config: Config, beat: dict, read: dict) -> tuple[list[int]
     kind = beat["kind"]
     if kind in (Kind.HEADER, Kind.WEIGHT):
         source = SOURCE.get(beat["sink"])
+        if kind is Kind.HEADER:
+            return read["stream"], [1] * derived.slots
         broadcast = derived.one if source is None else read[source]
-        return read["stream"], [1 if kind is Kind.HEADER else broadcast] * derived.slots
+        if beat["folded"]:
+            half = derived.slots // 2
+            return read["stream"], [broadcast] * half + [read["residual_right"]] * half
+        return read["stream"], [broadcast] * derived.slots
     words = read["keys"] if kind is Kind.KEY else read["values"]
     a = []
     for lane in range(lanes):
@@ -132,7 +144,7 @@ def test_beats_meet_their_operands(data):
     reads = data.draw(st.lists(operands(config), min_size=1, max_size=3))
     shape = config.shape
     calm: dict = dict(
-        filled=dict(normed=shape.dim, attention=shape.dim, hidden=shape.hidden),
+        filled=dict(residual=shape.dim, attention=shape.dim, hidden=shape.hidden),
         flags=dict.fromkeys(FLAGS, True),
         has_weights=True,
         blocked=False,
@@ -152,11 +164,14 @@ def test_beats_meet_their_operands(data):
                 ctx.set(getattr(dut, name), value)
 
     async def testbench(ctx):
-        left = [*pending, *[None] * ISSUE_LATENCY]
+        left = [*pending, *[None] * (1 + ISSUE_LATENCY)]
+        waiting: dict | None = None
         stages: list[dict | None] = [None] * ISSUE_LATENCY  # entrance first
         cycle = 0
         while left:
             now, read, beat = next(script, calm), reads[cycle % len(reads)], left[0]
+            if stages[-1] is None or not stages[-1].get("folded"):
+                read = read | dict(residual_right=read["residual"])
             apply(ctx, now, read)
             ctx.set(dut.i.valid, beat is not None)
             ctx.set(dut.i.payload, beat or {})
@@ -164,18 +179,26 @@ def test_beats_meet_their_operands(data):
             out = stages[-1]
             from_stream = out is not None and out["kind"] in (Kind.HEADER, Kind.WEIGHT)
             en = not now["blocked"] and (now["has_weights"] or not from_stream)
-            enters = en and beat is not None and exists(beat, now)
+            enters = en and waiting is not None and exists(config, waiting, now)
             assert ctx.get(dut.en) == en
             assert ctx.get(dut.i_weights.ready) == (from_stream and not now["blocked"])
-            assert ctx.get(dut.enter) == enters
-            if beat is not None:
-                assert ctx.get(dut.i.ready) == enters
-            if enters:
-                assert shown(ctx, dut.enter_beat, beat) == beat
-            fetched = stages[-2]
-            assert ctx.get(dut.fetch) == (en and fetched is not None)
-            if fetched is not None:
-                assert shown(ctx, dut.fetch_beat, fetched) == fetched
+            reads_cache = enters and waiting["kind"] in (Kind.KEY, Kind.VALUE)
+            assert ctx.get(dut.claims) == reads_cache
+            ready = waiting is None or enters
+            assert ctx.get(dut.i.ready) == ready
+            entered = waiting if enters else None
+            if ready:
+                waiting = beat
+                left.pop(0)
+            if waiting is not None:
+                assert ctx.get(dut.next_t) == waiting.get("t", 0)
+            for inside, valid, port in (
+                (stages[0], dut.read, dut.read_beat),
+                (stages[1], dut.fetch, dut.fetch_beat),
+            ):
+                assert ctx.get(valid) == (en and inside is not None)
+                if inside is not None:
+                    assert shown(ctx, port, inside) == inside
             assert ctx.get(dut.o_valid) == (out is not None)
             if out is not None:
                 assert shown(ctx, dut.o_beat, out) == out
@@ -184,9 +207,7 @@ def test_beats_meet_their_operands(data):
                 assert [ctx.get(slot) for slot in dut.b] == b
             await ctx.tick()
             if en:
-                stages = [beat if enters else None, *stages[:-1]]
-                if enters or beat is None:
-                    left.pop(0)
+                stages = [entered, *stages[:-1]]
             cycle += 1
 
     simulate(dut, testbench)
@@ -197,9 +218,15 @@ def test_who_may_enter():
     dut = Issue(config)
     entering: list[dict] = [dict(kind=Kind.HEADER, sink=to_sink(op)) for op in Op]
     entering += [
-        dict(kind=Kind.WEIGHT, sink=to_sink(op), column=column)
+        dict(kind=Kind.WEIGHT, sink=to_sink(op), column=column, folded=False)
         for op in Op
         for column in (0, matrix(config, op).cols - 1)
+    ]
+    half = config.shape.dim // 2
+    entering += [
+        dict(kind=Kind.WEIGHT, sink=sink, column=column, folded=True)
+        for sink in FOLDABLE
+        for column in (0, half - 1)
     ]
     entering += [
         dict(kind=kind, sink=sink, newest=newest)
@@ -207,21 +234,33 @@ def test_who_may_enter():
         for newest in (0, 1)
     ]
 
+    def say(ctx, filled: dict, flags: dict) -> None:
+        for name, value in filled.items():
+            ctx.set(getattr(dut, f"{name}_filled"), value)
+        for name, value in flags.items():
+            ctx.set(getattr(dut, name), value)
+
     async def testbench(ctx):
+        dim, hidden = config.shape.dim, config.shape.hidden
+        full = dict(residual=dim, attention=dim, hidden=hidden)
+        ctx.set(dut.i_weights.valid, 1)
         for beat in entering:
+            # The beat before enters, and this one waits.
+            say(ctx, full, dict.fromkeys(FLAGS, True))
             ctx.set(dut.i.payload, beat)
+            ctx.set(dut.i.valid, 1)
+            assert ctx.get(dut.i.ready)
+            await ctx.tick()
+            ctx.set(dut.i.valid, 0)
             # A vector that just holds the column, or lacks it; the others are empty.
-            for name in ("normed", "attention", "hidden"):
+            for name in ("residual", "attention", "hidden"):
                 column = beat.get("column", 0)
-                for length in (column, column + 1):
+                for length in (column, column + 1, dim - 1, dim):
                     for flags in itertools.product((False, True), repeat=len(FLAGS)):
-                        filled = dict(normed=0, attention=0, hidden=0) | {name: length}
+                        filled = dict(residual=0, attention=0, hidden=0) | {name: length}
                         now = dict(filled=filled, flags=dict(zip(FLAGS, flags, strict=True)))
-                        for each, value in filled.items():
-                            ctx.set(getattr(dut, f"{each}_filled"), value)
-                        for each, value in now["flags"].items():
-                            ctx.set(getattr(dut, each), value)
-                        assert ctx.get(dut.i.ready) == exists(beat, now), (beat, now)
+                        say(ctx, **now)
+                        assert ctx.get(dut.i.ready) == exists(config, beat, now), (beat, now)
 
     simulate(dut, testbench)
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from design.derived import MAX_SHIFT
 from design.fixed import SQ, Rounding
-from design.requantize import requantize, saturate, shift_right
+from design.requantize import (
+    guard,
+    requantize,
+    round_guarded,
+    saturate,
+    shift_guarded,
+    shift_right,
+)
 from golden import fixed_math
 from tests.design.support import signed_bits, simulate
 
@@ -106,6 +113,29 @@ def test_wide_values(cases):
                 assert ctx.get(raw.results[rounding]) == exact
                 within = min(max(exact, form.min), form.max)
                 assert ctx.get(rebased.results[rounding]) == within
+
+    simulate(dut, testbench)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("static", [True, False])
+def test_a_shift_in_two_steps_rounds_once(rounding, static):
+    value, shifts = Signal(signed(7)), [Signal(4), Signal(4)]
+    pairs = [(0, 0), (1, 2), (3, 1), (2, 6), (9, 3)]
+    results = [Signal(signed(9)) for _ in pairs]
+    dut = Module()
+    for pair, result in zip(pairs, results, strict=True):
+        first, second = pair if static else shifts
+        shifted = shift_guarded(shift_guarded(guard(value), first), second)
+        dut.d.comb += result.eq(round_guarded(shifted, rounding))
+
+    async def testbench(ctx):
+        for pair, result in zip(pairs, results, strict=True):
+            for port, shift in zip(shifts, pair, strict=True):
+                ctx.set(port, shift)
+            for each in range(-64, 64):
+                ctx.set(value, each)
+                assert ctx.get(result) == rounded(each, sum(pair), rounding)
 
     simulate(dut, testbench)
 

@@ -1,4 +1,4 @@
-"""Residual and RmsNorm together: updates in, normed elements out, against golden."""
+"""Residual and RmsNorm together: updates in, elements and the factor of the norm out."""
 
 import numpy as np
 from amaranth import *
@@ -8,78 +8,72 @@ from hypothesis import strategies as st
 from design import tables
 from design.beat import Sink
 from design.config import Config
-from design.derived import TABLE_FRACTION, derive
+from design.derived import derive
 from design.residual import Residual
 from design.rmsnorm import RmsNorm
-from design.scalar import ScalarMultiplier
 from design.trace import Tensor
 from golden import fixed_math
-from tests.design.support import SMALL, costly, in_format, offer, records, simulate, small_configs
+from tests.design.support import (
+    SMALL,
+    WithScalars,
+    costly,
+    in_format,
+    offer,
+    records,
+    simulate,
+    small_configs,
+)
 
-#: Cycles from the last element of an update to `complete`, and from there to the first normed one.
-COMPLETE_LATENCY = 5
-NORM_LATENCY = 11
+#: Cycles from an element to the new one, and from the last one to `complete`.
+WRITE_LATENCY, COMPLETE_LATENCY = 1, 4
+#: From there to the exponent, to `ready`, to the factor, and to its trace.
+EXPONENT_LATENCY, NORM_LATENCY, FACTOR_LATENCY, TRACE_LATENCY = 1, 2, 4, 5
 
 
 class NormPath(Elaboratable):
-    """As in the decoder: both units on the first multiplier, the table on the second."""
+    """As in the decoder, on one multiplier."""
 
     def __init__(self, config: Config):
         self.residual = Residual(config)
         self.rmsnorm = RmsNorm(config)
-        self.multipliers = [ScalarMultiplier(2), ScalarMultiplier(1)]
+        self.scalars = WithScalars(self.residual, self.rmsnorm, shared=True)
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.residual = residual = self.residual
-        m.submodules.rmsnorm = rmsnorm = self.rmsnorm
-        m.submodules.scalar_0, m.submodules.scalar_1 = first, second = self.multipliers
+        residual, rmsnorm = self.residual, self.rmsnorm
+        m.submodules.scalars = self.scalars
         m.d.comb += [
+            rmsnorm.clear.eq(residual.begins),
             rmsnorm.start.eq(residual.complete),
             rmsnorm.square_sum.eq(residual.square_sum),
             rmsnorm.source.eq(residual.source),
             rmsnorm.layer.eq(residual.layer),
-            residual.rd_en.eq(rmsnorm.rd_en),
-            residual.rd_index.eq(rmsnorm.rd_index),
-            rmsnorm.rd_data.eq(residual.rd_data),
-            first.requests[0].eq(residual.request),
-            first.requests[1].eq(rmsnorm.requests[0]),
-            second.requests[0].eq(rmsnorm.requests[1]),
-            residual.product.eq(first.product),
-            rmsnorm.products[0].eq(first.product),
-            rmsnorm.products[1].eq(second.product),
         ]
         return m
 
 
-def golden_norm(config: Config, x: list[int]) -> tuple[int, list[int], list[int]]:
-    """(square sum, [mantissa, exponent], normed) as the golden decoder computes them."""
-    derived, n, rsqrt = derive(config), config.numerics, tables.rsqrt(config)
-    square_sum = sum(value * value for value in x) + derived.epsilon
+def golden_norm(config: Config, x: list[int]) -> tuple[int, int, int]:
+    """(square sum, mantissa, exponent) as the golden decoder computes them."""
+    table = tables.rsqrt(config)
+    square_sum = sum(value * value for value in x) + derive(config).epsilon
     m, e = fixed_math.rsqrt_operand(np.int64(square_sum))
-    base, slope = np.array(rsqrt.table.base), np.array(rsqrt.table.slope)
-    mantissa = fixed_math.interpolate(rsqrt.table, base, slope, m)
-    shift = TABLE_FRACTION + e - rsqrt.growth - n.normed.f
-    normed = fixed_math.requantize(np.array(x) * mantissa, shift, n.normed, n.rounding)
-    return square_sum, [int(mantissa), int(e)], normed.tolist()
+    mantissa = fixed_math.interpolate(table, np.array(table.base), np.array(table.slope), m)
+    return square_sum, int(mantissa), int(e)
 
 
-#: Projection: what it updates, and the norm that follows it (before the last layer's end).
-TENSORS = {
-    Sink.EMBED: (Tensor.X_EMBED, Tensor.XN_ATT, Tensor.RSQRT_ATT),
-    Sink.WO: (Tensor.X_ATT, Tensor.XN_FFN, Tensor.RSQRT_FFN),
-    Sink.W2: (Tensor.X_FFN, Tensor.XN_ATT, Tensor.RSQRT_ATT),
-}
+#: Projection: what it updates.
+UPDATED = {Sink.EMBED: Tensor.X_EMBED, Sink.WO: Tensor.X_ATT, Sink.W2: Tensor.X_FFN}
 
 
-def after(config: Config, sink: Sink, layer: int) -> tuple[Tensor, Tensor, int]:
+def norm_after(config: Config, sink: Sink, layer: int) -> tuple[Tensor, int]:
     """The norm that follows an update, and its layer."""
-    _, normed, factor = TENSORS[sink]
-    if sink is not Sink.W2:
-        return normed, factor, layer
+    if sink is Sink.EMBED:
+        return Tensor.RSQRT_ATT, layer
+    if sink is Sink.WO:
+        return Tensor.RSQRT_FFN, layer
     if layer == config.shape.layers - 1:
-        return Tensor.XN_FINAL, Tensor.RSQRT_FINAL, 0
-    return normed, factor, layer + 1
+        return Tensor.RSQRT_FINAL, 0
+    return Tensor.RSQRT_ATT, layer + 1
 
 
 @st.composite
@@ -96,41 +90,57 @@ def cases(draw):
     return config, [(*each, *draw(update)) for _ in range(tokens) for each in sinks]
 
 
-async def run_update(ctx, dut: NormPath, config: Config, x: list[int], update) -> list[int]:
-    """Drive one update of residual `x` through both units; returns the new residual."""
-    sink, layer, vector, bubbles = update
-    form, dim = config.numerics.residual, config.shape.dim
-    base = [0] * dim if sink is Sink.EMBED else x
-    new = [int(fixed_math.saturate(a + b, form)) for a, b in zip(base, vector, strict=True)]
-    square_sum, factor, normed = golden_norm(config, new)
+async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, update) -> list[int]:
+    """Drive one update of residual `x` (None: there is none yet) through both units.
 
-    offered = {}
-    cycle = -1
+    Returns the new residual.
+    """
+    sink, layer, vector, bubbles = update
+    form, dim, floor = config.numerics.residual, config.shape.dim, derive(config).norm_floor
+    base = [0] * dim if x is None or sink is Sink.EMBED else x
+    new = [int(fixed_math.saturate(a + b, form)) for a, b in zip(base, vector, strict=True)]
+    square_sum, mantissa, exponent = golden_norm(config, new)
+
+    offered, written = {}, {}
+    cycle = 0  # in which the first one is announced
     for row, (value, bubble) in enumerate(zip(vector, bubbles, strict=True)):
         cycle += 1 + bubble
         offered[cycle] = dict(value=value, sink=sink, row=row, layer=layer)
+        written[cycle + WRITE_LATENCY] = row
+    begins = min(offered)
     complete = cycle + COMPLETE_LATENCY
-    first = complete + NORM_LATENCY
+    ready = complete + NORM_LATENCY
+    norm, norm_layer = norm_after(config, sink, layer)
 
-    x_tensor = TENSORS[sink][0]
-    xn_tensor, factor_tensor, xn_layer = after(config, sink, layer)
-    expected = [(x_tensor, layer, n, value) for n, value in enumerate(new)]
-    expected += [(factor_tensor, xn_layer, n, value) for n, value in enumerate(factor)]
-    expected += [(xn_tensor, xn_layer, n, value) for n, value in enumerate(normed)]
-    traced = []
-    for now in range(first + dim + 1):
+    residual, rmsnorm = dut.residual, dut.rmsnorm
+    for now in range(complete + TRACE_LATENCY + 3):
         others = dict(value=1, sink=Sink.QKV, row=now % dim)
-        offer(ctx, dut.residual, offered.get(now, others))
-        traced += records(ctx, [dut.residual.trace, *dut.rmsnorm.trace])
-        assert ctx.get(dut.residual.complete) == (now == complete)
+        offer(ctx, residual, offered.get(now, others))
+        ctx.set(residual.coming, now + 1 in offered)
+        ctx.set(residual.coming_row, offered.get(now + 1, others)["row"])
+        assert ctx.get(residual.begins) == (now == begins)
+        assert ctx.get(residual.o_valid) == (now in written)
+        expected = []
+        if now in written:
+            row = written[now]
+            assert ctx.get(residual.o) == new[row]
+            expected.append((UPDATED[sink], layer, row, new[row]))
+        if now == complete + TRACE_LATENCY:
+            expected += [(norm, norm_layer, 0, mantissa), (norm, norm_layer, 1, exponent)]
+        assert records(ctx, [residual.trace, *rmsnorm.trace]) == expected
+        assert ctx.get(residual.complete) == (now == complete)
         if now >= complete:
-            assert ctx.get(dut.residual.square_sum) == square_sum
-        assert ctx.get(dut.rmsnorm.o_valid) == (first <= now < first + dim)
-        if first <= now < first + dim:
-            assert ctx.get(dut.rmsnorm.o) == normed[now - first]
-        assert not ctx.get(dut.multipliers[0].fault)
+            assert ctx.get(residual.square_sum) == square_sum
+        # The factor of the residual before stays until this update begins.
+        assert ctx.get(rmsnorm.ready) == (now >= ready or (x is not None and now <= begins))
+        for port, latency, part, least in (
+            (rmsnorm.exponent, EXPONENT_LATENCY, 2, floor),
+            (rmsnorm.factor, FACTOR_LATENCY, 1, 0),
+        ):
+            known = new if now >= complete + latency else x if now <= begins else None
+            assert known is None or ctx.get(port) == golden_norm(config, known)[part] - least
+        assert not ctx.get(dut.scalars.clash)
         await ctx.tick()
-    assert traced == expected
     return new
 
 
@@ -141,7 +151,7 @@ def test_equals_golden(case):
     dut = NormPath(config)
 
     async def testbench(ctx):
-        x = [0] * config.shape.dim
+        x = None
         for update in updates:
             x = await run_update(ctx, dut, config, x, update)
 
@@ -155,8 +165,9 @@ def test_extreme_residuals():
         still = [0] * dim
 
         async def testbench(ctx, config=config, form=form, dut=dut, still=still):
+            x = None
             for value in (0, 1, form.min, form.max):
                 update = (Sink.EMBED, 0, [value] * len(still), still)
-                await run_update(ctx, dut, config, still, update)
+                x = await run_update(ctx, dut, config, x, update)
 
         simulate(dut, testbench)

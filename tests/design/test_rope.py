@@ -1,4 +1,4 @@
-"""RoPE on a whole QKV vector, against golden, with bubbles and results for others in between."""
+"""RoPE on a whole QKV vector, against golden, with pauses and results for others in between."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 from design import tables
 from design.beat import Sink
 from design.config import Config
-from design.rope import ROPE_LATENCY, Rope
+from design.derived import derive
+from design.rope import Rope
 from design.trace import Tensor
 from golden.fixed_math import requantize
 from tests.design.support import (
+    SMALL,
     WithScalars,
     costly,
     in_format,
@@ -18,6 +20,11 @@ from tests.design.support import (
     simulate,
     small_configs,
 )
+
+#: Cycles from b, and from a value, to its output, by `turn`.
+LATENCY = {1: 4, 3: 8}
+#: Cycles before a result in which `Writeback` asks for its product.
+ASKED_BEFORE = 3
 
 
 def sections(config: Config):
@@ -39,8 +46,8 @@ def cases(draw):
         for _, _, form, heads in sections(config)
     ]
     rows = sum(map(len, vector))
-    bubbles = draw(st.lists(st.integers(0, 3), min_size=rows, max_size=rows))
-    return config, vector, bubbles, draw(st.integers(0, config.shape.seq_len - 1))
+    pauses = draw(st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=rows, max_size=rows))
+    return config, vector, pauses, draw(st.integers(0, config.shape.seq_len - 1))
 
 
 def turned(config: Config, tensor: Tensor, form, a: int, b: int, pos: int, pair: int):
@@ -58,28 +65,37 @@ def turned(config: Config, tensor: Tensor, form, a: int, b: int, pos: int, pair:
 @costly
 @given(cases())
 def test_turns_pairs_of_queries_and_keys(case):
-    config, vector, bubbles, pos = case
+    config, vector, pauses, pos = case
     hs = config.shape.head_dim
+    turn = derive(config).turn
+    latency = LATENCY[turn]
     unit = Rope(config)
+    dut = WithScalars(unit, shared=turn > 1)
     layer = config.shape.layers - 1
     offered: dict[int, dict] = {}  # by cycle
     expected: dict[int, tuple] = {}  # cycle: port, head, element, value, tensor, index
-    cycle = row = 0
-    waits = iter(bubbles)
+    # An element every `turn` cycles, or later. With turns, even rows keep their phase.
+    pause = 2 * turn if turn > 1 else 1
+    cycle, row = ASKED_BEFORE, 0
+    waits = iter(pauses)
     for (port, tensor, form, _), values in zip(sections(config), vector, strict=True):
         for index in range(0, len(values), 2):
             arrival = []
             for value in values[index : index + 2]:
-                cycle += next(waits)
+                cycle += pause * next(waits)
                 offered[cycle] = dict(value=value, sink=Sink.QKV, row=row, layer=layer)
                 arrival.append(cycle)
-                cycle, row = cycle + 1, row + 1
+                cycle, row = cycle + turn, row + 1
             head, d = divmod(index, hs)
             a, b = turned(config, tensor, form, values[index], values[index + 1], pos, d // 2)
             # The first of a pair waits for the second; a value waits for nobody.
-            first = arrival[0] if tensor is Tensor.V else arrival[1] - 1
-            expected[first + ROPE_LATENCY] = (port, head, d, a, tensor, index)
-            expected[arrival[1] + ROPE_LATENCY] = (port, head, d + 1, b, tensor, index + 1)
+            first = arrival[0] if tensor is Tensor.V else arrival[1] - turn
+            expected[first + latency] = (port, head, d, a, tensor, index)
+            expected[arrival[1] + latency] = (port, head, d + 1, b, tensor, index + 1)
+
+    # Of the last key, of the last value; a beat that enters 1 cycle before reads it then.
+    last_out = {port: max(out for out, each in expected.items() if each[0] == port)
+                for port in ("o_k", "o_v")}  # fmt: skip
 
     async def testbench(ctx):
         for token in range(pos + 1):
@@ -91,7 +107,8 @@ def test_turns_pairs_of_queries_and_keys(case):
         ctx.set(unit.clear, 1)
         await ctx.tick()
         ctx.set(unit.clear, 0)
-        for now in range(cycle + ROPE_LATENCY + 2):
+        for now in range(cycle + latency + 2):
+            ctx.set(dut.others, now + ASKED_BEFORE in offered)
             for_others = dict(value=3, sink=Sink.WO, row=1)
             offer(ctx, unit, offered.get(now, for_others))
             found = [port for port in ("o_q", "o_k", "o_v") if ctx.get(getattr(unit, port))]
@@ -103,10 +120,29 @@ def test_turns_pairs_of_queries_and_keys(case):
                 assert records(ctx, [unit.trace]) == [(tensor, layer, index, value)]
             else:
                 assert not found and not records(ctx, [unit.trace])
+            assert ctx.get(unit.keys_coming) == (now >= last_out["o_k"] - 1)
+            assert ctx.get(unit.values_coming) == (now >= last_out["o_v"] - 1)
+            assert not ctx.get(unit.fault) and not ctx.get(dut.clash)
+            await ctx.tick()
+        ctx.set(unit.clear, 1)
+        await ctx.tick()
+        assert not ctx.get(unit.keys_coming) and not ctx.get(unit.values_coming)
+
+    simulate(dut, testbench)
+
+
+def test_pairs_out_of_phase_are_a_fault():
+    """With turns, a pair half a round too soon would begin to leave as the one before ends."""
+    config = next(config for config in SMALL if derive(config).turn > 1)
+    unit = Rope(config)
+    offered = {0: 0, 1: 1, 3: 2, 4: 3}  # cycle: row
+
+    async def testbench(ctx):
+        for now in range(12):
+            comes = now in offered
+            offer(ctx, unit, dict(sink=Sink.QKV, row=offered[now]) if comes else None)
+            # Both leave in the next cycle.
+            assert ctx.get(unit.fault) == (now + 1 == 1 + LATENCY[3])
             await ctx.tick()
 
     simulate(WithScalars(unit), testbench)
-
-
-def test_latency_is_4_cycles():
-    assert ROPE_LATENCY == 4

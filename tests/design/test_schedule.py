@@ -2,37 +2,45 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from design.config import CONFIGS, LANES, Config
-from design.derived import derive
+from design.derived import SHIFT_BITS, derive
 from design.schedule import LAYER_OPS, Op, attention_order, image, matrix
 from golden.checkpoint import random_checkpoint
 from golden.image import pack
+from golden.passes import from_beats
 from golden.quantise import Model, Rows, quantise
+from tests.design.support import passes
 from tests.fuzz.strategies import configs
 
 
 @given(configs())
 def test_layout_of_the_image(config):
-    shape, lanes, layout = config.shape, config.geometry.lanes, image(config)
-
-    def beats(rows: int, cols: int) -> int:
-        return len(range(0, rows, lanes)) * (cols + 1)
-
-    layer = (
-        beats(shape.dim + 2 * shape.kv_dim, shape.dim)
-        + beats(shape.dim, shape.dim)
-        + beats(2 * shape.hidden, shape.dim)
-        + beats(shape.dim, shape.hidden)
-    )
-    assert layout.embedding_beats == beats(shape.dim, 1)
+    shape, layout = config.shape, image(config)
+    sizes = {
+        Op.EMBED: (shape.dim, 1),
+        Op.QKV: (shape.dim + 2 * shape.kv_dim, shape.dim),
+        Op.WO: (shape.dim, shape.dim),
+        Op.W13: (2 * shape.hidden, shape.dim),
+        Op.W2: (shape.dim, shape.hidden),
+        Op.CLS: (shape.vocab, shape.dim),
+    }
+    beats = dict.fromkeys(Op, 0)
+    for op, (_, cols) in sizes.items():
+        for _, folded, number in passes(config, op):
+            beats[op] += (number == 0) + (cols // 2 if folded else cols)
+    assert {op: (spec.rows, spec.cols) for op in Op if (spec := matrix(config, op))} == sizes
+    assert {op: matrix(config, op).beats for op in Op} == beats
+    layer = sum(beats[op] for op in LAYER_OPS)
+    assert layout.embedding_beats == beats[Op.EMBED]
     assert layout.body == shape.vocab * layout.embedding_beats
-    assert layout.layer_beats == layer == sum(matrix(config, op).beats for op in LAYER_OPS)
+    assert layout.layer_beats == layer
     assert layout.body_beats == shape.layers * layer
-    assert layout.classifier_beats == beats(shape.vocab, shape.dim)
+    assert layout.classifier_beats == beats[Op.CLS]
     assert layout.beats == layout.body + layout.body_beats + layout.classifier_beats
 
 
@@ -64,21 +72,36 @@ def streamed(model: Model):
     config = model.config
     lanes = config.geometry.lanes
 
-    def walk(rows: Rows, columns):
-        count = len(rows.weights)
-        for first in range(0, count, lanes):
-            lane_rows = range(first, first + lanes)
-            yield [int(rows.shift[row]) if row < count else 0 for row in lane_rows]
-            for column in columns:
-                yield [int(rows.weights[row, column]) if row < count else 0 for row in lane_rows]
+    def beat(*parts) -> list[int]:
+        """Of each part, which begins on a lane of its own; the lanes between are padding."""
+        room = lanes // len(parts)
+        return [int(value) for part in parts for value in [*part, *[0] * (room - len(part))]]
+
+    def walk(op: Op, rows: Rows, columns):
+        every = passes(config, op)
+        for at, (mine, folded, number) in enumerate(every):
+            if number == 0:
+                shifts = np.zeros(lanes, dtype=np.int64)
+                for place, (then, _, behind) in enumerate(every[at:]):
+                    if behind != place:
+                        break
+                    shifts[: len(then)] += rows.shift[then] << place * SHIFT_BITS
+                yield beat(shifts)
+            if folded:
+                half = len(columns) // 2
+                for pair in zip(columns[:half], columns[half:], strict=True):
+                    yield beat(*(rows.weights[mine, column] for column in pair))
+            else:
+                for column in columns:
+                    yield beat(rows.weights[mine, column])
 
     for weights, shifts in zip(model.embedding.weights, model.embedding.shift, strict=True):
-        yield from walk(Rows(weights[:, None], shifts), [0])
+        yield from walk(Op.EMBED, Rows(weights[:, None], shifts), [0])
     for layer in model.layers:
         for op in LAYER_OPS:
             natural = range(matrix(config, op).cols)
-            yield from walk(layer[op], attention_order(config) if op is Op.WO else natural)
-    yield from walk(model.classifier, range(config.shape.dim))
+            yield from walk(op, layer[op], attention_order(config) if op is Op.WO else natural)
+    yield from walk(Op.CLS, model.classifier, range(config.shape.dim))
 
 
 @given(configs(), st.integers(0, 2**16))
@@ -95,13 +118,10 @@ def test_every_weight_is_where_the_schedule_says(config, seed):
 @given(configs(), st.data())
 def test_a_token_reads_its_embedding_row(config, data):
     model = quantise(random_checkpoint(config.shape, 1), config)
-    layout, lanes = image(config), config.geometry.lanes
+    layout = image(config)
     token = data.draw(st.integers(0, config.shape.vocab - 1))
     start = token * layout.embedding_beats
     beats = pack(model)[start : start + layout.embedding_beats]
-    shifts, weights = beats[0::2].reshape(-1), beats[1::2].reshape(-1)
-    dim = config.shape.dim
-    assert shifts[:dim].tolist() == model.embedding.shift[token].tolist()
-    assert weights[:dim].tolist() == model.embedding.weights[token].tolist()
-    assert not shifts[dim:].any() and not weights[dim:].any()
-    assert len(weights) == matrix(config, Op.EMBED).passes * lanes
+    found = from_beats(beats, matrix(config, Op.EMBED))
+    assert found.shift.tolist() == model.embedding.shift[token].tolist()
+    assert found.weights[:, 0].tolist() == model.embedding.weights[token].tolist()

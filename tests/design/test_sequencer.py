@@ -39,26 +39,23 @@ def test_layer_runs_every_stage_once_in_order(case):
 
     async def testbench(ctx):
         for latencies in runs:
-            ctx.set(dut.start, 1)
             assert not started(ctx)
-            await ctx.tick()
-            cycles = 1
+            pulse, last = dut.start, order[-1]
             for stage, latency in zip(order, latencies, strict=True):
-                ctx.set(dut.start, 1)  # ignored unless idle
-                for wait in range(latency):
-                    assert started(ctx) == ([stage] if wait == 0 else [])
-                    assert not ctx.get(dut.done)
-                    await ctx.tick()
-                done = getattr(dut, f"{stage[0]}_done")
-                ctx.set(done, 1)
-                assert not started(ctx)
+                # In the cycle of `start`, or of the `done` before it.
+                ctx.set(pulse, 1)
+                assert started(ctx) == [stage] and not ctx.get(dut.done)
                 await ctx.tick()
-                ctx.set(done, 0)
-                cycles += latency + 1
-            ctx.set(dut.start, 0)
+                ctx.set(pulse, 0)
+                ctx.set(dut.start, stage != last)  # ignored unless idle
+                for _ in range(latency - 1):
+                    assert not started(ctx) and not ctx.get(dut.done)
+                    await ctx.tick()
+                pulse = getattr(dut, f"{stage[0]}_done")
+            ctx.set(pulse, 1)
             assert ctx.get(dut.done) and not started(ctx)
-            assert cycles == sum(latencies) + len(order) + 1
             await ctx.tick()
+            ctx.set(pulse, 0)
             assert not ctx.get(dut.done) and not started(ctx)
 
     simulate(dut, testbench)
@@ -74,7 +71,9 @@ def texts(draw):
             first=st.sampled_from([False, False, False, True]),
             sample=st.booleans(),
             best=st.sampled_from([0, BOS, vocab - 1]),
-            waits=st.lists(st.integers(0, 2), min_size=6, max_size=6),
+            # When the embedding is through the array, by the run of the layers.
+            embedded=st.sampled_from(["before", "with", "after"]),
+            waits=st.lists(st.integers(0, 2), min_size=8, max_size=8),
         )
     )
     return config, draw(st.lists(token, min_size=1, max_size=config.shape.seq_len + 3))
@@ -114,7 +113,7 @@ class Token:
         self.ctx.set(self.dut.i_token.payload, {name: self.token[name] for name in names})
         self.ctx.set(self.dut.i_token.valid, 1)
         assert self.ctx.get(self.dut.i_token.ready)
-        self.expect(busy=0, next_token=1, first_token=first)
+        self.expect(busy=0, next_token=1, first_token=first, embed_start=1)
         await self.ctx.tick()
         self.ctx.set(self.dut.i_token.valid, 0)
         assert not self.ctx.get(self.dut.i_token.ready)
@@ -126,30 +125,39 @@ class Token:
             (self.token["id"] * layout.embedding_beats, layout.embedding_beats),
             (layout.body, body),
         ]
-        for run in runs:
+        for number, run in enumerate(runs):
             await self.pause(o_fetch=1)
             payload = dut.o_fetch.payload
             assert (self.ctx.get(payload.address), self.ctx.get(payload.beats)) == run
+            embedded = number == 1 and self.token["embedded"]
+            if embedded == "before":
+                await self.pulse(dut.projection_done, o_fetch=1)
+                await self.pause(o_fetch=1)
+            self.ctx.set(dut.projection_done, embedded == "with")
             await self.pulse(dut.o_fetch.ready, o_fetch=1)
+            self.ctx.set(dut.projection_done, 0)
 
     async def work(self, pos: int) -> None:
         dut, sample = self.dut, self.token["sample"]
-        now: dict = dict(embed_start=1)
-        done = dut.projection_done
+        assert self.ctx.get(dut.pos) == pos
         for layer in range(self.config.shape.layers):
-            self.expect(**now)
-            assert self.ctx.get(dut.pos) == pos
-            await self.ctx.tick()
-            await self.pause()
-            await self.pulse(done)
-            now, done = dict(layer_start=1), dut.layer_done
+            if layer == 0 and self.token["embedded"] != "after":
+                self.expect(layer_start=1)
+                await self.ctx.tick()
+            elif layer == 0:
+                await self.pause()
+                await self.pulse(dut.projection_done, layer_start=1)
+            else:
+                await self.pulse(dut.layer_done)
+                # One cycle later, when `layer` is there.
+                self.expect(layer_start=1)
+                assert self.ctx.get(dut.layer) == layer
+                await self.ctx.tick()
             assert self.ctx.get(dut.layer) == layer
-        self.expect(**now)
-        await self.ctx.tick()
-        await self.pulse(done)
-        self.expect(classify_start=sample)
+            await self.pause()
+        await self.pulse(dut.layer_done, classify_start=sample)
         # The other one of the two does not end it.
-        await self.pulse(dut.normed if sample else dut.classified, classify_start=sample)
+        await self.pulse(dut.normed if sample else dut.classified)
         await self.pause()
         self.ctx.set(dut.best, self.token["best"])
         await self.pulse(dut.classified if sample else dut.normed)

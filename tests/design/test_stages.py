@@ -11,20 +11,23 @@ from design.schedule import Op, matrix
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
-from tests.design.support import SMALL, costly, simulate, small_configs
+from tests.design.support import SMALL, costly, passes, simulate, small_configs
 
 
 def projection_beats(config: Config, op: Op):
-    spec, lanes = matrix(config, op), config.geometry.lanes
-    for row in range(0, spec.rows, lanes):
-        count = min(lanes, spec.rows - row)
-        common = dict(sink=to_sink(op), row=row, count=count)
-        yield dict(kind=Kind.HEADER, first=0, last=0, macs=0, **common)
-        for column in range(spec.cols):
-            last = column == spec.cols - 1
+    cols = matrix(config, op).cols
+    for rows, folded, number in passes(config, op):
+        count = len(rows)
+        common = dict(sink=to_sink(op), row=rows.start, count=count, folded=folded)
+        if number == 0:
+            yield dict(kind=Kind.HEADER, first=0, last=0, macs=0, **common)
+        length = cols // 2 if folded else cols
+        for column in range(length):
+            last = column == length - 1
             beat = dict(kind=Kind.WEIGHT, first=column == 0, last=last, column=column)
             # An embedding is read through the array, but is no product of the model.
-            yield beat | common | dict(macs=0 if op is Op.EMBED else count)
+            macs = 0 if op is Op.EMBED else count * cols // length
+            yield beat | common | dict(shift_index=number, macs=macs)
 
 
 def heads_in(config: Config, block: int) -> int:
@@ -105,8 +108,7 @@ stalls = st.lists(st.booleans(), max_size=40)
 @given(small_configs, st.sampled_from(list(Op)), stalls)
 def test_projection(config, op, readies):
     beats = list(projection_beats(config, op))
-    spec = matrix(config, op)
-    assert len(beats) == spec.passes * (1 + spec.cols)
+    assert len(beats) == matrix(config, op).beats
     check_run(config, ProjectionStage(config), dict(op=to_sink(op)), beats, readies)
 
 

@@ -1,20 +1,22 @@
-"""Writeback rounds every sum to the format of its tensor and hands it on a cycle later."""
+"""Writeback rounds every sum, multiplies it by the factor of its row, and rounds it again."""
+
+from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from design.beat import Sink
-from design.config import Config
-from design.derived import MAX_SHIFT, derive
+from design.config import Config, sum_format
+from design.derived import MAX_SHIFT, TABLE_FRACTION, derive
 from design.fixed import SQ
 from design.schedule import Op
 from design.trace import Tensor
-from design.writeback import Writeback
+from design.writeback import DIRECT, NORMED, Writeback
 from golden.fixed_math import requantize
 from golden.quantise import row_formats
 from tests.design.support import (
     SMALL,
-    column,
+    WithScalars,
     costly,
     records,
     signed_bits,
@@ -22,99 +24,162 @@ from tests.design.support import (
     small_configs,
 )
 
-TRACED = {
-    Sink.QKV: Tensor.QKV,
+#: What the trace calls the sums, and their products.
+SUMS = {
+    Sink.QKV: Tensor.QKV_SUM,
+    Sink.VALUE: Tensor.ATTENTION_SUM,
     Sink.WO: Tensor.WO,
-    Sink.W13: Tensor.W13,
+    Sink.W13: Tensor.W13_SUM,
     Sink.W2: Tensor.W2,
+    Sink.CLS: Tensor.LOGITS_SUM,
 }
+PRODUCTS = {Sink.QKV: Tensor.QKV, Sink.VALUE: Tensor.ATTENTION, Sink.W13: Tensor.W13}
+#: Cycles from a sum to `o`, and to `scaled`.
+LATENCY, SCALED_LATENCY = 2, 5
+#: Factors are above 1/4 and at most 1.
+factors = st.sampled_from([(1 << 14) + 1, 1 << 16]) | st.integers((1 << 14) + 1, 1 << 16)
 
 
 def form_of(config: Config, sink: Sink, row: int) -> SQ:
     if sink is Sink.VALUE:
-        return config.numerics.unscaled
+        return config.numerics.attention
     return row_formats(config, Op(sink.value))[row]
+
+
+def most_exponent(config: Config) -> int:
+    """Of a norm, less the least there is."""
+    derived = derive(config)
+    return derived.square_sum_width // 2 - 1 - derived.norm_floor
 
 
 @st.composite
 def sums(draw, config: Config):
-    """A raw sum by the fields of its layout."""
+    """A raw sum by the fields of its layout, and exponent and factor of a norm for it alone."""
     shape, derived = config.shape, derive(config)
     sink = draw(st.sampled_from([*(Sink(op.value) for op in Op), Sink.VALUE]))
     rows = 1 if sink is Sink.VALUE else len(row_formats(config, Op(sink.value)))
     # Where queries end, and keys.
     first_key, first_value = shape.dim, shape.dim + shape.kv_dim
     borders = st.sampled_from([first_key - 1, first_key, first_value - 1, first_value])
-    return dict(
+    raw = dict(
         sum=draw(signed_bits(derived.acc_width) | st.integers(-70000, 70000)),
-        shift=draw(st.integers(0, MAX_SHIFT)),
+        shift=draw(st.integers(0, MAX_SHIFT) | st.integers(0, 20)),
         sink=sink,
         row=min(rows - 1, draw(borders | st.integers(0, rows - 1))),
         slot=draw(st.integers(0, derived.slots - 1)),
         layer=draw(st.integers(0, config.shape.layers - 1)),
     )
+    return raw, draw(st.integers(0, most_exponent(config))), draw(factors)
+
+
+def golden(config: Config, element: tuple, per_slot: list[tuple]) -> tuple[int, int]:
+    """(sum, product) in their formats; a sum for the residual has no product of interest."""
+    raw, exponent, factor = element
+    derived, rounding = derive(config), config.numerics.rounding
+    form = form_of(config, raw["sink"], raw["row"])
+    shift = raw["shift"]
+    if raw["sink"] is Sink.VALUE:
+        shift, factor = per_slot[raw["slot"]]
+    elif raw["sink"] in NORMED:
+        shift += exponent
+    first = form if raw["sink"] in DIRECT else sum_format(form)
+    total = int(requantize(raw["sum"] << derived.lead, shift, first, rounding))
+    return total, int(requantize(total * factor, TABLE_FRACTION, form, rounding))
+
+
+def check(config: Config, layers: list[tuple[list, list]]) -> None:
+    """Sums, or None, of some layers, each with (shift, factor) of every slot."""
+    dut = Writeback(config)
+    fields = ("sink", "row", "slot", "layer")
+
+    def shown(ctx, valid, result) -> tuple | None:
+        """Value and fields of an output."""
+        names = ("value", *fields)
+        return tuple(ctx.get(result[name]) for name in names) if ctx.get(valid) else None
+
+    def expected(elements: list, per_slot: list, half: int) -> Iterator[tuple]:
+        """What an output shows for each element: (result, trace record)."""
+        tensors = (SUMS, PRODUCTS)[half]
+        count = 0
+        for element in elements:
+            if element is None or (half and element[0]["sink"] in DIRECT):
+                yield None, []
+                continue
+            raw, value = element[0], golden(config, element, per_slot)[half]
+            sink, row, _, layer = found = tuple(raw[name] for name in fields)
+            index, layer = (count if sink is Sink.VALUE else row), layer * (sink is not Sink.CLS)
+            count += sink is Sink.VALUE
+            traced = [(tensors[sink], layer, index, value)] if sink in tensors else []
+            yield (value, *found), traced
+
+    async def testbench(ctx):
+        ports = ((dut.o_valid, dut.o), (dut.scaled_valid, dut.scaled))
+        for elements, per_slot in layers:
+            ctx.set(dut.clear_index, 1)
+            await ctx.tick()
+            ctx.set(dut.clear_index, 0)
+            ctx.set(dut.value_shifts, [shift for shift, _ in per_slot])
+            ctx.set(dut.value_factors, [factor for _, factor in per_slot])
+            nothing = (None, [])
+            to_come = [
+                [*[nothing] * latency, *expected(elements, per_slot, half)]
+                for half, latency in enumerate((LATENCY, SCALED_LATENCY))
+            ]
+            for cycle in range(len(elements) + SCALED_LATENCY):
+                now, before, left = (
+                    elements[cycle - n] if 0 <= cycle - n < len(elements) else None
+                    for n in (0, 1, LATENCY)
+                )
+                ctx.set(dut.i_valid, now is not None)
+                if now is not None:
+                    ctx.set(dut.i, now[0])
+                    ctx.set(dut.norm_exponent, now[1])
+                if left is not None:
+                    ctx.set(dut.norm_factor, left[2])
+                coming = before is not None and before[0]["sink"] in DIRECT
+                assert ctx.get(dut.coming) == coming
+                if coming:
+                    assert ctx.get(dut.coming_row) == before[0]["row"]
+                for half, (valid, result) in enumerate(ports):
+                    then = to_come[half][cycle] if cycle < len(to_come[half]) else nothing
+                    assert (shown(ctx, valid, result), records(ctx, [dut.trace[half]])) == then
+                asks = left is not None and left[0]["sink"] not in DIRECT
+                assert ctx.get(dut.requests[0].en) == asks
+                assert asks or ctx.get(dut.requests[0].as_value()) == 0
+                await ctx.tick()
+
+    simulate(WithScalars(dut), testbench)
 
 
 @costly
 @given(st.data())
-def test_rounds_as_golden(data):
+def test_rounds_scales_and_rounds_as_golden(data):
     config = data.draw(small_configs)
-    slots = derive(config).slots
-    inputs = data.draw(st.lists(st.none() | sums(config), min_size=1, max_size=40))
-    stalls = iter(data.draw(st.lists(st.booleans(), max_size=40)))
-    value_shifts = data.draw(st.lists(st.integers(0, 40), min_size=slots, max_size=slots))
-    dut = Writeback(config)
-
-    async def testbench(ctx):
-        ctx.set(dut.value_shifts, value_shifts)
-        left, shown = [*inputs, None], None
-        while left:
-            stall = next(stalls, False)
-            ctx.set(dut.o_stall, stall)
-            ctx.set(dut.i.valid, left[0] is not None)
-            ctx.set(dut.i.payload, left[0] or {})
-            assert ctx.get(dut.i.ready) == (not stall)
-            await ctx.tick()
-            if not stall:
-                shown = left.pop(0)
-            assert ctx.get(dut.o_valid) == (shown is not None)
-            if shown is None:
-                assert not records(ctx, [dut.trace])
-                continue
-            sink, row, layer = shown["sink"], shown["row"], shown["layer"]
-            is_value = sink is Sink.VALUE
-            shift = value_shifts[shown["slot"]] if is_value else shown["shift"]
-            form, rounding = form_of(config, sink, row), config.numerics.rounding
-            (value,) = requantize(column([shown["sum"]]), column([shift]), form, rounding).tolist()
-            assert ctx.get(dut.o.value) == value
-            assert ctx.get(dut.o.sink) == sink
-            assert ctx.get(dut.o.row) == row
-            assert ctx.get(dut.o.slot) == shown["slot"]
-            traced = [(TRACED[sink], layer, row, value)] if sink in TRACED else []
-            assert records(ctx, [dut.trace]) == traced
-
-    simulate(dut, testbench)
+    derived = derive(config)
+    elements = st.lists(st.none() | sums(config), min_size=1, max_size=30)
+    slot = st.tuples(st.integers(0, (1 << derived.shift_width) - 1) | st.integers(0, 20), factors)
+    per_slot = st.lists(slot, min_size=derived.slots, max_size=derived.slots)
+    check(config, data.draw(st.lists(st.tuples(elements, per_slot), min_size=1, max_size=2)))
 
 
-def test_every_row_saturates_to_its_own_format():
+def test_every_row_saturates_to_its_own_formats():
     # Number systems in which neighbours among the rows differ in width.
     for config in SMALL:
-        dut = Writeback(config)
-        n = config.numerics
-        rows: list[tuple] = [
-            (Sink(op.value), row, form)
-            for op in Op
-            for row, form in enumerate(row_formats(config, op))
-        ]
-        rows.append((Sink.VALUE, 0, n.unscaled))
-        most = 1 << (derive(config).acc_width - 1)
+        rows: list[tuple] = [(Sink.VALUE, 0, config.numerics.attention)]
+        for op in Op:
+            rows += [
+                (Sink(op.value), row, form) for row, form in enumerate(row_formats(config, op))
+            ]
+        most, one = 1 << (derive(config).acc_width - 1), 1 << TABLE_FRACTION
+        per_slot = [(0, one)] * derive(config).slots
+        elements = []
+        for sink, row, form in rows:
+            for total, extreme in ((most - 1, form.max), (-most, form.min)):
+                raw = dict(sum=total, shift=0, sink=sink, row=row, slot=0, layer=0)
+                elements.append((raw, 0, one))
+                assert golden(config, elements[-1], per_slot)[1] == extreme
+        check(config, [(elements, per_slot)])
 
-        async def testbench(ctx, dut=dut, rows=rows, most=most):
-            ctx.set(dut.i.valid, 1)
-            for sink, row, form in rows:
-                for total, expected in ((most - 1, form.max), (-most, form.min)):
-                    ctx.set(dut.i.payload, dict(sum=total, sink=sink, row=row))
-                    await ctx.tick()
-                    assert ctx.get(dut.o.value) == expected, (sink, row)
 
-        simulate(dut, testbench)
+def test_every_sink_but_the_scores_is_normed_or_direct_or_a_value():
+    assert {*NORMED, *DIRECT, Sink.SCORE, Sink.VALUE} == set(Sink)

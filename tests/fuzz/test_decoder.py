@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.config import CacheBacking, Config, Geometry, Shape
+from design.derived import derive
 from tests.fuzz.reproducer import check
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
 
@@ -41,6 +42,11 @@ SHAPES = (
     ),
     decoder("external-group3", 8, 24, 9, 2, 12, 4, 8, 7, cache=CacheBacking.EXTERNAL),
 )
+
+
+def test_chosen_shapes_share_one_scalar_multiplier_and_have_three():
+    found = {(derive(config).turn, config.geometry.lanes == 1) for config in SHAPES}
+    assert found == {(1, False), (3, False), (3, True)}
 
 
 @pytest.mark.parametrize("config", SHAPES, ids=lambda config: config.name)

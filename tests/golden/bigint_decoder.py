@@ -8,6 +8,7 @@ import math
 from fractions import Fraction
 
 from design import tables
+from design.config import sum_format
 from design.derived import TABLE_FRACTION, derive
 from design.fixed import SQ, Rounding
 from design.schedule import Op, attention_order
@@ -16,7 +17,7 @@ from golden.quantise import Model, Rows
 
 
 def rounded(value: int, shift: int, rounding: Rounding) -> int:
-    exact = Fraction(value, 1 << shift)
+    exact = value / Fraction(2) ** shift
     if rounding is Rounding.HALF_EVEN:
         return round(exact)
     return math.floor(exact + (Fraction(1, 2) if rounding is Rounding.HALF_UP else 0))
@@ -49,22 +50,27 @@ class BigIntDecoder:
     def fit(self, value: int, shift: int, form: SQ) -> int:
         return saturated(rounded(value, shift, self.config.numerics.rounding), form)
 
-    def project(self, rows: Rows, x: list[int], forms: list[SQ]) -> list[int]:
+    def project(self, rows: Rows, x: list[int], forms: list[SQ], more: int = 0) -> list[int]:
         weights, shifts = rows.weights.tolist(), rows.shift.tolist()
+        more -= derive(self.config).lead
         triples = zip(weights, shifts, forms, strict=True)
-        return [self.fit(dot(row, x), shift, form) for row, shift, form in triples]
+        return [self.fit(dot(row, x), shift + more, form) for row, shift, form in triples]
 
-    def norm(self, x: list[int], factor: Tensor, out: Tensor) -> list[int]:
-        config, n, rsqrt = self.config, self.config.numerics, tables.rsqrt(self.config)
-        square_sum = dot(x, x) + derive(config).epsilon
+    def normed(
+        self, rows: Rows, x: list[int], forms: list[SQ], factor: Tensor, out: Tensor
+    ) -> list[int]:
+        derived = derive(self.config)
+        square_sum = dot(x, x) + derived.epsilon
         e = (square_sum.bit_length() - 1) // 2
         m = math.floor(Fraction(square_sum << 16, 4**e))
-        mantissa = looked_up(rsqrt.table, m)
-        shift = TABLE_FRACTION + e - rsqrt.growth - n.normed.f
-        xn = [self.fit(value * mantissa, shift, n.normed) for value in x]
+        mantissa = looked_up(tables.rsqrt(self.config), m)
+        sums = self.project(rows, x, [sum_format(form) for form in forms], e - derived.norm_floor)
         self.note(factor, [mantissa, e])
-        self.note(out, xn)
-        return xn
+        self.note(out, sums)
+        return [self.scaled(*each, mantissa) for each in zip(sums, forms, strict=True)]
+
+    def scaled(self, total: int, form: SQ, mantissa: int) -> int:
+        return self.fit(total * mantissa, TABLE_FRACTION, form)
 
     def turn(self, x: list[int], form: SQ) -> list[int]:
         n, table, hs = self.config.numerics, tables.rope(self.config), self.config.shape.head_dim
@@ -82,20 +88,22 @@ class BigIntDecoder:
     def step(self, token: int) -> dict[Tensor, list]:
         config, n, model = self.config, self.config.numerics, self.model
         self.trace: dict[Tensor, list] = {tensor: [] for tensor in Tensor}
-        one = derive(config).one
+        derived = derive(config)
         pairs = zip(
             model.embedding.weights[token].tolist(),
             model.embedding.shift[token].tolist(),
             strict=True,
         )
-        x = [self.fit(weight * one, shift, n.residual) for weight, shift in pairs]
+        x = [
+            self.fit(weight * derived.one, shift - derived.lead, n.residual)
+            for weight, shift in pairs
+        ]
         self.note(Tensor.X_EMBED, x)
         for number, layer in enumerate(model.layers):
             x = self.ffn(self.attention(x, number, layer), layer)
-        xn = self.norm(x, Tensor.RSQRT_FINAL, Tensor.XN_FINAL)
-        self.note(
-            Tensor.LOGITS, self.project(model.classifier, xn, [n.logits] * config.shape.vocab)
-        )
+        forms = [n.logits] * config.shape.vocab
+        logits = self.normed(model.classifier, x, forms, Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM)
+        self.note(Tensor.LOGITS, logits)
         self.pos += 1
         return self.trace
 
@@ -107,9 +115,8 @@ class BigIntDecoder:
 
     def attention(self, x: list[int], number: int, layer: dict[Op, Rows]) -> list[int]:
         shape, n = self.config.shape, self.config.numerics
-        xn = self.norm(x, Tensor.RSQRT_ATT, Tensor.XN_ATT)
         forms = [n.q] * shape.dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim
-        qkv = self.project(layer[Op.QKV], xn, forms)
+        qkv = self.normed(layer[Op.QKV], x, forms, Tensor.RSQRT_ATT, Tensor.QKV_SUM)
         q = self.turn(qkv[: shape.dim], n.q)
         k = self.turn(qkv[shape.dim : shape.dim + shape.kv_dim], n.k)
         v = qkv[shape.dim + shape.kv_dim :]
@@ -125,9 +132,9 @@ class BigIntDecoder:
         self.note(Tensor.WEIGHT, [head["weight"] for head in heads])
         self.note(Tensor.RECIPROCAL, [half for head in heads for half in head["reciprocal"]])
         order = attention_order(self.config)
-        unscaled = [value for head in heads for value in head["unscaled"]]
+        sums = [value for head in heads for value in head["sum"]]
         out = [value for head in heads for value in head["attention"]]
-        self.note(Tensor.UNSCALED, [unscaled[element] for element in order])
+        self.note(Tensor.ATTENTION_SUM, [sums[element] for element in order])
         self.note(Tensor.ATTENTION, [out[element] for element in order])
         wo = self.project(layer[Op.WO], out, [n.residual] * shape.dim)
         self.note(Tensor.WO, wo)
@@ -149,18 +156,15 @@ class BigIntDecoder:
         m = math.floor((Fraction(total, 1 << e) - 1) * (1 << 18))
         mantissa = looked_up(tables.reciprocal(config), m)
         columns = zip(*(value[kv] for value in self.values[number]), strict=True)
-        shift = e + n.v.f - n.unscaled.f
-        unscaled = [self.fit(dot(weight, column), shift, n.unscaled) for column in columns]
-        shift = TABLE_FRACTION + n.unscaled.f - n.attention.f
-        out = [self.fit(value * mantissa, shift, n.attention) for value in unscaled]
-        return dict(
-            score=score, weight=weight, reciprocal=[mantissa, e], unscaled=unscaled, attention=out
-        )
+        shift, form = e + n.v.f - n.attention.f, sum_format(n.attention)
+        sums = [self.fit(dot(weight, column), shift, form) for column in columns]
+        out = [self.scaled(each, n.attention, mantissa) for each in sums]
+        return dict(score=score, weight=weight, reciprocal=[mantissa, e], sum=sums, attention=out)
 
     def ffn(self, x: list[int], layer: dict[Op, Rows]) -> list[int]:
         shape, n = self.config.shape, self.config.numerics
-        xn = self.norm(x, Tensor.RSQRT_FFN, Tensor.XN_FFN)
-        w13 = self.project(layer[Op.W13], xn, [n.gate, n.up] * shape.hidden)
+        forms = [n.gate, n.up] * shape.hidden
+        w13 = self.normed(layer[Op.W13], x, forms, Tensor.RSQRT_FFN, Tensor.W13_SUM)
         gate, up = w13[0::2], w13[1::2]
         sigmoid = [looked_up(tables.sigmoid(self.config), value - n.gate.min) for value in gate]
         shift = TABLE_FRACTION + n.gate.f - n.silu.f

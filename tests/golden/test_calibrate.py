@@ -57,8 +57,9 @@ def test_float_tensors_are_in_the_units_of_the_fixed_decoder():
     for token in (1, 5, 9):
         decoder.step([token])
     found = float_tensors(decoder.trace, checkpoint)
-    names = {field.name for field in dataclasses.fields(Numerics)}
-    assert found.keys() <= names
+    # Of the tensors, only weights and angles are bounded by what they are.
+    names = {field.name for field in dataclasses.fields(Numerics) if field.type is SQ}
+    assert found.keys() == names - {"weight", "rope"}
     # Scores of base 2: weights are exp2 of them.
     for score, weight in zip(found["score"], decoder.trace["weight"], strict=True):
         power = np.exp2(score - score.max(axis=-1, keepdims=True))
@@ -66,9 +67,11 @@ def test_float_tensors_are_in_the_units_of_the_fixed_decoder():
     # A score is the product of a query and a key, without any further factor.
     key = np.repeat(found["k"], NANO.shape.group, axis=2)
     np.testing.assert_allclose((found["q"] * key).sum(axis=-1), found["score"][..., -1])
-    # Normed values have a mean square of (almost) one, and no gain.
-    np.testing.assert_allclose((found["normed"] ** 2).mean(axis=-1), 1, rtol=1e-3)
-    assert len(found["normed"]) == len(found["residual"]) == 1 + 2 * NANO.shape.layers
+    # The embedding, then two updates a layer.
+    trace = decoder.trace
+    residual = [trace["x_embed"], *trace["x_att"], *trace["x_ffn"]]
+    assert len(found["residual"]) == 1 + 2 * NANO.shape.layers
+    np.testing.assert_array_equal(found["residual"], np.stack(residual))
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
@@ -83,8 +86,6 @@ def test_formats_hold_what_was_seen(scale):
         if name != "score":
             assert form.width == getattr(base, name).width, name
     assert found.score.f == base.score.f
-    assert found.logits.f <= base.logits.f
-    assert 2 * largest["v"] <= 2.0 ** (found.unscaled.i - 1)
     untouched = ("weight_bits", "rounding", "weight", "rope", "rsqrt_index_bits")
     assert all(getattr(found, name) == getattr(base, name) for name in untouched)
     derive(NANO.with_numerics(found))

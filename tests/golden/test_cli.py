@@ -80,7 +80,7 @@ def test_quantise_calibrates_an_unnamed_shape(tmp_path):
 def test_calibrate_prints_every_format(checkpoint):
     result = run("calibrate", checkpoint, "--steps", 4)
     assert result.exit_code == 0
-    for name in ("residual", "normed", "unscaled", "logits"):
+    for name in ("residual", "q", "attention", "logits"):
         assert name in result.stdout
     assert "SQ(" in result.stdout
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from design.config import Numerics, named
 from design.errors import BadInput
+from design.fixed import SQ
 from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint, read_checkpoint
 from golden.fixed_decoder import FixedDecoder
@@ -104,13 +105,18 @@ def test_a_step_beyond_the_context_is_refused():
         decoder.step(np.array([1]))
 
 
-def test_accumulators_beyond_exact_floats_are_refused():
+@pytest.mark.parametrize(
+    ("changed", "width", "lead"),
+    [
+        (dict(shape=dataclasses.replace(NANO.shape, hidden=1 << 40)), 72, 0),
+        (dict(numerics=Numerics(up=SQ(-30, 46))), 37, 31),
+    ],
+)
+def test_sums_beyond_exact_numbers_are_refused(changed, width, lead):
     model = model_of(Numerics(), 1)
-    wide = dataclasses.replace(NANO.shape, hidden=1 << 40)
-    with pytest.raises(
-        BadInput, match=r"^configuration .nano. needs 72-bit accumulators; the golden"
-    ):
-        config = dataclasses.replace(model.config, shape=wide)
+    message = f"^configuration 'nano' needs {width}-bit accumulators and leads them by {lead} bits;"
+    with pytest.raises(BadInput, match=message):
+        config = dataclasses.replace(model.config, **changed)
         FixedDecoder(dataclasses.replace(model, config=config))
 
 

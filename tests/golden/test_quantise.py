@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from design.config import Numerics, named
-from design.derived import MAX_SHIFT
+from design.derived import MAX_SHIFT, derive
 from design.errors import BadInput
 from design.fixed import SQ
 from design.schedule import LAYER_OPS, Op, matrix
 from golden.checkpoint import random_checkpoint
-from golden.quantise import column_format, quantise, quantise_rows, row_formats
+from golden.quantise import column_fraction, quantise, quantise_rows, row_formats
 
 NANO = named("nano")
 
@@ -24,16 +24,16 @@ NANO = named("nano")
     hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 5)),
                elements=st.floats(-(2.0**40), 2.0**40)),
     st.sampled_from([8, 16]),
-    st.sampled_from([SQ(5, 11), SQ(3, 13), SQ(6, 2)]),
-    st.integers(0, 16),
+    st.data(),
 )  # fmt: skip
-def test_rows(real, bits, source, target):
-    rows = quantise_rows(real, bits, source, np.full(len(real), target))
+def test_rows(real, bits, data):
+    gains = data.draw(st.lists(st.integers(-16, 16), min_size=len(real), max_size=len(real)))
+    rows = quantise_rows(real, bits, np.array(gains))
     limit = (1 << (bits - 1)) - 1
-    for weights, shift, row in zip(rows.weights, rows.shift, real, strict=True):
+    for weights, shift, row, gain in zip(rows.weights, rows.shift, real, gains, strict=True):
         assert 0 <= shift <= MAX_SHIFT
         assert -limit - 1 <= weights.min() and weights.max() <= limit
-        step = 2.0 ** (source.f - target - int(shift))
+        step = 2.0 ** (gain - int(shift))
         largest = np.abs(row).max()
         if largest > (limit + 0.5) * step:
             assert shift == 0  # too large for the format: saturates
@@ -46,16 +46,19 @@ def test_rows(real, bits, source, target):
 
 
 def test_zero_rows_take_the_largest_shift():
-    rows = quantise_rows(np.zeros((2, 3)), 16, SQ(5, 11), np.full(2, 10))
+    rows = quantise_rows(np.zeros((2, 3)), 16, np.array([1, -1]))
     assert not rows.weights.any()
     assert rows.shift.tolist() == [MAX_SHIFT] * 2
 
 
-def real_value(rows, source: SQ, target: np.ndarray) -> np.ndarray:
-    return rows.weights * 2.0 ** -(rows.shift + target - source.f)[:, None]
+def steps(config, op, rows) -> np.ndarray:
+    """What one unit of each row's weights stands for."""
+    target = np.array([form.f for form in row_formats(config, op)])
+    shift = rows.shift - derive(config).lead
+    return 2.0 ** -(shift + target - column_fraction(config, op))
 
 
-@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("bits", [8, 16])  # 8: sums are led, so that no shift is negative
 @pytest.mark.parametrize("shared", [True, False])
 def test_factors_are_folded_in(bits, shared):
     config = NANO.with_numerics(Numerics(weight_bits=bits))
@@ -80,8 +83,7 @@ def test_factors_are_folded_in(bits, shared):
             check_matrix(config, op, found[op], expected[op])
     check_matrix(config, Op.CLS, model.classifier, w["wcls"] * w["rms_final"])
 
-    residual, one = config.numerics.residual, column_format(config, Op.EMBED)
-    step = 2.0 ** -(model.embedding.shift + residual.f - one.f)
+    step = steps(config, Op.EMBED, model.embedding)
     error = np.abs(model.embedding.weights * step - w["tok_embeddings"])
     assert (error <= step / 2).all()
 
@@ -90,11 +92,23 @@ def check_matrix(config, op, rows, expected):
     assert (
         rows.weights.shape == expected.shape == (matrix(config, op).rows, matrix(config, op).cols)
     )
-    target = np.array([form.f for form in row_formats(config, op)])
-    found = real_value(rows, column_format(config, op), target)
+    found = rows.weights * steps(config, op, rows)[:, None]
     # Half a step of each row; its largest weight uses more than half of the range.
     step = np.abs(expected).max(axis=1, keepdims=True) / (1 << (config.numerics.weight_bits - 2))
     assert (np.abs(found - expected) <= step / 2 * (1 + 1e-9)).all()
+
+
+def test_activations_of_a_norm_are_counted_at_its_least_exponent():
+    # The sum of squares of a residual of zeros is epsilon = 1342 / 4**12, in [4**5, 4**6).
+    # sqrt(8) lies below 4 = 2**2.
+    derived = derive(NANO)
+    assert (derived.epsilon, derived.norm_floor, derived.norm_growth) == (1342, 5, 2)
+    fractions = {op: column_fraction(NANO, op) for op in Op}
+    assert fractions == dict.fromkeys((Op.QKV, Op.W13, Op.CLS), 3) | {
+        Op.EMBED: derived.one_format.f,
+        Op.WO: NANO.numerics.attention.f,
+        Op.W2: NANO.numerics.ffn.f,
+    }
 
 
 def test_row_formats_are_those_of_the_sinks():

@@ -1,9 +1,11 @@
 """Bugs planted in the decoder: the comparison finds each, and names the tensor it shows in."""
 
 import dataclasses
+import itertools
 
 import pytest
 
+import design.activations
 import design.array
 import design.cache
 import design.external_cache
@@ -107,13 +109,59 @@ def test_a_drain_that_forgets_a_stall_is_found(monkeypatch):
     assert first_difference(NANO, stalls=3) is not None
 
 
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_late_norm_is_named_unless_it_says_that_it_is_late(monkeypatch, says_so):
+    """Rows wait for it, or take the factor of the norm before."""
+
+    class Late(design.rmsnorm.RmsNorm):
+        def elaborate(self, platform):
+            start, clear = self.start, self.clear
+            late = [design.rmsnorm.Signal() for _ in range(20)]
+            self.start = late[-1]
+            if not says_so:
+                self.clear = design.rmsnorm.Signal()
+            module = super().elaborate(platform)
+            module.d.sync += [then.eq(now) for now, then in itertools.pairwise([start, *late])]
+            self.start, self.clear = start, clear
+            return module
+
+    monkeypatch.setattr("design.decoder.RmsNorm", Late)
+    difference = first_difference(NANO)
+    if says_so:
+        assert difference is None
+    else:
+        assert difference is not None
+        assert (difference.kind, difference.position) == ("value", 0)
+        assert (difference.layer, difference.tensor) == (0, Tensor.W13_SUM)
+
+
+def test_a_vector_announced_too_soon_is_a_fault(monkeypatch):
+    """The residual counts what is still in the drain, long before it is written."""
+
+    class Early(design.activations.ActivationBuffer):
+        def elaborate(self, platform):
+            module = super().elaborate(platform)
+            started = design.activations.Signal()
+            with module.If(self.clear):
+                module.d.sync += [started.eq(1), self.filled.eq(self.depth)]
+            with module.Elif(started):
+                module.d.sync += self.filled.eq(self.depth)
+            return module
+
+    monkeypatch.setattr("design.decoder.ActivationBuffer", Early)
+    difference = first_difference(NANO)
+    assert difference is not None
+    assert difference.kind == "simulation"
+    assert "fault is high" in difference.detail
+
+
 def test_two_users_of_a_scalar_multiplier_are_a_fault(monkeypatch):
     """A norm that never stops asking for a product."""
 
     class Restless(design.rmsnorm.RmsNorm):
         def elaborate(self, platform):
             module = super().elaborate(platform)
-            module.d.comb += design.scalar.ask(self.requests[1], 1, 1)
+            module.d.comb += design.scalar.ask(self.requests[0], 1, 1)
             return module
 
     monkeypatch.setattr("design.decoder.RmsNorm", Restless)

@@ -16,7 +16,7 @@ from design.schedule import image
 from design.trace import Tensor
 
 ACC_BITS = 48
-LOGIT_BITS = 24
+LOGIT_BITS = 16
 
 
 def toy_config(lanes: int = 4, weight_bits: int = 16, name: str = "toy") -> Config:

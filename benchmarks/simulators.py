@@ -1,0 +1,85 @@
+"""The same decoder with the same weights in three simulators, taking turns."""
+
+import functools
+from collections.abc import Callable, Iterator
+
+from benchmarks import verilator
+from benchmarks.measure import interleaved
+from benchmarks.python_simulator import PythonSimulation
+from benchmarks.report import Row
+from design.config import Config
+from design.errors import BadInput
+from golden.checkpoint import Checkpoint
+from golden.image import pack
+from golden.quantise import quantise
+from golden.tokenizer import BOS
+from sim.build import Build, build
+from sim.rtl_decoder import RtlDecoder
+from sim.toolchain import BuildError
+
+#: Clock cycles a turn of Amaranth's simulator.
+PYTHON_CYCLES = 150
+#: Tokens a turn of Verilator, which is here to be compared only.
+VERILATOR_TOKENS = 64
+
+OURS, VERILATOR, AMARANTH = "ours (CXXRTL)", "Verilator", "Amaranth"
+
+
+def greedy(rtl: RtlDecoder, tokens: int) -> float:
+    """Greedy text of so many tokens; returns the clock cycles it took."""
+    begin, done = rtl.clock, 0
+    while done < tokens:  # a text that ends is followed by another
+        done += sum(1 for _ in rtl.generate([BOS], tokens - done)) or 1
+    return rtl.clock - begin
+
+
+def rows(
+    checkpoint: Checkpoint,
+    config: Config,
+    tokens: int,
+    rounds: int,
+    *,
+    with_verilator: bool = True,
+    tokens_per_s: float | None = None,
+    say: Callable[[str], None] = lambda what: None,
+) -> Iterator[Row]:
+    """Speeds of `config` over a greedy text of `tokens`; `tokens_per_s` is the target for it."""
+    topic = f"RTL simulation, {config.geometry.lanes} lanes"
+    row = functools.partial(Row, topic)
+    image = pack(quantise(checkpoint, config))
+    say(f"{topic}: building")
+    made = build(config, quiet=True)
+    other, missing = None, "not asked for"
+    if with_verilator:
+        say(f"{topic}: building with Verilator")
+        other, missing = _verilator(config)
+    say(f"{topic}: preparing Amaranth's simulator")
+    jobs: dict[str, Callable[[], float]] = {}
+    with RtlDecoder(config, image) as rtl:
+        jobs[OURS] = lambda: greedy(rtl, tokens)
+        if other is not None:
+            theirs = RtlDecoder(config, image, made=other)
+            jobs[VERILATOR] = lambda: greedy(theirs, min(VERILATOR_TOKENS, tokens))
+        simulation = PythonSimulation(config, image)
+        jobs[AMARANTH] = lambda: simulation.advance(PYTHON_CYCLES)
+        say(f"{topic}: timing")
+        rate = interleaved(jobs, rounds)
+        cycles = rtl.clock / (rounds * tokens)
+    yield row(OURS, rate[OURS] / cycles, "tokens/s", at_least=tokens_per_s)
+    for name in (OURS, VERILATOR, AMARANTH):
+        note = missing if name not in rate else ""
+        yield row(name, rate.get(name), "cycles/s", note=note)
+    for name, least in ((VERILATOR, 1.0), (AMARANTH, 300.0)):
+        ratio = rate[OURS] / rate[name] if name in rate else None
+        yield row(f"ours over {name}", ratio, "x", at_least=least)
+    yield row("build of ours", made.seconds, "s", note="when it was built")
+    note = missing or "when it was built"
+    yield row("build of Verilator", other.seconds if other else None, "s", note=note)
+
+
+def _verilator(config: Config) -> tuple[Build | None, str]:
+    """A build, or why there is none."""
+    try:
+        return verilator.build(config), ""
+    except (BadInput, BuildError, OSError) as error:
+        return None, str(error).splitlines()[0]

@@ -1,0 +1,101 @@
+"""Speed of the golden decoders on one core, and what the length of the context costs."""
+
+import functools
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.measure import interleaved
+from benchmarks.report import Row
+from design.config import Config, Shape
+from design.schedule import Op, matrix
+from golden.checkpoint import Checkpoint
+from golden.fixed_decoder import FixedDecoder
+from golden.float_decoder import FloatDecoder
+from golden.quantise import quantise
+from golden.tokenizer import BOS
+
+Decoder = FloatDecoder | FixedDecoder
+#: Positions averaged for the cost at one context.
+WINDOW = 16
+#: Where the growth with the context starts.
+SHORTEST = 32
+
+
+def speeds(
+    checkpoint: Checkpoint, config: Config, steps: int, batch: int, rounds: int, *, targets: bool
+) -> Iterator[Row]:
+    """Tokens per second over greedy texts of `steps` tokens."""
+    row = functools.partial(Row, "golden decoders on one core")
+    model = quantise(checkpoint, config)
+    fixed, alone = f"fixed point, batch {batch}", "fixed point, batch 1"
+    double, single = f"float64 reference, batch {batch}", f"float32 reference, batch {batch}"
+    decoders: dict[str, Decoder] = {
+        fixed: FixedDecoder(model, batch),
+        alone: FixedDecoder(model, 1),
+        double: FloatDecoder(checkpoint, batch, np.float64),
+        single: FloatDecoder(checkpoint, batch, np.float32),
+    }
+    jobs = {
+        name: functools.partial(_greedy, decoder, steps // (4 if name == alone else 1) or 1)
+        for name, decoder in decoders.items()
+    }
+    rate = interleaved(jobs, rounds)
+    yield row(fixed, rate[fixed], "tokens/s", at_least=5000.0 if targets else None)
+    for name in (alone, double, single):
+        yield row(name, rate[name], "tokens/s")
+    for name in (double, single):
+        kind = name.split()[0]
+        yield row(f"{kind} over fixed point", rate[name] / rate[fixed], "x", 0.5, 2.0)
+
+
+def _greedy(decoder: Decoder, steps: int) -> int:
+    decoder.reset()
+    tokens = np.full(decoder.batch, BOS)
+    for _ in range(steps):
+        tokens = decoder.step(tokens).argmax(axis=1)
+    return steps * decoder.batch
+
+
+def products(config: Config, context: int) -> int:
+    """Multiplications of weights and of attention for one sampled token that sees `context`."""
+    shape = config.shape
+    weights = {op: matrix(config, op).rows * matrix(config, op).cols for op in Op}
+    layer = sum(count for op, count in weights.items() if op not in (Op.EMBED, Op.CLS))
+    return weights[Op.CLS] + shape.layers * (layer + 2 * shape.dim * context)
+
+
+def contexts(shape: Shape) -> list[int]:
+    """Powers of two up to the full context, and that one."""
+    powers = [SHORTEST << n for n in range(20) if SHORTEST << n < shape.seq_len]
+    return [*powers, shape.seq_len] if shape.seq_len > SHORTEST else []
+
+
+def growth(
+    checkpoint: Checkpoint,
+    config: Config,
+    batch: int,
+    rounds: int,
+) -> Iterator[Row]:
+    """What a token costs the fixed-point decoder, by context, against the count of products."""
+    wanted = contexts(config.shape)
+    if not wanted:
+        return
+    row = functools.partial(Row, f"fixed point, batch {batch}, by context")
+    decoder = FixedDecoder(quantise(checkpoint, config), batch)
+    best = np.full(config.shape.seq_len, np.inf)  # seconds of each position
+    for _ in range(rounds):
+        decoder.reset()
+        tokens = np.full(batch, BOS)
+        for position in range(config.shape.seq_len):
+            begin = time.perf_counter()
+            tokens = decoder.step(tokens).argmax(axis=1)
+            best[position] = min(best[position], time.perf_counter() - begin)
+    cost = {each: float(best[each - WINDOW : each].mean()) / batch for each in wanted}
+    yield row(f"context {wanted[0]}", 1e6 * cost[wanted[0]], "us/token")
+    for context in wanted[1:]:
+        measured = cost[context] / cost[wanted[0]]
+        limit = products(config, context) / products(config, wanted[0])
+        note = f"{1e6 * cost[context]:.0f} us/token"
+        yield row(f"context {context} over {wanted[0]}", measured, "x", at_most=limit, note=note)

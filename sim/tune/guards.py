@@ -1,0 +1,181 @@
+"""Conditions around statements: what need not happen is skipped, with all the work it means.
+
+`x.next = (c ? value : x.curr)` becomes `if (c) x.next = value`, which is right because both copies
+of a register are equal between two evaluations. Statements that share a condition share one test,
+and what is computed for them alone moves behind it.
+"""
+
+import re
+from collections.abc import Callable
+
+from sim.tune.statements import SIGNAL, Source, Statement
+
+_ASSIGN = re.compile(rf"^\t({SIGNAL})\.next = (.*);$")
+_WRITE = re.compile(r"^\t*memory_\w+\.update\((.*)\);$")
+_NAME = re.compile(rf"\b{SIGNAL}(?:\.curr)?")
+_JOINED = re.compile(r"(?:slice<[\d,]+>|repeat<\d+>|val|concat|[.() ])*")
+
+
+def add_guards(source: Source) -> None:
+    """Give statements that often do nothing their guard."""
+    for statement in source.statements:
+        if not statement.clocked:
+            continue
+        lines = statement.lines
+        if statement.single and (found := _ASSIGN.match(lines[0])):
+            name, value = found.groups()
+
+            def write(value: str, tabs: str, name: str = name) -> str:
+                return f"{tabs}{name}.next = {value};"
+
+            take_guard(statement, assign(value, f"{name}.curr", write, "\t"))
+        elif statement.writes and all(name.startswith("memory_") for name in statement.writes):
+            update = next(found for line in lines if (found := _WRITE.match(line)))
+            statement.guard = _enabled(_arguments(update[1])[2].strip())
+        elif lines[0].startswith("\tauto tmp_") and _is_one_if(lines[1:]):
+            # A read port with enable: nothing else looks at the address.
+            statement.guard = _condition(lines[1])
+            statement.lines = [lines[0], *(line[1:] for line in lines[2:-1])]
+
+
+def take_guard(statement: Statement, lines: list[str]) -> None:
+    """Let `lines` be those of `statement`; an `if` around all of them becomes its guard."""
+    if _is_one_if(lines):
+        statement.guard = _condition(lines[0])
+        statement.lines = [line[1:] for line in lines[1:-1]]
+    else:
+        statement.lines = lines
+
+
+def _is_one_if(lines: list[str]) -> bool:
+    first, inside = "".join(lines[:1]), lines[1:-1]
+    return first.startswith("\tif (") and not any(line.startswith("\t}") for line in inside)
+
+
+def _condition(line: str) -> str:
+    return line.removeprefix("\tif (").removesuffix(") {")
+
+
+def assign(
+    value: str,
+    keep: str,
+    write: Callable[[str, str], str],
+    tabs: str,
+    splits: Callable[[str, bool], bool] = lambda condition, saves: saves,
+) -> list[str]:
+    """Lines that `write` a `value`; none where it is what is there already, `keep`.
+
+    A choice becomes an `if` where `splits(condition, saves)`; `saves`: it may leave something out.
+    """
+    if value == keep:
+        return []
+    parts = _ternary(value)
+    if parts is None or not splits(parts[0], _may_keep(value, keep)):
+        return [write(value, tabs)]
+    condition, then, other = parts
+    yes = assign(then, keep, write, tabs + "\t", splits)
+    no = assign(other, keep, write, tabs + "\t", splits)
+    if yes and no:
+        return [f"{tabs}if ({condition}) {{", *yes, f"{tabs}}} else {{", *no, f"{tabs}}}"]
+    if no:
+        return [f"{tabs}if (!bool({condition})) {{", *no, f"{tabs}}}"]
+    return [f"{tabs}if ({condition}) {{", *yes, f"{tabs}}}"]
+
+
+def _may_keep(value: str, keep: str) -> bool:
+    if value == keep:
+        return True
+    parts = _ternary(value)
+    return parts is not None and any(_may_keep(part, keep) for part in parts[1:])
+
+
+def _ternary(text: str) -> tuple[str, str, str] | None:
+    """The parts of `(condition ? then : other)`, or None for anything else."""
+    if not text.startswith("(") or not text.endswith(")"):
+        return None
+    depth, marks = 0, {"?": -1, ":": -1}
+    for n, character in enumerate(text):
+        depth += (character in "({[") - (character in ")}]")
+        if depth == 0 and n != len(text) - 1:
+            return None
+        if depth == 1 and character in marks:
+            if marks[character] >= 0 or text[n - 1] != " " or text[n + 1] != " ":
+                return None
+            marks[character] = n
+    question, colon = marks["?"], marks[":"]
+    if not 0 < question < colon:
+        return None
+    return text[1 : question - 1], text[question + 2 : colon - 1], text[colon + 2 : -1]
+
+
+def _enabled(mask: str) -> str:
+    """Whether any bit of a write mask is set."""
+    names = sorted(set(_NAME.findall(mask)))
+    # A mask that only repeats and joins bits of signals is zero when these are.
+    if names and _JOINED.fullmatch(_NAME.sub("", mask)):
+        return " || ".join(f"bool({name})" for name in names)
+    return f"bool({mask})"
+
+
+def _arguments(text: str) -> list[str]:
+    """Split at the commas outside all brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "(<{[") - (character in ")>}]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def merge(source: Source) -> None:
+    """Join neighbours with one guard, and move behind it what only they need."""
+    merged: list[Statement] = []
+    for statement in source.statements:
+        last = merged[-1] if merged else None
+        if last is not None and statement.guard is not None and statement.guard == last.guard:
+            # Nothing that the guard reads was written since: its readers go before its writer.
+            last.lines += statement.lines
+            last.writes |= statement.writes
+            last.reads |= statement.reads
+        else:
+            merged.append(statement)
+    source.statements = _sink(source, merged)
+
+
+def _sink(source: Source, statements: list[Statement]) -> list[Statement]:
+    """Move what is computed for one guarded statement alone to its beginning."""
+    users: dict[str, list[Statement]] = {}
+    for statement in statements:
+        for name in statement.reads:
+            users.setdefault(name, []).append(statement)
+    place = {statement: number for number, statement in enumerate(statements)}
+    written_at: dict[str, list[int]] = {}
+    for statement in statements:
+        if statement.clocked:
+            for name in statement.writes:
+                written_at.setdefault(name, []).append(place[statement])
+    gone: set[Statement] = set()
+    for statement in reversed(statements):
+        if statement.clocked or statement.writes & source.ports:
+            continue
+        needed = {user for name in statement.writes for user in users.get(name, ())}
+        if len(needed) != 1:
+            continue
+        (user,) = needed
+        if user.guard is None or _mentions(user.guard, statement.writes):
+            continue
+        between = range(place[statement] + 1, place[user])
+        if any(n in between for name in statement.reads for n in written_at.get(name, ())):
+            continue
+        user.lines = [*statement.lines, *user.lines]
+        user.reads |= statement.reads
+        for name in statement.reads:
+            users[name] = [user if each is statement else each for each in users[name]]
+        gone.add(statement)
+    return [statement for statement in statements if statement not in gone]
+
+
+def _mentions(guard: str, names: set[str]) -> bool:
+    return any(re.search(rf"\b{name}\b", guard) for name in names)

@@ -1,0 +1,250 @@
+"""Rolls statements that differ only in their operands into loops over arrays.
+
+A decoder has many lanes, and CXXRTL writes every lane out. Statements of one form become a loop,
+and the registers in the same place of that form the elements of an array, so that the compiler
+can use vector instructions. Names do not matter, only what stands where.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sim.tune.guards import assign, take_guard
+from sim.tune.statements import SIGNAL, Source, Statement
+
+#: Shorter loops are not worth one.
+SHORTEST = 4
+_ASSIGN = re.compile(rf"^\t({SIGNAL})\.next = (.*);$")
+_ITEM = re.compile(rf"\b{SIGNAL}\.curr\b|\b{SIGNAL}\.slice<\d+,\d+>\(\)|\b{SIGNAL}\b")
+_SLICE = re.compile(rf"({SIGNAL})\.slice<(\d+),(\d+)>\(\)")
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """`target` gets `value`, a text whose operands are `items`."""
+
+    statement: Statement
+    target: str
+    value: str
+    items: list[str]
+
+    @property
+    def reads(self) -> list[str]:
+        return [item.removesuffix(".curr") for item in self.items]
+
+
+class Arrays:
+    """Which element of which array a register has become. Element type by width in bits."""
+
+    def __init__(self, source: Source):
+        self.source = source
+        self.place: dict[str, tuple[int, int]] = {}
+        self.members: list[list[str]] = []
+
+    def add(self, names: list[str]) -> None:
+        """Let `names` be neighbours, unless they cannot or some of them are elsewhere already."""
+        registers, ports = self.source.registers, self.source.ports
+        widths = {registers.get(name, 0) for name in names}
+        if len(set(names)) < len(names) or len(widths) > 1 or not 0 < max(widths) <= 64:
+            return
+        if ports.intersection(names):
+            return
+        placed = [self.place[name] for name in names if name in self.place]
+        if not placed:
+            self.members.append([])
+            number = len(self.members) - 1
+        else:
+            # Some more behind the end of an array, as a shift register has one.
+            number, first = placed[0]
+            known = [(number, first + n) for n in range(len(placed))]
+            if placed != known or first + len(placed) != len(self.members[number]):
+                return
+            if any(name not in self.place for name in names[: len(placed)]):
+                return
+        for name in names[len(placed) :]:
+            self.place[name] = (number, len(self.members[number]))
+            self.members[number].append(name)
+
+    def keep(self, used: set[str]) -> None:
+        """Forget arrays of which nothing is `used`."""
+        numbers = {self.place[name][0] for name in used if name in self.place}
+        self.place = {name: at for name, at in self.place.items() if at[0] in numbers}
+
+    def bits(self, name: str) -> int:
+        return self.source.registers[name]
+
+    def element(self, name: str, suffix: str = "") -> str:
+        number, index = self.place[name]
+        return f"vd_array_{number}[{index}{suffix}]"
+
+    def declarations(self) -> str:
+        lines = []
+        for number, names in enumerate(self.members):
+            if names[0] not in self.place:
+                continue
+            bits = self.bits(names[0])
+            size = next(size for size in (8, 16, 32, 64) if bits <= size)
+            lines.append(f"\talignas(64) uint{size}_t vd_array_{number}[{len(names)}];\n")
+        return "".join(lines)
+
+    def rewrite(self, text: str) -> str:
+        """Text in which registers of arrays are read and written as such."""
+        place = self.place
+
+        def write(found: re.Match[str]) -> str:
+            name = found[2]
+            if name not in place:
+                return found[0]
+            value = found[4] or f"{found[3]}.curr"
+            return (
+                f"{found[1]}{self.element(name)} = vd_unsigned(value<{self.bits(name)}>({value}));"
+            )
+
+        def read(found: re.Match[str]) -> str:
+            name = found[1]
+            if name not in place:
+                return found[0]
+            return f"vd_value<{self.bits(name)}>({self.element(name)})"
+
+        # As eval() writes them, then as reset() does.
+        text = re.sub(
+            rf"^(\t*)({SIGNAL})(?: = (wire<\d+>\{{[^;]*\}})|\.curr = ([^;]*));$",
+            write,
+            text,
+            flags=re.M,
+        )
+        text = re.sub(
+            rf"^\twire<\d+> ({SIGNAL});\n",
+            lambda found: "" if found[1] in place else found[0],
+            text,
+            flags=re.M,
+        )
+        return re.sub(rf"\b({SIGNAL})\.curr\b", read, text)
+
+
+def roll(source: Source) -> Arrays:
+    """Replace runs of statements of one form by loops."""
+    groups: dict[str, list[_Lane]] = {}
+    for statement in source.statements:
+        if statement.clocked and (found := _ASSIGN.match(statement.text)):
+            lane = _Lane(statement, found[1], found[2], _ITEM.findall(found[2]))
+            groups.setdefault(_ITEM.sub(_form, found[2]), []).append(lane)
+    large = [sorted(lanes, key=_numbers) for lanes in groups.values() if len(lanes) >= SHORTEST]
+    arrays = Arrays(source)
+    for lanes in large:
+        arrays.add([lane.target for lane in lanes])
+        for items in zip(*(lane.items for lane in lanes), strict=True):
+            if all(item.endswith(".curr") for item in items):
+                arrays.add([item.removesuffix(".curr") for item in items])
+    runs = [run for lanes in large for run in _runs(lanes, arrays)]
+    arrays.keep({name for run in runs for lane in run for name in (lane.target, *lane.reads)})
+    replaced: dict[Statement, Statement | None] = {}
+    for run in runs:
+        replaced |= {lane.statement: None for lane in run}
+        replaced[run[0].statement] = _loop(run, arrays)
+    new = (replaced.get(each, each) for each in source.statements)
+    source.statements = [each for each in new if each is not None]
+    return arrays
+
+
+def _form(item: re.Match[str]) -> str:
+    found = _SLICE.match(item[0])
+    if found:
+        return f"SLICE<{int(found[2]) - int(found[3])}>"
+    return "REGISTER" if item[0].endswith(".curr") else "SIGNAL"
+
+
+def _numbers(lane: _Lane) -> list[int]:
+    """Sorts lane 10 behind lane 9."""
+    return [int(number) for number in re.findall(r"\d+", lane.target)]
+
+
+def _runs(lanes: list[_Lane], arrays: Arrays) -> Iterator[list[_Lane]]:
+    """Neighbours whose operands are the same, neighbours in an array, or words of one signal."""
+    start = 0
+    while start < len(lanes):
+        stop = start + 1
+        steps: list[int | None] | None = None
+        while stop < len(lanes):
+            found = _steps(lanes[stop - 1], lanes[stop], arrays)
+            if found is None or (steps is not None and found != steps):
+                break
+            steps = found
+            stop += 1
+        run = lanes[start:stop]
+        if len(run) >= SHORTEST and _ascends(run):
+            yield run
+        start = stop
+
+
+def _ascends(run: list[_Lane]) -> bool:
+    """Whether no lane reads what a lane before it has overwritten."""
+    number = {lane.target: n for n, lane in enumerate(run)}
+    return all(number.get(name, n) >= n for n, lane in enumerate(run) for name in lane.reads)
+
+
+def _steps(lane: _Lane, after: _Lane, arrays: Arrays) -> list[int | None] | None:
+    """How each operand moves from one lane to the next: None stays, 1 goes on. None: otherwise."""
+    steps: list[int | None] = []
+    for one, two in zip(
+        (f"{lane.target}.curr", *lane.items), (f"{after.target}.curr", *after.items), strict=True
+    ):
+        if one == two:
+            steps.append(None)
+        elif _follows(one, two, arrays):
+            steps.append(1)
+        else:
+            return None
+    return steps if steps[0] else None
+
+
+def _follows(one: str, two: str, arrays: Arrays) -> bool:
+    place = arrays.place
+    first, second = _SLICE.fullmatch(one), _SLICE.fullmatch(two)
+    if first and second:
+        bits = int(first[2]) - int(first[3]) + 1
+        low = int(first[3])
+        return (
+            first[1] == second[1]
+            and bits in (8, 16, 32)
+            and low % bits == 0
+            and int(second[3]) == low + bits
+        )
+    one, two = one.removesuffix(".curr"), two.removesuffix(".curr")
+    if one not in place or two not in place:
+        return False
+    number, index = place[one]
+    return place[two] == (number, index + 1)
+
+
+def _loop(run: list[_Lane], arrays: Arrays) -> Statement:
+    lane = run[0]
+    steps = _steps(run[0], run[1], arrays)
+    assert steps is not None
+    step = iter(steps[1:])
+
+    def operand(found: re.Match[str]) -> str:
+        item = found[0]
+        if next(step) is None:
+            return item
+        if sliced := _SLICE.fullmatch(item):
+            bits, low = int(sliced[2]) - int(sliced[3]) + 1, int(sliced[3])
+            return f"vd_word<{bits}>({sliced[1]}, {low // bits} + n)"
+        name = item.removesuffix(".curr")
+        return f"vd_value<{arrays.bits(name)}>({arrays.element(name, ' + n')})"
+
+    target, bits = arrays.element(lane.target, " + n"), arrays.bits(lane.target)
+    value = _ITEM.sub(operand, lane.value)
+
+    def write(value: str, tabs: str) -> str:
+        loop = f"for (size_t n = 0; n < {len(run)}; n++)"
+        return f"{tabs}{loop} {target} = vd_unsigned(value<{bits}>({value}));"
+
+    keep = f"vd_value<{bits}>({target})"
+    lines = assign(value, keep, write, "\t", lambda condition, _: " + n" not in condition)
+    loop = Statement([], clocked=True, single=True)
+    take_guard(loop, lines)
+    for lane in run:
+        loop.writes |= lane.statement.writes
+        loop.reads |= lane.statement.reads
+    return loop

@@ -1,0 +1,1 @@
+"""What the decoder costs on real devices, and how its memories lie on them."""

@@ -1,0 +1,166 @@
+"""``python -m synth``: what the decoder costs on real devices, and where its memories went."""
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from design.cli import Cli
+from design.config import LANES, Config, named
+from design.files import check_writable
+from synth import report
+from synth.area import measure
+from synth.baseline import read_baseline, write_baseline
+from synth.devices import DEVICES, device_named
+from synth.gate import CONFIGS, judge_all, judge_canaries
+from synth.tools import BUILD, Tell, warm_up
+
+#: What is measured when nothing is named, and the lanes of each (None: its own).
+MEASURED: dict[str, tuple[int | None, ...]] = {"nano": (None,), "stories260k": (8, 64)}
+
+
+def _console() -> Console:
+    # Without a terminal rich would wrap at 80 columns and cut names in logs.
+    return Console(width=None if sys.stdout.isatty() else 140)
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[Tell]:
+    """Show on stderr which step runs and what its tool said last; in a log, just each step."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        told: list[str] = []
+
+        def line(step: str, _: str) -> None:
+            if told[-1:] != [step]:
+                told.append(step)
+                click.echo(f"{step} ...", err=True)
+
+        yield line
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("")
+        steps: list[str] = []
+
+        def show(step: str, said: str) -> None:
+            if steps[-1:] != [step]:
+                steps.append(step)
+                progress.reset(task)
+            room = max(0, console.width - len(step) - 20)
+            progress.update(task, description=f"{step} [dim]{escape(said[:room])}[/]")
+
+        yield show
+
+
+def _cases(configs: tuple[str, ...], lanes: tuple[str, ...]) -> list[Config]:
+    """The decoders asked for."""
+    chosen = []
+    for name in configs or tuple(MEASURED):
+        config = named(name)
+        default = MEASURED.get(name, (None,)) if not configs else (None,)
+        for number in tuple(map(int, lanes)) or default:
+            chosen.append(config if number is None else config.with_lanes(number))
+    return chosen
+
+
+def _warm_up(*, places: bool) -> None:
+    def announce(text: str) -> None:
+        click.echo(text, err=True)
+
+    warm_up("yosys", announce)
+    if places:
+        warm_up("nextpnr-ecp5", announce)
+
+
+@click.group(cls=Cli)
+def main() -> None:
+    """What the decoder costs on real devices, and how its memories lie on them."""
+
+
+@main.command()
+@click.option("--config", "configs", multiple=True, help="A named configuration; repeatable.")
+@click.option("--lanes", multiple=True, type=click.Choice([str(n) for n in LANES]))
+@click.option(
+    "--device", "devices", multiple=True, help=f"One of {', '.join(DEVICES)}; repeatable."
+)
+@click.option("--seed", default=1, show_default=True, help="Seed of the placer.")
+@click.option("--critical-path", is_flag=True, help="Show what the longest paths go through.")
+@click.option("--paths", default=3, show_default=True, help="Longest paths shown.")
+@click.option("--write-baseline", "update", is_flag=True, help="Make these figures the baseline.")
+@click.option("--strict", is_flag=True, help="Exit code 1 when a target is missed.")
+@click.option("--json", "output", type=click.Path(path_type=Path), help="Write the records here.")
+def area(
+    configs: tuple[str, ...],
+    lanes: tuple[str, ...],
+    devices: tuple[str, ...],
+    seed: int,
+    critical_path: bool,
+    paths: int,
+    update: bool,
+    strict: bool,
+    output: Path | None,
+) -> int:
+    """Measure LUTs, flip-flops, DSPs, block RAMs, fmax and tokens per second.
+
+    Of nano, and of stories260k at 8 and 64 lanes, when no configuration is named. ECP5 is placed
+    and routed; the other devices are estimates of yosys alone.
+    """
+    check_writable(output, "--json")
+    cases = _cases(configs, lanes)
+    targets = [device_named(name) for name in devices or tuple(DEVICES)]
+    _warm_up(places=any(device.nextpnr for device in targets))
+    baseline = read_baseline()
+    with _telling() as tell:
+        records: list[dict[str, Any]] = [
+            measure(config, device, seed, tell) for config in cases for device in targets
+        ]
+    report.write_json(output or BUILD / "area.json", {"records": records})
+    console = _console()
+    report.print_costs(console, records, baseline)
+    for record in records:
+        if "paths" in record:
+            report.print_paths(console, record, paths, hops=critical_path)
+    if update:
+        write_baseline(records)
+    return 1 if strict and any(map(report.misses, records)) else 0
+
+
+@main.command()
+@click.option("--config", "configs", multiple=True, help="A named configuration; repeatable.")
+@click.option("--lanes", multiple=True, type=click.Choice([str(n) for n in LANES]))
+@click.option("--canary", "only_canary", is_flag=True, help="Only plant the second reader.")
+def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_canary: bool) -> int:
+    """Compare the memories of the synthesised netlists with `design.memories`.
+
+    Exit code 0 only if each is there with the ports declared, on the least RAM that holds it, and
+    a planted second reader is noticed; 1 otherwise.
+    """
+    cases = tuple(_cases(configs, lanes)) if configs or lanes else CONFIGS
+    _warm_up(places=False)
+    with _telling() as tell:
+        verdicts = list(judge_canaries(tell))
+        if not only_canary:
+            verdicts += judge_all(cases, tell)
+    report.write_json(
+        BUILD / "ports.json",
+        {"verdicts": [{"ok": each.ok, **dataclasses.asdict(each)} for each in verdicts]},
+    )
+    console = _console()
+    report.print_verdicts(console, verdicts)
+    red = sum(not verdict.ok for verdict in verdicts)
+    console.print(
+        f"{len(verdicts) - red} of {len(verdicts)} netlists as they should be" + ", RED" * bool(red)
+    )
+    return 1 if red else 0
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m synth")

@@ -1,0 +1,126 @@
+"""What a decoder takes of a device, and how fast it runs there."""
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from design.config import Config
+from design.decoder import multipliers
+from synth import pins, timing
+from synth.cycles import cycles_per_token
+from synth.devices import Device
+from synth.netlist import TOP, decoder_rtlil
+from synth.pins import with_pins
+from synth.tools import Tell, ToolError, cached, run, version
+
+#: MHz asked of the placer, and the target.
+CLOCK = 80
+#: Longest paths that are kept.
+PATHS = 40
+
+_SCRIPT = """\
+read_rtlil design.il
+hierarchy -top {top}
+{mark}{synth} -top {top} -json netlist.json
+"""
+
+
+def measure(config: Config, device: Device, seed: int, tell: Tell) -> dict[str, Any]:
+    """One record of results.json: the cost of `config` on `device`.
+
+    Cached by what the tools are given; only the cycles are measured for placed designs alone.
+    """
+    name = f"{config.name}-{config.geometry.lanes}"
+    tell(f"{name}: elaboration", "")
+    text = decoder_rtlil(config)
+    script = _SCRIPT.format(top=TOP, mark=timing.MARK, synth=device.synth)
+    options = [*device.nextpnr, "--seed", str(seed), "--freq", str(CLOCK)] if device.nextpnr else []
+    tools = [version("yosys")] + [version("nextpnr-ecp5")] * bool(options)
+    sources = [Path(each).read_text() for each in (__file__, timing.__file__, pins.__file__)]
+
+    def make(folder: Path) -> dict[str, Any]:
+        return _implement(name, device, text, script, options, folder, tell)
+
+    parts = [text, script, *options, *tools, *sources, repr(device)]
+    record = {
+        "config": config.name,
+        "lanes": config.geometry.lanes,
+        "device": device.name,
+        "multipliers": multipliers(config),
+        "tools": tools,
+        **cached(f"{name}-{device.name}-area", parts, make),
+    }
+    if device.nextpnr:
+        tell(f"{name}: cycles per token", "")
+        record |= {"seed": seed, "clock_mhz": CLOCK, **cycles_per_token(config, text)}
+        record["tokens_per_s"] = record["fmax_mhz"] * 1e6 / record["cycles_per_token"]
+    return record
+
+
+def _implement(
+    name: str,
+    device: Device,
+    text: str,
+    script: str,
+    options: list[str],
+    folder: Path,
+    tell: Tell,
+) -> dict[str, Any]:
+    (folder / "design.il").write_text(text)
+    (folder / "script.ys").write_text(script)
+    runs = {}
+    step = f"{name}, {device.name}: synthesis"
+    runs["yosys"] = run("yosys", ["-s", "script.ys"], folder, step=step, tell=tell)
+    if "conflicting drivers" in (folder / "yosys.log").read_text(errors="replace"):
+        raise ToolError(f"{step}: yosys drives a net twice, see `safe_names`")
+    module = _module(folder / "netlist.json")
+    cells = Counter(cell["type"] for cell in module["cells"].values())
+    cells.pop("$scopeinfo", None)
+    result: dict[str, Any] = {"used": device.count(cells)}
+    if options:
+        step = f"{name}, {device.name}: place and route"
+        pinned, extra = with_pins(module)
+        (folder / "pinned.json").write_text(json.dumps({"modules": {TOP: pinned}}))
+        runs["nextpnr-ecp5"] = run("nextpnr-ecp5", _nextpnr(options), folder, step=step, tell=tell)
+        result |= _placed(folder, pinned, device)
+        for resource, number in dataclasses.asdict(extra).items():
+            result["used"][resource] -= number
+    for path in folder.iterdir():
+        if path.suffix != ".log":
+            path.unlink()  # netlists are large, and made again when the design changes
+    return result | {
+        "cells": dict(sorted(cells.items())),
+        "runs": {tool: dataclasses.asdict(each) for tool, each in runs.items()},
+    }
+
+
+def _module(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))["modules"][TOP]
+
+
+def _nextpnr(options: list[str]) -> list[str]:
+    return [
+        *options, "--json", "pinned.json", "--lpf-allow-unconstrained", "--timing-allow-fail",
+        "--report", "report.json", "--sdf", "delays.sdf",
+    ]  # fmt: skip
+
+
+def _placed(folder: Path, module: dict[str, Any], device: Device) -> dict[str, Any]:
+    """Fmax, utilisation and the longest paths of the placed design."""
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    (clock,) = report["fmax"].values()
+    delays = timing.read_sdf(folder / "delays.sdf")
+    names = timing.Names(_module(folder / "names.json"), module)
+    paths = list(timing.longest_paths(delays, names))
+    longest, achieved = paths[0]["ns"], clock["achieved"]
+    if round(longest * 1000) != round(1e6 / achieved):
+        raise ToolError(f"longest path {longest} ns, nextpnr says {1000 / achieved:.3f} ns")
+    taken = {resource: report["utilization"][cell] for resource, cell in device.placed.items()}
+    return {
+        "used": {resource: each["used"] for resource, each in taken.items()},
+        "available": {resource: each["available"] for resource, each in taken.items()},
+        "fmax_mhz": achieved,
+        "paths": paths[:PATHS],
+    }

@@ -1,0 +1,34 @@
+"""Cycles per token, measured in compiled simulation."""
+
+from pathlib import Path
+from typing import Any
+
+from design.config import Config
+from golden.checkpoint import random_checkpoint
+from golden.image import pack
+from golden.quantise import quantise
+from sim.rtl_decoder import RtlDecoder
+from synth.tools import cached
+
+#: Positions measured, or the whole context where that is shorter. The README's speeds are over as
+#: many.
+POSITIONS = 256
+
+
+def cycles_per_token(config: Config, text: str) -> dict[str, Any]:
+    """Mean over the first positions of a sequence, each token sampled, no stalls.
+
+    The weights are random: how long a token takes depends on its position alone. `text` is the
+    RTLIL of the decoder, by which the answer is remembered.
+    """
+    positions = min(POSITIONS, config.shape.seq_len)
+
+    def measure(_: Path) -> dict[str, Any]:
+        model = quantise(random_checkpoint(config.shape, seed=0), config)
+        with RtlDecoder(config, pack(model), quiet=True) as rtl:
+            for position in range(positions):
+                rtl.step(position % config.shape.vocab, first=position == 0)
+            return {"positions": positions, "cycles_per_token": rtl.cycles / positions}
+
+    name = f"{config.name}-{config.geometry.lanes}-cycles"
+    return cached(name, [text, str(positions), Path(__file__).read_text()], measure)

@@ -1,0 +1,160 @@
+"""The devices: what their RAMs hold, which cells the tools count, how yosys is called for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from design.errors import BadInput
+
+Resource = Literal["lut", "ff", "dsp", "bram"]
+RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram")
+
+#: Depth and width of the shapes that a RAM primitive can take.
+Modes = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ram:
+    """One kind of RAM of a device.
+
+    `unit` is what it is counted in, `cells` are the cells of that kind with the units that each
+    takes, `modes` the shapes of so many units, `byte` the bits that a write enable governs.
+    """
+
+    unit: str
+    cells: Mapping[str, int]
+    modes: Mapping[int, Modes]
+    byte: int
+
+    def least(self, depth: int, width: int, lane: int) -> int:
+        """Least units that hold `depth` words of `width` bits, written `lane` bits at a time.
+
+        One shape is used throughout, as the tools do. A lane has write enables of its own: where
+        it is narrower than a unit, whole bytes of the unit go to it; where it is wider, units do.
+        """
+        lanes = -(-width // lane)
+        costs = []
+        for units, shapes in self.modes.items():
+            for rows, bits in shapes:
+                taken = -(-lane // self.byte) * self.byte
+                if lanes == 1:
+                    columns = -(-width // bits)
+                elif taken <= bits:
+                    columns = -(-lanes // (bits // taken))
+                else:
+                    columns = lanes * -(-lane // bits)
+                costs.append(units * columns * -(-depth // rows))
+        return min(costs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A family, as yosys synthesises for it."""
+
+    name: str
+    title: str
+    synth: str
+    """The yosys command."""
+    memory_stages: tuple[str, str]
+    """Its labels before the mapping of memories and after it."""
+    cells: Mapping[Resource, Mapping[str, int]]
+    """Cells of each resource (a trailing * stands for any ending), with what each counts."""
+    block: Ram | None = None
+    lutram: Ram | None = None
+    nextpnr: tuple[str, ...] = ()
+    """Options that select the part; empty where nothing is placed."""
+    placed: Mapping[Resource, str] = field(default_factory=dict)
+    """What nextpnr calls each resource."""
+
+    def count(self, cells: Mapping[str, int]) -> dict[Resource, int]:
+        """Resources taken by `cells`, a number for each type."""
+
+        def weight(known: Mapping[str, int], cell: str) -> int:
+            return next(
+                (
+                    each
+                    for name, each in known.items()
+                    if cell == name or (name.endswith("*") and cell.startswith(name[:-1]))
+                ),
+                0,
+            )
+
+        return {
+            resource: sum(weight(self.cells[resource], cell) * n for cell, n in cells.items())
+            for resource in RESOURCES
+        }
+
+
+_EIGHTEEN = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
+_THIRTY_SIX = ((32768, 1), (16384, 2), (8192, 4), (4096, 9), (2048, 18), (1024, 36), (512, 72))
+
+ECP5 = Device(
+    name="ecp5",
+    title="LFE5U-85F, speed grade 6",
+    synth="synth_ecp5",
+    memory_stages=("map_ram", "map_ffram"),
+    # A carry cell takes the LUTs of two bits; a RAM of 16 x 4 those of four, and two for its write.
+    cells={
+        "lut": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
+        "ff": {"TRELLIS_FF": 1},
+        "dsp": {"MULT18X18D": 1},
+        "bram": {"DP16KD": 1, "PDPW16KD": 1},
+    },
+    block=Ram(unit="DP16KD", cells={"DP16KD": 1, "PDPW16KD": 1}, modes={1: _EIGHTEEN}, byte=9),
+    lutram=Ram(unit="DPR16X4", cells={"TRELLIS_DPR16X4": 1}, modes={1: ((16, 4),)}, byte=4),
+    nextpnr=("--85k", "--speed", "6", "--package", "CABGA756"),
+    placed={"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"},
+)
+
+XILINX = Device(
+    name="xilinx",
+    title="Xilinx 7 series",
+    synth="synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
+    memory_stages=("map_memory", "map_ffram"),
+    cells={
+        "lut": {
+            **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
+            "RAM32M": 4, "RAM64M": 4, "RAM32X1D*": 2, "RAM64X1D*": 2, "RAM128X1D*": 4,
+            "RAM32X1S*": 1, "RAM64X1S*": 1, "RAM128X1S*": 2, "RAM256X1S*": 4,
+            "SRL16E": 1, "SRLC32E": 1,
+        },
+        "ff": {"FD*": 1},
+        "dsp": {"DSP48E1": 1},
+        "bram": {"RAMB18E1": 1, "RAMB36E1": 2},
+    },
+    block=Ram(
+        unit="RAMB18",
+        cells={"RAMB18E1": 1, "RAMB36E1": 2},
+        modes={1: _EIGHTEEN, 2: _THIRTY_SIX},
+        byte=9,
+    ),
+    lutram=Ram(
+        unit="LUT",
+        cells={"RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4},
+        modes={2: ((32, 1), (64, 1)), 4: ((32, 6), (64, 3), (128, 1))},
+        byte=1,
+    ),
+)  # fmt: skip
+
+ICE40 = Device(
+    name="ice40",
+    title="iCE40 UltraPlus",
+    synth="synth_ice40 -device u -dsp",
+    memory_stages=("map_ram", "map_ffram"),
+    cells={
+        "lut": {"SB_LUT4": 1},
+        "ff": {"SB_DFF*": 1},
+        "dsp": {"SB_MAC16": 1},
+        "bram": {"SB_RAM40_4K*": 1},
+    },
+)
+
+DEVICES = {device.name: device for device in (ECP5, XILINX, ICE40)}
+
+
+def device_named(name: str) -> Device:
+    """The device; raises :class:`BadInput` listing the names there are."""
+    try:
+        return DEVICES[name]
+    except KeyError:
+        raise BadInput(f"device {name!r} is not one of {', '.join(DEVICES)}") from None

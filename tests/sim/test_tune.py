@@ -1,0 +1,191 @@
+"""The rewritten simulation does in every cycle what CXXRTL's own text does."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from amaranth import *
+from amaranth.back import rtlil
+from amaranth.lib.memory import Memory
+
+from sim.build import DRIVER, script
+from sim.toolchain import find_compiler, run_yosys, runtime_headers
+from sim.tune import tune
+
+LANES = 8
+CYCLES = 3000
+
+#: Clocks a design with pseudo-random inputs and prints every output before each edge.
+MAIN = """
+#include <cstdio>
+int main() {
+  cxxrtl_design::p_top top;
+  uint32_t random = 1;
+  for (int cycle = 0; cycle < CYCLES; cycle++) {
+    for (uint32_t &chunk : top.p_wide.data) chunk = random = random * 1664525u + 1013904223u;
+    random = random * 1664525u + 1013904223u;
+    top.p_control.data[0] = random >> 20;
+    top.p_clk.data[0] = 1;
+    top.prev_p_clk = cxxrtl::value<1>{0u};
+    top.eval();
+    for (uint32_t chunk : top.p_out.data) printf("%08x ", chunk);
+    puts("");
+    top.commit();
+  }
+}
+"""
+
+
+class Lanes(Elaboratable):
+    """Lanes, shift registers in both directions, circles of registers, memories, guards."""
+
+    def __init__(self):
+        self.clk = Signal()
+        self.tie = Signal()
+        self.wide = Signal(16 * LANES)
+        self.control = Signal(12)
+        self.out = Signal(64)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.sync = ClockDomain(reset_less=True)
+        m.d.comb += ClockSignal().eq(self.clk)
+        control, count = self.control, Signal(8)
+        m.d.sync += count.eq(count + control[0])
+        parts = [self._pipeline(m), self._shifts(m), self._circles(m), self._memories(m, count)]
+        total = Signal(64)
+        m.d.comb += total.eq(sum(parts, C(0, 64)))
+        m.d.comb += self.out.eq(Mux(self.tie, 0, total))
+        return m
+
+    def _pipeline(self, m):
+        """a -> product -> sum in each lane, the form of the multiplier array."""
+        en, first, source = self.control[1], self.control[2], self.control[3:5]
+        common = Signal(signed(16))
+        m.d.sync += common.eq(self.wide[:16])
+        outs = []
+        for lane in range(LANES):
+            a = Signal(signed(16), name=f"a_{lane}", init=lane)
+            product = Signal(signed(32), name=f"product_{lane}")
+            total = Signal(signed(41), name=f"total_{lane}", init=-lane)
+            word = self.wide.word_select(lane, 16)
+            with m.If(en):
+                m.d.sync += [product.eq(a * common), total.eq(Mux(first, 0, total) + product)]
+                with m.Switch(source):
+                    with m.Case(0):
+                        m.d.sync += a.eq(word)
+                    with m.Case(1):
+                        m.d.sync += a.eq(a + 1)
+            outs.append(total)
+        return Cat(outs).as_unsigned()[:64] ^ sum(outs)
+
+    def _shifts(self, m):
+        """Up, down, and all from lane 0: the last two cannot be written in rising order."""
+        take, move = self.control[5], self.control[6]
+        up = [Signal(20, name=f"up_{n}", init=n) for n in range(LANES)]
+        down = [Signal(20, name=f"down_{n}", init=n) for n in range(LANES)]
+        fan = [Signal(20, name=f"fan_{n}", init=3 * n) for n in range(LANES)]
+        for n in range(LANES):
+            word = self.wide.word_select(n, 16)
+            with m.If(take):
+                m.d.sync += [up[n].eq(word), down[n].eq(word)]
+            with m.Elif(move):
+                m.d.sync += [up[n].eq(up[(n + 1) % LANES]), down[n].eq(down[n - 1])]
+            m.d.sync += fan[n].eq(fan[0] + up[n])
+        return Cat(up) ^ Cat(down) ^ Cat(fan)
+
+    def _circles(self, m):
+        """Registers that swap: one of them needs a second copy."""
+        x, y, z = (Signal(24, name=name, init=number) for number, name in enumerate("xyz"))
+        m.d.sync += [x.eq(y), y.eq(x + self.control)]
+        with m.If(self.control[7]):
+            m.d.sync += z.eq(Mux(self.control[8], z ^ x, z))
+        return (x << 20) + y + (z << 30)
+
+    def _memories(self, m, count):
+        """A transparent port, one that is not, an asynchronous one, and two writers."""
+        m.submodules.one = one = Memory(shape=24, depth=11, init=range(11))
+        write = one.write_port(granularity=8)
+        read = one.read_port(transparent_for=(write,))
+        late = one.read_port()
+        m.submodules.two = two = Memory(shape=9, depth=8, init=[])
+        ports = [two.write_port(), two.write_port()]
+        shown = two.read_port(domain="comb")
+        m.d.comb += [
+            write.addr.eq(count),
+            write.data.eq(self.wide[5:]),
+            write.en.eq(self.control[9:]),
+            read.addr.eq(self.wide[40:]),
+            read.en.eq(self.control[3]),
+            late.addr.eq(count),
+            shown.addr.eq(count[1:]),
+        ]
+        for number, port in enumerate(ports):
+            m.d.comb += [
+                port.addr.eq(self.wide[16 * number :]),
+                port.data.eq(count + number),
+                port.en.eq(self.control[number]),
+            ]
+        return Cat(read.data, late.data, shown.data)
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("generated")
+    top = Lanes()
+    ports = [top.clk, top.tie, top.wide, top.control, top.out]
+    text = rtlil.convert(top, name="top", ports=ports, emit_src=False)
+    (folder / "design.il").write_text(text)
+    assert "feedback" not in run_yosys(script("fast"), folder)
+    return (folder / "design.cc").read_text()
+
+
+def _run(text: str, folder: Path) -> str:
+    (folder / "design.cc").write_text(text)
+    (folder / "main.cc").write_text(
+        f'#define CYCLES {CYCLES}\n#include "native.h"\n#include "design.cc"\n{MAIN}'
+    )
+    flags = ["-std=c++20", "-O1", "-w", "-DNDEBUG", f"-I{runtime_headers()}", f"-I{DRIVER}", "-I."]
+    command = [*find_compiler().command, *flags, "main.cc", "-o", "main"]
+    subprocess.run(command, cwd=folder, check=True)
+    run = subprocess.run([folder / "main"], stdout=subprocess.PIPE, text=True, check=True)
+    return run.stdout
+
+
+def test_every_cycle_stays_the_same(generated, tmp_path):
+    expected = _run(generated, tmp_path)
+    assert len(set(expected.splitlines())) > CYCLES / 2
+    tuned = tune(generated)
+    assert tuned.count("for (size_t n = 0;") >= 3, "nothing was rolled"
+    assert tuned.count("commit(observer)") < 10, "registers are still committed"
+    assert _run(tuned, tmp_path) == expected
+    assert _run(tune(generated, observed=True), tmp_path) == expected
+
+
+def test_what_cannot_be_written_in_place_keeps_its_copy(generated):
+    tuned = tune(generated)
+    copied = re.findall(r"(p_\w+)\.curr = \1\.next;", tuned)
+    assert len({"p_x", "p_y"} & set(copied)) == 1
+    assert "memory_p_two" in "".join(re.findall(r"memory_\w+\.commit", tuned))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\tif (negedge_p_clk) {\n\t\tp_x.next = p_y.curr;\n\t}\n",
+        "\tp_out.slice<3,0>() = p_x.curr.slice<3,0>().val();\n",
+        "\tperform(p_out);\n",
+    ],
+)
+def test_what_is_not_known_stays(generated, line):
+    tail = "\treturn converged;\n"
+    text = generated.replace(tail, line + tail)
+    assert text != generated
+    assert tune(text).replace("CXXRTL_EXTREMELY_COLD ", "") == text
+    assert tune(text, observed=True) == tune(text)
+
+
+def test_loops_are_left_alone(generated):
+    tuned = tune(generated, feedback=True)
+    assert tuned.replace("CXXRTL_EXTREMELY_COLD ", "") == generated
