@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from design.arith import ram_depth
 
 #: Cycles in which an element that was announced must be written: a beat that enters `Issue` in the
-#: first cycle that counts it reads 2 later.
+#: first cycle that counts it fetches 2 later.
 PROMISE = 3
 
 
@@ -17,11 +17,12 @@ class ActivationBuffer(wiring.Component):
     """A RAM of `depth` elements, written in order, with a count of what it holds.
 
     A beat may enter `Issue` as soon as ``filled > n``: this is how a projection follows the unit
-    that produces its input without waiting for the end. The beat reads 2 cycles later, so a unit
+    that produces its input without waiting for the end. The beat fetches 2 cycles later, so a unit
     counts an element by `coming` before it writes it.
 
-    Latency: reads 1 cycle. An element that was announced in cycle n counts from n + 1. It must be
-    written by n + PROMISE, and can be read in the cycle of its write.
+    Latency: the RAM is read in every cycle for what is fetched in the next, and its word leaves
+    through a register. An element that was announced in cycle n counts from n + 1. It must be
+    written by n + PROMISE, and can be fetched in the cycle of its write: it is passed on then.
 
     Members
     -------
@@ -34,13 +35,17 @@ class ActivationBuffer(wiring.Component):
     wr_en, wr_data : In
         Append an element.
     fault : Out(1)
-        An element is read before it is written, or announced beyond `depth`.
-    rd_en, rd_index, rd_folded : In
-        Read element `rd_index`; when `rd_folded` (only with `foldable`, and below ``depth / 2``)
-        also that ``depth / 2`` further right.
+        An element is fetched before it is written, or announced beyond `depth`.
+    next_index, next_folded : In
+        Element that can be fetched in the next cycle; when `next_folded` (only with `foldable`, and
+        below ``depth / 2``) also that ``depth / 2`` further right.
+    fetch : In(1)
+        Fetch the element asked for in the cycle before; one that is on its way to be written counts
+        as written.
+    rd_en : In(1)
+        Clock enable of `rd_data` and `rd_right`.
     rd_data, rd_right : Out
-        The elements asked for last (the same one twice unless folded); they hold until the next
-        `rd_en`.
+        The elements fetched last (the same one twice unless folded).
 
     Parameters
     ----------
@@ -62,9 +67,10 @@ class ActivationBuffer(wiring.Component):
                 "wr_en": In(1),
                 "wr_data": In(signed(width)),
                 "fault": Out(1),
+                "next_index": In(range(depth)),
+                "next_folded": In(1),
+                "fetch": In(1),
                 "rd_en": In(1),
-                "rd_index": In(range(depth)),
-                "rd_folded": In(1),
                 "rd_data": Out(signed(width)),
                 "rd_right": Out(signed(width)),
             }
@@ -73,7 +79,8 @@ class ActivationBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         written = Signal.like(self.filled)
-        furthest = self.rd_index + Mux(self.rd_folded, self.depth // 2, 0)
+        index, folded = Signal.like(self.next_index), Signal()
+        m.d.sync += [index.eq(self.next_index), folded.eq(self.next_folded)]
         halves = 2 if self.foldable else 1
         length = self.depth // halves
         found = []
@@ -83,27 +90,28 @@ class ActivationBuffer(wiring.Component):
             )
             write = memory.write_port()
             read = memory.read_port(transparent_for=(write,))
-            mine = (written >= length) == half if self.foldable else 1
-            start = Mux(self.rd_folded, 0, half * length)
+            address = Signal.like(read.addr, name=f"address_{half}")
+            here = (written >= length) == half if self.foldable else 1
             m.d.comb += [
-                write.en.eq(self.wr_en & mine),
+                write.en.eq(self.wr_en & here),
                 write.addr.eq(written - half * length),
                 write.data.eq(self.wr_data),
-                read.en.eq(self.rd_en),
-                read.addr.eq(self.rd_index - start),
+                read.addr.eq(self.next_index - Mux(self.next_folded, 0, half * length)),
             ]
-            found.append(read.data)
-        in_right, folded = Signal(), Signal()
+            m.d.sync += address.eq(read.addr)
+            bypass = write.en & (write.addr == address)
+            found.append(Mux(bypass, write.data, read.data))
+        in_right = index >= length if self.foldable else C(0, 1)
         with m.If(self.rd_en):
-            m.d.sync += [in_right.eq(self.rd_index >= length), folded.eq(self.rd_folded)]
-        m.d.comb += [
-            self.rd_data.eq(Mux(in_right, found[-1], found[0])),
-            self.rd_right.eq(Mux(in_right | folded, found[-1], found[0])),
-            self.fault.eq(
-                (self.coming & (self.filled == self.depth))
-                | (self.rd_en & (furthest >= written + self.wr_en))
-            ),
-        ]
+            m.d.sync += [
+                self.rd_data.eq(Mux(in_right, found[-1], found[0])),
+                self.rd_right.eq(Mux(in_right | folded, found[-1], found[0])),
+            ]
+        furthest = index + Mux(folded, self.depth // 2, 0)
+        m.d.comb += self.fault.eq(
+            (self.coming & (self.filled == self.depth))
+            | (self.fetch & (furthest >= written + self.wr_en))
+        )
         with m.If(self.clear):
             m.d.sync += self.filled.eq(0)
         with m.Else():

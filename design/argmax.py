@@ -14,8 +14,9 @@ from design.writeback import result_layout
 
 #: Logits that wait for the host.
 _DEPTH = 8
-#: Logits that left the drain and are not in the queue yet: the latency of `Writeback`.
-_ON_THEIR_WAY = 5
+#: Logits that may leave the drain before `ready` tells it not to, and are not in the queue yet:
+#: the latency of `Writeback`, and of the drain's decision.
+_ON_THEIR_WAY = 6
 
 
 class Argmax(wiring.Component):

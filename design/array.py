@@ -63,7 +63,7 @@ class MultiplierArray(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         derived, lanes = derive(self.config), self.config.geometry.lanes
-        valid = Signal(3)  # operands, product, accumulator
+        valid = Signal(2)  # operands, product
         operand_beat = Signal.like(self.i_beat)
         product_beat = Signal.like(self.i_beat)
 
@@ -73,16 +73,16 @@ class MultiplierArray(wiring.Component):
                 operand_beat.eq(self.i_beat),
                 product_beat.eq(operand_beat),
                 self.sums_beat.eq(product_beat),
+                self.sums_valid.eq(valid[1] & product_beat.last),
             ]
         with m.Elif(self.sums_taken):
-            m.d.sync += valid[2].eq(0)
+            m.d.sync += self.sums_valid.eq(0)
         is_header = product_beat.kind == Kind.HEADER
         take_shift = Signal()
         take_product = Signal()
         m.d.comb += [
             take_shift.eq(self.en & valid[1] & is_header),
             take_product.eq(self.en & valid[1] & ~is_header),
-            self.sums_valid.eq(valid[2] & self.sums_beat.last),
         ]
         m.d.sync += self.macs.eq(Mux(take_product, product_beat.macs, 0))
         slots = [Signal(signed(derived.b_width), name=f"b_{slot}") for slot in range(derived.slots)]

@@ -203,10 +203,11 @@ class Decoder(wiring.Component):
         for vector, sinks in ((x, NORMED), (attention, (Sink.WO,)), (hidden, (Sink.W2,))):
             reads = (fetched.kind == Kind.WEIGHT) & any_of(fetched.sink, sinks)
             m.d.comb += [
-                vector.rd_en.eq(issue.fetch & reads),
-                vector.rd_index.eq(fetched.column),
+                vector.next_index.eq(issue.next_column),
+                vector.fetch.eq(issue.fetch & reads),
+                vector.rd_en.eq(issue.en),
             ]
-        m.d.comb += x.rd_folded.eq(fetched.folded)
+        m.d.comb += x.next_folded.eq(issue.next_folded)
 
         # The sum of weights is gathered in the first of the value passes.
         used = issue.o_beat
@@ -274,7 +275,7 @@ class Decoder(wiring.Component):
             m.d.comb += [unit.i_valid.eq(writeback.scaled_valid), unit.i.eq(writeback.scaled)]
         m.d.comb += [
             swiglu.phase.eq(drain.phase),
-            rmsnorm.clear.eq(residual.begins),
+            rmsnorm.clear.eq(x.coming),
             rmsnorm.start.eq(residual.complete),
             rmsnorm.square_sum.eq(residual.square_sum),
             rmsnorm.source.eq(residual.source),

@@ -69,8 +69,8 @@ class Drain(wiring.Component):
     sums, shifts, beat : In
         See `MultiplierArray`.
     norm_ready, reciprocals_ready, logits_ready : In(1)
-        The factor of QKV, W13 and classifier rows is there; that of value sums; there is room for
-        a logit. Sums wait for theirs.
+        From the next cycle on, the factor of QKV, W13 and classifier rows is there; that of value
+        sums; there is room for a logit. Sums wait for theirs.
     phase : Out(range(2 * turn))
     o_valid, o : Out
         Serial results, see `sum_layout`; never stalled.
@@ -115,23 +115,11 @@ class Drain(wiring.Component):
         occupied = Signal()
         is_padding = Signal()
         leaves = Signal()
-        last_phase = 2 * derived.turn - 1
-        m.d.sync += self.phase.eq(Mux(self.phase == last_phase, 0, self.phase + 1))
-        in_phase = self.phase == Mux(self.o.row[0], derived.turn, 0)
-        with m.Switch(beat.sink):
-            with m.Case(Sink.W13):
-                m.d.comb += leaves.eq(in_phase & self.norm_ready)
-            with m.Case(Sink.QKV):
-                m.d.comb += leaves.eq((in_phase | (derived.turn == 1)) & self.norm_ready)
-            with m.Case(Sink.CLS):
-                m.d.comb += leaves.eq(self.norm_ready & self.logits_ready)
-            with m.Case(Sink.VALUE):
-                m.d.comb += leaves.eq(self.reciprocals_ready)
-            with m.Default():
-                m.d.comb += leaves.eq(1)
+        captures = self.i_valid & self.i_ready
+        m.d.comb += occupied.eq(remaining != 0)
         advance = occupied & leaves
+        self._leaves(m, leaves, captures, beat, (beat.row + lane + advance)[0])
         m.d.comb += [
-            occupied.eq(remaining != 0),
             self.o_valid.eq(advance & ~is_score & ~is_padding),
             self.scores_valid.eq(occupied & is_score),
             self.i_ready.eq(~occupied | (leaves & (remaining == 1))),
@@ -162,7 +150,6 @@ class Drain(wiring.Component):
         for n in range(derived.slots):
             m.d.comb += self.scores.sums[n].eq(column[n * per_slot].sum)
 
-        captures = self.i_valid & self.i_ready
         if derived.slots > 1:
             # A folded row's left half is about to be at the head, and its right half is here.
             right = Signal.like(column[0].sum)
@@ -192,3 +179,39 @@ class Drain(wiring.Component):
                 lane.eq(0),
             ]
         return m
+
+    def _leaves(
+        self, m: Module, leaves: Signal, captures: Value, beat: data.View, is_odd: Value
+    ) -> None:
+        """Decide a cycle ahead whether what will be at the head may leave: all lanes hang on it.
+
+        `is_odd`: the row that will be there, unless a new pass is captured.
+        """
+        turn = derive(self.config).turn
+        phase = Signal.like(self.phase)
+        m.d.comb += phase.eq(Mux(self.phase == 2 * turn - 1, 0, self.phase + 1))
+        m.d.sync += self.phase.eq(phase)
+
+        def may_leave(beat: data.View, is_odd: Value, name: str) -> Signal:
+            result = Signal(name=name)
+            in_phase = phase == Mux(is_odd, turn, 0)
+            with m.Switch(beat.sink):
+                with m.Case(Sink.W13):
+                    m.d.comb += result.eq(in_phase & self.norm_ready)
+                with m.Case(Sink.QKV):
+                    m.d.comb += result.eq((in_phase | (turn == 1)) & self.norm_ready)
+                with m.Case(Sink.CLS):
+                    m.d.comb += result.eq(self.norm_ready & self.logits_ready)
+                with m.Case(Sink.VALUE):
+                    m.d.comb += result.eq(self.reciprocals_ready)
+                with m.Default():
+                    m.d.comb += result.eq(1)
+            return result
+
+        m.d.sync += leaves.eq(
+            Mux(
+                captures,
+                may_leave(self.beat, self.beat.row[0], "new_may_leave"),
+                may_leave(beat, is_odd, "held_may_leave"),
+            )
+        )

@@ -61,6 +61,8 @@ class Interpolator(wiring.Component):
                 {"base": base, "slope": slope}
                 for base, slope in zip(table.base, table.slope, strict=True)
             ],
+            # Block RAM answers too late for the way to the scalar multiplier.
+            attrs={"rom_style": "logic"},
         )
         read = memory.read_port()
         fraction = Signal(table.fraction_bits)

@@ -48,7 +48,9 @@ class Issue(wiring.Component):
     read, read_beat : Out
         Two steps before the end: the caches read for `read_beat`.
     fetch, fetch_beat : Out
-        One step before the end: activation and query memories read for `fetch_beat`.
+        One step before the end: the query memories read for `fetch_beat`.
+    next_column, next_folded : Out
+        Those of `fetch_beat` in the next cycle: the activation memories read them.
     o_valid, o_beat : Out
         At the end: what was read for `o_beat` is there.
     residual, attention, hidden, queries, weights, keys, values : In
@@ -86,6 +88,8 @@ class Issue(wiring.Component):
                 "read_beat": Out(beat),
                 "fetch": Out(1),
                 "fetch_beat": Out(beat),
+                "next_column": Out(beat["column"].shape),
+                "next_folded": Out(1),
                 "o_valid": Out(1),
                 "o_beat": Out(beat),
                 "residual": In(signed(n.residual.width)),
@@ -107,7 +111,6 @@ class Issue(wiring.Component):
         kinds = (Kind.HEADER, Kind.WEIGHT, Kind.KEY, Kind.VALUE)
         is_kind = {kind: self.o_beat.kind == kind for kind in kinds}
         m.d.comb += [
-            needs_weights.eq(self.o_valid & (is_kind[Kind.HEADER] | is_kind[Kind.WEIGHT])),
             self.i_weights.ready.eq(needs_weights & ~self.blocked),
             self.en.eq(~self.blocked & ~(needs_weights & ~self.i_weights.valid)),
         ]
@@ -127,8 +130,11 @@ class Issue(wiring.Component):
         with m.If(takes):
             m.d.sync += waiting.eq(self.i.payload)
 
+        # `en` is the clock enable of thousands of registers: everything it depends on is one.
         read_valid = Signal()
         fetch_valid = Signal()
+        of_stream = (Kind.HEADER, Kind.WEIGHT)
+        fetch_needs = fetch_valid & Cat(self.fetch_beat.kind == kind for kind in of_stream).any()
         with m.If(self.en):
             m.d.sync += [
                 read_valid.eq(enter),
@@ -137,7 +143,12 @@ class Issue(wiring.Component):
                 self.fetch_beat.eq(self.read_beat),
                 self.o_valid.eq(fetch_valid),
                 self.o_beat.eq(self.fetch_beat),
+                needs_weights.eq(fetch_needs),
             ]
+        m.d.comb += [
+            self.next_column.eq(Mux(self.en, self.read_beat.column, self.fetch_beat.column)),
+            self.next_folded.eq(Mux(self.en, self.read_beat.folded, self.fetch_beat.folded)),
+        ]
         m.d.comb += [self.read.eq(read_valid & self.en), self.fetch.eq(fetch_valid & self.en)]
 
         self._operands(m, is_kind)

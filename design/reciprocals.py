@@ -28,8 +28,9 @@ class Reciprocals(wiring.Component):
 
     Latency: the first shift is there 3 cycles after `start`, the last ``slots + 2``, and each
     factor 2 cycles later: `Writeback` takes it 2 cycles after the shift. With three scalar
-    multipliers `ready` rises with the first: value sums leave the drain slot by slot, and not
-    faster than the others come. A single one would be asked for both; then it waits for the last.
+    multipliers `ready` rises 1 cycle before the first: value sums leave the drain slot by slot, and
+    not faster than the others come. A single one would be asked for both; then it waits for the
+    last.
 
     Members
     -------
@@ -42,7 +43,7 @@ class Reciprocals(wiring.Component):
     sums, maxima, block, layer : In
         The sums, and whose they are (maxima and the rest only for the trace).
     ready : Out(1)
-        Value sums may leave the drain.
+        Value sums may leave the drain from the next cycle on.
     shifts : Out(ArrayLayout(shift_width, slots))
         Right shift of a value sum, per slot.
     factors : Out(ArrayLayout(TABLE_FRACTION + 1, slots))
@@ -126,7 +127,7 @@ class Reciprocals(wiring.Component):
         enough = 0 if derived.scalar_multipliers > 1 else derived.slots - 1
         with m.If(self.clear):
             m.d.sync += self.ready.eq(0)
-        with m.Elif(valid[-3] & (slots[-3] == enough)):
+        with m.Elif(valid[-4] & (slots[-4] == enough)):
             m.d.sync += self.ready.eq(1)
 
         seen = slot_head(config, self.block, found_slot)

@@ -3,6 +3,8 @@
 The same functions, on integers, are in `golden.fixed_math`.
 """
 
+from collections.abc import Sequence
+
 from amaranth import *
 
 from design.fixed import SQ, Rounding
@@ -25,14 +27,21 @@ def shift_guarded(value: Value, shift: Value | int) -> Value:
     return (value >> shift) | lost
 
 
+def _halves(value: Value, rounding: Rounding) -> tuple[Value, Value]:
+    """(integer, 0 or 1): a guarded value rounds to their sum."""
+    kept, half, below = value >> GUARD_BITS, value[1], value[0]
+    up = {
+        Rounding.TRUNCATE: C(0, 1),
+        Rounding.HALF_UP: half,
+        Rounding.HALF_EVEN: half & (below | kept[0]),
+    }[rounding]
+    return kept, up
+
+
 def round_guarded(value: Value, rounding: Rounding) -> Value:
     """A guarded value rounded as named, without its guard bits."""
-    kept, half, below = value >> GUARD_BITS, value[1], value[0]
-    return {
-        Rounding.TRUNCATE: kept,
-        Rounding.HALF_UP: kept + half,
-        Rounding.HALF_EVEN: kept + (half & (below | kept[0])),
-    }[rounding]
+    kept, up = _halves(value, rounding)
+    return kept + up
 
 
 def shift_right(value: Value, shift: Value | int, rounding: Rounding) -> Value:
@@ -42,19 +51,45 @@ def shift_right(value: Value, shift: Value | int, rounding: Rounding) -> Value:
     return round_guarded(shift_guarded(guard(value), shift), rounding)
 
 
+def _signed(value: Value) -> Value:
+    return value if value.shape().signed else Cat(value, C(0, 1)).as_signed()
+
+
 def saturate(value: Value, form: SQ) -> Value:
     """The nearest integer of `form`, ``signed(form.width)``, combinational."""
-    if not value.shape().signed:
-        value = Cat(value, C(0, 1)).as_signed()
+    value = _signed(value)
+    return _saturated(value, value[-1], form)
+
+
+def _saturated(value: Value, negative: Value, form: SQ, fits: Value | int = 1) -> Value:
+    """`saturate`, where `value` is right only if it `fits`, and `negative` always."""
     if len(value) <= form.width:
         return value
-    # In range when all bits from the sign of `form` on are equal: no comparison, no carry chain.
+    # In range when all bits from the sign of `form` on are equal: no carry chain.
     above = value[form.width - 1 :]
-    sign = value[-1]
-    fits = (above == 0) | (above == -1 % (1 << len(above)))
-    return Mux(fits, value[: form.width], Mux(sign, form.min, form.max))[: form.width].as_signed()
+    fits = fits & (above.all() | ~above.any())
+    limit = Mux(negative, form.min, form.max)
+    return Mux(fits, value[: form.width], limit)[: form.width].as_signed()
+
+
+def round_saturated(value: Value, forms: Sequence[SQ], rounding: Rounding) -> list[Value]:
+    """A guarded value rounded, and saturated to each of `forms`; combinational.
+
+    Only what fits the widest needs the adder of the rounding, so the carry ends there.
+    """
+    kept, up = _halves(_signed(value), rounding)
+    width = max(form.width for form in forms)
+    negative = kept[-1]
+    fits: Value | int = 1
+    if len(kept) > width:
+        above = kept[width - 1 :]
+        fits = above.all() | ~above.any()
+        kept = kept[:width].as_signed()
+    rounded = kept + up
+    return [_saturated(rounded, negative, form, fits) for form in forms]
 
 
 def requantize(value: Value, shift: Value | int, form: SQ, rounding: Rounding) -> Value:
     """Shift right with rounding, then saturate."""
-    return saturate(shift_right(value, shift, rounding), form)
+    shifted = shift_guarded(guard(value), shift)
+    return round_saturated(shifted, [form], rounding)[0]

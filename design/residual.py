@@ -29,8 +29,6 @@ class Residual(wiring.Component):
         What `i` brings in the next cycle: the old element is read meanwhile.
     i_valid, i : In
         Results from `Writeback`; those for other sinks are ignored.
-    begins : Out(1)
-        The first element of an update comes in this cycle.
     o_valid, o : Out
         The new elements, for the matrix that reads them.
     complete : Out(1)
@@ -55,7 +53,6 @@ class Residual(wiring.Component):
                 "coming_row": In(beat["row"].shape),
                 "i_valid": In(1),
                 "i": In(result_layout(config)),
-                "begins": Out(1),
                 "o_valid": Out(1),
                 "o": Out(signed(form.width)),
                 "complete": Out(1),
@@ -79,7 +76,6 @@ class Residual(wiring.Component):
         take = Signal()
         m.d.comb += [
             take.eq(self.i_valid & ((sink == Sink.EMBED) | (sink == Sink.WO) | (sink == Sink.W2))),
-            self.begins.eq(take & (self.i.row == 0)),
             read.en.eq(self.coming),
             read.addr.eq(self.coming_row),
         ]

@@ -26,8 +26,8 @@ class RmsNorm(wiring.Component):
     The sum of squares is m * 4**e with m in [1, 4); a table gives 1 / sqrt(m). `Writeback` shifts
     each sum by e and multiplies it by the table's value.
 
-    Latency: `exponent` 1 cycle after `start`, `ready` 2, `factor` 4: `Writeback` takes it 2 cycles
-    after the exponent. `done` 5.
+    Latency: `exponent` and `ready` 1 cycle after `start`, `factor` 4: a row that leaves the drain
+    in the cycle after `ready` takes the exponent at once, and the factor 2 cycles later. `done` 5.
 
     Members
     -------
@@ -38,7 +38,7 @@ class RmsNorm(wiring.Component):
     square_sum, source, layer : In
         Its sum of squares plus epsilon; which projection made it, in which layer.
     ready : Out(1)
-        `exponent` is that of the residual, `factor` will be in 2 cycles.
+        `exponent` is that of the residual, `factor` will be in 3 cycles.
     factor : Out(TABLE_FRACTION + 1)
         Above 1/4 and at most 1, in units of 2**-TABLE_FRACTION.
     exponent : Out
@@ -103,7 +103,7 @@ class RmsNorm(wiring.Component):
         m.d.comb += self.factor.eq(Mux(steps[-1], interpolator.o, factor))
         with m.If(self.clear):
             m.d.sync += self.ready.eq(0)
-        with m.Elif(steps[0]):
+        with m.Elif(self.start):
             m.d.sync += self.ready.eq(1)
 
         m.d.sync += self.done.eq(steps[-1])

@@ -95,7 +95,7 @@ class Rope(wiring.Component):
         turn = derive(self.config).turn
         b_is_here = take & d[0] & ~is_v
         # The angle stays for as long as its products are asked for.
-        cos, sin = self._angle(m, take & ~d[0] if turn == 1 else b_is_here, d)
+        cos, sin = self._angle(m, take & ~d[0] if turn == 1 else b_is_here)
 
         # a waits for b; both stay until the next b.
         waiting = Signal.like(self.i.value)
@@ -243,8 +243,11 @@ class Rope(wiring.Component):
         last = last_head & (d == shape.head_dim - 1)  # of its section
         return is_q, is_k, is_v, d, head, self.i.row, last
 
-    def _angle(self, m: Module, read_now: Value, d: Value) -> tuple[Value, Value]:
-        """Cosine and sine of the pair that d is of, from the cycle after `read_now` on."""
+    def _angle(self, m: Module, is_next: Value) -> tuple[Value, Value]:
+        """Cosine and sine of pair after pair, each from the cycle after its `is_next` on.
+
+        The table is read ahead, into a register: it is large, slow block RAM.
+        """
         shape, form = self.config.shape, self.config.numerics.rope
         table = tables.rope(self.config)
         entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
@@ -264,6 +267,13 @@ class Rope(wiring.Component):
             m.d.sync += row.eq(0)
         with m.Elif(self.next_token):
             m.d.sync += row.eq(row + table.pairs)
-        m.d.comb += [read.en.eq(read_now), read.addr.eq(row + (d >> 1))]
-        angle = data.View(entry, read.data)
+        pair = Signal(range(table.pairs))
+        with m.If(self.clear):
+            m.d.sync += pair.eq(0)
+        with m.Elif(is_next):
+            m.d.sync += pair.eq(Mux(pair == table.pairs - 1, 0, pair + 1))
+        angle = Signal(entry)
+        m.d.comb += read.addr.eq(row + pair)
+        with m.If(is_next):
+            m.d.sync += angle.eq(read.data)
         return angle.cos, angle.sin

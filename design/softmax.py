@@ -122,15 +122,19 @@ class Softmax(wiring.Component):
                 lookup.en.eq(self.en),
                 lookup.addr.eq(below[: n.score.f]),
             ]
-            # The weight, with what rounds it: the adder stands behind the register.
+            # Behind the table only a shift by fours; the rest, and rounding, behind a register.
             shifted = Signal(n.weight.f + GUARD_BITS, name=f"shifted_{slot}")
+            rest = Signal(2, name=f"rest_{slot}")
             with m.If(self.en):
                 m.d.sync += [
                     below.eq(maximum - read.data),
                     octaves.eq(Mux(whole > n.weight.width, n.weight.width, whole)),
-                    shifted.eq(shift_guarded(guard(lookup.data), octaves)),
+                    shifted.eq(shift_guarded(guard(lookup.data), Cat(C(0, 2), octaves[2:]))),
+                    rest.eq(octaves),
                 ]
-            m.d.comb += self.weights[slot].eq(round_guarded(shifted, n.rounding))
+            m.d.comb += self.weights[slot].eq(
+                round_guarded(shift_guarded(shifted, rest), n.rounding)
+            )
             with m.If(self.add):
                 m.d.sync += self.sums[slot].eq(
                     Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]

@@ -12,9 +12,9 @@ from design.beat import Sink, beat_layout
 from design.config import SUM_HEADROOM, Config
 from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from design.drain import sum_layout
-from design.fixed import SQ
+from design.fixed import SQ, Rounding
 from design.ports import trace_layout
-from design.requantize import guard, round_guarded, saturate, shift_guarded, shift_right
+from design.requantize import guard, round_saturated, shift_guarded
 from design.scalar import SCALAR_LATENCY, ask, client_members
 from design.trace import Tensor
 from design.tracing import record
@@ -153,7 +153,7 @@ class Writeback(wiring.Component):
         ]
 
         is_direct = any_of(element.sink, DIRECT)
-        rounded = round_guarded(shift_guarded(half_way, rest), n.rounding)
+        guarded = shift_guarded(half_way, rest)
         widths = [(n.residual.width, is_direct)]
         widths += [(form.width + SUM_HEADROOM, each) for form, each in self._formats(element)]
         m.d.comb += [
@@ -163,7 +163,7 @@ class Writeback(wiring.Component):
         m.d.sync += [
             self.o_valid.eq(half_valid),
             self.o.eq(element),
-            self.o.value.eq(_saturated(m, rounded, widths, "sum_value")),
+            self.o.value.eq(_rounded(m, guarded, n.rounding, widths, "sum_value")),
         ]
 
     def _scale(self, m: Module) -> None:
@@ -182,11 +182,11 @@ class Writeback(wiring.Component):
             later = Signal.like(self.o, name=f"multiplied_{cycle}")
             m.d.sync += later.eq(element)
             element = later
-        rounded = shift_right(self.products[0], TABLE_FRACTION, n.rounding)
+        guarded = shift_guarded(guard(self.products[0]), TABLE_FRACTION)
         widths = [(form.width, condition) for form, condition in self._formats(element)]
         m.d.sync += [
             self.scaled.eq(element),
-            self.scaled.value.eq(_saturated(m, rounded, widths, "scaled_value")),
+            self.scaled.value.eq(_rounded(m, guarded, n.rounding, widths, "scaled_value")),
         ]
 
     def _trace(self, m: Module) -> None:
@@ -225,13 +225,19 @@ class Writeback(wiring.Component):
                         )
 
 
-def _saturated(m: Module, value: Value, widths: list[tuple[int, Value]], name: str) -> Value:
-    """`value` saturated to the width whose condition holds; the shift says where the point is."""
+def _rounded(
+    m: Module, guarded: Value, rounding: Rounding, widths: list[tuple[int, Value]], name: str
+) -> Value:
+    """`guarded` rounded, and saturated to the width whose condition holds.
+
+    Where the point is, the shift before has settled.
+    """
     by_width: dict[int, Value] = {}
     for width, condition in widths:
         by_width[width] = by_width.get(width, C(0, 1)) | condition
     result = Signal(signed(SCALAR_BITS), name=name)
-    for width, condition in by_width.items():
+    values = round_saturated(guarded, [SQ(width, 0) for width in by_width], rounding)
+    for value, condition in zip(values, by_width.values(), strict=True):
         with m.If(condition):
-            m.d.comb += result.eq(saturate(value, SQ(width, 0)))
+            m.d.comb += result.eq(value)
     return result

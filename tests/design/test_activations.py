@@ -22,6 +22,7 @@ def cases(draw):
             value=signed_bits(width),
             read=st.none() | st.integers(0, depth - 1),
             folded=st.booleans() if foldable else st.just(False),
+            enabled=st.sampled_from([True, True, True, False]),
         )
     )
     return foldable, depth, width, draw(st.lists(cycle, min_size=20, max_size=80))
@@ -37,6 +38,7 @@ def test_reads_what_was_written(case):
         filled = 0
         held: list[int] = []  # the old vector, until the first element of a new one is announced
         promised: deque = deque()  # the latest cycle for each element to come
+        asked = None  # what can be fetched in this cycle
         shown = None
         for now, cycle in enumerate(cycles):
             clear = cycle["clear"] and not promised
@@ -51,16 +53,25 @@ def test_reads_what_was_written(case):
                 promised.popleft()
                 held.append(cycle["value"])
 
-            index = cycle["read"]
-            folded = cycle["folded"] and index is not None and index < depth // 2
-            right = None if index is None else index + depth // 2 * folded
-            ctx.set(dut.rd_en, index is not None)
-            ctx.set(dut.rd_index, index or 0)
-            ctx.set(dut.rd_folded, folded)
-            early = right is not None and right >= len(held)
-            assert ctx.get(dut.fault) == early
-            if right is not None:
-                shown = None if early else (held[index], held[right])
+            # As in `Issue`: while the pipeline stands still, it goes on asking for the same.
+            enabled = cycle["enabled"]
+            ctx.set(dut.rd_en, enabled)
+            ctx.set(dut.fetch, enabled and asked is not None)
+            if enabled:
+                shown = None
+                if asked is not None:
+                    early = max(asked) >= len(held)
+                    shown = None if early else tuple(held[index] for index in asked)
+                    assert ctx.get(dut.fault) == early
+                index = cycle["read"]
+                asked = None
+                if index is not None:
+                    folded = cycle["folded"] and index < depth // 2
+                    asked = (index, index + depth // 2 * folded)
+                    ctx.set(dut.next_index, index)
+                    ctx.set(dut.next_folded, folded)
+            else:
+                assert not ctx.get(dut.fault)
 
             if coming:
                 held = [] if filled == 0 else held

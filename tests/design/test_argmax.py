@@ -8,8 +8,8 @@ from design.beat import Sink
 from design.trace import Tensor
 from tests.design.support import SMALL, costly, in_format, offer, records, simulate, small_configs
 
-#: Cycles from the drain, which asks `ready`, to the unit; logits that the queue holds.
-ARRIVAL, ROOM = 5, 8
+#: Cycles from `ready`, which the drain asks, to the unit; logits that the queue holds.
+ARRIVAL, ROOM = 6, 8
 
 
 @st.composite

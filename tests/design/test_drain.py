@@ -120,10 +120,12 @@ def test_results_leave_in_order_and_in_their_cycles(data):
         held: list[Result] = []
         wait = next(bubbles, 0)
         cycle = 0
+        ready = dict.fromkeys(READIES, False)
         while left or held:
             offered = left[0] if left and wait == 0 else None
             put(ctx, dut, offered)
-            ready = next(script, dict.fromkeys(READIES, True))
+            # What was ready in the cycle before counts in this one.
+            before, ready = ready, next(script, dict.fromkeys(READIES, True))
             for name, value in ready.items():
                 ctx.set(getattr(dut, name), value)
             phase = cycle % (2 * turn)
@@ -132,7 +134,7 @@ def test_results_leave_in_order_and_in_their_cycles(data):
             leaving = held[0] if held else None
             if leaving is not None:
                 in_phase = phase == leaving.row % 2 * turn or leaving.sink not in phased(config)
-                if not in_phase or not all(ready[name] for name in WAITS.get(leaving.sink, ())):
+                if not in_phase or not all(before[name] for name in WAITS.get(leaving.sink, ())):
                     leaving = None
             for name in ("serial", "scores"):
                 port, valid = (

@@ -27,7 +27,7 @@ from tests.design.support import (
 #: Cycles from an element to the new one, and from the last one to `complete`.
 WRITE_LATENCY, COMPLETE_LATENCY = 1, 4
 #: From there to the exponent, to `ready`, to the factor, and to its trace.
-EXPONENT_LATENCY, NORM_LATENCY, FACTOR_LATENCY, TRACE_LATENCY = 1, 2, 4, 5
+EXPONENT_LATENCY, NORM_LATENCY, FACTOR_LATENCY, TRACE_LATENCY = 1, 1, 4, 5
 
 
 class NormPath(Elaboratable):
@@ -43,7 +43,6 @@ class NormPath(Elaboratable):
         residual, rmsnorm = self.residual, self.rmsnorm
         m.submodules.scalars = self.scalars
         m.d.comb += [
-            rmsnorm.clear.eq(residual.begins),
             rmsnorm.start.eq(residual.complete),
             rmsnorm.square_sum.eq(residual.square_sum),
             rmsnorm.source.eq(residual.source),
@@ -118,7 +117,7 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, up
         offer(ctx, residual, offered.get(now, others))
         ctx.set(residual.coming, now + 1 in offered)
         ctx.set(residual.coming_row, offered.get(now + 1, others)["row"])
-        assert ctx.get(residual.begins) == (now == begins)
+        ctx.set(rmsnorm.clear, now + 1 == begins)
         assert ctx.get(residual.o_valid) == (now in written)
         expected = []
         if now in written:
@@ -132,7 +131,7 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, up
         if now >= complete:
             assert ctx.get(residual.square_sum) == square_sum
         # The factor of the residual before stays until this update begins.
-        assert ctx.get(rmsnorm.ready) == (now >= ready or (x is not None and now <= begins))
+        assert ctx.get(rmsnorm.ready) == (now >= ready or (x is not None and now < begins))
         for port, latency, part, least in (
             (rmsnorm.exponent, EXPONENT_LATENCY, 2, floor),
             (rmsnorm.factor, FACTOR_LATENCY, 1, 0),
