@@ -113,16 +113,16 @@ class Drain(wiring.Component):
         is_score = beat.sink == Sink.SCORE
         is_value = beat.sink == Sink.VALUE
         occupied = Signal()
+        is_last = Signal()  # one is left
         is_padding = Signal()
         leaves = Signal()
         captures = self.i_valid & self.i_ready
-        m.d.comb += occupied.eq(remaining != 0)
         advance = occupied & leaves
-        self._leaves(m, leaves, captures, beat, (beat.row + lane + advance)[0])
+        self._leaves(m, leaves, captures, beat, beat.row[0] ^ lane[0] ^ advance)
         m.d.comb += [
             self.o_valid.eq(advance & ~is_score & ~is_padding),
             self.scores_valid.eq(occupied & is_score),
-            self.i_ready.eq(~occupied | (leaves & (remaining == 1))),
+            self.i_ready.eq(~occupied | (leaves & is_last)),
         ]
 
         slot_bits, element_bits = exact_log2(derived.slots), exact_log2(per_slot)
@@ -145,7 +145,7 @@ class Drain(wiring.Component):
             self.scores.t.eq(beat.t + lane),
             self.scores.block.eq(beat.block),
             self.scores.layer.eq(beat.layer),
-            self.scores.last.eq(beat.newest & (remaining == 1)),
+            self.scores.last.eq(beat.newest & is_last),
         ]
         for n in range(derived.slots):
             m.d.comb += self.scores.sums[n].eq(column[n * per_slot].sum)
@@ -163,7 +163,12 @@ class Drain(wiring.Component):
             right = C(0, 1)
 
         with m.If(advance):
-            m.d.sync += [remaining.eq(remaining - 1), lane.eq(lane + 1)]
+            m.d.sync += [
+                remaining.eq(remaining - 1),
+                is_last.eq(remaining == 2),
+                occupied.eq(~is_last),
+                lane.eq(lane + 1),
+            ]
             m.d.sync += [here.eq(above) for here, above in itertools.pairwise(column)]
             if lanes > 1:
                 m.d.sync += column[0].sum.eq(column[1].sum + right)
@@ -176,6 +181,8 @@ class Drain(wiring.Component):
             m.d.sync += [
                 beat.eq(self.beat),
                 remaining.eq(self.beat.count),
+                is_last.eq(self.beat.count == 1),
+                occupied.eq(1),
                 lane.eq(0),
             ]
         return m
