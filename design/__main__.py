@@ -6,8 +6,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from design.cli import Cli
-from design.config import CONFIGS, LANES, named
+from design.cli import Cli, cache_option, describe, lanes_option, with_geometry
+from design.config import CONFIGS, named
 from design.decoder import multipliers
 from design.derived import derive
 from design.export import cache_bits, to_verilog
@@ -20,7 +20,7 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
         return
     table = Table(
         "name", "dim", "hidden", "layers", "heads", "kv heads", "vocab", "seq len", "lanes",
-        "multipliers", "accumulator", "KV Mbit",
+        "multipliers", "accumulator", "KV Mbit", "cache",
     )  # fmt: skip
     for config in CONFIGS.values():
         shape = config.shape
@@ -28,7 +28,12 @@ def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
             shape.dim, shape.hidden, shape.layers, shape.heads, shape.kv_heads, shape.vocab,
             shape.seq_len, config.geometry.lanes, multipliers(config), derive(config).acc_width,
         )  # fmt: skip
-        table.add_row(config.name, *map(str, sizes), f"{cache_bits(config) / 2**20:.2f}")
+        table.add_row(
+            config.name,
+            *map(str, sizes),
+            f"{cache_bits(config) / 2**20:.2f}",
+            config.geometry.cache.value,
+        )
     Console(width=140).print(table)
     context.exit()
 
@@ -44,16 +49,15 @@ def main() -> None:
 
 @main.command()
 @click.option("--config", "name", required=True, help="A named configuration, see --list.")
-@click.option("--lanes", type=click.Choice([str(n) for n in LANES]), default=None)
+@lanes_option
+@cache_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
-def export(name: str, lanes: str | None, output: Path) -> None:
+def export(name: str, lanes: str | None, cache: str | None, output: Path) -> None:
     """Write the decoder as one Verilog file, the same from run to run."""
-    config = named(name)
-    if lanes is not None:
-        config = config.with_lanes(int(lanes))
+    config = with_geometry(named(name), lanes, cache)
     check_writable(output, "--output")
     write_atomically(output, to_verilog(config))
-    click.echo(f"{output}: {config.name}, {config.geometry.lanes} lanes", err=True)
+    click.echo(f"{output}: {describe(config)}", err=True)
 
 
 if __name__ == "__main__":

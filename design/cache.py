@@ -1,14 +1,15 @@
-"""The KV caches of all layers: one `KVRamOwner` each, and the way to the one that is meant."""
+"""The KV caches of all layers on the chip, and the ports that every backing has."""
 
 from amaranth import *
 from amaranth.hdl import signed
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
 from design.beat import beat_layout
 from design.config import Config
 from design.derived import derive
 from design.kv_cache import KVRamOwner
+from design.ports import kv_members
 
 
 def kv_owner(config: Config) -> KVRamOwner:
@@ -24,65 +25,87 @@ def kv_owner(config: Config) -> KVRamOwner:
     )
 
 
-class CacheLayers(wiring.Component):
-    """One owner per layer; reads and writes name their layer.
+def cache_members(config: Config) -> dict[str, Member]:
+    """What both backings show to the decoder, and to the memory behind the cache port.
 
     Query head h reads KV head ``h // group``.
 
+    `rd_start_k`, `rd_start_v`, `rd_layer`, `rd_block`, `rd_t`, `rd_d` : In
+        Read, for the query heads of `rd_block`.
+    `rd_en` : In(1)
+        Clock enable of the second cycle of a read.
+    `rd_k`, `rd_v` : Out
+        The word for the head in each slot, 1 enabled cycle after the cycle behind its start.
+    `rd_ready`, `rd_claim` : Out(1), In(1)
+        The word of the next read is there; a beat that will read it was let in.
+    `wr_en_k`, `wr_en_v`, `wr_layer`, `wr_head_kv`, `wr_pos`, `wr_d`, `wr_data` : In
+        Write one element.
+    `row_start`, `row_layer`, `row_pos` : In
+        A new row of `row_layer` is about to be written; then its passes read.
+    `k_ready`, `v_ready` : Out(1)
+        All keys, all values, of the row announced last can be read.
+    `fault` : Out(1)
+        An element was written out of the order that the backing needs.
+    `o_kv_read`, `i_kv_words`, `o_kv_write`, `i_kv_written`
+        See `ports.kv_members`.
+    """
+    shape, derived, beat = config.shape, derive(config), beat_layout(config)
+    element = signed(derived.kv_width)
+    key_word = data.ArrayLayout(element, derived.k_word)
+    value_word = data.ArrayLayout(element, derived.v_word)
+    layer = beat["layer"].shape
+    return {
+        "rd_start_k": In(1),
+        "rd_start_v": In(1),
+        "rd_layer": In(layer),
+        "rd_block": In(beat["block"].shape),
+        "rd_t": In(range(shape.seq_len)),
+        "rd_d": In(range(shape.head_dim)),
+        "rd_en": In(1),
+        "rd_k": Out(data.ArrayLayout(key_word, derived.slots)),
+        "rd_v": Out(data.ArrayLayout(value_word, derived.slots)),
+        "rd_ready": Out(1),
+        "rd_claim": In(1),
+        "wr_en_k": In(1),
+        "wr_en_v": In(1),
+        "wr_layer": In(layer),
+        "wr_head_kv": In(range(shape.kv_heads)),
+        "wr_pos": In(range(shape.seq_len)),
+        "wr_d": In(range(shape.head_dim)),
+        "wr_data": In(element),
+        "row_start": In(1),
+        "row_layer": In(layer),
+        "row_pos": In(range(shape.seq_len)),
+        "k_ready": Out(1),
+        "v_ready": Out(1),
+        "fault": Out(1),
+        **kv_members(config),
+    }
+
+
+class CacheLayers(wiring.Component):
+    """The cache on the chip: one owner per layer; ports in `cache_members`.
+
+    Reads and writes name their layer. Every word is there at once: `rd_ready` is always high, and
+    the cache port never moves.
+
     Latency: reads take 1 cycle in `KVRamOwner`, and 1 more with `rd_en` high: block RAMs are slow,
     and far from the array, so every owner's words go through registers.
-
-    Members
-    -------
-    rd_start_k, rd_start_v, rd_layer, rd_block, rd_t, rd_d : In
-        Read, for the query heads of `rd_block`.
-    rd_en : In(1)
-        Clock enable of the second cycle of a read.
-    rd_k, rd_v : Out
-        The word for the head in each slot, 1 enabled cycle after the owner has it.
-    wr_en_k, wr_en_v, wr_layer, wr_head_kv, wr_pos, wr_d, wr_data : In
-        Write one element.
-    row_start, row_layer : In
-        A new row of `row_layer` is about to be written.
-    k_ready, v_ready : Out(1)
-        All keys, all values, of the row announced last are written.
     """
 
     def __init__(self, config: Config):
         self.config = config
-        shape, derived, beat = config.shape, derive(config), beat_layout(config)
-        element = signed(derived.kv_width)
-        key_word = data.ArrayLayout(element, derived.k_word)
-        value_word = data.ArrayLayout(element, derived.v_word)
-        layer = beat["layer"].shape
-        super().__init__(
-            {
-                "rd_start_k": In(1),
-                "rd_start_v": In(1),
-                "rd_layer": In(layer),
-                "rd_block": In(beat["block"].shape),
-                "rd_t": In(range(shape.seq_len)),
-                "rd_d": In(range(shape.head_dim)),
-                "rd_en": In(1),
-                "rd_k": Out(data.ArrayLayout(key_word, derived.slots)),
-                "rd_v": Out(data.ArrayLayout(value_word, derived.slots)),
-                "wr_en_k": In(1),
-                "wr_en_v": In(1),
-                "wr_layer": In(layer),
-                "wr_head_kv": In(range(shape.kv_heads)),
-                "wr_pos": In(range(shape.seq_len)),
-                "wr_d": In(range(shape.head_dim)),
-                "wr_data": In(element),
-                "row_start": In(1),
-                "row_layer": In(layer),
-                "k_ready": Out(1),
-                "v_ready": Out(1),
-            }
-        )
+        super().__init__(cache_members(config))
 
     def elaborate(self, platform):
         m = Module()
         shape = self.config.shape
+        m.d.comb += [
+            self.rd_ready.eq(1),
+            self.o_kv_read.valid.eq(0),
+            self.o_kv_write.valid.eq(0),
+            self.i_kv_words.ready.eq(0),
+        ]
 
         k_layer, v_layer, row_layer = (Signal.like(self.rd_layer) for _ in range(3))
         k_block, v_block = (Signal.like(self.rd_block) for _ in range(2))

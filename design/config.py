@@ -5,6 +5,7 @@ configuration are computed once, in `design.derived`.
 """
 
 import dataclasses
+import enum
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,15 +141,27 @@ class Numerics:
             raise BadInput(f"Numerics.gate = {self.gate} is narrower than sigmoid_index_bits")
 
 
+class CacheBacking(enum.Enum):
+    """Where keys and values lie."""
+
+    ON_CHIP = "on-chip"
+    """In RAM of the decoder's own."""
+    EXTERNAL = "external"
+    """In a memory behind the decoder's cache port."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """How much hardware: `lanes` multipliers in the array."""
+    """How much hardware: `lanes` multipliers in the array, and where the KV `cache` lies."""
 
     lanes: int = 8
+    cache: CacheBacking = CacheBacking.ON_CHIP
 
     def __post_init__(self):
         if self.lanes not in LANES:
             raise BadInput(f"Geometry.lanes = {self.lanes!r} must be one of {LANES}")
+        if not isinstance(self.cache, CacheBacking):
+            raise BadInput(f"Geometry.cache = {self.cache!r} must be a CacheBacking")
 
 
 DEFAULT_NUMERICS = Numerics()
@@ -166,17 +179,28 @@ class Config:
 
     def with_lanes(self, lanes: int) -> "Config":
         """The same decoder with another number of lanes."""
-        return dataclasses.replace(self, geometry=Geometry(lanes=lanes))
+        return dataclasses.replace(self, geometry=dataclasses.replace(self.geometry, lanes=lanes))
+
+    def with_cache(self, cache: CacheBacking) -> "Config":
+        """The same decoder with its keys and values elsewhere."""
+        return dataclasses.replace(self, geometry=dataclasses.replace(self.geometry, cache=cache))
 
     def with_numerics(self, numerics: Numerics) -> "Config":
         """The same decoder with other formats."""
         return dataclasses.replace(self, numerics=numerics)
 
 
-def _named(name: str, *sizes: int, lanes: int = 8, numerics: Numerics = DEFAULT_NUMERICS) -> Config:
+def _named(
+    name: str,
+    *sizes: int,
+    lanes: int = 8,
+    cache: CacheBacking = CacheBacking.ON_CHIP,
+    numerics: Numerics = DEFAULT_NUMERICS,
+) -> Config:
     names = [field.name for field in dataclasses.fields(Shape)]
     shape = Shape(**dict(zip(names, sizes, strict=True)))
-    return Config(name=name, shape=shape, numerics=numerics, geometry=Geometry(lanes=lanes))
+    geometry = Geometry(lanes=lanes, cache=cache)
+    return Config(name=name, shape=shape, numerics=numerics, geometry=geometry)
 
 
 #: What `python -m golden calibrate` chooses for stories260K.
@@ -189,18 +213,21 @@ _STORIES260K = Numerics(
 )
 
 
-#: Every named instance, in order of size. `nano` is the fuzz and proof size.
+_EXTERNAL = CacheBacking.EXTERNAL
+
+#: Every named instance, in order of size. `nano` is the fuzz and proof size. The cache of those
+#: from `stories42m` on fits no chip.
 CONFIGS: dict[str, Config] = {
     config.name: config
     for config in (
         _named("nano", 8, 12, 2, 4, 2, 16, 8, lanes=4),
         _named("stories260k", 64, 172, 5, 8, 4, 512, 512, numerics=_STORIES260K),
         _named("stories15m", 288, 768, 6, 6, 6, 32000, 256, lanes=16),
-        _named("stories42m", 512, 1376, 8, 8, 8, 32000, 1024, lanes=32),
-        _named("stories110m", 768, 2048, 12, 12, 12, 32000, 1024, lanes=64),
-        _named("llama2_7b", 4096, 11008, 32, 32, 32, 32000, 4096, lanes=128),
-        _named("llama2_13b", 5120, 13824, 40, 40, 40, 32000, 4096, lanes=128),
-        _named("llama2_70b", 8192, 28672, 80, 64, 8, 32000, 4096, lanes=128),
+        _named("stories42m", 512, 1376, 8, 8, 8, 32000, 1024, lanes=32, cache=_EXTERNAL),
+        _named("stories110m", 768, 2048, 12, 12, 12, 32000, 1024, lanes=64, cache=_EXTERNAL),
+        _named("llama2_7b", 4096, 11008, 32, 32, 32, 32000, 4096, lanes=128, cache=_EXTERNAL),
+        _named("llama2_13b", 5120, 13824, 40, 40, 40, 32000, 4096, lanes=128, cache=_EXTERNAL),
+        _named("llama2_70b", 8192, 28672, 80, 64, 8, 32000, 4096, lanes=128, cache=_EXTERNAL),
     )
 }
 
@@ -219,7 +246,8 @@ def config_to_dict(config: Config) -> dict[str, Any]:
         name: value.value if isinstance(value, Rounding) else value
         for name, value in dataclasses.asdict(config.numerics).items()
     }
-    return dataclasses.asdict(config) | {"numerics": numerics}
+    geometry = {"lanes": config.geometry.lanes, "cache": config.geometry.cache.value}
+    return dataclasses.asdict(config) | {"numerics": numerics, "geometry": geometry}
 
 
 def config_from_dict(values: dict[str, Any]) -> Config:
@@ -232,9 +260,10 @@ def config_from_dict(values: dict[str, Any]) -> Config:
         for name, value in values["numerics"].items()
     }
     numerics["rounding"] = Rounding(numerics["rounding"])
+    geometry = values["geometry"] | {"cache": CacheBacking(values["geometry"]["cache"])}
     return Config(
         name=values["name"],
         shape=Shape(**values["shape"]),
         numerics=Numerics(**numerics),
-        geometry=Geometry(**values["geometry"]),
+        geometry=Geometry(**geometry),
     )

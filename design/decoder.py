@@ -12,9 +12,10 @@ from design.argmax import Argmax
 from design.array import MultiplierArray
 from design.beat import Kind, Sink
 from design.cache import CacheLayers
-from design.config import Config
+from design.config import CacheBacking, Config
 from design.derived import derive
 from design.drain import Drain
+from design.external_cache import ExternalCache
 from design.issue import Issue
 from design.pass_buffer import PassBuffer
 from design.ports import SERIAL_CHANNELS, DecoderSignature
@@ -74,7 +75,11 @@ class Decoder(wiring.Component):
         m.submodules.swiglu = swiglu = SwiGlu(config)
         m.submodules.argmax = argmax = Argmax(config)
         m.submodules.queries = queries = QueryBuffer(config)
-        m.submodules.cache = cache = CacheLayers(config)
+        cache: CacheLayers | ExternalCache
+        if config.geometry.cache is CacheBacking.ON_CHIP:
+            m.submodules.cache = cache = CacheLayers(config)
+        else:
+            m.submodules.cache = cache = ExternalCache(config)
         m.submodules.x = x = ActivationBuffer(
             depth=shape.dim, width=n.residual.width, foldable=derive(config).slots > 1
         )
@@ -89,6 +94,10 @@ class Decoder(wiring.Component):
         connect(m, tokens.o_fetch, flipped(self.o_fetch))
         connect(m, flipped(self.i_weights), issue.i_weights)
         connect(m, argmax.o_logits, flipped(self.o_logits))
+        connect(m, cache.o_kv_read, flipped(self.o_kv_read))
+        connect(m, flipped(self.i_kv_words), cache.i_kv_words)
+        connect(m, cache.o_kv_write, flipped(self.o_kv_write))
+        m.d.comb += cache.i_kv_written.eq(self.i_kv_written)
 
         # Sequencing. Only one of the stages runs at a time.
         m.d.comb += [
@@ -142,6 +151,7 @@ class Decoder(wiring.Component):
             queries.clear.eq(starts_qkv),
             cache.row_start.eq(starts_qkv),
             cache.row_layer.eq(tokens.layer),
+            cache.row_pos.eq(tokens.pos),
             hidden.clear.eq(starts_hidden),
             attention.clear.eq(starts_attention),
             writeback.clear_index.eq(starts_attention),
@@ -165,6 +175,8 @@ class Decoder(wiring.Component):
             issue.queries_full.eq(queries.full),
             issue.keys_ready.eq(rope.keys_coming),
             issue.values_ready.eq(rope.values_coming),
+            # An external cache has words of the newest row only once they are stored.
+            issue.words_ready.eq(cache.rd_ready),
             issue.scores_ready.eq(softmax.ready),
             softmax.en.eq(issue.en),
             softmax.rd_en.eq(issue.next_t_en),
@@ -172,6 +184,7 @@ class Decoder(wiring.Component):
             queries.rd_en.eq(issue.fetch),
             queries.rd_block.eq(fetched.block),
             queries.rd_d.eq(fetched.d),
+            cache.rd_claim.eq(issue.claims),
             cache.rd_start_k.eq(issue.read & (issue.read_beat.kind == Kind.KEY)),
             cache.rd_start_v.eq(issue.read & (issue.read_beat.kind == Kind.VALUE)),
             cache.rd_layer.eq(issue.read_beat.layer),
@@ -298,7 +311,7 @@ class Decoder(wiring.Component):
         ]
         if derive(config).scalar_multipliers == 1:
             clients = [list(itertools.chain(*clients))]
-        faults = [unit.fault for unit in (rope, swiglu, argmax, x, attention, hidden)]
+        faults = [unit.fault for unit in (rope, cache, swiglu, argmax, x, attention, hidden)]
         for number, sharing in enumerate(clients):
             m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(len(sharing))
             for request, (client, port) in zip(scalar.requests, sharing, strict=True):

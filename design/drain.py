@@ -118,7 +118,7 @@ class Drain(wiring.Component):
         leaves = Signal()
         captures = self.i_valid & self.i_ready
         advance = occupied & leaves
-        self._leaves(m, leaves, captures, beat, beat.row[0] ^ lane[:1] ^ advance)
+        self._leaves(m, leaves, captures, beat, (beat.row ^ lane)[0] ^ advance)
         m.d.comb += [
             self.o_valid.eq(advance & ~is_score & ~is_padding),
             self.scores_valid.eq(occupied & is_score),

@@ -7,12 +7,12 @@ from pathlib import Path
 from amaranth.back import verilog
 from amaranth.hdl import Value
 
-from design.config import Config
+from design.config import CacheBacking, Config
 from design.decoder import Decoder, multipliers
 from design.derived import derive
 from design.errors import BadInput
 
-#: KV cache bits that an export still elaborates; each takes memory and time.
+#: KV cache bits on the chip that an export still elaborates; each takes memory and time.
 MOST_CACHE_BITS = 1 << 25
 
 
@@ -25,21 +25,23 @@ def cache_bits(config: Config) -> int:
 def to_verilog(config: Config) -> str:
     """The decoder as Verilog, module `veridecode`, without its trace output.
 
-    Raises :class:`BadInput` for a shape whose KV cache cannot lie on a chip.
+    Raises :class:`BadInput` for a KV cache that is to lie on a chip and cannot.
     """
     bits = cache_bits(config)
-    if bits > MOST_CACHE_BITS:
+    if config.geometry.cache is CacheBacking.ON_CHIP and bits > MOST_CACHE_BITS:
         raise BadInput(
             f"configuration {config.name!r} keeps {bits / 2**20:.0f} Mbit of KV cache on the chip,"
-            f" more than the {MOST_CACHE_BITS >> 20} Mbit that can be exported"
+            f" more than the {MOST_CACHE_BITS >> 20} Mbit that can be exported: choose"
+            f" --cache {CacheBacking.EXTERNAL.value}"
         )
     _use_the_yosys_of_this_environment()
     decoder = Decoder(config)
-    # The trace is no port here, so that whatever only feeds it disappears.
+    # The trace is no port here, so that whatever only feeds it disappears. Nor is a payload of no
+    # bits, as the cache port has when the cache is on the chip: Verilog has no such thing.
     ports = [
         Value.cast(value)
         for path, _, value in decoder.signature.flatten(decoder)
-        if path[0] != "trace"
+        if path[0] != "trace" and len(Value.cast(value)) > 0
     ]
     text = verilog.convert(
         decoder, name="veridecode", ports=ports, emit_src=False, strip_internal_attrs=True

@@ -19,7 +19,7 @@ ISSUE_LATENCY = 3
 class Issue(wiring.Component):
     """A place to wait, and a pipeline of 3 cycles in which a beat meets its operands.
 
-    A beat is accepted only once everything it will read is written or, for weights, on its way;
+    A beat is accepted only once everything it will read is there or, for weights, on its way;
     so nothing behind the entrance ever waits for a unit, except the last step for the weight
     stream. When that has no beat, or the drain cannot take a finished pass, `en` falls and the
     whole pipeline, array included, stands still.
@@ -41,6 +41,8 @@ class Issue(wiring.Component):
     queries_full, keys_ready, scores_ready, values_ready : In(1)
         All queries are written; all keys of the newest row; all scores; all values of that row (or
         they will be when the beat fetches).
+    words_ready, claims : In(1), Out(1)
+        The cache has the word that the next beat of the attention reads; that beat enters.
     next_t, next_t_en : Out
         When the enable is high, the score memories read `next_t`: what they show is always that of
         the value beat that waits.
@@ -80,6 +82,8 @@ class Issue(wiring.Component):
                 "keys_ready": In(1),
                 "scores_ready": In(1),
                 "values_ready": In(1),
+                "words_ready": In(1),
+                "claims": Out(1),
                 "next_t": Out(beat["t"].shape),
                 "next_t_en": Out(1),
                 "read": Out(1),
@@ -120,6 +124,7 @@ class Issue(wiring.Component):
         takes = self.i.valid & self.i.ready
         m.d.comb += [
             enter.eq(waits & self.en & self._operands_exist(waiting)),
+            self.claims.eq(enter & ((waiting.kind == Kind.KEY) | (waiting.kind == Kind.VALUE))),
             self.i.ready.eq(~waits | enter),
         ]
         # `en` comes late and goes to the enable only, not through the address: while the value beat
@@ -170,7 +175,7 @@ class Issue(wiring.Component):
                 & ((sink != Sink.WO) | (self.attention_filled > column))
                 & ((sink != Sink.W2) | (self.hidden_filled > column))
             ),
-            Kind.KEY: self.queries_full & (self.keys_ready | ~beat.newest),
+            Kind.KEY: self.words_ready & self.queries_full & (self.keys_ready | ~beat.newest),
             Kind.VALUE: self._values_exist(beat),
         }
         exists: Value = C(0, 1)
@@ -179,7 +184,7 @@ class Issue(wiring.Component):
         return exists
 
     def _values_exist(self, beat: data.View) -> Value:
-        return self.scores_ready & (self.values_ready | ~beat.newest)
+        return self.words_ready & self.scores_ready & (self.values_ready | ~beat.newest)
 
     def _operands(self, m: Module, is_kind: dict[Any, Value]) -> None:
         derived = derive(self.config)

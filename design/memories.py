@@ -9,8 +9,10 @@ from typing import Literal
 
 from design import tables
 from design.arith import ram_depth
-from design.config import Config
+from design.config import CacheBacking, Config
 from design.derived import TABLE_FRACTION, derive
+from design.kv_layout import kv_layout
+from design.kv_reader import BUFFER
 
 Purpose = Literal["cache", "activation", "score", "table"]
 
@@ -44,9 +46,25 @@ class Memory:
 
 
 def cache_memories(config: Config) -> list[Memory]:
-    """A key bank and a value bank for each KV head of each layer."""
+    """On the chip, a key bank and a value bank for each KV head of each layer.
+
+    Elsewhere, the queue of a row on its way there, and the buffer of words on their way back.
+    """
     shape, derived = config.shape, derive(config)
     width = derived.kv_width
+    if config.geometry.cache is CacheBacking.EXTERNAL:
+        beat = kv_layout(config).elements * width
+        sizes = {"writer.queue": (2 * shape.kv_dim, width), "reader.buffer": (BUFFER, beat)}
+        return [
+            Memory(
+                name=f"cache.{name}",
+                purpose="cache",
+                depth=ram_depth(depth),
+                width=bits,
+                lane=bits,
+            )
+            for name, (depth, bits) in sizes.items()
+        ]
     words = {
         "key": (derived.k_word, -(-shape.seq_len // derived.k_word) * shape.head_dim),
         "value": (derived.v_word, shape.seq_len * derived.v_words),

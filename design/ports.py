@@ -2,10 +2,11 @@
 
 from amaranth.hdl import signed
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 
-from design.config import Config
+from design.config import CacheBacking, Config
 from design.derived import derive
+from design.kv_layout import kv_layout
 from design.schedule import image
 from design.trace import Tensor, sizes
 
@@ -39,6 +40,62 @@ def fetch_layout(config: Config) -> data.StructLayout:
     """A run of `beats` beats of the weight image from beat `address`, to be streamed in order."""
     beats = image(config).beats
     return data.StructLayout({"address": range(beats), "beats": range(beats + 1)})
+
+
+#: Most beats of a read request of the cache port.
+KV_BURST = 16
+
+
+def kv_words_layout(config: Config) -> data.ArrayLayout:
+    """One beat of the external cache: `kv_layout` says which element is which."""
+    return data.ArrayLayout(signed(derive(config).kv_width), kv_layout(config).elements)
+
+
+def kv_read_layout(config: Config) -> data.StructLayout:
+    """A burst of 1 to `KV_BURST` beats from beat `address`, to be brought in order."""
+    external = config.geometry.cache is CacheBacking.EXTERNAL
+    return data.StructLayout(
+        {
+            "address": range(kv_layout(config).beats),
+            "beats": range(KV_BURST + 1 if external else 0),
+        }
+    )
+
+
+def kv_write_layout(config: Config) -> data.StructLayout:
+    """Store those elements of `data` whose bit of `strobe` is high into beat `address`."""
+    layout = kv_layout(config)
+    return data.StructLayout(
+        {
+            "address": range(layout.beats),
+            "data": kv_words_layout(config),
+            "strobe": layout.elements,
+        }
+    )
+
+
+def kv_members(config: Config) -> dict[str, Member]:
+    """The cache port: the memory behind a cache that is `CacheBacking.EXTERNAL`.
+
+    `o_kv_read` : Out(stream)
+        Read requests, see `kv_read_layout`.
+    `i_kv_words` : In(stream)
+        The beats of those requests, in order; always taken at once.
+    `o_kv_write` : Out(stream)
+        Writes, see `kv_write_layout`.
+    `i_kv_written` : In(1)
+        The oldest write not yet acknowledged is done: a read request taken after this cycle
+        sees it. Of a write on its way nothing is promised, and the decoder reads no beat that
+        has one.
+
+    When the cache lies on the chip no stream ever moves, and the payloads have no bits.
+    """
+    return {
+        "o_kv_read": Out(stream.Signature(kv_read_layout(config))),
+        "i_kv_words": In(stream.Signature(kv_words_layout(config))),
+        "o_kv_write": Out(stream.Signature(kv_write_layout(config))),
+        "i_kv_written": In(1),
+    }
 
 
 def logit_layout(config: Config) -> data.StructLayout:
@@ -84,6 +141,8 @@ class DecoderSignature(wiring.Signature):
         Which beats of the weight image `i_weights` must bring next: two runs a token.
     i_weights
         The weight image, `lanes` weights a beat.
+    o_kv_read, i_kv_words, o_kv_write, i_kv_written
+        The memory of an external KV cache: see `kv_members`.
     o_logits
         Every logit of a sampled token; tie `ready` high where nobody samples on the host.
     cycles
@@ -107,6 +166,7 @@ class DecoderSignature(wiring.Signature):
                 "o_fetch": Out(stream.Signature(fetch_layout(config))),
                 "o_token": Out(stream.Signature(token_out_layout(config))),
                 "o_logits": Out(stream.Signature(logit_layout(config))),
+                **kv_members(config),
                 "cycles": Out(COUNTER_BITS),
                 "macs": Out(COUNTER_BITS),
                 "fault": Out(1),

@@ -3,7 +3,7 @@
 import itertools
 
 from amaranth import *
-from amaranth.hdl import signed
+from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -251,10 +251,15 @@ class Rope(wiring.Component):
         shape, form = self.config.shape, self.config.numerics.rope
         table = tables.rope(self.config)
         entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
+        # As plain integers: thousands of positions make as many structures slow to spell out.
+        mask = (1 << form.width) - 1
         m.submodules.table = memory = Memory(
-            shape=entry,
+            shape=unsigned(entry.size),
             depth=ram_depth(len(table.cos)),
-            init=[{"cos": cos, "sin": sin} for cos, sin in zip(table.cos, table.sin, strict=True)],
+            init=[
+                cos & mask | (sin & mask) << form.width
+                for cos, sin in zip(table.cos, table.sin, strict=True)
+            ],
         )
         read = memory.read_port()
         row = Signal(range(shape.seq_len * table.pairs))  # pos * pairs, without a multiplier

@@ -11,6 +11,7 @@ from formal.harness import assembled, kv
 from formal.task import SHIPPED, Task
 from formal.tasks_control import CONTROL
 from formal.tasks_dataflow import DATAFLOW
+from formal.tasks_kv_external import KV_EXTERNAL
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
@@ -131,6 +132,7 @@ TASKS: tuple[Task, ...] = (
         canary=DONE_EARLY,
         cover_depth=40,
     ),
+    *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,
 )

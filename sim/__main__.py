@@ -11,8 +11,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from design.cli import Cli
-from design.config import CONFIGS, LANES, Config, named
+from design.cli import Cli, cache_option, describe, lanes_option, with_geometry
+from design.config import CONFIGS, Config, named
 from design.errors import BadInput
 from design.files import check_writable, write_atomically
 from golden.calibrate import NUMERICS
@@ -34,7 +34,6 @@ _FILE = click.Path(path_type=Path)
 _config = click.option(
     "--config", "name", type=click.Choice(list(CONFIGS)), help="Insist on this named shape."
 )
-_lanes = click.option("--lanes", type=click.Choice([str(n) for n in LANES]), help="Multipliers.")
 _numerics = click.option("--numerics", type=click.Choice(NUMERICS), default="default")
 
 
@@ -61,7 +60,8 @@ def main() -> None:
 @click.option("--ids", "as_ids", is_flag=True, help="Print a JSON list of token ids instead.")
 @click.option("--stats", type=_FILE, help="Write the figures to this JSON file.")
 @_config
-@_lanes
+@lanes_option
+@cache_option
 @_numerics
 def generate(
     checkpoint: Path,
@@ -77,6 +77,7 @@ def generate(
     stats: Path | None,
     name: str | None,
     lanes: str | None,
+    cache: str | None,
     numerics: str,
 ) -> None:
     """Print the text that CHECKPOINT tells: nothing else goes to stdout."""
@@ -86,7 +87,7 @@ def generate(
     steps = models.chosen_steps(steps, read.shape)
     ids = models.prompt_ids(prompt, tokenizer, read.shape)
     sampler = Sampler(read.shape.vocab, temperature, topp, seed)
-    config = models.configure(read, name, int(lanes) if lanes else None, numerics)
+    config = with_geometry(models.configure(read, name, numerics), lanes, cache)
     counters = models.Counters()
     told = [ids[0]]
 
@@ -183,7 +184,8 @@ def _print_figures(figures: dict[str, float | int | None]) -> None:
 @click.option("--from", "first", type=int, default=0, show_default=True, metavar="TOKEN")
 @click.option("--to", "last", type=int, help="Default: --from.", metavar="TOKEN")
 @_config
-@_lanes
+@lanes_option
+@cache_option
 @_numerics
 def compare(
     checkpoint: Path | None,
@@ -198,6 +200,7 @@ def compare(
     last: int | None,
     name: str | None,
     lanes: str | None,
+    cache: str | None,
     numerics: str,
 ) -> None:
     """Compare every traced value of every step, golden against RTL; 1 if they differ.
@@ -220,7 +223,7 @@ def compare(
         if window.last >= steps:
             raise BadInput(f"--to = {window.last} must be below --steps = {steps}")
     ids = models.prompt_ids(prompt, tokenizer, read.shape)
-    config = models.configure(read, name, int(lanes) if lanes else None, numerics)
+    config = with_geometry(models.configure(read, name, numerics), lanes, cache)
     case = Case(tuple(ids), steps, stalls)
     raise SystemExit(_compare(quantise(read, config), case, "traced", window=window))
 
@@ -259,7 +262,7 @@ def _compare(
     seconds = time.perf_counter() - begin
     stalled = "" if case.stalls is None else f", stalls {case.stalls}"
     what = (
-        f"{config.name}, {config.geometry.lanes} lanes{stalled}: {run.values} values of"
+        f"{describe(config)}{stalled}: {run.values} values of"
         f" {len(run.feeds)} tokens compared in {seconds:.1f} s"
     )
     if window is not None and window.first <= run.last:
@@ -279,14 +282,15 @@ def _compare(
 @main.command("build")
 @click.option("--config", "name", required=True, type=click.Choice(list(CONFIGS)))
 @click.option("--variant", type=click.Choice(VARIANTS), default="fast", show_default=True)
-@_lanes
-def warm(name: str, variant: str, lanes: str | None) -> None:
+@lanes_option
+@cache_option
+def warm(name: str, variant: str, lanes: str | None, cache: str | None) -> None:
     """Build one simulation into the cache and say how long it took."""
-    config = named(name).with_lanes(int(lanes)) if lanes else named(name)
+    config = with_geometry(named(name), lanes, cache)
     made = build(config, variant)  # type: ignore[arg-type]
     state = "was in the cache, took" if made.cached else "built in"
     click.echo(
-        f"{name}, {config.geometry.lanes} lanes, {variant}: {state} {made.seconds:.1f} s"
+        f"{describe(config)}, {variant}: {state} {made.seconds:.1f} s"
         f" (yosys {made.yosys_seconds:.1f} s, compiler {made.compile_seconds:.1f} s)"
     )
     if made.feedback:

@@ -20,10 +20,12 @@ from typing import Literal, get_args
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from design.config import Config
+from design.cli import describe
+from design.config import CacheBacking, Config
 from design.errors import BadInput
 from design.files import write_atomically
-from design.ports import trace_channels
+from design.kv_layout import kv_layout
+from design.ports import KV_BURST, trace_channels
 from sim.harness import Harness
 from sim.toolchain import (
     compile_library,
@@ -164,7 +166,8 @@ def _build_decoder(config: Config, variant: Variant, quiet: bool) -> Build:
 
 
 def _prefix(config: Config, variant: Variant) -> str:
-    return f"{config.name}-{config.geometry.lanes}-{variant}"
+    external = "-external" if config.geometry.cache is CacheBacking.EXTERNAL else ""
+    return f"{config.name}-{config.geometry.lanes}{external}-{variant}"
 
 
 def _digest(*parts: str) -> str:
@@ -202,7 +205,7 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
         return _load(folder, variant, cached=True)
 
     if not quiet:
-        where = f"{config.name}, {config.geometry.lanes} lanes, {variant}"
+        where = f"{describe(config)}, {variant}"
         print(f"building the simulation of {where} (cached afterwards) ...", file=sys.stderr)
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
@@ -275,6 +278,9 @@ def defines(config: Config, variant: Variant) -> str:
         "VD_VOCAB": config.shape.vocab,
         "VD_LOGIT_BITS": config.numerics.logits.width,
         "VD_BEAT_BYTES": config.geometry.lanes * config.numerics.weight_bits // 8,
+        "VD_KV_BEATS": kv_layout(config).beats,
+        "VD_KV_ELEMENTS": kv_layout(config).elements,
+        "VD_KV_BURST": KV_BURST,
         "VD_TRACED": int(traced),
         "VD_CHANNELS": channels,
         "VD_WAVES": int(variant == "waves"),

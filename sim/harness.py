@@ -2,14 +2,19 @@
 
 from amaranth import *
 from amaranth.lib import wiring
-from amaranth.lib.data import View
+from amaranth.lib.data import ArrayLayout, View
 
 from design.config import Config
 from design.ports import trace_channels
 
 #: Bits of one trace record as the driver reads it: tensor 16, layer 16, index 32, value 32.
 RECORD_BITS = 96
-STREAMS = ("i_token", "i_weights", "o_fetch", "o_token", "o_logits")
+STREAMS = (
+    "i_token", "i_weights", "o_fetch", "o_token", "o_logits",
+    "o_kv_read", "i_kv_words", "o_kv_write",
+)  # fmt: skip
+#: Bits of one element of the external cache as the driver reads it.
+ELEMENT_BITS = 32
 
 
 class Harness(Elaboratable):
@@ -26,17 +31,24 @@ class Harness(Elaboratable):
         self.clk = Signal()
         self.tie = Signal()
         self._pairs: list[tuple[Signal, Value, bool]] = []
+        self._widened: list[tuple[Value, Value]] = []
         for name in STREAMS:
             inward = name.startswith("i_")
             stream = getattr(component, name)
             payload = stream.payload
             if name == "i_weights":
                 self._port("i_weights_data", Value.cast(payload), inward)
+            elif name == "i_kv_words":
+                self._elements("i_kv_words_data", payload, inward)
             else:
-                for field, _ in payload.shape():
-                    self._port(f"{name}_{field}", payload[field], inward)
+                for field, shape in payload.shape():
+                    if isinstance(shape.shape, ArrayLayout):
+                        self._elements(f"{name}_{field}", payload[field], inward)
+                    else:
+                        self._port(f"{name}_{field}", payload[field], inward)
             self._port(f"{name}_valid", stream.valid, inward)
             self._port(f"{name}_ready", stream.ready, not inward)
+        self._port("i_kv_written", component.i_kv_written, True)
         self._port("cycles", component.cycles, False)
         self._port("macs", component.macs, False)
         self._port("fault", component.fault, False)
@@ -47,8 +59,17 @@ class Harness(Elaboratable):
                 self._port(f"trace{number}", _record(channel), False)
 
     def _port(self, name: str, value: Value, inward: bool) -> None:
+        """A port, unless it has no bits, as what concerns a cache on the chip."""
         value = Value.cast(value)
-        self._pairs.append((Signal(len(value), name=name), value, inward))
+        if len(value):
+            self._pairs.append((Signal(len(value), name=name), value, inward))
+
+    def _elements(self, name: str, array: View, inward: bool) -> None:
+        """A port of `ELEMENT_BITS` for each element."""
+        room = [Signal(ELEMENT_BITS, name=f"{name}_{n}") for n in range(array.shape().length)]
+        for element, wide in zip(array, room, strict=True):
+            self._widened.append((element, wide) if inward else (wide, element))
+        self._port(name, Cat(room), inward)
 
     @property
     def ports(self) -> list[Signal]:
@@ -61,6 +82,7 @@ class Harness(Elaboratable):
         m.domains.sync = sync = ClockDomain()
         m.d.comb += [sync.clk.eq(self.clk), sync.rst.eq(0)]
         m.submodules.decoder = self.component
+        m.d.comb += [to.eq(source) for to, source in self._widened]
         for port, value, inward in self._pairs:
             # `tie` is never high, which yosys cannot know: a cell of its own drives each output.
             # Otherwise bits of an output that are equal (a sign extension, say) are connected to

@@ -54,7 +54,6 @@ def open_checkpoint(path: Path | None, sizes: str | None, seed: int) -> Checkpoi
 def configure(
     checkpoint: Checkpoint,
     name: str | None,
-    lanes: int | None,
     numerics: str,
     progress: Callable[[int], None] | None = None,
 ) -> Config:
@@ -63,7 +62,7 @@ def configure(
         raise BadInput(
             f"--config = {name!r} has {named(name).shape}, the checkpoint has {checkpoint.shape}"
         )
-    return config_for(checkpoint, lanes=lanes, numerics=numerics, progress=progress)
+    return config_for(checkpoint, numerics=numerics, progress=progress)
 
 
 def prompt_ids(prompt: str, tokenizer: Tokenizer | None, shape: Shape) -> list[int]:

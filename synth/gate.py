@@ -1,9 +1,9 @@
 """What the RAM-port gate looks at: some decoders, and one with a second reader planted."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from design.config import Config, Shape, named
+from design.config import CacheBacking, Config, Shape, named
 from design.memories import cache_memories, memories
 from synth.canary import second_reader
 from synth.devices import ECP5, XILINX, Device
@@ -17,7 +17,9 @@ SMALL = Config(
     name="small",
     shape=Shape(dim=32, hidden=48, layers=1, heads=4, kv_heads=2, vocab=64, seq_len=256),
 )
-CONFIGS = (named("nano"), SMALL, named("stories260k"))
+#: The same, with its cache behind the cache port.
+EXTERNAL = replace(SMALL.with_cache(CacheBacking.EXTERNAL), name="small-external")
+CONFIGS = (named("nano"), SMALL, EXTERNAL, named("stories260k"))
 DEVICES = (ECP5, XILINX)
 
 

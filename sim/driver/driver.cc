@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "kv_memory.h"
 #include "stall.h"
 
 #if VD_WAVES
@@ -51,7 +52,11 @@ struct Run {
   uint64_t address, beats, visible_from;
 };
 
-enum Stream { I_TOKEN, I_WEIGHTS, O_FETCH, O_TOKEN, O_LOGITS, STREAMS };
+enum Stream {
+  I_TOKEN, I_WEIGHTS, O_FETCH, O_TOKEN, O_LOGITS,
+  O_KV_READ, I_KV_WORDS, O_KV_WRITE, I_KV_WRITTEN,
+  STREAMS
+};
 
 // What an output stream offered in the last cycle without being accepted: it must offer it still.
 struct Held {
@@ -91,13 +96,21 @@ struct vd_sim {
   uint64_t moved = 0;  // last cycle in which any stream moved
   uint64_t moved_macs = 0;
   bool weights_valid = false;
+#if VD_KV_ELEMENTS
+  KvMemory kv;
+  bool word_valid = false, written = false, kv_read_ready = false, kv_write_ready = false;
+#endif
 #if VD_WAVES
   FILE *vcd_file = nullptr;
   cxxrtl::vcd_writer *vcd = nullptr;
 #endif
 
   vd_sim(const uint8_t *weights, uint64_t image_beats, bool stalls, uint64_t seed, uint64_t patience)
-      : weights(weights), image_beats(image_beats), patience(patience) {
+      : weights(weights), image_beats(image_beats), patience(patience)
+#if VD_KV_ELEMENTS
+        , kv(VD_KV_BEATS, VD_KV_ELEMENTS, stalls, seed)
+#endif
+  {
     for (uint64_t n = 0; n < STREAMS; n++) gates.emplace_back(stalls, seed * STREAMS + n);
     logits.reserve(VD_VOCAB);
   }
@@ -124,6 +137,76 @@ struct vd_sim {
     }
     put(top.p_i__weights__valid, weights_valid);
   }
+
+#if VD_KV_ELEMENTS
+  void present_kv() {
+    constexpr size_t bytes = VD_KV_ELEMENTS * sizeof(uint32_t);
+    if (!word_valid && kv.has_word(cycle) && gates[I_KV_WORDS].next()) {
+      word_valid = true;
+      memcpy(top.p_i__kv__words__data.data, kv.word(), bytes);
+    } else if (!word_valid && gates[I_KV_WORDS].stalls()) {
+      memset(top.p_i__kv__words__data.data, int(gates[I_KV_WORDS].junk() & 0xff), bytes);
+    }
+    written = kv.can_acknowledge(cycle) && gates[I_KV_WRITTEN].next();
+    kv_read_ready = gates[O_KV_READ].next();
+    kv_write_ready = gates[O_KV_WRITE].next();
+    put(top.p_i__kv__words__valid, word_valid);
+    put(top.p_i__kv__written, written);
+    put(top.p_o__kv__read__ready, kv_read_ready);
+    put(top.p_o__kv__write__ready, kv_write_ready);
+  }
+
+  // What the cache port did in this cycle.
+  int serve_kv(bool &move) {
+    if (word_valid) {
+      if (!get(top.p_i__kv__words__ready))
+        return fail("i_kv_words was not taken at once, in cycle %" PRIu64, cycle);
+      move = true;
+      word_valid = false;
+      kv.next_word();
+    }
+    const bool reads = get(top.p_o__kv__read__valid);
+    if (reads || held[O_KV_READ].pending) {
+      const uint64_t address = get(top.p_o__kv__read__address);
+      const uint64_t beats = get(top.p_o__kv__read__beats);
+      if (!stable(O_KV_READ, reads, kv_read_ready, address << 32 ^ beats))
+        return fail("o_kv_read changed while it was stalled, in cycle %" PRIu64, cycle);
+      if (reads && kv_read_ready) {
+        if (!kv.holds(address, beats) || beats > VD_KV_BURST)
+          return fail("o_kv_read asked for %" PRIu64 " beats at %" PRIu64 " of %" PRIu64
+                      ", in cycle %" PRIu64, beats, address, uint64_t(VD_KV_BEATS), cycle);
+        move = true;
+        kv.read(cycle, address, beats);
+      }
+    }
+    const bool writes = get(top.p_o__kv__write__valid);
+    if (writes || held[O_KV_WRITE].pending) {
+      const uint64_t address = get(top.p_o__kv__write__address);
+      const uint32_t *data = now(top.p_o__kv__write__data).data;
+      const uint32_t *lanes = now(top.p_o__kv__write__strobe).data;
+      std::vector<bool> strobe(VD_KV_ELEMENTS);
+      uint64_t payload = address;
+      for (size_t n = 0; n < VD_KV_ELEMENTS; n++) {
+        strobe[n] = lanes[n / 32] >> n % 32 & 1;
+        if (strobe[n]) payload = (payload * VD_KV_ELEMENTS + n) * 0x9E3779B97F4A7C15u + data[n];
+      }
+      if (!stable(O_KV_WRITE, writes, kv_write_ready, payload))
+        return fail("o_kv_write changed while it was stalled, in cycle %" PRIu64, cycle);
+      if (writes && kv_write_ready) {
+        if (!kv.holds(address, 1))
+          return fail("o_kv_write wrote beat %" PRIu64 " of %" PRIu64 ", in cycle %" PRIu64,
+                      address, uint64_t(VD_KV_BEATS), cycle);
+        move = true;
+        kv.write(cycle, address, {data, data + VD_KV_ELEMENTS}, strobe);
+      }
+    }
+    if (written) {
+      move = true;
+      kv.acknowledge();
+    }
+    return VD_OK;
+  }
+#endif
 
   // One clock cycle up to the moment where its outputs can be read; commit() then ends it.
   void evaluate() {
@@ -199,6 +282,9 @@ struct vd_sim {
       put(top.p_o__fetch__ready, fetch_ready);
       put(top.p_o__token__ready, token_ready);
       put(top.p_o__logits__ready, logits_ready);
+#if VD_KV_ELEMENTS
+      present_kv();
+#endif
 
       evaluate();
       record_trace();
@@ -255,6 +341,9 @@ struct vd_sim {
           result->end = int32_t(end);
         }
       }
+#if VD_KV_ELEMENTS
+      if (int status = serve_kv(move)) return status;
+#endif
       if (move) moved = cycle;
       top.commit();
       cycle++;

@@ -73,7 +73,12 @@ def test_what_is_refused(tmp_path):
     assert "configuration 'micro' is not one of nano," in refused(
         "export", "--config", "micro", "-o", out
     )
-    assert "Mbit of KV cache on the chip" in refused("export", "--config", "llama2_70b", "-o", out)
+    on_chip = ("--cache", "on-chip")
+    sentence = refused("export", "--config", "llama2_70b", *on_chip, "-o", out)
+    assert "Mbit of KV cache on the chip" in sentence and "--cache external" in sentence
+    assert "'flash' is not one of" in refused(
+        "export", "--config", "nano", "--cache", "flash", "-o", out
+    )
     assert "'3' is not one of" in refused("export", "--config", "nano", "--lanes", "3", "-o", out)
     assert " is a folder, not a file" in refused("export", "--config", "nano", "-o", tmp_path)
     nowhere = tmp_path / "no" / "x.v"

@@ -10,6 +10,7 @@ from hypothesis import given
 from design.config import (
     CONFIGS,
     LANES,
+    CacheBacking,
     Config,
     Geometry,
     Numerics,
@@ -115,6 +116,19 @@ def test_lanes(lanes):
         Geometry(lanes=lanes)
 
 
+@pytest.mark.parametrize("cache", ["external", None, True])
+def test_cache(cache):
+    with refused(f"Geometry.cache = {cache!r} must be a CacheBacking"):
+        Geometry(cache=cache)
+
+
+def test_lanes_and_cache_are_changed_one_by_one():
+    config = named("llama2_7b")
+    assert config.with_lanes(4).geometry == Geometry(lanes=4, cache=CacheBacking.EXTERNAL)
+    on_chip = config.with_cache(CacheBacking.ON_CHIP)
+    assert on_chip.geometry == Geometry(lanes=128, cache=CacheBacking.ON_CHIP)
+
+
 def test_names():
     assert named("nano") is CONFIGS["nano"]
     with refused(f"configuration 'micro' is not one of {', '.join(CONFIGS)}"):
@@ -153,7 +167,9 @@ def test_round_trip(config):
     "changed",
     [
         {"shape": SIZES | {"depth": 3}},
-        {"geometry": {"lanes": 5}},
+        {"geometry": {"lanes": 5, "cache": "on-chip"}},
+        {"geometry": {"lanes": 4, "cache": "flash"}},
+        {"geometry": {"lanes": 4}},
         {"numerics": {"rounding": "up"}},
         {"numerics": {}},
         {"name": None, "shape": {}},

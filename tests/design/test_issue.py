@@ -47,7 +47,7 @@ def beats(draw, config: Config):
     )
 
 
-FLAGS = ("queries_full", "keys_ready", "scores_ready", "values_ready")
+FLAGS = ("queries_full", "keys_ready", "scores_ready", "values_ready", "words_ready")
 
 
 @st.composite
@@ -103,6 +103,8 @@ def exists(config: Config, beat: dict, now: dict) -> bool:
             return now["filled"]["residual"] == config.shape.dim
         return source is None or now["filled"][source] > beat["column"]
     newest = beat["newest"]
+    if not flags["words_ready"]:
+        return False
     if kind is Kind.KEY:
         return flags["queries_full"] and (flags["keys_ready"] or not newest)
     return flags["scores_ready"] and (flags["values_ready"] or not newest)
@@ -180,6 +182,8 @@ def test_beats_meet_their_operands(data):
             enters = en and waiting is not None and exists(config, waiting, now)
             assert ctx.get(dut.en) == en
             assert ctx.get(dut.i_weights.ready) == (from_stream and not now["blocked"])
+            reads_cache = enters and waiting["kind"] in (Kind.KEY, Kind.VALUE)
+            assert ctx.get(dut.claims) == reads_cache
             ready = waiting is None or enters
             assert ctx.get(dut.i.ready) == ready
             entered = waiting if enters else None

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from design.config import Config, Geometry, Numerics, Shape
+from design.config import CacheBacking, Config, Geometry, Numerics, Shape
 from design.derived import MAX_SHIFT
 from design.fixed import SQ, Rounding
 from design.schedule import LAYER_OPS
@@ -56,13 +56,12 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
-    """A small decoder of any shape, number system and number of lanes."""
+    """A small decoder of any shape, number system, number of lanes and backing of the cache."""
     shape = draw(shapes())
     lanes = 1 << draw(st.integers(0, 5))
     numerics = draw(st.sampled_from(sorted(NUMERICS)))
-    return Config(
-        name="fuzz", shape=shape, numerics=NUMERICS[numerics], geometry=Geometry(lanes=lanes)
-    )
+    geometry = Geometry(lanes=lanes, cache=draw(st.sampled_from(CacheBacking)))
+    return Config(name="fuzz", shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
 
 
 @st.composite

@@ -6,16 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.config import Config, Shape
+from design.config import CacheBacking, Config, Geometry, Shape
 from design.derived import derive
 from tests.fuzz.reproducer import check
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
 
 
-def decoder(name: str, lanes: int, *sizes: int, numerics: str = "default") -> Config:
+def decoder(
+    name: str,
+    lanes: int,
+    *sizes: int,
+    numerics: str = "default",
+    cache: CacheBacking = CacheBacking.ON_CHIP,
+) -> Config:
     names = [field.name for field in dataclasses.fields(Shape)]
     shape = Shape(**dict(zip(names, sizes, strict=True)))
-    return Config(name=name, shape=shape, numerics=NUMERICS[numerics]).with_lanes(lanes)
+    geometry = Geometry(lanes=lanes, cache=cache)
+    return Config(name=name, shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
 
 
 #: Quite different shapes: dim, hidden, layers, heads, kv heads, vocab, seq len.
@@ -27,6 +34,13 @@ SHAPES = (
     decoder("head-size-2", 32, 10, 13, 2, 5, 5, 9, 7, numerics="narrow"),
     decoder("least", 1, 2, 1, 1, 1, 1, 2, 1),
     decoder("odd", 2, 18, 23, 2, 3, 3, 11, 20, numerics="truncate"),
+    # Several bursts a run and several windows; blocks that share a window; a window wider than
+    # any block needs.
+    decoder("external", 4, 20, 5, 2, 5, 5, 9, 40, cache=CacheBacking.EXTERNAL),
+    decoder(
+        "external-mqa", 2, 12, 7, 2, 6, 1, 10, 11, numerics="int8", cache=CacheBacking.EXTERNAL
+    ),
+    decoder("external-group3", 8, 24, 9, 2, 12, 4, 8, 7, cache=CacheBacking.EXTERNAL),
 )
 
 

@@ -8,11 +8,12 @@ import pytest
 import design.activations
 import design.array
 import design.cache
+import design.external_cache
 import design.rmsnorm
 import design.rope
 import design.scalar
 import design.swiglu
-from design.config import CONFIGS, Config
+from design.config import CONFIGS, CacheBacking, Config
 from design.decoder import Decoder
 from design.fixed import Rounding
 from design.requantize import requantize
@@ -75,6 +76,20 @@ def test_a_wrong_kv_head_is_named(monkeypatch):
 
     monkeypatch.setattr("design.decoder.CacheLayers", OneGroup)
     difference = first_difference(NANO)
+    assert difference is not None
+    assert (difference.position, difference.tensor) == (0, Tensor.SCORE)
+
+
+def test_a_row_that_is_stored_too_early_is_found(monkeypatch):
+    """The writer takes a write for stored when it is only on its way."""
+
+    class Hasty(design.external_cache.RowWriter):
+        def elaborate(self, platform):
+            self.i_written = self.o_write.valid & self.o_write.ready
+            return super().elaborate(platform)
+
+    monkeypatch.setattr("design.external_cache.RowWriter", Hasty)
+    difference = first_difference(NANO.with_cache(CacheBacking.EXTERNAL))
     assert difference is not None
     assert (difference.position, difference.tensor) == (0, Tensor.SCORE)
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from design.config import CONFIGS, named
+from design.config import CONFIGS, CacheBacking, named
 from design.memories import BLOCK_BITS, Memory, cache_memories, memories
 from synth import gate
 from synth.__main__ import main
@@ -130,10 +130,20 @@ def test_least_lut_rams(device: Device, depth: int, width: int, units: int):
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=lambda config: config.name)
 def test_the_declaration_has_two_cache_memories_per_head_and_layer(config):
+    config = config.with_cache(CacheBacking.ON_CHIP)
     cache = cache_memories(config)
     assert len(cache) == 2 * config.shape.kv_heads * config.shape.layers
     names = [memory.name for memory in memories(config)]
     assert len(set(names)) == len(names)
+
+
+def test_an_external_cache_declares_its_queue_and_its_buffer():
+    cache = cache_memories(named("llama2_7b"))
+    assert [(memory.name, memory.depth, memory.width) for memory in cache] == [
+        ("cache.writer.queue", 8192, 16),
+        ("cache.reader.buffer", 64, 2048),
+    ]
+    assert set(cache) < set(memories(named("llama2_7b")))
 
 
 def test_the_planted_bank_is_one_that_only_block_ram_may_hold():
@@ -182,6 +192,12 @@ def test_a_real_netlist_is_as_declared_and_a_second_reader_doubles_its_bank(smal
     }
     assert not dataclasses.replace(bad, canary=None).ok
     assert not dataclasses.replace(good, canary=bank).ok
+
+
+def test_a_netlist_with_an_external_cache_is_as_declared():
+    text = decoder_rtlil(gate.EXTERNAL)
+    verdict = gate.judge(gate.EXTERNAL, ECP5, text, lambda *_: None)
+    assert verdict.ok and verdict.cache_found == 2
 
 
 def test_a_forgotten_declaration_is_red(small: str):

@@ -1,0 +1,171 @@
+"""Models of the KV cache in an external memory.
+
+Each takes `lanes`, where others than the configuration's are meant, and `eager`, for the search of
+witnesses and bugs at sizes where they lie too deep for a solver: the caller and the memory then do
+what they may at once, on the first row of the first layer, and nothing is claimed but the theorem,
+so that a bug must break that, and no invariant.
+"""
+
+from typing import Any
+
+from amaranth import *
+
+from design.arith import times_constant
+from design.config import CacheBacking, Config
+from design.derived import derive
+from design.external_cache import ExternalCache
+from formal.harness.kv_external_inside import Inside
+from formal.model import Model
+from properties.kv_element import Tensor
+from properties.kv_external import KvRow
+from properties.kv_external_buffer import KvExternalBuffer
+from properties.kv_external_last_write import KvExternalLastWrite
+from properties.kv_external_requests import KvExternalRequests
+from properties.kv_external_row import KvExternalAnswered, KvExternalRowDone
+
+
+def external(config: Config, lanes: int | None) -> ExternalCache:
+    """The external cache of `config`; `lanes` may be others."""
+    config = config.with_cache(CacheBacking.EXTERNAL)
+    return ExternalCache(config if lanes is None else config.with_lanes(lanes))
+
+
+def _model(inside: Inside, theorem: Any, glue: Module, eager: bool, stalls: bool = False) -> Model:
+    """The model; `eager` drives what comes in, but for the data (with `stalls` for the memory's
+    `ready`s, too)."""
+    cache, row = inside.cache, theorem.row
+    driven: list[str] = []
+    if eager:
+        config = inside.config
+        shape, derived = config.shape, derive(config)
+        head, d = Signal.like(cache.wr_head_kv), Signal.like(cache.wr_d)
+        step = Signal(range(shape.head_dim + derived.v_words))
+        block = Signal.like(cache.rd_block)
+        keys = row.given < shape.kv_dim
+        reads_key = step < shape.head_dim
+        read = row.started < row.claimed
+        inputs = {
+            "row_start": ~row.open,
+            "row_layer": C(0),
+            "row_pos": C(0),
+            "wr_en_k": row.open & keys,
+            "wr_en_v": row.open & ~keys & (row.given < row.elements),
+            "wr_layer": C(0),
+            "wr_head_kv": head,
+            "wr_pos": C(0),
+            "wr_d": d,
+            "rd_claim": cache.rd_ready,
+            "rd_start_k": read & reads_key,
+            "rd_start_v": read & ~reads_key,
+            "rd_en": C(1),
+            "rd_layer": C(0),
+            "rd_block": block,
+            "rd_t": C(0),
+            "rd_d": Mux(reads_key, step, times_constant(step - shape.head_dim, derived.v_word)),
+            "i_kv_words__valid": row.delivered < row.requested,
+            "i_kv_written": row.acknowledged < row.accepted,
+        }
+        if not stalls:
+            inputs |= {"o_kv_read__ready": C(1), "o_kv_write__ready": C(1)}
+        for name, value in inputs.items():
+            port = cache
+            for part in name.split("__"):
+                port = getattr(port, part)
+            glue.d.comb += Value.cast(port).eq(value)
+        driven += inputs
+        with glue.If(row.writes):
+            glue.d.sync += d.eq(d + 1)
+            with glue.If(d == shape.head_dim - 1):
+                glue.d.sync += [d.eq(0), head.eq(Mux(head == shape.kv_heads - 1, 0, head + 1))]
+        with glue.If(read):
+            glue.d.sync += step.eq(step + 1)
+            with glue.If(step == shape.head_dim + derived.v_words - 1):
+                glue.d.sync += [step.eq(0), block.eq(block + 1)]
+    return Model(cache, theorem, glue=glue, driven=driven, inside=inside.fragment, resets=not eager)
+
+
+def last_write(
+    config: Config, *, tensor: Tensor, lanes: int | None = None, eager: bool = False
+) -> Model:
+    """Adds a combinational port to the queue and to the buffer, at the chosen element."""
+    cache = external(config, lanes)
+    queue = cache.writer.queue.read_port(domain="comb")
+    buffer = cache.reader.buffer.read_port(domain="comb")
+    inside = Inside(cache)
+    known = None if eager else inside.invariants
+    theorem = KvExternalLastWrite(cache.config, cache, tensor, known)
+    element, row = theorem.element, theorem.row
+    glue = Module()
+    glue.d.comb += [
+        queue.addr.eq(element.index),
+        theorem.queued.eq(queue.data),
+        theorem.head_of_queue.eq(inside.head_of_queue.data),
+        buffer.addr.eq(inside.leaving.addr + (element.word - row.started)),
+        theorem.buffered.eq(buffer.data[element.lane]),
+        theorem.found.eq(cache.reader.word[element.lane]),
+        theorem.found_block.eq(inside.block),
+    ]
+    return _model(inside, theorem, glue, eager)
+
+
+def requests(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
+    """Adds a combinational port to the queue, at the next element to be taken."""
+    cache = external(config, lanes)
+    queue = cache.writer.queue.read_port(domain="comb")
+    inside = Inside(cache)
+    theorem = KvExternalRequests(cache.config, cache, None if eager else inside.invariants)
+    glue = Module()
+    glue.d.comb += [
+        queue.addr.eq(theorem.row.accepted),
+        theorem.queued.eq(queue.data),
+        theorem.head_of_queue.eq(inside.head_of_queue.data),
+    ]
+    return _model(inside, theorem, glue, eager, stalls=True)
+
+
+def buffer(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
+    """Adds a combinational port to the buffer, at the chosen word."""
+    cache = external(config, lanes)
+    port = cache.reader.buffer.read_port(domain="comb")
+    inside = Inside(cache)
+    known = None if eager else inside.invariants
+    reader = cache.reader
+    theorem = KvExternalBuffer(cache.config, cache, reader.word, reader.buffer.depth, known)
+    glue = Module()
+    glue.d.comb += [
+        port.addr.eq(inside.leaving.addr + (theorem.number - theorem.row.started)),
+        theorem.buffered.eq(port.data[theorem.lane]),
+    ]
+    return _model(inside, theorem, glue, eager)
+
+
+def row_done(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
+    """Shows the theorem the writer's own account of the row."""
+    cache = external(config, lanes)
+    inside = Inside(cache)
+    known = None if eager else inside.of_writer
+    writer = cache.writer
+    theorem = KvExternalRowDone(cache.config, cache, writer.busy, writer.done, known)
+    return _model(inside, theorem, Module(), eager)
+
+
+def answered(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
+    """Tells the theorem how many steps the reader makes beside its requests."""
+    cache = external(config, lanes)
+    inside = Inside(cache)
+    blocks, words = derive(cache.config).head_blocks, derive(cache.config).v_words
+    fsm = inside.fragment.find_subfragment("reader").find_generated("fsm")
+    hidden = inside.reader
+
+    def steps(row: KvRow) -> Value:
+        # One for each run behind this one, one from planning to asking, one to the end.
+        runs = times_constant(blocks - 1 - hidden["block"], 1 + words) + Mux(
+            hidden["values"], words - 1 - hidden["word"], words
+        )
+        planning = fsm.state == fsm.encoding["Plan"]
+        return Mux(fsm.state == fsm.encoding["Idle"], 0, runs + planning)
+
+    known = None if eager else inside.invariants
+    most = blocks * (1 + words) + 1
+    theorem = KvExternalAnswered(cache.config, cache, steps, most, known)
+    return _model(inside, theorem, Module(), eager)

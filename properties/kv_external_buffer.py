@@ -1,0 +1,75 @@
+"""The buffer between the external memory and the passes."""
+
+from collections.abc import Callable, Mapping
+
+from amaranth import *
+
+from design.config import Config
+from design.derived import derive
+from properties.dialect import Theorem, implies
+from properties.kv_external import Cache, KvRow
+
+
+class KvExternalBuffer(Theorem):
+    """Each beat is taken when it comes, finds room, and leaves once, in the order of arrival.
+
+    The solver chooses a word of the row by its `number`, and an element of it. `word` is what the
+    reader shows, of `depth` words its buffer has room for; `buffered` must be driven with the
+    buffer's content at the chosen word's place. `inside` as of `KvExternalLastWrite`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        cache: Cache,
+        word: Value,
+        depth: int,
+        inside: Callable[[KvRow], Mapping[str, Value]] | None,
+    ):
+        self.row = KvRow(config, cache)
+        self.word = word
+        self.depth = depth
+        self.inside = inside
+        self.number = Signal(self.row.passes.shape)
+        self.lane = Signal(range(len(cache.i_kv_words.payload)))
+        self.buffered = Signal(signed(derive(config).kv_width))
+
+    def elaborate(self, platform):
+        m = Module()
+        row, words = self.row, self.row.cache.i_kv_words
+        row.connect(m, self)
+        self.choose(m, self.number, 1 << len(self.number))
+        self.choose(m, self.lane, len(words.payload))
+
+        # What came as the chosen word, and whether it is the one that is shown.
+        came = Signal.like(self.buffered)
+        with m.If(words.valid & (row.delivered == self.number)):
+            m.d.sync += came.eq(words.payload[self.lane])
+        shown = Signal()
+        with m.If(row.cache.row_start):
+            m.d.sync += shown.eq(0)
+        with m.Elif(row.reads):
+            m.d.sync += shown.eq(row.started == self.number)
+
+        # Nothing waits at the port.
+        m.d.comb += self.claim("taken_at_once", implies(words.valid, words.ready))
+        # What comes finds room.
+        m.d.comb += self.claim(
+            "finds_room", implies(words.valid, row.delivered - row.started < self.depth)
+        )
+        # The n-th read shows the n-th word.
+        m.d.comb += self.claim("in_order", implies(shown, self.word[self.lane] == came))
+        # A word is ready exactly when one came that is not claimed.
+        m.d.comb += self.claim("ready", row.cache.rd_ready == (row.claimed < row.delivered))
+
+        if self.inside is not None:
+            waits = (row.started <= self.number) & (self.number < row.delivered)
+            # Until it is read the word stays in the buffer.
+            m.d.comb += self.claim("kept", implies(waits, self.buffered == came))
+            # What is shown left the buffer.
+            m.d.comb += self.claim("left", implies(shown, row.started > self.number))
+            for name, invariant in self.inside(row).items():
+                # A statement about the inside, which the harness names.
+                m.d.comb += self.claim(name, invariant)
+        m.d.comb += self.witness("shown", shown & (came != 0) & (self.number != 0))
+        return m

@@ -1,0 +1,143 @@
+"""Reads of the external KV cache return the last write."""
+
+from collections.abc import Callable, Mapping
+
+from amaranth import *
+
+from design.config import Config
+from properties.dialect import Theorem, implies
+from properties.kv_element import Tensor
+from properties.kv_external import Cache, KvExternalElement, KvRow
+
+
+class KvExternalLastWrite(Theorem):
+    """Every word that the external cache serves to a read is what was last written to it.
+
+    With any latency of the memory, and any content of what has no write behind it.
+    `inside` states what the induction must know about the inside (without it, as a search for
+    bugs wants it, nothing is claimed but the theorem). `queued`, `head_of_queue` and `buffered`
+    must be driven with what stands in the writer's queue at the element's `index` and at its head,
+    and in the reader's buffer at the place of its `word`; `found` and `found_block` with the
+    element of the word that the reader shows, and the block that it was read for.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        cache: Cache,
+        tensor: Tensor,
+        inside: Callable[[KvRow], Mapping[str, Value]] | None,
+    ):
+        self.row = KvRow(config, cache)
+        self.element = KvExternalElement(self.row, tensor)
+        self.inside = inside
+        self.queued = Signal.like(self.element.shown)
+        self.head_of_queue = Signal.like(self.element.shown)
+        self.buffered = Signal.like(self.element.shown)
+        self.found = Signal.like(self.element.shown)
+        self.found_block = Signal.like(self.element.block)
+
+    def elaborate(self, platform):
+        m = Module()
+        row, element, cache = self.row, self.element, self.row.cache
+        row.connect(m, self)
+        element.connect(m, self)
+        request = cache.o_kv_read.payload
+
+        # Shadow of the element since reset.
+        known = Signal()
+        last = Signal.like(element.shown)
+        with m.If(element.written):
+            m.d.sync += [known.eq(1), last.eq(cache.wr_data)]
+        # What the reader must have found, from a read until the next one.
+        sought, expected = Signal(), Signal.like(element.shown)
+        with m.If(element.start):
+            m.d.sync += [sought.eq(element.read & known), expected.eq(last)]
+        # What the slot must show, an enabled cycle later.
+        due, due_value = Signal(), Signal.like(element.shown)
+        with m.If(cache.rd_en):
+            m.d.sync += [due.eq(sought), due_value.eq(expected)]
+
+        # A finished read shows the last write until the next word takes its place.
+        m.d.comb += self.claim("returns_last_write", implies(due, element.shown == due_value))
+        # The word that a read will get is asked for at the address of the layout.
+        place = element.address - (element.word - row.requested)
+        m.d.comb += self.claim(
+            "asked_at_its_place",
+            implies(element.asked, request.address == place[: len(request.address)]),
+        )
+        # From its request until it comes, no write to it is on its way.
+        waits = element.is_read & (row.requested > element.word) & (row.delivered <= element.word)
+        m.d.comb += self.claim("no_hazard", implies(waits, element.clean))
+        # The element is stored when it is its turn in its row, and never else; as it was given.
+        turn = element.mine & (row.accepted == element.index)
+        m.d.comb += self.claim("stored_in_its_place", implies(row.stores, element.covered == turn))
+        m.d.comb += self.claim(
+            "stored_as_given",
+            implies(element.covered, cache.o_kv_write.payload.data[element.lane] == last),
+        )
+
+        if self.inside is not None:
+            # The word that is found is the one that was sought.
+            m.d.comb += self.claim(
+                "found",
+                implies(sought, (self.found == expected) & (self.found_block == element.block)),
+            )
+            self._claim_inside(m, known, last)
+            for name, invariant in self.inside(row).items():
+                # A statement about the inside, which the harness names.
+                m.d.comb += self.claim(name, invariant)
+
+        m.d.comb += self.witness("read_back", due & (element.shown != 0))
+        return m
+
+    def _claim_inside(self, m: Module, known: Value, last: Value) -> None:
+        """Where the last write is: queued, on its way, stored, buffered."""
+        row, element = self.row, self.element
+        given = element.mine & (row.given > element.index)
+        m.d.comb += [
+            self.claim("given_is_known", implies(given, known)),
+            self.claim("queue_holds_it", implies(given, self.queued == last)),
+            self.claim(
+                "head_of_queue_is_it",
+                implies(given & (row.accepted == element.index), self.head_of_queue == last),
+            ),
+            self.claim(
+                "on_its_way",
+                element.flying
+                == (
+                    element.mine
+                    & (row.accepted > element.index)
+                    & (row.acknowledged <= element.index)
+                ),
+            ),
+            self.claim(
+                "on_its_way_as_given",
+                implies(element.flying, (element.data == last) & (element.number == element.index)),
+            ),
+            self.claim(
+                "memory_holds_it",
+                implies(
+                    known & ~(given & (row.acknowledged <= element.index)),
+                    element.content == last,
+                ),
+            ),
+            # A newest element is asked for once it is stored.
+            self.claim(
+                "asked_when_stored",
+                implies(
+                    element.is_read & element.mine & (row.requested > element.word),
+                    row.acknowledged > element.index,
+                ),
+            ),
+            self.claim(
+                "buffer_holds_it",
+                implies(
+                    element.is_read
+                    & known
+                    & (row.started <= element.word)
+                    & (row.delivered > element.word),
+                    self.buffered == last,
+                ),
+            ),
+        ]

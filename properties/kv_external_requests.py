@@ -1,0 +1,76 @@
+"""What the external KV cache asks of the memory behind its port."""
+
+from collections.abc import Callable, Mapping
+
+from amaranth import *
+
+from design.config import Config
+from design.kv_layout import kv_layout
+from design.ports import KV_BURST
+from properties.dialect import Theorem, implies
+from properties.kv_external import Cache, KvRow
+
+
+class KvExternalRequests(Theorem):
+    """Every request lies in the memory, a read within a burst, a write of one element, and holds.
+
+    `inside` as of `KvExternalLastWrite`; `queued` must be driven with what the writer's queue
+    holds at the next element to be taken, `head_of_queue` with what it shows.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        cache: Cache,
+        inside: Callable[[KvRow], Mapping[str, Value]] | None,
+    ):
+        self.config = config
+        self.row = KvRow(config, cache)
+        self.inside = inside
+        self.queued = Signal(config.numerics.k.width)
+        self.head_of_queue = Signal(config.numerics.k.width)
+
+    def elaborate(self, platform):
+        m = Module()
+        row, cache = self.row, self.row.cache
+        layout = kv_layout(self.config)
+        row.connect(m, self)
+        read, write = cache.o_kv_read, cache.o_kv_write
+        strobe = write.payload.strobe
+
+        # A burst begins and ends in the memory.
+        m.d.comb += self.claim(
+            "read_in_memory",
+            implies(
+                read.valid,
+                (read.payload.beats != 0)
+                & (read.payload.beats <= KV_BURST)
+                & (read.payload.address + read.payload.beats <= layout.beats),
+            ),
+        )
+        # A write is to the memory.
+        m.d.comb += self.claim(
+            "write_in_memory", implies(write.valid, write.payload.address < layout.beats)
+        )
+        # A write is of one element.
+        m.d.comb += self.claim(
+            "one_element",
+            implies(write.valid, (strobe != 0) & ((strobe & (strobe - 1))[: len(strobe)] == 0)),
+        )
+        for name, stream in (("read", read), ("write", write)):
+            waits, offered = Signal(name=f"{name}_waits"), Signal.like(stream.payload)
+            m.d.sync += [waits.eq(stream.valid & ~stream.ready), offered.eq(stream.payload)]
+            # What was offered and not taken is offered still, unchanged.
+            m.d.comb += self.claim(
+                f"{name}_holds", implies(waits, stream.valid & (stream.payload == offered))
+            )
+            m.d.comb += self.witness(f"{name}_waited", waits & stream.ready)
+        if self.inside is not None:
+            # The head of the queue is what the queue holds there.
+            m.d.comb += self.claim(
+                "head_of_queue", implies(write.valid, self.head_of_queue == self.queued)
+            )
+            for name, invariant in self.inside(row).items():
+                # A statement about the inside, which the harness names.
+                m.d.comb += self.claim(name, invariant)
+        return m

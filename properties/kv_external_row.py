@@ -1,0 +1,150 @@
+"""What the external KV cache says about the row being written, and that its passes end."""
+
+from collections.abc import Callable, Mapping
+
+from amaranth import *
+
+from design.config import Config
+from properties.dialect import Theorem, implies
+from properties.kv_external import Cache, KvRow
+
+
+class KvExternalRowDone(Theorem):
+    """Keys and values are reported ready, and a row done, exactly when the memory has stored them.
+
+    `cache` shows `busy` and `done` of its writer as well. `inside` as of `KvExternalLastWrite`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        cache: Cache,
+        busy: Value,
+        done: Value,
+        inside: Callable[[KvRow], Mapping[str, Value]] | None,
+    ):
+        self.row = KvRow(config, cache)
+        self.busy = busy
+        self.done = done
+        self.inside = inside
+
+    def elaborate(self, platform):
+        m = Module()
+        row, cache = self.row, self.row.cache
+        row.connect(m, self)
+        stored = row.acknowledged == row.elements
+        # A row was announced and its done not yet seen.
+        pending = Signal()
+        with m.If(cache.row_start):
+            m.d.sync += pending.eq(1)
+        with m.Elif(self.done):
+            m.d.sync += pending.eq(0)
+
+        # Ready means that every key, every value, of the row is stored.
+        m.d.comb += self.claim("k_ready", cache.k_ready == (row.acknowledged >= row.elements // 2))
+        m.d.comb += self.claim("v_ready", cache.v_ready == stored)
+        # Busy means announced and not stored.
+        m.d.comb += self.claim("busy", self.busy == (row.open & ~stored))
+        # Done comes when the row is stored, once for each announcement.
+        m.d.comb += self.claim("done", self.done == (pending & stored))
+        # Who keeps the contract causes no fault.
+        m.d.comb += self.claim("no_fault", ~cache.fault)
+
+        if self.inside is not None:
+            # No row that is not stored has had its done.
+            m.d.comb += self.claim("pending", implies(row.open & ~stored, pending))
+            for name, invariant in self.inside(row).items():
+                # A statement about the inside, which the harness names.
+                m.d.comb += self.claim(name, invariant)
+        m.d.comb += self.witness("row_done", self.done)
+        return m
+
+
+class KvExternalAnswered(Theorem):
+    """A row is stored, and all its words come, after boundedly many cycles that wait for nobody.
+
+    A cycle waits when the caller has an element to give, a word to claim or to read and does not,
+    or the memory a request to take, a beat to bring or a write to acknowledge and does not. Every
+    other cycle brings the end nearer: what is left is the sum of what the counts of the row lack,
+    beats asked for weighing twice, and of the `steps` that the reader makes between its requests,
+    at most `most`. So a row takes ``3 * elements + 5 * words + most`` such cycles at most.
+
+    `inside` as of `KvExternalLastWrite`; `steps` is an invariant of the same kind.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        cache: Cache,
+        steps: Callable[[KvRow], Value],
+        most: int,
+        inside: Callable[[KvRow], Mapping[str, Value]] | None,
+    ):
+        self.row = KvRow(config, cache)
+        self.steps = steps
+        self.most = most
+        self.inside = inside
+
+    def elaborate(self, platform):
+        m = Module()
+        row, cache = self.row, self.row.cache
+        row.connect(m, self)
+        words = row.passes.all
+        steps = Signal(range(self.most + 1))
+        m.d.comb += steps.eq(self.steps(row))
+        ended = (row.acknowledged == row.elements) & (row.started == words) & (steps == 0)
+        waits = Cat(
+            (row.given < row.elements) & ~row.writes,
+            cache.o_kv_write.valid & ~cache.o_kv_write.ready,
+            (row.acknowledged < row.accepted) & ~cache.i_kv_written,
+            cache.o_kv_read.valid & ~cache.o_kv_read.ready,
+            (row.delivered < row.requested) & ~cache.i_kv_words.valid,
+            cache.rd_ready & ~cache.rd_claim,
+            (row.started < row.claimed) & ~row.reads,
+        ).any()
+
+        # The cycle before: was this row open, did it wait, what was left, how much was done.
+        was_open, was_ended, had_waited = Signal(), Signal(), Signal()
+        before = Signal.like(steps)
+        done = Signal(8)
+        m.d.sync += [
+            was_open.eq(row.open & ~cache.row_start),
+            was_ended.eq(ended),
+            had_waited.eq(waits),
+            before.eq(steps),
+            done.eq(
+                row.writes
+                + row.stores
+                + cache.i_kv_written
+                + Mux(row.asks, 2 * cache.o_kv_read.payload.beats, 0)
+                + cache.i_kv_words.valid
+                + cache.rd_claim
+                + row.reads
+            ),
+        ]
+        # A cycle that waits for nobody brings the end nearer.
+        m.d.comb += self.claim(
+            "falls", implies(was_open & ~was_ended & ~had_waited, steps < before + done)
+        )
+        # A cycle that waits does not put it further off.
+        m.d.comb += self.claim("never_rises", implies(was_open, steps <= before + done))
+        # No count exceeds what the row has, so that only so much can be done.
+        m.d.comb += self.claim(
+            "no_more_than_the_row",
+            implies(
+                row.open,
+                Cat(
+                    *(n <= row.elements for n in (row.given, row.accepted, row.acknowledged)),
+                    *(n <= words for n in (row.requested, row.delivered, row.claimed, row.started)),
+                ).all(),
+            ),
+        )
+        # Nor do the steps exceed their bound.
+        m.d.comb += self.claim("steps_bounded", self.steps(row) <= self.most)
+
+        if self.inside is not None:
+            for name, invariant in self.inside(row).items():
+                # A statement about the inside, which the harness names.
+                m.d.comb += self.claim(name, invariant)
+        m.d.comb += self.witness("ended", row.open & ended)
+        return m
