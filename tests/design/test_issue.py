@@ -166,6 +166,8 @@ def test_beats_meet_their_operands(data):
     async def testbench(ctx):
         left = [*pending, *[None] * (1 + ISSUE_LATENCY)]
         waiting: dict | None = None
+        score_of = None  # position whose score was read last
+        asked = None  # column that the activation memories read last
         stages: list[dict | None] = [None] * ISSUE_LATENCY  # entrance first
         cycle = 0
         while left:
@@ -190,8 +192,14 @@ def test_beats_meet_their_operands(data):
             if ready:
                 waiting = beat
                 left.pop(0)
-            if waiting is not None:
-                assert ctx.get(dut.next_t) == waiting.get("t", 0)
+            if entered is not None and entered["kind"] is Kind.VALUE:
+                assert score_of == entered["t"]
+            if ctx.get(dut.next_t_en):
+                score_of = ctx.get(dut.next_t)
+            fetches = en and stages[1] is not None
+            if fetches and stages[1]["kind"] is Kind.WEIGHT:
+                assert asked == (stages[1]["column"], stages[1]["folded"])
+            asked = ctx.get(dut.next_column), ctx.get(dut.next_folded)
             for inside, valid, port in (
                 (stages[0], dut.read, dut.read_beat),
                 (stages[1], dut.fetch, dut.fetch_beat),

@@ -70,7 +70,9 @@ async def store(ctx, dut: Softmax, block: int, sums: list[list[int]], bubbles) -
             await ctx.tick()
             traced += records(ctx, dut.trace)
     ctx.set(dut.scores_valid, 0)
-    ctx.set(dut.rd_t, 0)  # the first beat waits already
+    # The first beat waits already.
+    ctx.set(dut.rd_en, 1)
+    ctx.set(dut.rd_t, 0)
     assert not ctx.get(dut.ready)
     await ctx.tick()
     return traced
@@ -108,8 +110,9 @@ def test_weights(drawn, data):
                 en = next(enables, True)
                 out = waiting[0]
                 ctx.set(dut.en, en)
-                # What the next cycle takes, if this one takes what waits.
-                then = pending[en] if len(pending) > en else None
+                # What the next cycle takes, once this one takes what waits.
+                then = pending[1] if len(pending) > 1 else None
+                ctx.set(dut.rd_en, en)
                 ctx.set(dut.rd_t, then or 0)
                 ctx.set(dut.add, en and out is not None)
                 ctx.set(dut.add_first, out == 0)
