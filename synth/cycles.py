@@ -18,14 +18,16 @@ POSITIONS = 256
 def cycles_per_token(config: Config, text: str) -> dict[str, Any]:
     """Mean over the first positions of a sequence, each token sampled, no stalls.
 
-    The weights are random: how long a token takes depends on its position alone. `text` is the
-    RTLIL of the decoder, by which the answer is remembered.
+    The weights are random: how long a token takes depends on its position alone. (Those of the
+    classifier are zero, so that no answer is BOS, which would end the text.) `text` is the RTLIL of
+    the decoder, by which the answer is remembered.
     """
     positions = min(POSITIONS, config.shape.seq_len)
 
     def measure(_: Path) -> dict[str, Any]:
-        model = quantise(random_checkpoint(config.shape, seed=0), config)
-        with RtlDecoder(config, pack(model), quiet=True) as rtl:
+        checkpoint = random_checkpoint(config.shape, seed=0, shared=False)
+        checkpoint.weights["wcls"][:] = 0
+        with RtlDecoder(config, pack(quantise(checkpoint, config)), quiet=True) as rtl:
             for position in range(positions):
                 rtl.step(position % config.shape.vocab, first=position == 0)
             return {"positions": positions, "cycles_per_token": rtl.cycles / positions}
