@@ -174,8 +174,8 @@ class DrainOrder(_Drained):
 
 
 class DrainTiming(_Drained):
-    """Sums leave the drain in their phases, and if what they wait for was there in the cycle before;
-    while all of that is there, a pass occupies it no longer than told.
+    """Sums leave the drain in their phases, each only if what it waits for was there in the cycle
+    before; while all of that is there, a pass occupies it no longer than told.
 
     Obligations: 4, and one for each invariant.
     """
