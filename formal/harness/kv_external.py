@@ -3,7 +3,7 @@
 Each takes `lanes`, where others than the configuration's are meant, and `eager`, for the search of
 witnesses and bugs at sizes where they lie too deep for a solver: the caller and the memory then do
 what they may at once, on the first row of the first layer, and nothing is claimed but the theorem,
-so that a bug must break that, and no invariant.
+so that a bug must break that, and no invariant. (Of values, the first of that row is looked at.)
 """
 
 from typing import Any
@@ -105,6 +105,12 @@ def last_write(
         theorem.found.eq(cache.reader.word[element.lane]),
         theorem.found_block.eq(inside.block),
     ]
+    if eager and tensor is Tensor.VALUE:
+        # The first value of the row that is written and read; keys are read before values.
+        first = element.index == cache.config.shape.kv_dim
+        glue.d.comb += theorem.suppose(
+            "first_value", (element.layer == 0) & (element.t == 0) & first
+        )
     return _model(inside, theorem, glue, eager)
 
 

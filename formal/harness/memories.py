@@ -63,7 +63,8 @@ def first_of_the_greatest(config: Config) -> Model:
 
 
 def results_in_time(config: Config) -> Model:
-    """The unit as it is; how long a logit is on its way is what `Argmax` counts on."""
+    """The unit as it is; how long a logit is on its way is what `Argmax` counts on, but for the
+    cycle in which the drain decides."""
     dut = Writeback(config)
     direct = any_of(dut.i.sink, DIRECT)
-    return Model(dut, ResultsInTime(dut, direct=direct, delay=argmax._ON_THEIR_WAY))
+    return Model(dut, ResultsInTime(dut, direct=direct, delay=argmax._ON_THEIR_WAY - 1))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from formal import model, runner, tasks
+from formal import model, runner, tasks, tools
 from formal.__main__ import main
 from formal.canary import Canary, build_under
 from formal.runner import Runner
@@ -109,6 +109,24 @@ def test_liveness_needs_the_fairness_of_every_stream(run, forget, status):
         engine="l2s",
     )
     assert run(task).status == status
+
+
+def test_yosys_as_webassembly_answers_the_same(run, tmp_path, monkeypatch):
+    pytest.importorskip("pyosys")
+    native = run(toy())
+    monkeypatch.setattr(tools, "native_yosys", lambda: False)
+    slow = Runner(build=tmp_path).run(toy(), "nano")
+    for kind in ("proof", "cover", "canary"):
+        one, other = getattr(native, kind), getattr(slow, kind)
+        assert (one.status, one.named, one.found) == (other.status, other.named, other.found)
+
+
+def test_a_script_that_fails_in_native_yosys_is_no_success(tmp_path):
+    pytest.importorskip("pyosys")
+    (tmp_path / "job.ys").write_text("read_rtlil missing.il\n")
+    starter = Path(tools.__file__).with_name("native_yosys.py")
+    command = [sys.executable, str(starter), "-ql", "job.log", "job.ys"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode
 
 
 def test_a_false_theorem_is_red_with_its_trace(run):
