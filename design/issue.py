@@ -21,7 +21,7 @@ class Issue(wiring.Component):
 
     A beat is accepted only once everything it will read is there or, for weights, on its way;
     so nothing behind the entrance ever waits for a unit, except the last step for the weight
-    stream. When that has no beat, or the drain cannot take a finished pass, `en` falls and the
+    stream. When that has no beat, or nobody can take a finished pass, `en` falls and the
     whole pipeline, array included, stands still.
 
     Latency: 1 cycle and 3 enabled cycles. Throughput: one beat per enabled cycle.
@@ -33,7 +33,7 @@ class Issue(wiring.Component):
     i_weights : In(stream)
         The weight stream.
     blocked : In(1)
-        The array has a finished pass that the drain cannot take.
+        The array has a finished pass that `PassBuffer` cannot take.
     en : Out(1)
         Clock enable of everything between `i` and the accumulators.
     residual_filled, attention_filled, hidden_filled : In
