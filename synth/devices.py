@@ -102,7 +102,7 @@ ECP5 = Device(
     },
     block=Ram(unit="DP16KD", cells={"DP16KD": 1, "PDPW16KD": 1}, modes={1: _EIGHTEEN}, byte=9),
     lutram=Ram(unit="DPR16X4", cells={"TRELLIS_DPR16X4": 1}, modes={1: ((16, 4),)}, byte=4),
-    nextpnr=("--85k", "--speed", "6", "--package", "CABGA756", "--router", "router2"),
+    nextpnr=("--85k", "--speed", "6", "--package", "CABGA756"),
     placed={"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"},
 )
 
