@@ -33,9 +33,9 @@ def cache_members(config: Config) -> dict[str, Member]:
     `rd_start_k`, `rd_start_v`, `rd_layer`, `rd_block`, `rd_t`, `rd_d` : In
         Read, for the query heads of `rd_block`.
     `rd_en` : In(1)
-        Clock enable of the second cycle of a read.
+        Clock enable of reads, high when they start.
     `rd_k`, `rd_v` : Out
-        The word for the head in each slot, 1 enabled cycle after the cycle behind its start.
+        The word for the head in each slot, when the backing's latency is over.
     `rd_ready`, `rd_claim` : Out(1), In(1)
         The word of the next read is there; a beat that will read it was let in.
     `wr_en_k`, `wr_en_v`, `wr_layer`, `wr_head_kv`, `wr_pos`, `wr_d`, `wr_data` : In
@@ -89,8 +89,10 @@ class CacheLayers(wiring.Component):
     Reads and writes name their layer. Every word is there at once: `rd_ready` is always high, and
     the cache port never moves.
 
-    Latency: reads take 1 cycle in `KVRamOwner`, and 1 more with `rd_en` high: block RAMs are slow,
-    and far from the array, so every owner's words go through registers.
+    Latency: the words of a read are there 3 enabled cycles behind it. Block RAMs are slow, and far
+    from each other and from the array, so every owner has registers in front and behind: it starts
+    the read in the next enabled cycle, and its words are registered in the one after. It sees
+    writes 1 cycle late.
     """
 
     def __init__(self, config: Config):
@@ -107,12 +109,7 @@ class CacheLayers(wiring.Component):
             self.i_kv_words.ready.eq(0),
         ]
 
-        k_layer, v_layer, row_layer = (Signal.like(self.rd_layer) for _ in range(3))
-        k_block, v_block = (Signal.like(self.rd_block) for _ in range(2))
-        with m.If(self.rd_start_k):
-            m.d.sync += [k_layer.eq(self.rd_layer), k_block.eq(self.rd_block)]
-        with m.If(self.rd_start_v):
-            m.d.sync += [v_layer.eq(self.rd_layer), v_block.eq(self.rd_block)]
+        row_layer = Signal.like(self.row_layer)
         with m.If(self.row_start):
             m.d.sync += row_layer.eq(self.row_layer)
 
@@ -120,34 +117,56 @@ class CacheLayers(wiring.Component):
         for layer in range(shape.layers):
             m.submodules[f"layer_{layer}"] = owner = kv_owner(self.config)
             owners.append(owner)
-            reads, writes = self.rd_layer == layer, self.wr_layer == layer
-            m.d.comb += [
-                owner.rd_start_k.eq(self.rd_start_k & reads),
-                owner.rd_start_v.eq(self.rd_start_v & reads),
-                owner.rd_t.eq(self.rd_t),
-                owner.rd_d.eq(self.rd_d),
-                owner.wr_en_k.eq(self.wr_en_k & writes),
-                owner.wr_en_v.eq(self.wr_en_v & writes),
+            m.d.comb += owner.row_start.eq(self.row_start & (self.row_layer == layer))
+            with m.If(row_layer == layer):
+                m.d.comb += [self.k_ready.eq(owner.k_ready), self.v_ready.eq(owner.v_ready)]
+            self._register_reads(m, owner, self.rd_layer == layer)
+            self._register_writes(m, owner, self.wr_layer == layer)
+
+        # What is read, on its way: at the owners, out of their RAMs, in the registers behind.
+        layers = [Signal.like(self.rd_layer, name=f"layer_{n}") for n in range(3)]
+        blocks = [Signal.like(self.rd_block, name=f"block_{n}") for n in range(3)]
+        with m.If(self.rd_en):
+            m.d.sync += [
+                Cat(layers).eq(Cat(self.rd_layer, layers)),
+                Cat(blocks).eq(Cat(self.rd_block, blocks)),
+            ]
+        for words, of_layer in (
+            (self.rd_k, [owner.rd_k for owner in owners]),
+            (self.rd_v, [owner.rd_v for owner in owners]),
+        ):
+            held = [Signal.like(view) for view in of_layer]
+            with m.If(self.rd_en):
+                m.d.sync += [here.eq(view) for here, view in zip(held, of_layer, strict=True)]
+            self._pick(m, words, held, layers[-1], blocks[-1])
+        return m
+
+    def _register_reads(self, m: Module, owner: KVRamOwner, is_layer: Value) -> None:
+        starts_k, starts_v = Signal(), Signal()
+        with m.If(self.rd_en):
+            m.d.sync += [
+                starts_k.eq(self.rd_start_k & is_layer),
+                starts_v.eq(self.rd_start_v & is_layer),
+            ]
+        with m.If(self.rd_en & is_layer):
+            m.d.sync += [owner.rd_t.eq(self.rd_t), owner.rd_d.eq(self.rd_d)]
+        m.d.comb += [
+            owner.rd_start_k.eq(starts_k & self.rd_en),
+            owner.rd_start_v.eq(starts_v & self.rd_en),
+        ]
+
+    def _register_writes(self, m: Module, owner: KVRamOwner, is_layer: Value) -> None:
+        m.d.sync += [
+            owner.wr_en_k.eq(self.wr_en_k & is_layer),
+            owner.wr_en_v.eq(self.wr_en_v & is_layer),
+        ]
+        with m.If(is_layer):
+            m.d.sync += [
                 owner.wr_head_kv.eq(self.wr_head_kv),
                 owner.wr_pos.eq(self.wr_pos),
                 owner.wr_d.eq(self.wr_d),
                 owner.wr_data.eq(self.wr_data),
-                owner.row_start.eq(self.row_start & (self.row_layer == layer)),
             ]
-            with m.If(row_layer == layer):
-                m.d.comb += [self.k_ready.eq(owner.k_ready), self.v_ready.eq(owner.v_ready)]
-
-        for words, of_layer, layer, block in (
-            (self.rd_k, [owner.rd_k for owner in owners], k_layer, k_block),
-            (self.rd_v, [owner.rd_v for owner in owners], v_layer, v_block),
-        ):
-            held = [Signal.like(view) for view in of_layer]
-            held_layer, held_block = Signal.like(layer), Signal.like(block)
-            with m.If(self.rd_en):
-                m.d.sync += [here.eq(view) for here, view in zip(held, of_layer, strict=True)]
-                m.d.sync += [held_layer.eq(layer), held_block.eq(block)]
-            self._pick(m, words, held, held_layer, held_block)
-        return m
 
     def _pick(
         self, m: Module, words: data.View, of_layer: list[data.View], layer: Value, block: Value

@@ -167,6 +167,12 @@ class Decoder(wiring.Component):
 
         # Operands: what a beat reads, and whether it is there.
         fetched = issue.fetch_beat
+        # On the chip the layers of the cache lie far from here, and each other: they have registers
+        # of their own beside those of `issue.read_beat` and `rope.o`.
+        if isinstance(cache, CacheLayers):
+            reads, word, row = issue.claims, issue.claims_beat, rope.next
+        else:
+            reads, word, row = issue.read, issue.read_beat, rope.o
         m.d.comb += [
             issue.blocked.eq(array.sums_valid & ~buffer.i_ready),
             issue.residual_filled.eq(x.filled),
@@ -185,12 +191,12 @@ class Decoder(wiring.Component):
             queries.rd_block.eq(fetched.block),
             queries.rd_d.eq(fetched.d),
             cache.rd_claim.eq(issue.claims),
-            cache.rd_start_k.eq(issue.read & (issue.read_beat.kind == Kind.KEY)),
-            cache.rd_start_v.eq(issue.read & (issue.read_beat.kind == Kind.VALUE)),
-            cache.rd_layer.eq(issue.read_beat.layer),
-            cache.rd_block.eq(issue.read_beat.block),
-            cache.rd_t.eq(issue.read_beat.t),
-            cache.rd_d.eq(issue.read_beat.d),
+            cache.rd_start_k.eq(reads & (word.kind == Kind.KEY)),
+            cache.rd_start_v.eq(reads & (word.kind == Kind.VALUE)),
+            cache.rd_layer.eq(word.layer),
+            cache.rd_block.eq(word.block),
+            cache.rd_t.eq(word.t),
+            cache.rd_d.eq(word.d),
             cache.rd_en.eq(issue.en),
             issue.residual.eq(x.rd_data),
             issue.residual_right.eq(x.rd_right),
@@ -284,17 +290,17 @@ class Decoder(wiring.Component):
             x.coming.eq(drain.o_valid & any_of(drain.o.sink, DIRECT)),
             x.wr_en.eq(residual.o_valid),
             x.wr_data.eq(residual.o),
-            queries.wr_en.eq(rope.o_q),
-            queries.wr_head.eq(rope.o_head),
-            queries.wr_d.eq(rope.o_d),
-            queries.wr_data.eq(rope.o),
-            cache.wr_en_k.eq(rope.o_k),
-            cache.wr_en_v.eq(rope.o_v),
-            cache.wr_layer.eq(rope.o_layer),
-            cache.wr_head_kv.eq(rope.o_head),
+            queries.wr_en.eq(rope.o.q),
+            queries.wr_head.eq(rope.o.head),
+            queries.wr_d.eq(rope.o.d),
+            queries.wr_data.eq(rope.o.value),
+            cache.wr_en_k.eq(row.k),
+            cache.wr_en_v.eq(row.v),
+            cache.wr_layer.eq(row.layer),
+            cache.wr_head_kv.eq(row.head),
             cache.wr_pos.eq(tokens.pos),
-            cache.wr_d.eq(rope.o_d),
-            cache.wr_data.eq(rope.o),
+            cache.wr_d.eq(row.d),
+            cache.wr_data.eq(row.value),
             attention.coming.eq(writeback.o_valid & (writeback.o.sink == Sink.VALUE)),
             attention.wr_en.eq(writeback.scaled_valid & (writeback.scaled.sink == Sink.VALUE)),
             attention.wr_data.eq(writeback.scaled.value),

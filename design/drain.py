@@ -152,15 +152,14 @@ class Drain(wiring.Component):
 
         if derived.slots > 1:
             # A folded row's left half is about to be at the head, and its right half is here.
-            right = Signal.like(column[0].sum)
+            # Each source has its adder, since `captures` comes late.
             middle = lanes // 2
-            with m.If(captures):
-                m.d.comb += right.eq(Mux(self.beat.folded, self.sums[middle], 0))
-            with m.Elif(middle + 1 < lanes):
-                above_middle = column[min(middle + 1, lanes - 1)].sum
-                m.d.comb += right.eq(Mux(beat.folded, above_middle, 0))
+            new_right = Mux(self.beat.folded, self.sums[middle], 0)
+            held_right: Value = C(0, 1)
+            if middle + 1 < lanes:
+                held_right = Mux(beat.folded, column[middle + 1].sum, 0)
         else:
-            right = C(0, 1)
+            new_right = held_right = C(0, 1)
 
         with m.If(advance):
             m.d.sync += [
@@ -171,13 +170,13 @@ class Drain(wiring.Component):
             ]
             m.d.sync += [here.eq(above) for here, above in itertools.pairwise(column)]
             if lanes > 1:
-                m.d.sync += column[0].sum.eq(column[1].sum + right)
+                m.d.sync += column[0].sum.eq(column[1].sum + held_right)
         with m.If(captures):
             m.d.sync += [
                 lane_held.eq(Cat(self.sums[n], self.shifts[n]))
                 for n, lane_held in enumerate(column)
             ]
-            m.d.sync += column[0].sum.eq(self.sums[0] + right)
+            m.d.sync += column[0].sum.eq(self.sums[0] + new_right)
             m.d.sync += [
                 beat.eq(self.beat),
                 remaining.eq(self.beat.count),

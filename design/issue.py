@@ -41,8 +41,9 @@ class Issue(wiring.Component):
     queries_full, keys_ready, scores_ready, values_ready : In(1)
         All queries are written; all keys of the newest row; all scores; all values of that row (or
         they will be when the beat fetches).
-    words_ready, claims : In(1), Out(1)
-        The cache has the word that the next beat of the attention reads; that beat enters.
+    words_ready, claims, claims_beat : In(1), Out(1), Out
+        The cache has the word that the next beat of the attention reads; that beat enters. It will
+        be `read_beat` one enabled cycle later.
     next_t, next_t_en : Out
         When the enable is high, the score memories read `next_t`: what they show is always that of
         the value beat that waits.
@@ -84,6 +85,7 @@ class Issue(wiring.Component):
                 "values_ready": In(1),
                 "words_ready": In(1),
                 "claims": Out(1),
+                "claims_beat": Out(beat),
                 "next_t": Out(beat["t"].shape),
                 "next_t_en": Out(1),
                 "read": Out(1),
@@ -125,6 +127,7 @@ class Issue(wiring.Component):
         m.d.comb += [
             enter.eq(waits & self.en & self._operands_exist(waiting)),
             self.claims.eq(enter & ((waiting.kind == Kind.KEY) | (waiting.kind == Kind.VALUE))),
+            self.claims_beat.eq(waiting),
             self.i.ready.eq(~waits | enter),
         ]
         # `en` comes late and goes to the enable only, not through the address: while the value beat

@@ -28,6 +28,25 @@ _CYCLES = {1: (0, 0, 1, 1), 3: (1, 2, 4, 5)}
 CACHE_PROMISE = 2
 
 
+def turned_layout(config: Config) -> data.StructLayout:
+    """An element of a query, key or value; at most one of these three bits is high.
+
+    `head` is a query head or a KV head.
+    """
+    shape = config.shape
+    return data.StructLayout(
+        {
+            "q": 1,
+            "k": 1,
+            "v": 1,
+            "head": range(shape.heads),
+            "d": range(shape.head_dim),
+            "value": signed(max(derive(config).kv_width, config.numerics.q.width)),
+            "layer": beat_layout(config)["layer"].shape,
+        }
+    )
+
+
 class Rope(wiring.Component):
     """Turns pairs (a, b) of queries and keys to (a cos - b sin, a sin + b cos).
 
@@ -45,11 +64,10 @@ class Rope(wiring.Component):
         Advance to the next position. `first_token`: to position 0.
     i_valid, i : In
         Scaled results from `Writeback`; those for other sinks are ignored.
-    o_q, o_k, o_v : Out(1)
-        An element of a query, key, value is on `o`.
-    o_head, o_d, o : Out
-        Its head (query head or KV head), element and value.
-    o_layer : Out
+    o : Out
+        See `turned_layout`.
+    next : Out
+        What `o` will be in the next cycle, for who has a register of its own.
     keys_coming, values_coming : Out(1)
         All keys, all values, of the row are out, or will be within CACHE_PROMISE cycles: a beat
         that enters `Issue` now reads them as they are written.
@@ -63,7 +81,7 @@ class Rope(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        shape = config.shape
+        turned = turned_layout(config)
         super().__init__(
             {
                 "clear": In(1),
@@ -71,15 +89,10 @@ class Rope(wiring.Component):
                 "first_token": In(1),
                 "i_valid": In(1),
                 "i": In(result_layout(config)),
-                "o_q": Out(1),
-                "o_k": Out(1),
-                "o_v": Out(1),
-                "o_head": Out(range(shape.heads)),
-                "o_d": Out(range(shape.head_dim)),
-                "o": Out(signed(max(derive(config).kv_width, config.numerics.q.width))),
+                "o": Out(turned),
+                "next": Out(turned),
                 "keys_coming": Out(1),
                 "values_coming": Out(1),
-                "o_layer": Out(beat_layout(config)["layer"].shape),
                 **client_members(2),
                 "fault": Out(1),
                 "trace": Out(trace_layout(config)),
@@ -170,7 +183,7 @@ class Rope(wiring.Component):
             p0 = before
         total = Signal(signed(2 * SCALAR_BITS + 1))
         m.d.comb += total.eq(Mux(turn_second, p0 + p1, p0 - p1))
-        turned = Signal.like(self.o)
+        turned = Signal.like(self.o.value)
         now_q = Signal()
         m.d.comb += now_q.eq(Mux(turn_second, second.q, first.q))
         for form, condition in ((n.q, now_q), (n.k, ~now_q)):
@@ -178,49 +191,34 @@ class Rope(wiring.Component):
                 m.d.comb += turned.eq(requantize(total, n.rope.f, form, n.rounding))
 
         out_row = Signal.like(row)
-        m.d.sync += [self.o_q.eq(0), self.o_k.eq(0), self.o_v.eq(0)]
-        with m.If(turn_second):
-            m.d.sync += [
-                self.o_q.eq(second.q),
-                self.o_k.eq(second.k),
-                self.o_head.eq(second.head),
-                self.o_d.eq(second.d),
-                self.o_layer.eq(second.layer),
-                self.o.eq(turned),
-                out_row.eq(second.row),
-            ]
-        with m.Elif(turn_first):
-            m.d.sync += [
-                self.o_q.eq(first.q),
-                self.o_k.eq(first.k),
-                self.o_head.eq(first.head),
-                self.o_d.eq(first.d ^ 1),
-                self.o_layer.eq(first.layer),
-                self.o.eq(turned),
-                out_row.eq(first.row ^ 1),
-            ]
-        with m.Elif(second.v):
-            m.d.sync += [
-                self.o_v.eq(1),
-                self.o_head.eq(second.head),
-                self.o_d.eq(second.d),
-                self.o_layer.eq(second.layer),
-                self.o.eq(second.value),
-                out_row.eq(second.row),
-            ]
+        turns = turn_first | turn_second
+        is_first = turn_first & ~turn_second
+        m.d.comb += [
+            self.next.q.eq(turns & now_q),
+            self.next.k.eq(turns & ~now_q),
+            self.next.v.eq(~turns & second.v),
+            self.next.head.eq(Mux(is_first, first.head, second.head)),
+            self.next.d.eq(Mux(is_first, first.d ^ 1, second.d)),
+            self.next.layer.eq(Mux(is_first, first.layer, second.layer)),
+            self.next.value.eq(Mux(turns, turned, second.value)),
+        ]
+        m.d.sync += [
+            self.o.eq(self.next),
+            out_row.eq(Mux(is_first, first.row ^ 1, second.row)),
+        ]
         for out, tensor, start in (
-            (self.o_q, Tensor.Q, 0),
-            (self.o_k, Tensor.K, shape.dim),
-            (self.o_v, Tensor.V, shape.dim + shape.kv_dim),
+            (self.o.q, Tensor.Q, 0),
+            (self.o.k, Tensor.K, shape.dim),
+            (self.o.v, Tensor.V, shape.dim + shape.kv_dim),
         ):
             with m.If(out):
                 m.d.comb += record(
                     self.trace,
                     valid=1,
                     tensor=tensor,
-                    layer=self.o_layer,
+                    layer=self.o.layer,
                     index=out_row - start,
-                    value=self.o,
+                    value=self.o.value,
                 )
         return m
 

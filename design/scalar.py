@@ -40,7 +40,8 @@ class ScalarMultiplier(wiring.Component):
 
     The data flow of the decoder keeps the clients apart; `fault` says if it ever did not.
 
-    Latency: 2 cycles. Throughput: one product a cycle.
+    Latency: 2 cycles. Throughput: one product a cycle. Every request gets a register of its own:
+    some come out of slow RAM, and would not get past the others within the same cycle.
 
     Members
     -------
@@ -68,13 +69,14 @@ class ScalarMultiplier(wiring.Component):
         either_a = either_b = C(0, SCALAR_BITS)
         any_before = C(0, 1)
         clash = C(0, 1)
-        for request in self.requests:
-            either_a = either_a | request.a.as_unsigned()
-            either_b = either_b | request.b.as_unsigned()
+        for number, request in enumerate(self.requests):
+            held_a = Signal.like(a, name=f"a_{number}")
+            held_b = Signal.like(b, name=f"b_{number}")
+            m.d.sync += [held_a.eq(request.a), held_b.eq(request.b)]
+            either_a = either_a | held_a
+            either_b = either_b | held_b
             clash = clash | (any_before & request.en)
             any_before = any_before | request.en
-        m.d.comb += self.fault.eq(clash)
-        with m.If(any_before):
-            m.d.sync += [a.eq(either_a), b.eq(either_b)]
+        m.d.comb += [self.fault.eq(clash), a.eq(either_a), b.eq(either_b)]
         m.d.sync += self.product.eq(a * b)
         return m

@@ -111,7 +111,9 @@ class Softmax(wiring.Component):
                 read.addr.eq(self.rd_t),
             ]
 
-            # How far below the maximum: whole octaves shift, the fraction indexes the table.
+            # RAM is slow: a register is all there is behind it. Then how far below the maximum:
+            # whole octaves shift, the fraction indexes the table.
+            held = Signal(signed(n.score.width), name=f"held_{slot}")
             below = Signal(n.score.width, name=f"below_{slot}")
             octaves = Signal(range(n.weight.width + 1), name=f"octaves_{slot}")
             m.submodules[f"exp2_{slot}"] = table = Memory(
@@ -120,18 +122,22 @@ class Softmax(wiring.Component):
             lookup = table.read_port()
             whole = below[n.score.f :]
             m.d.comb += [
+                below.eq(maximum - held),
                 lookup.en.eq(self.en),
                 lookup.addr.eq(below[: n.score.f]),
             ]
-            # Behind the table only a shift by fours; the rest, and rounding, behind a register.
+            # Behind the table only a choice of four shifts; the rest, and rounding, behind a
+            # register.
+            fours = Signal(2, name=f"fours_{slot}")
             shifted = Signal(n.weight.f + GUARD_BITS, name=f"shifted_{slot}")
-            rest = Signal(2, name=f"rest_{slot}")
+            rest = Signal(range(max(4, n.weight.width + 1 - 4 * 3)), name=f"rest_{slot}")
+            m.d.comb += fours.eq(Mux(octaves[4:].any(), 3, octaves[2:4]))
             with m.If(self.en):
                 m.d.sync += [
-                    below.eq(maximum - read.data),
+                    held.eq(read.data),
                     octaves.eq(Mux(whole > n.weight.width, n.weight.width, whole)),
-                    shifted.eq(shift_guarded(guard(lookup.data), Cat(C(0, 2), octaves[2:]))),
-                    rest.eq(octaves),
+                    shifted.eq(shift_guarded(guard(lookup.data), Cat(C(0, 2), fours))),
+                    rest.eq(octaves - Cat(C(0, 2), fours)),
                 ]
             m.d.comb += self.weights[slot].eq(
                 round_guarded(shift_guarded(shifted, rest), n.rounding)

@@ -47,7 +47,7 @@ NO_BYPASS = _kv_canary(
 EVERY_LAYER = Canary(
     "a key is written in every layer",
     "design.cache",
-    "owner.wr_en_k.eq(self.wr_en_k & writes)",
+    "owner.wr_en_k.eq(self.wr_en_k & is_layer)",
     "owner.wr_en_k.eq(self.wr_en_k)",
 )
 WRONG_LANE = _kv_canary(

@@ -38,8 +38,8 @@ CAPTURED_EARLY = Canary(
 HALF_A_ROW = Canary(
     "of a folded pass the first row loses its right half",
     "design.drain",
-    "right.eq(Mux(self.beat.folded, self.sums[middle], 0))",
-    "right.eq(0)",
+    "new_right = Mux(self.beat.folded, self.sums[middle], 0)",
+    "new_right = C(0, 1)",
 )
 NO_RECIPROCAL = Canary(
     "value sums do not wait for their reciprocal",

@@ -47,12 +47,16 @@ def test_words_of_the_heads_in_the_slots(case):
         }
 
     async def testbench(ctx):
-        found = {"k": {}, "v": {}}  # what the owners have
-        out = {"k": {}, "v": {}}  # 1 enabled cycle later
+        # In front of the owners, out of their RAMs, in the registers behind.
+        asked, found, out = ({"k": {}, "v": {}} for _ in range(3))
+        late = None
         for cycle in cycles:
-            if cycle["write"] is not None:
-                kind, layer, head, t, d, value = cycle["write"]
-                held[kind, layer, head, t, d] = value
+            if late is not None:  # a write reaches its owner 1 cycle later
+                *place, value = late
+                held[tuple(place)] = value
+            late = cycle["write"]
+            if late is not None:
+                kind, layer, head, t, d, value = late
                 names = ("layer", "head_kv", "pos", "d", "data")
                 for name, each in zip(names, (layer, head, t, d, value), strict=True):
                     ctx.set(getattr(dut, f"wr_{name}"), each)
@@ -65,8 +69,8 @@ def test_words_of_the_heads_in_the_slots(case):
                 ctx.set(getattr(dut, f"rd_start_{kind}"), cycle[kind])
                 if cycle["en"]:
                     out[kind] = found[kind]
-                if cycle[kind]:
-                    found[kind] = words(kind, *cycle["read"])
+                    found[kind] = words(kind, *asked[kind]) if asked[kind] else {}
+                    asked[kind] = cycle["read"] if cycle[kind] else ()
             await ctx.tick()
             for kind, port in (("k", dut.rd_k), ("v", dut.rd_v)):
                 for slot, word in out[kind].items():

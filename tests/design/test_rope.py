@@ -28,12 +28,12 @@ ASKED_BEFORE = 3
 
 
 def sections(config: Config):
-    """(output port, tensor, format, heads) in the order of the rows of QKV."""
+    """(bit of `o`, tensor, format, heads) in the order of the rows of QKV."""
     shape, n = config.shape, config.numerics
     return (
-        ("o_q", Tensor.Q, n.q, shape.heads),
-        ("o_k", Tensor.K, n.k, shape.kv_heads),
-        ("o_v", Tensor.V, n.v, shape.kv_heads),
+        ("q", Tensor.Q, n.q, shape.heads),
+        ("k", Tensor.K, n.k, shape.kv_heads),
+        ("v", Tensor.V, n.v, shape.kv_heads),
     )
 
 
@@ -95,7 +95,7 @@ def test_turns_pairs_of_queries_and_keys(case):
 
     # Of the last key, of the last value; a beat that enters 1 cycle before reads it then.
     last_out = {port: max(out for out, each in expected.items() if each[0] == port)
-                for port in ("o_k", "o_v")}  # fmt: skip
+                for port in ("k", "v")}  # fmt: skip
 
     async def testbench(ctx):
         for token in range(pos + 1):
@@ -111,17 +111,17 @@ def test_turns_pairs_of_queries_and_keys(case):
             ctx.set(dut.others, now + ASKED_BEFORE in offered)
             for_others = dict(value=3, sink=Sink.WO, row=1)
             offer(ctx, unit, offered.get(now, for_others))
-            found = [port for port in ("o_q", "o_k", "o_v") if ctx.get(getattr(unit, port))]
+            out = ctx.get(unit.o)
+            found = [port for port in ("q", "k", "v") if out[port]]
             if now in expected:
                 port, head, d, value, tensor, index = expected[now]
                 assert found == [port]
-                assert (ctx.get(unit.o_head), ctx.get(unit.o_d)) == (head, d)
-                assert (ctx.get(unit.o), ctx.get(unit.o_layer)) == (value, layer)
+                assert (out.head, out.d, out.value, out.layer) == (head, d, value, layer)
                 assert records(ctx, [unit.trace]) == [(tensor, layer, index, value)]
             else:
                 assert not found and not records(ctx, [unit.trace])
-            assert ctx.get(unit.keys_coming) == (now >= last_out["o_k"] - 1)
-            assert ctx.get(unit.values_coming) == (now >= last_out["o_v"] - 1)
+            assert ctx.get(unit.keys_coming) == (now >= last_out["k"] - 1)
+            assert ctx.get(unit.values_coming) == (now >= last_out["v"] - 1)
             assert not ctx.get(unit.fault) and not ctx.get(dut.clash)
             await ctx.tick()
         ctx.set(unit.clear, 1)
