@@ -134,18 +134,13 @@ class Decoder(wiring.Component):
         m.d.comb += issue.i.payload.layer.eq(tokens.layer)
 
         # A stage that starts forgets what its results will replace.
-        starts_qkv, starts_residual, starts_hidden = Signal(), Signal(), Signal()
+        # Asked of the sequencers, not of the stage, where both meet: all of this comes late.
+        def starts(*sinks: Any) -> Value:
+            return layers.projection_start & any_of(layers.projection_op, sinks)
+
+        starts_qkv, starts_hidden = starts(Sink.QKV), starts(Sink.W13)
+        starts_residual = tokens.embed_start | starts(Sink.WO, Sink.W2)
         starts_attention = layers.score_start & (layers.block == 0)
-        with m.If(projection.start):
-            m.d.comb += [
-                starts_qkv.eq(projection.op == Sink.QKV),
-                starts_residual.eq(
-                    (projection.op == Sink.EMBED)
-                    | (projection.op == Sink.WO)
-                    | (projection.op == Sink.W2)
-                ),
-                starts_hidden.eq(projection.op == Sink.W13),
-            ]
         m.d.comb += [
             rope.clear.eq(starts_qkv),
             queries.clear.eq(starts_qkv),
