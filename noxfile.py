@@ -67,6 +67,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def sweep(session: nox.Session) -> None:
+    """Prove the theorems about random shapes: `nox -s sweep -- [ID] --examples N --seed S`."""
+    prepare_yosys(session)
+    python(session, "-m", "formal", "sweep", *session.posargs)
+
+
+@nox.session(default=False)
 def tests(session: nox.Session) -> None:
     """Run every test but the fuzzing, on all cores."""
     prepare_yosys(session)

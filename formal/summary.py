@@ -40,9 +40,13 @@ def _read(path: Path) -> Any:
 
 
 def proved(build: Path) -> list[Line] | None:
-    """A line per property, or None without (readable) results; green is the status PASS alone."""
+    """A line per property, or None without (readable) results; green is the status PASS alone.
+
+    What the session missed has a line, too, and so has that it was not about all there is.
+    """
     try:
-        return [
+        content = _read(build / "formal" / "results.json")
+        lines = [
             Line(
                 name=str(result["id"]),
                 ok=result["status"] == "PASS",
@@ -51,8 +55,16 @@ def proved(build: Path) -> list[Line] | None:
                 ),
                 seconds=float(result.get("seconds", 0)),
             )
-            for result in _read(build / "formal" / "results.json")["results"]
+            for result in content["results"]
         ]
+        lines += [
+            Line(name=sentence, ok=False, detail="MISSING") for sentence in content["missing"]
+        ]
+        if not content["complete"]:
+            lines.append(
+                Line(name="the rest", ok=False, detail="not asked about: a part was named")
+            )
+        return lines
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -4,12 +4,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from design.config import Config
 from formal.canary import Canary
 from formal.model import Model
 from properties.dialect import Theorem
 
 #: The configurations that a task is for, unless it says otherwise.
 SHIPPED = ("nano", "stories260k")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """For which configurations a theorem is claimed: in words, and as a predicate."""
+
+    words: str
+    holds: Callable[[Config], bool]
+
+
+EVERYWHERE = Domain("every shape, number of lanes, backing", lambda config: True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +32,11 @@ class Task:
     the witnesses and the planted bug may lie from reset. `search` are further arguments of the
     harness for these two, which may narrow what comes in: what is found there is found. Mode
     `bmc` must give its `reason`: why the bound is the theorem.
+
+    A proof of safety is repeated by a second engine, `confirm`, or by the one that goes with
+    `engine`, within `confirm_timeout` seconds. Where measurements say that none can, `unconfirmed`
+    tells them and nobody is asked. `domain` says for which other configurations the theorem is
+    claimed; the sweep draws from it.
     """
 
     id: str
@@ -38,7 +55,15 @@ class Task:
     cover_depth: int = 10
     canary_depth: int = 10
     timeout: int = 300
+    confirm: str = ""
+    confirm_timeout: int = 60
+    unconfirmed: str = ""
+    domain: Domain = EVERYWHERE
 
     def __post_init__(self):
         if (self.mode == "bmc") != bool(self.reason):
             raise ValueError(f"task {self.id}: a bounded proof, and no other, gives its reason")
+        if self.confirm and self.unconfirmed:
+            raise ValueError(f"task {self.id}: confirmed by {self.confirm!r}, or unconfirmed")
+        if self.confirm == self.engine:
+            raise ValueError(f"task {self.id}: {self.engine!r} cannot confirm itself")

@@ -68,15 +68,21 @@ class ReadWhileItFills(Theorem):
 
         folds = (index < depth // 2) & bool(buffer.foldable)
         m.d.comb += [
-            # Of who announces and writes.
+            # Whoever announces stays within the vector.
             self.suppose("announced_in_range", implies(buffer.coming, announced[0] != depth)),
+            # Nothing is announced in the cycle that clears.
             self.suppose("clear_by_itself", ~(buffer.clear & buffer.coming)),
+            # Only what was announced is written.
             self.suppose("announced_before_written", implies(buffer.wr_en, owed != 0)),
+            # What is announced is written within the promise.
             self.suppose("written_in_time", given + buffer.wr_en >= promised),
+            # A vector is whole before the next begins.
             self.suppose("written_before_the_next", implies(begins, owed == 0)),
-            # Of who reads.
+            # Whoever reads waits until the element counts.
             self.suppose("counted_before_read", implies(buffer.fetch, right < readable)),
+            # A folded beat is of the left half.
             self.suppose("folded_in_half", implies(buffer.fetch & folded, folds)),
+            # A beat enters only in a cycle in which the pipeline moves.
             self.suppose("fetched_as_it_moves", implies(buffer.fetch, buffer.rd_en)),
         ]
 

@@ -27,6 +27,7 @@ class LogitRoom(Theorem):
         comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
         was_ready = Signal(self.delay)
         m.d.sync += was_ready.eq(Cat(argmax.ready, was_ready))
+        # A logit that comes left the drain in a cycle in which there was room.
         m.d.comb += self.suppose("left_when_ready", implies(comes, was_ready[-1]))
 
         # No logit comes that finds no room.
@@ -66,6 +67,7 @@ class FirstOfTheGreatest(Theorem):
             m.d.sync += came.eq((row == chosen) | (came & (row != 0)))
             with m.If(row == chosen):
                 m.d.sync += logit.eq(argmax.i.value)
+        # Logits come in the order of their rows.
         m.d.comb += self.suppose("rows_in_order", implies(comes, argmax.i.row == row))
 
         # None is greater than the greatest.

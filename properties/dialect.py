@@ -22,7 +22,8 @@ class Theorem(Elaboratable):
 
     A subclass watches signals of a component, adds shadow state of its own, and states claims.
     Its `elaborate` returns a module whose statements come from the methods below; a name is used
-    once in a theorem.
+    once in a theorem. The comment above a statement is its sentence, which `python -m formal
+    explain` and the report of a failure print.
     """
 
     @classmethod
@@ -32,20 +33,21 @@ class Theorem(Elaboratable):
 
     def claim(self, name: str, condition: ValueLike) -> Property:
         """An obligation: `condition` holds in every cycle in which this statement is active."""
-        return Assert(condition, name)
+        return Assert(condition, name, src_loc_at=1)
 
     def suppose(self, name: str, condition: ValueLike) -> Property:
         """The environment's half of the contract: only runs in which `condition` holds count."""
-        return Assume(condition, name)
+        return Assume(condition, name, src_loc_at=1)
 
     def witness(self, name: str, condition: ValueLike) -> Property:
         """Some run makes `condition` true: the claims are not met for want of an occasion."""
-        return Cover(condition, name)
+        return Cover(condition, name, src_loc_at=1)
 
     def choose(self, m: Module, signal: Signal, size: int) -> None:
         """Let the solver pick `signal`, once and for all cycles, out of range(size)."""
         if len(signal) > 0:
             m.d.comb += signal.eq(AnyConst(len(signal)))
+        # What is chosen exists.
         m.d.comb += self.suppose(f"{signal.name}_in_range", signal < size)
 
 

@@ -68,7 +68,9 @@ class _Pulse(Theorem):
                 m.d.sync += pending.eq(0)
         own = self.setting.own
         return {
+            # A start comes while none is pending, or in the cycle of the answer.
             "start_when_idle": ~(own.start & self.pending & ~own.done),
+            # A child answers a start and nothing else.
             **{f"{child.name}_answers": implies(child.done, p) for child, p in self._children()},
             **self.setting.promises,
         }

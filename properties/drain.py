@@ -85,10 +85,15 @@ class _Drained(Theorem):
         full = implies(comes.sink == Sink.VALUE, comes.count == lanes)
         unfolded = implies((comes.sink == Sink.SCORE) | (comes.sink == Sink.VALUE), ~comes.folded)
         promises = {
+            # A pass holds something, and no more than fits; one of values is full.
             "count_in_range": (comes.count > 0) & (comes.count <= most) & full,
+            # Only projections are folded, and only where there are slots to fold.
             "folds_projections": unfolded & implies(comes.folded, derived.slots > 1),
+            # A pass begins at a multiple of the lanes.
             "row_of_a_pass": comes.row & (lanes - 1) == 0,
+            # Values begin at a word of a head.
             "values_of_a_head": (comes.d < shape.head_dim) & (comes.d & (derived.v_word - 1) == 0),
+            # The block of heads exists.
             "block_in_range": comes.block < derived.head_blocks,
         }
         for name, promise in promises.items():

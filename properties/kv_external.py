@@ -127,6 +127,7 @@ class KvRow:
 
         for name, promise in (self._caller() | self._memory()).items():
             m.d.comb += theorem.suppose(name, promise)
+        # A row is of a layer and a position that exist.
         m.d.comb += theorem.suppose(
             "row_in_range",
             implies(
@@ -152,12 +153,16 @@ class KvRow:
                 cache.row_start & self.open,
                 (self.acknowledged == self.elements) & (self.started == passes.all),
             ),
+            # A row is announced in a cycle of its own.
             "row_alone": ~(cache.row_start & (self.writes | self.reads | cache.rd_claim)),
+            # Never a key and a value are written in one cycle.
             "one_write": ~(cache.wr_en_k & cache.wr_en_v),
+            # What is written is of the row announced last.
             "writes_the_row": implies(
                 self.writes,
                 self.open & (cache.wr_layer == self.layer) & (cache.wr_pos == self.pos),
             ),
+            # Its elements are written in order, each once: keys, then values.
             "writes_in_order": implies(
                 self.writes,
                 is_next
@@ -165,9 +170,13 @@ class KvRow:
                 & (cache.wr_head_kv < shape.kv_heads)
                 & (cache.wr_d < shape.head_dim),
             ),
+            # Never a key and a value are read in one cycle.
             "one_read": ~(cache.rd_start_k & cache.rd_start_v),
+            # A word is claimed only when one is ready.
             "claims_what_is_ready": implies(cache.rd_claim, cache.rd_ready),
+            # Only words that were claimed are read.
             "reads_what_is_claimed": implies(self.reads, self.started < self.claimed),
+            # The words of the row's passes are read in their order, each once.
             "reads_in_order": implies(
                 self.reads,
                 word
@@ -180,7 +189,9 @@ class KvRow:
     def _memory(self) -> dict[str, Value]:
         cache = self.cache
         return {
+            # The memory acknowledges only writes that it took.
             "acknowledges_a_write": implies(cache.i_kv_written, self.acknowledged < self.accepted),
+            # The memory delivers only what was requested.
             "delivers_what_was_asked": implies(
                 cache.i_kv_words.valid, self.delivered < self.requested
             ),
@@ -231,6 +242,7 @@ class KvExternalElement:
         ):
             theorem.choose(m, signal, size)
         query_head = Cat(self.slot, self.block)
+        # The slot has a query head.
         m.d.comb += theorem.suppose("head_exists", query_head < shape.heads)
         every = range(derived.slots * derived.head_blocks)
         heads = [min(n, shape.heads - 1) // shape.group for n in every]

@@ -96,12 +96,16 @@ class KvExternalLastWrite(Theorem):
         row, element = self.row, self.element
         given = element.mine & (row.given > element.index)
         m.d.comb += [
+            # What was given of this row is known.
             self.claim("given_is_known", implies(given, known)),
+            # The queue keeps it to the end of the row.
             self.claim("queue_holds_it", implies(given, self.queued == last)),
+            # When its turn comes, it is what leaves the queue.
             self.claim(
                 "head_of_queue_is_it",
                 implies(given & (row.accepted == element.index), self.head_of_queue == last),
             ),
+            # It is on its way from when the memory takes it until it is acknowledged.
             self.claim(
                 "on_its_way",
                 element.flying
@@ -111,10 +115,12 @@ class KvExternalLastWrite(Theorem):
                     & (row.acknowledged <= element.index)
                 ),
             ),
+            # What is on its way is what was given.
             self.claim(
                 "on_its_way_as_given",
                 implies(element.flying, (element.data == last) & (element.number == element.index)),
             ),
+            # Else, the memory holds it.
             self.claim(
                 "memory_holds_it",
                 implies(

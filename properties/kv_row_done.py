@@ -35,6 +35,7 @@ class KvRowDone(Theorem):
             self.suppose("row_when_idle", row_when_idle(owner)),
             self.suppose("write_inside_row", write_inside_row(owner)),
             self.suppose("write_in_range", write_in_range(owner)),
+            # No element of a row is written twice.
             self.suppose("each_element_once", ~again),
         ]
 

@@ -47,7 +47,9 @@ class LayerOrder(Theorem):
         m.d.sync += running.eq(Mux(ends, 0, number))
 
         m.d.comb += [
+            # A layer is started when none runs.
             self.suppose("start_when_idle", ~(layer.start & (running != 0))),
+            # Only the stage that runs says that it is done.
             self.suppose("who_runs_answers", done & ~kind(running) == 0),
         ]
 

@@ -96,7 +96,9 @@ class ScheduledBeats(Theorem):
 
         known = Cat(stage.op == to_sink(spec.op) for spec in self.matrices).any()
         m.d.comb += [
+            # What is started is a projection.
             self.suppose("op_is_projection", implies(stage.start, known)),
+            # It is started while none is under way.
             self.suppose("start_when_idle", ~(stage.start & works)),
         ]
 

@@ -82,7 +82,9 @@ class TokenOrder(Theorem):
         best = Signal.like(tokens.best)
         m.d.sync += [answer_waited.eq(tokens.o_token.valid & ~answers), best.eq(tokens.best)]
         m.d.comb += [
+            # Only a layer that runs says that it is done.
             self.suppose("layer_answers", implies(tokens.layer_done, self.layer_runs)),
+            # The choice stays while its answer waits.
             self.suppose("best_stays", implies(answer_waited, tokens.best == best)),
         ]
 

@@ -143,7 +143,11 @@ def test_what_golden_shares_knows_no_hardware(module: str):
     assert not roots & {"amaranth"}
 
 
-PROVED = {"results": [{"id": "one_writer", "status": "PASS"}]}
+PROVED = {
+    "complete": True,
+    "missing": [],
+    "results": [{"id": "one_writer", "status": "PASS"}],
+}
 COMPARED = {
     "profile": "dev",
     "examples": 3,
@@ -161,8 +165,16 @@ STEPS = [{"step": "tests", "ok": True, "seconds": 1.5}]
         (None, COMPARED, STEPS, False),
         (PROVED, None, STEPS, False),
         (PROVED, COMPARED, None, False),
-        ({"results": []}, COMPARED, STEPS, False),
-        ({"results": [{"id": "one_writer", "status": "UNKNOWN"}]}, COMPARED, STEPS, False),
+        (PROVED | {"results": []}, COMPARED, STEPS, False),
+        (PROVED | {"missing": ["no task proves it"]}, COMPARED, STEPS, False),
+        (PROVED | {"complete": False}, COMPARED, STEPS, False),
+        ({"results": PROVED["results"]}, COMPARED, STEPS, False),
+        (
+            PROVED | {"results": [{"id": "one_writer", "status": "UNKNOWN"}]},
+            COMPARED,
+            STEPS,
+            False,
+        ),
         (PROVED, COMPARED | {"values": 0}, STEPS, False),
         (PROVED, COMPARED, [{"step": "tests", "ok": False, "seconds": 1.5}], False),
     ],

@@ -6,58 +6,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from formal import model, runner, tasks, tools
+from formal import cache, judge, model, runner, tasks, tools
 from formal.__main__ import main
 from formal.canary import Canary, build_under
+from formal.outcome import Outcome
 from formal.runner import Runner
-from formal.tasks import Task
-from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
+from properties.done_pulse import DonePulseFair, DonePulseRanking
 from tests.formal import toys
-
-NEVER_DONE = Canary(
-    "the last beat ends without done",
-    "tests.formal.toys",
-    "m.d.sync += self.done.eq(1)",
-    "m.d.sync += self.done.eq(0)",
-)
-DONE_STAYS = Canary(
-    "done stays up",
-    "tests.formal.toys",
-    "        m.d.sync += self.done.eq(0)\n        with m.If(self.o.valid",
-    "        with m.If(self.o.valid",
-)
-
-
-def toy(**changes: Any) -> Task:
-    """A task about the countdown, green as it is."""
-    green: dict[str, Any] = {
-        "id": "toy",
-        "family": "toys",
-        "theorem": DonePulse,
-        "harness": toys.safety,
-        "arguments": {"hints": True},
-        "configs": ("nano",),
-        "obligations": 3,
-        "canary": DONE_STAYS,
-    }
-    return Task(**(green | changes))
-
-
-@pytest.fixture(scope="module")
-def build(tmp_path_factory):
-    """One build folder for all: what they share is asked of the engines once."""
-    return tmp_path_factory.mktemp("formal")
-
-
-@pytest.fixture
-def run(build):
-    """Run one task at nano."""
-    return lambda task, **options: Runner(build=build, **options).run(task, "nano")
+from tests.formal.toy_tasks import DONE_STAYS, NEVER_DONE, false, toy
 
 
 def test_a_true_theorem_is_green_and_remembered(run):
@@ -70,7 +30,9 @@ def test_a_true_theorem_is_green_and_remembered(run):
     )
     assert result.cover.named == ("answered_twice",)
     assert result.canary.named == ("done_lasts_a_cycle",)
+    assert result.confirmed_by == "bitwuzla"
     assert run(toy()) == result  # to the tenth of a second: from the cache
+    assert run(toy()).cached
 
 
 def test_pdr_needs_no_hint(run):
@@ -130,8 +92,7 @@ def test_a_script_that_fails_in_native_yosys_is_no_success(tmp_path):
 
 
 def test_a_false_theorem_is_red_with_its_trace(run):
-    task = toy(theorem=toys.Stays, harness=toys.stays, arguments={"vacuous": False}, obligations=1)
-    result = run(task)
+    result = run(false())
     assert result.status == "RED"
     assert result.detail == "violated: never_runs after 2 cycles"
     assert Path(result.proof.trace).is_file()
@@ -144,17 +105,47 @@ def test_without_the_hint_the_induction_is_unproved_and_red(run):
 
 
 def test_a_vacuous_theorem_is_red(run):
-    task = toy(theorem=toys.Stays, harness=toys.stays, arguments={"vacuous": True}, obligations=1)
-    result = run(task)
+    result = run(false(arguments={"vacuous": True}))
     assert result.proof.status == "PASS"
     assert result.status == "RED"
     assert result.detail == "vacuous: witness not reached: started"
 
 
 def test_contradictory_assumptions_are_red(run):
-    arguments = {"vacuous": True, "contradictory": True}
-    result = run(toy(theorem=toys.Stays, harness=toys.stays, arguments=arguments, obligations=1))
-    assert result.status == "RED"
+    assert run(false(arguments={"vacuous": True, "contradictory": True})).status == "RED"
+
+
+def test_a_search_must_suppose_what_the_proof_supposes(run):
+    result = run(false(arguments={"vacuous": True}, search={"vacuous": False}))
+    assert result.detail == "vacuous: the search does not suppose never_started"
+
+
+def test_a_search_that_loses_suppositions_on_the_way_is_red():
+    whole = model.Netlist("", ["holds"], ["promise"], ["seen"])
+    reached = Outcome("PASS", named=("seen",), found=("seen",))
+    told = judge.cover(whole, whole, reached)
+    assert told == "suppositions lost on the way to the engine: promise"
+    assert not judge.cover(whole, whole, dataclasses.replace(reached, assumed=("promise",)))
+
+
+def test_a_bug_must_be_caught_by_what_the_proof_claims():
+    bare = model.Netlist("", ["holds"], [], ["seen"])
+    caught = Outcome("FAIL", named=("another",))
+    told = judge.canary(toy(), bare, caught)
+    assert told == "the planted bug is caught by what is not claimed: another"
+
+
+def test_a_proof_that_runs_out_of_time_is_red(run):
+    endless = toy(mode="bmc", reason="to wait for", depth=10**6, timeout=1)
+    assert run(endless).detail.startswith("unproved: timeout of engine")
+
+
+def test_a_harness_that_cannot_build_is_red_and_the_others_go_on(build):
+    broken = toy(id="toy.broken", arguments={"hints": True, "nonsense": 1})
+    pairs = [(broken, "nano"), (toy(), "nano")]
+    decided = {r.task.id: r for r in Runner(build=build).run_all(pairs, jobs=1)}
+    assert decided["toy"].status == "PASS"
+    assert decided["toy.broken"].detail.startswith("TypeError: ")
 
 
 def test_an_undeclared_obligation_is_red(run):
@@ -162,7 +153,7 @@ def test_an_undeclared_obligation_is_red(run):
     assert (result.status, result.detail) == ("RED", "4 obligations declared, 3 stated")
 
 
-def test_an_obligation_lost_on_the_way_is_red(run, monkeypatch):
+def test_an_obligation_lost_on_the_way_is_red(tmp_path, monkeypatch):
     def dropping(built):
         whole = model.netlist(built)
         text = re.sub(
@@ -171,8 +162,8 @@ def test_an_obligation_lost_on_the_way_is_red(run, monkeypatch):
         assert text != whole.text
         return dataclasses.replace(whole, text=text)
 
-    monkeypatch.setattr(runner, "netlist", dropping)
-    result = run(toy())
+    monkeypatch.setattr(cache, "netlist", dropping)
+    result = Runner(build=tmp_path).run(toy(), "nano")
     assert result.status == "RED"
     assert result.detail == "obligations lost on the way to the engine: done_lasts_a_cycle"
 

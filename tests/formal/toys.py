@@ -110,6 +110,7 @@ class Stays(Theorem):
             m.d.comb += self.suppose("never_started", ~self.dut.start)
         if self.contradictory:
             m.d.comb += self.suppose("impossible", self.dut.start & ~self.dut.start)
+        # Nothing is ever offered.
         m.d.comb += self.claim("never_runs", ~self.dut.o.valid)
         m.d.comb += self.witness("started", self.dut.start)
         return m

@@ -1,0 +1,95 @@
+"""What is remembered from run to run: netlists by the sources they come from, answers by question.
+
+A netlist is elaborated again when a file that its harness, theorem or planted bug reaches has
+changed, and its properties are asked about again only if it came out different.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from design.config import Config
+from design.files import write_atomically
+from formal import sources
+from formal.canary import Canary, build_under
+from formal.engines import Engine
+from formal.model import Netlist, netlist
+from formal.outcome import Job, Outcome
+from formal.task import Task
+
+#: The module table is global to the interpreter, so models are built one at a time.
+_BUILDING = threading.Lock()
+#: What elaborates, beside what a harness imports.
+_ELABORATION = ("formal.canary", "formal.model")
+#: What an answer depends on beside the question: this machinery.
+_MACHINERY = ("sby.py", "l2s.py", "tools.py", "bitwuzla_smt2.py", "native_yosys.py")
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The folder of what is remembered; where `reads` is False it is only written."""
+
+    folder: Path
+    reads: bool = True
+
+    def netlist(
+        self, task: Task, config: Config, canary: Canary | None, search: Mapping[str, Any]
+    ) -> Netlist:
+        """The netlist of a task's model, with the bug `canary` planted if there is one.
+
+        Raises what the harness raises, and ValueError for a bug whose snippet is not there.
+        """
+        arguments = {**task.arguments, **search}
+        path = self._file("netlists", _origin(task, config, canary, arguments))
+        if self.reads and path.exists():
+            return Netlist(**json.loads(path.read_text(encoding="utf-8")))
+        with _BUILDING:
+            built = netlist(build_under(canary, task.harness, config, **arguments))
+        self._write(path, dataclasses.asdict(built))
+        return built
+
+    def answer(self, job: Job, engine: Engine) -> Outcome | None:
+        """What `engine` answered to the very same question before."""
+        path = self._file("answers", _question(job, engine))
+        if not (self.reads and path.exists()):
+            return None
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
+        return Outcome(**{**stored, **lists, "cached": True})
+
+    def remember(self, job: Job, engine: Engine, outcome: Outcome) -> None:
+        """Keep an answer."""
+        self._write(self._file("answers", _question(job, engine)), dataclasses.asdict(outcome))
+
+    def _file(self, kind: str, key: str) -> Path:
+        return self.folder / kind / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+
+    def _write(self, path: Path, content: dict[str, Any]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(content))
+
+
+def _origin(task: Task, config: Config, canary: Canary | None, arguments: Mapping[str, Any]) -> str:
+    modules = [task.harness.__module__, task.theorem.__module__, *_ELABORATION]
+    if canary:
+        modules.append(canary.module)
+    harness = (task.harness.__module__, task.harness.__qualname__)
+    called = (*harness, sorted(arguments.items()), config, canary, metadata.version("amaranth"))
+    return repr(called) + sources.digest(modules)
+
+
+def _question(job: Job, engine: Engine) -> str:
+    asked = json.dumps([dataclasses.asdict(job), engine.name, engine.versions()])
+    return "\0".join([asked, *_machinery()])
+
+
+@functools.cache
+def _machinery() -> tuple[str, ...]:
+    return tuple(Path(__file__).with_name(name).read_text() for name in _MACHINERY)

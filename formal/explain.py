@@ -1,0 +1,86 @@
+"""``python -m formal explain``: a property in full, from the table and the source."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from design.config import CONFIGS
+from formal.runner import Runner
+from formal.statements import Statement, statements
+from formal.task import Task
+
+
+def explain(console: Console, task: Task, runner: Runner) -> None:
+    """Print theorem, configurations, engines, bound, assumptions, claims, covers, planted bug."""
+    config = CONFIGS[task.configs[0]]
+    model = task.harness(config, **task.arguments)
+    told = statements(model)
+    console.print(f"[bold]{task.id}[/]  ({task.family})", highlight=False)
+    console.print(f"theorem         {escape(task.theorem.sentence())}", highlight=False)
+    for name, value in _facts(task, runner):
+        console.print(f"{name:<15} {escape(value)}", highlight=False)
+    for title, kind in (
+        ("assumptions", "assume"),
+        ("claims", "assert"),
+        ("covers", "cover"),
+    ):
+        _section(console, title, (each for each in told if each.kind == kind))
+    if runner.engine_for(task).live:
+        console.print("\n[bold]fairness[/], on outputs that the engine reads")
+        for port in model.outputs:
+            console.print(f"  {port}", highlight=False)
+
+
+def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
+    engine, second = runner.engine_for(task), runner.second_for(task)
+    searcher = engine.cover_by or engine.name
+    yield "stated in", f"{task.theorem.__module__.replace('.', '/')}.py"
+    given = ", ".join(f"{name} = {value}" for name, value in task.arguments.items())
+    yield "harness", f"{task.harness.__module__}.{task.harness.__name__}({given})"
+    yield "configurations", ", ".join(task.configs)
+    yield "claimed for", task.domain.words
+    yield "engine", engine.name
+    if second:
+        yield "confirmed by", f"{second.name}, within {task.confirm_timeout} s"
+    else:
+        yield "unconfirmed", task.unconfirmed or "liveness has one engine"
+    yield "bound", _bound(task, engine.induction, engine.live)
+    yield "obligations", str(task.obligations)
+    yield "witnesses", f"within {task.cover_depth} cycles of reset, {searcher}"
+    if task.search:
+        narrowed = ", ".join(f"{name} = {value}" for name, value in task.search.items())
+        yield "searched with", f"{narrowed} (witnesses and bug alone)"
+    canary = task.canary
+    yield "planted bug", f"{canary.name}, within {task.canary_depth} cycles of reset"
+    yield "  in", canary.module
+    yield "  instead of", " ".join(canary.snippet.split())
+    yield "  it says", " ".join(canary.replacement.split()) or "nothing"
+
+
+def _bound(task: Task, induction: bool, live: bool) -> str:
+    if task.mode == "bmc":
+        return f"bounded, {task.depth} cycles: {task.reason}"
+    if induction:
+        return (
+            f"none: k-induction, k = {task.depth}; no claim fails in the first {task.depth} "
+            f"cycles, nor after {task.depth} good ones from any state"
+        )
+    if live:
+        return "none: liveness made safety, with an invariant that the engine finds"
+    return "none: the engine finds an invariant"
+
+
+def _section(console: Console, title: str, listed: Iterable[Statement]) -> None:
+    rows = list(listed)
+    if not rows:
+        return
+    console.print(f"\n[bold]{title}[/]")
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(no_wrap=True, style="dim")
+    for each in rows:
+        table.add_row(each.name, escape(each.text), each.where)
+    console.print(table, highlight=False)

@@ -1,0 +1,61 @@
+"""Which source files a model depends on, so that a change elaborates anew only what it reaches."""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def reached(modules: Iterable[str]) -> set[Path]:
+    """The files of `modules` and of all that they import, of this repository."""
+    found: set[Path] = set()
+    waiting = [path for module in modules for path in _files(module)]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported(path)
+    return found
+
+
+def digest(modules: Iterable[str]) -> str:
+    """A digest of what `reached` finds, names and contents."""
+    total = hashlib.sha256()
+    for path in sorted(reached(modules)):
+        total.update(f"{path.relative_to(ROOT)}\0{_content(path)}\0".encode())
+    return total.hexdigest()
+
+
+def _files(module: str) -> list[Path]:
+    """The files of a dotted name and of all that it lies in; none for what is not ours."""
+    parts = module.split(".")
+    names = [ROOT.joinpath(*parts[:n]) for n in range(1, len(parts) + 1)]
+    files = [file for name in names for file in (name.with_suffix(".py"), name / "__init__.py")]
+    return [path for path in files if path.is_file()]
+
+
+# A process sees one state of the sources: the one that it imported.
+@functools.cache
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@functools.cache
+def _imported(path: Path) -> tuple[Path, ...]:
+    return tuple(
+        file
+        for module in _imports(ast.parse(path.read_text(encoding="utf-8")))
+        for file in _files(module)
+    )
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """All that may be modules; ``from a import b`` names ``a.b``, which may be one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -1,0 +1,101 @@
+"""A trace made ready to be looked at: save files for GTKWave and Surfer, and its last cycles."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+from vcd.gtkw import GTKWSave
+from vcd.reader import ScalarChange, TokenKind, VectorChange, tokenize
+
+from formal.model import THEOREM
+
+#: smtbmc and sby write a cycle as so many units of time.
+PERIOD = 10
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal of a trace: its path, its width, and a value (bits) for every cycle."""
+
+    path: tuple[str, ...]
+    width: int
+    values: list[str]
+
+    @property
+    def label(self) -> str:
+        """What a table calls it: `top`, which all of them have, is left out."""
+        return ".".join(self.path[1:])
+
+
+def read(trace: Path) -> list[Signal]:
+    """Every signal of a VCD, sampled once a cycle."""
+    scope: list[str] = []
+    declared: list[tuple[tuple[str, ...], int, str]] = []
+    now: dict[str, str] = {}
+    samples: list[dict[str, str]] = []
+    with trace.open("rb") as file:
+        for token in tokenize(file):
+            if token.kind is TokenKind.SCOPE:
+                scope.append(token.scope.ident)
+            elif token.kind is TokenKind.UPSCOPE:
+                scope.pop()
+            elif token.kind is TokenKind.VAR:
+                var = token.var
+                declared.append(((*scope, var.reference), var.size, var.id_code))
+            elif token.kind is TokenKind.CHANGE_TIME:
+                # Within a cycle nothing changes but the clock.
+                samples += [dict(now)] * (token.time_change // PERIOD - len(samples))
+            elif token.kind in (TokenKind.CHANGE_SCALAR, TokenKind.CHANGE_VECTOR):
+                change = token.data
+                assert isinstance(change, ScalarChange | VectorChange)
+                now[change.id_code] = _bits(change.value)
+    return [
+        Signal(path, width, [sample.get(code, "x") for sample in samples])
+        for path, width, code in declared
+        if len(path) > 1  # the others are the trace's own
+    ]
+
+
+def _bits(value: int | str) -> str:
+    return value if isinstance(value, str) else f"{value:b}"
+
+
+def involved(signals: list[Signal], names: Collection[str]) -> list[Signal]:
+    """The theorem's signals called `names`, or all that it sees if none is."""
+    seen = [s for s in signals if s.path[1:2] == (THEOREM,) and s.path[-1] not in ("clk", "rst")]
+    resets = [s for s in signals if s.path[1:] == ("rst",)]
+    chosen = [s for s in seen if s.path[-1] in names]
+    return resets + (chosen or seen)
+
+
+def last_cycles(signals: list[Signal], title: str, count: int = 8) -> Table:
+    """The last `count` cycles: a line a signal, numbers decimal, `x` where nothing is known."""
+    total = len(signals[0].values) if signals else 0
+    cycles = range(max(0, total - count), total)
+    table = Table(title=title, title_justify="left", box=None)
+    table.add_column("cycle")
+    for cycle in cycles:
+        table.add_column(str(cycle), justify="right")
+    for signal in signals:
+        bits = [signal.values[cycle] for cycle in cycles]
+        shown = [str(int(each, 2)) if set(each) <= {"0", "1"} else each for each in bits]
+        table.add_row(signal.label, *shown)
+    return table
+
+
+def write_save_files(trace: Path, signals: list[Signal]) -> tuple[Path, Path]:
+    """``gtkwave FILE`` and ``surfer --command-file FILE`` open the trace at these signals."""
+    gtkwave, surfer = trace.with_suffix(".gtkw"), trace.with_suffix(".sucl")
+    with gtkwave.open("w", encoding="utf-8") as file:
+        save = GTKWSave(file)
+        save.dumpfile(str(trace))
+        save.treeopen(f"top.{THEOREM}")
+        save.trace("smt_step", datafmt="dec")
+        for signal in signals:
+            bits = f"[{signal.width - 1}:0]" if signal.width > 1 else ""
+            save.trace(".".join(signal.path) + bits, datafmt="dec" if signal.width > 1 else "bin")
+    commands = [f"load_file {trace.resolve()}"]
+    commands += [f"variable_add {'.'.join(signal.path)}" for signal in signals]
+    surfer.write_text("\n".join([*commands, "zoom_fit"]) + "\n", encoding="utf-8")
+    return gtkwave, surfer

@@ -1,0 +1,69 @@
+"""A second engine repeats each proof, and its word counts."""
+
+import pytest
+
+from formal import engines, judge
+from formal.engines import ENGINES, Engine
+from formal.model import Netlist
+from formal.outcome import Outcome
+from tests.formal.toy_tasks import toy
+
+MODEL = Netlist("", ["holds"])
+
+
+@pytest.mark.parametrize(
+    "first, answer, red, why",
+    [
+        ("yices", Outcome("PASS", found=("holds",)), "", ""),
+        ("yices", Outcome("PASS"), "obligations lost on the way to the engine: holds", ""),
+        ("yices", Outcome("FAIL", named=("holds",)), "bitwuzla disagrees with yices: fail", ""),
+        ("yices", Outcome("UNKNOWN"), "bitwuzla disagrees with yices: unknown", ""),
+        ("yices", Outcome("ERROR"), "bitwuzla disagrees with yices: error", ""),
+        ("yices", Outcome("TIMEOUT", seconds=60.2), "", "bitwuzla: over 60 s"),
+        ("pdr", Outcome("UNKNOWN"), "", "bitwuzla: no induction without the invariants"),
+    ],
+)
+def test_the_second_word(first, answer, red, why):
+    told = judge.confirmation(MODEL, answer, ENGINES[first], ENGINES["bitwuzla"])
+    assert [sentence.startswith(start) for sentence, start in zip(told, (red, why), strict=True)]
+    assert [bool(sentence) for sentence in told] == [bool(red), bool(why)]
+
+
+@pytest.mark.parametrize(
+    "status, verdict, confirmed_by", [("FAIL", "RED", ""), ("TIMEOUT", "PASS", "")]
+)
+def test_an_engine_that_disagrees_turns_the_property_red(
+    run, monkeypatch, status, verdict, confirmed_by
+):
+    liar = Engine("liar", "smtbmc liar", "bitwuzla", run=lambda job, folder: Outcome(status))
+    monkeypatch.setitem(engines.ENGINES, "liar", liar)
+    result = run(toy(confirm="liar"), cache=False)
+    assert (result.status, result.confirmed_by) == (verdict, confirmed_by)
+    assert bool(result.unconfirmed) == (verdict == "PASS")
+
+
+def test_what_no_engine_can_confirm_says_why(run):
+    result = run(toy(unconfirmed="bitwuzla: over 600 s"))
+    assert (result.status, result.confirmation) == ("PASS", None)
+    assert (result.confirmed_by, result.unconfirmed) == ("", "bitwuzla: over 600 s")
+
+
+def test_pdr_is_a_second_word_for_an_induction(run):
+    pytest.importorskip("pyosys")
+    assert run(toy(confirm="pdr")).confirmed_by == "pdr"
+
+
+def test_with_another_first_engine_the_second_differs_too(run):
+    assert run(toy(), engine="bitwuzla").confirmed_by == "yices"
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        ({"confirm": "yices"}, "'yices' cannot confirm itself"),
+        ({"confirm": "pdr", "unconfirmed": "too slow"}, "confirmed by 'pdr', or unconfirmed"),
+    ],
+)
+def test_a_contradictory_task_is_refused(changes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        toy(**changes)

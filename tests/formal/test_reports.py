@@ -1,0 +1,157 @@
+"""What people and programs get to see: traces, tables, results.json, junit.xml, explain."""
+
+import io
+import json
+import types
+import typing
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from design.config import CONFIGS
+from formal import report, results, waves
+from formal.__main__ import main
+from formal.live import Board
+from formal.runner import ROOT, Runner
+from formal.statements import statements
+from formal.tasks import TASKS
+from tests.formal.toy_tasks import false, toy
+
+
+def console() -> Console:
+    return Console(width=200, record=True, file=io.StringIO())
+
+
+def conforms(value: object, kind: object) -> bool:
+    """Whether a JSON value is of the type."""
+    if typing.is_typeddict(kind):
+        fields = typing.get_type_hints(kind)
+        return (
+            isinstance(value, dict)
+            and set(value) == set(fields)
+            and all(conforms(value[name], each) for name, each in fields.items())
+        )
+    if isinstance(kind, types.UnionType):
+        return any(conforms(value, each) for each in typing.get_args(kind))
+    if typing.get_origin(kind) is list:
+        return isinstance(value, list) and all(
+            conforms(each, typing.get_args(kind)[0]) for each in value
+        )
+    if kind is float:
+        return isinstance(value, float | int) and not isinstance(value, bool)
+    return type(value) is kind
+
+
+@pytest.fixture(scope="module")
+def decided(build):
+    """A green result and a red one."""
+    runner = Runner(build=build)
+    return [runner.run(toy(), "nano"), runner.run(false(), "nano")]
+
+
+def test_results_json_is_of_its_schema(tmp_path, decided):
+    path = tmp_path / "results.json"
+    results.write_json(path, decided, ["one is missing"], complete=True)
+    content = json.loads(path.read_text())
+    assert conforms(content, results.File)
+    assert not conforms(content | {"results": [{"id": 1}]}, results.File)
+    green, red = content["results"]
+    assert (green["status"], green["confirmed_by"]) == ("PASS", "bitwuzla")
+    assert (green["cover"]["cycles"], green["canary"]["cycles"]) == (5, 4)
+    assert (red["status"], red["proof"]["names"]) == ("RED", ["never_runs"])
+    assert Path(red["proof"]["trace"]).is_file()
+
+
+@pytest.mark.parametrize("kind", [results.File, results.Record, results.Run])
+def test_the_schema_is_documented(kind):
+    page = (ROOT / "docs" / "verification.md").read_text("utf-8")
+    assert [name for name in typing.get_type_hints(kind) if f"`{name}`" not in page] == []
+
+
+def test_junit_counts_what_is_red_and_what_is_missing(tmp_path, decided):
+    path = tmp_path / "junit.xml"
+    results.write_junit(path, decided, ["one is missing"])
+    toys_suite, missing_suite = ET.parse(path).getroot()
+    assert (toys_suite.get("tests"), toys_suite.get("failures")) == ("2", "1")
+    assert (missing_suite.get("tests"), missing_suite.get("failures")) == ("1", "1")
+    failure = toys_suite.find("testcase[@name='toy.false[nano]']/failure")
+    assert failure.get("message") == "violated: never_runs after 2 cycles"
+    assert failure.text == "The countdown never runs."
+
+
+def test_a_failure_shows_the_sentence_the_trace_and_its_last_cycles(build, decided):
+    screen = console()
+    report.tell(screen, decided[1], Runner(build=build))
+    told = screen.export_text()
+    assert "theorem: The countdown never runs." in told
+    assert "never_runs: Nothing is ever offered. (tests/formal/toys.py:" in told
+    (row,) = [line.split() for line in told.splitlines() if "theorem.o__valid" in line]
+    assert row == ["theorem.o__valid", "0", "1"]
+
+    trace = Path(decided[1].proof.trace)
+    known = {".".join(signal.path) for signal in waves.read(trace)}
+    surfer = trace.with_suffix(".sucl").read_text().splitlines()
+    added = [line.split()[1] for line in surfer if line.startswith("variable_add ")]
+    assert surfer[0] == f"load_file {trace}"
+    assert added and set(added) <= known
+    gtkwave = trace.with_suffix(".gtkw").read_text().splitlines()
+    assert f'[dumpfile] "{trace}"' in gtkwave
+    assert set(added) <= set(gtkwave)
+
+
+def test_a_planted_bug_is_shown_on_demand(build, monkeypatch):
+    monkeypatch.setattr("formal.tasks.TASKS", (toy(),))
+    monkeypatch.setattr("formal.__main__.BUILD", build)
+    arguments = ["prove", "toy", "--canaries", "--waves"]
+    told = CliRunner().invoke(main, arguments, standalone_mode=False)
+    assert told.return_value == 0
+    assert "done_lasts_a_cycle: Done is a pulse." in told.output
+    assert "theorem.was_done" in told.output
+    assert list((build / "toy-nano" / "canary").rglob("trace.gtkw"))
+
+
+def test_every_claim_of_the_table_has_its_sentence():
+    nameless = [
+        f"{task.id}: {each.name} ({each.where})"
+        for task in {task.theorem: task for task in TASKS}.values()
+        for each in statements(_model(task))
+        if each.kind == "assert" and not each.sentence
+    ]
+    assert nameless == []
+
+
+def _model(task):
+    return task.harness(CONFIGS[task.configs[0]], **task.arguments)
+
+
+def test_explain_tells_all(monkeypatch):
+    told = CliRunner().invoke(main, ["explain", "kv.row_done"], standalone_mode=False).output
+    for part in (
+        "Each row is reported ready, not busy and done, once",
+        "k-induction, k = 2",
+        "bitwuzla, within 60 s",
+        "Only an announced row is written.",
+        "Busy means announced and not complete.",
+        "a row is done as soon as it is announced",
+        "self.done.eq(row_open & row_full)",
+        "nano, stories260k",
+    ):
+        assert part in told
+    refused = CliRunner().invoke(main, ["explain", "nonsense"])
+    assert refused.exit_code
+
+
+def test_the_board_shows_what_runs_and_what_is_red():
+    board = Board(console(), total=3)
+    board.watch(toy(), "nano", "proof")
+    board.count(red=True)
+    board.console.print(board.render())
+    told = board.console.export_text()
+    assert "toy" in told and "proof" in told and "0 s" in told
+    assert "1 of 3 decided" in told and "1 RED" in told
+    board.watch(toy(), "nano", "")
+    board.console.print(board.render())
+    assert "proof" not in board.console.export_text()
