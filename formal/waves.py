@@ -62,11 +62,12 @@ def _bits(value: int | str) -> str:
 
 
 def involved(signals: list[Signal], names: Collection[str]) -> list[Signal]:
-    """The theorem's signals called `names`, or all that it sees if none is."""
+    """The theorem's signals called `names`; if there is none, all that it sees, and the inputs."""
     seen = [s for s in signals if s.path[1:2] == (THEOREM,) and s.path[-1] not in ("clk", "rst")]
-    resets = [s for s in signals if s.path[1:] == ("rst",)]
+    always = [s for s in signals if s.path[1:] in (("rst",), ("loop",))]
     chosen = [s for s in seen if s.path[-1] in names]
-    return resets + (chosen or seen)
+    ports = [s for s in signals if len(s.path) == 2 and s.path[-1] != "clk" and s not in always]
+    return always + (chosen or [*ports, *seen])
 
 
 def last_cycles(signals: list[Signal], title: str, count: int = 8) -> Table:

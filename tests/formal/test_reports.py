@@ -12,12 +12,15 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from design.config import CONFIGS
-from formal import report, results, waves
+from formal import l2s, report, results, waves
 from formal.__main__ import main
 from formal.live import Board
+from formal.model import netlist
+from formal.outcome import Job
 from formal.runner import ROOT, Runner
 from formal.statements import statements
 from formal.tasks import TASKS
+from tests.formal import toys
 from tests.formal.toy_tasks import false, toy
 
 
@@ -100,6 +103,23 @@ def test_a_failure_shows_the_sentence_the_trace_and_its_last_cycles(build, decid
     gtkwave = trace.with_suffix(".gtkw").read_text().splitlines()
     assert f'[dumpfile] "{trace}"' in gtkwave
     assert set(added) <= set(gtkwave)
+
+
+def test_a_violated_liveness_shows_its_loop(tmp_path):
+    pytest.importorskip("pyosys")
+    unfair = netlist(toys.pair_fair(CONFIGS["nano"], forget="assume_fair_o_b"))
+    found = l2s.run(Job(unfair.text, "prove", "", 0, 60), tmp_path)
+    assert (found.status, found.named) == ("FAIL", ("answered",))
+    values = {signal.label: signal.values for signal in waves.read(Path(found.trace))}
+    assert {len(each) for each in values.values()} == {found.cycles}
+    again = [n for n, bit in enumerate(values["loop"]) if bit == "1"]
+    assert len(again) > 1
+    # Asked, unanswered, the second stream never ready; and at its end all is as at its beginning.
+    assert {values["theorem.pending"][n] for n in again} == {"1"}
+    assert "1" not in {values["o_b__ready"][n] for n in again[:-1]}
+    registers = ("theorem.pending", "theorem.broken", "dut.done", "dut.fsm_state")
+    for name in registers:
+        assert values[name][again[0]] == values[name][again[-1]]
 
 
 def test_a_planted_bug_is_shown_on_demand(build, monkeypatch):
