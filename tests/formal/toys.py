@@ -1,5 +1,7 @@
 """Small components, true and false theorems about them, for the tests of the runner."""
 
+import dataclasses
+
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -8,6 +10,7 @@ from design.config import Config
 from formal.harness import stage
 from formal.model import Model
 from properties.dialect import Theorem
+from properties.done_pulse import Handshake
 
 
 class Countdown(wiring.Component):
@@ -55,6 +58,15 @@ def countdown(config: Config, *, hints: bool) -> stage.Device:
 def safety(config: Config, *, hints: bool) -> Model:
     """A true one."""
     return stage.done_pulse(countdown(config, hints=hints))
+
+
+def only_short(config: Config) -> Model:
+    """Wrong where the context is longer than 8: there, done is always high."""
+    device = countdown(config, hints=True)
+    if config.shape.seq_len > 8:
+        own = Handshake("own", device.dut.start, Const(1))
+        device = dataclasses.replace(device, own=own)
+    return stage.done_pulse(device)
 
 
 def ranking(config: Config) -> Model:
