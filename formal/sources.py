@@ -3,10 +3,13 @@
 import ast
 import functools
 import hashlib
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+#: When this process read its sources; what was written since is not what it runs.
+STARTED = time.time()
 
 
 def reached(modules: Iterable[str]) -> set[Path]:
@@ -21,10 +24,12 @@ def reached(modules: Iterable[str]) -> set[Path]:
     return found
 
 
-def digest(modules: Iterable[str]) -> str:
-    """A digest of what `reached` finds, names and contents."""
+def digest(modules: Iterable[str]) -> str | None:
+    """A digest of what `reached` finds, names and contents; None if some was written meanwhile."""
     total = hashlib.sha256()
     for path in sorted(reached(modules)):
+        if path.stat().st_mtime >= STARTED:
+            return None
         total.update(f"{path.relative_to(ROOT)}\0{_content(path)}\0".encode())
     return total.hexdigest()
 
@@ -37,7 +42,6 @@ def _files(module: str) -> list[Path]:
     return [path for path in files if path.is_file()]
 
 
-# A process sees one state of the sources: the one that it imported.
 @functools.cache
 def _content(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

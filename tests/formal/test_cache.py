@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.formal.toy_tasks import DONE_STAYS, toy
 def rooms(tmp_path, monkeypatch):
     """Two components of a repository of their own, in the modules room_a and room_b."""
     monkeypatch.setattr(sources, "ROOT", tmp_path)
+    monkeypatch.setattr(sources, "STARTED", sources.STARTED)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     for name in ("room_a", "room_b"):
@@ -28,7 +30,8 @@ def rooms(tmp_path, monkeypatch):
 
 
 def forget_sources():
-    """A process looks at a file once; here files change."""
+    """What a new process knows of the files: nothing yet."""
+    sources.STARTED = time.time() + 1
     for remembered in (sources._content, sources._imported):
         remembered.cache_clear()
     importlib.invalidate_caches()
@@ -77,6 +80,14 @@ def test_a_changed_line_concerns_only_what_depends_on_it(rooms, prove):
     assert wider != source
     changed.write_text(wider, "utf-8")
     assert prove() == (["room_b"], ["room_b"])
+
+
+def test_what_is_written_while_a_session_runs_is_not_remembered(rooms, prove, monkeypatch):
+    assert prove()[0] == ["room_a", "room_b"]
+    monkeypatch.setattr(sources, "STARTED", 0)
+    assert sources.digest(["room_a"]) is None
+    task = toy(id="room_a", harness=importlib.import_module("room_a").safety)
+    assert cache._origin(task, None, None, {}) is None
 
 
 def test_a_model_reaches_the_files_of_its_component_and_no_others():
