@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from design.config import Config
+from design.config import CacheBacking, Config
 from formal.canary import Canary
 from formal.model import Model
 from properties.dialect import Theorem
@@ -22,6 +22,14 @@ class Domain:
 
 
 EVERYWHERE = Domain("every shape, number of lanes, backing", lambda config: True)
+ON_CHIP = Domain(
+    "every shape and number of lanes, cache on the chip",
+    lambda config: config.geometry.cache is CacheBacking.ON_CHIP,
+)
+EXTERNAL = Domain(
+    "every shape and number of lanes, cache outside",
+    lambda config: config.geometry.cache is CacheBacking.EXTERNAL,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from design.config import CONFIGS
 from design.errors import BadInput
 from formal.canary import Canary
 from formal.harness import assembled, kv
-from formal.task import SHIPPED, Task
+from formal.task import ON_CHIP, SHIPPED, Task
 from formal.tasks_control import CONTROL
 from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
@@ -69,6 +69,7 @@ def _bypass(id: str, tensor: Tensor, configs: tuple[str, ...] = SHIPPED, **words
     return Task(
         id=id,
         family="kv_cache",
+        domain=ON_CHIP,
         theorem=KvBypass,
         harness=kv.bypass,
         arguments={"tensor": tensor, **words},
@@ -84,6 +85,7 @@ def _last_write(
     return Task(
         id=id,
         family="kv_cache",
+        domain=ON_CHIP,
         theorem=KvLastWrite,
         harness=kv.last_write,
         arguments={"tensor": tensor, **words},
@@ -97,6 +99,7 @@ TASKS: tuple[Task, ...] = (
     Task(
         id="kv.single_writer",
         family="kv_cache",
+        domain=ON_CHIP,
         theorem=KvSingleWriter,
         harness=kv.single_writer,
         obligations=2,
@@ -105,6 +108,7 @@ TASKS: tuple[Task, ...] = (
     Task(
         id="kv.assembled_writer",
         family="kv_cache",
+        domain=ON_CHIP,
         theorem=KvAssembledWriter,
         harness=assembled.single_writer,
         search={"steered": True},
@@ -126,6 +130,7 @@ TASKS: tuple[Task, ...] = (
     Task(
         id="kv.row_done",
         family="kv_cache",
+        domain=ON_CHIP,
         theorem=KvRowDone,
         harness=kv.row_done,
         obligations=6,

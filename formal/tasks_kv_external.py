@@ -6,7 +6,7 @@ from typing import Any
 from formal.canary import Canary
 from formal.harness import kv_external
 from formal.model import Model
-from formal.task import Task
+from formal.task import EXTERNAL, Task
 from properties.dialect import Theorem
 from properties.kv_element import Tensor
 from properties.kv_external_buffer import KvExternalBuffer
@@ -82,6 +82,7 @@ def _external(
         canary=canary,
         cover_depth=110,
         canary_depth=110,
+        domain=EXTERNAL,
     )
 
 

@@ -1,11 +1,13 @@
 """Random configurations are drawn from the domain, and one that refutes is shrunk."""
 
 import json
+import re
+from fnmatch import fnmatch
 
 import pytest
 from click.testing import CliRunner
 
-from formal import sweep, tasks
+from formal import runner, sweep, tasks
 from formal.__main__ import main
 from formal.runner import Runner
 from formal.task import EVERYWHERE, Domain
@@ -54,6 +56,19 @@ def test_tasks_that_fix_what_is_drawn_are_left_out():
     assert not {"schedule.projection_folded", "kv.last_write.key_wide"} & ids
     theorems = {task.theorem for task in tasks.TASKS}
     assert {task.theorem for task in tasks.TASKS if task.id in ids} == theorems
+
+
+def test_the_documents_say_for_which_parameters():
+    page = (runner.ROOT / "docs" / "verification.md").read_text("utf-8")
+    table = page.partition("| property | claimed for |")[2].partition("\n\n")[0]
+    claimed = {
+        pattern: words
+        for properties, words in re.findall(r"^\| (`.*`) \| (.*) \|$", table, re.MULTILINE)
+        for pattern in re.findall(r"`(.*?)`", properties)
+    }
+    for task in tasks.TASKS:
+        said = {words for pattern, words in claimed.items() if fnmatch(task.id, pattern)}
+        assert said == {task.domain.words}, task.id
 
 
 @pytest.mark.parametrize(
