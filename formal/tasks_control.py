@@ -4,7 +4,7 @@ from typing import Any
 
 from formal.canary import Canary
 from formal.harness import stages, token
-from formal.task import SHIPPED, Task
+from formal.task import SHIPPED, Domain, Task
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from properties.layer_order import LayerOrder
 from properties.scheduled_beats import ScheduledBeats
@@ -137,6 +137,11 @@ def _order(suffix: str, **lanes: int) -> Task:
     )
 
 
+#: In a context of one token there is no position to claim anything of.
+SEVERAL_POSITIONS = Domain(
+    "every shape with a context of 2 or more, number of lanes, backing",
+    lambda config: config.shape.seq_len > 1,
+)
 _PROJECTION = ("projection", "design.stages.projection", 6)
 _LAYER = ("layer", "design.sequencer", 4)
 
@@ -167,6 +172,7 @@ CONTROL: tuple[Task, ...] = (
     _order("_blocks", lanes=2),
     Task(
         id="schedule.token",
+        domain=SEVERAL_POSITIONS,
         family="schedule",
         theorem=TokenOrder,
         harness=token.order,
