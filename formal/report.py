@@ -150,7 +150,7 @@ def print_sweep(console: Console, swept: Sequence["Swept"], runner: Runner) -> N
         if each.red and each.result:
             name = each.red.name
             tell(console, each.result, replace(runner, configs={name: each.red}))
-            console.print(f"     the smallest configuration: {each.red}", highlight=False)
+            console.print(f"     the smallest: {each.smallest}", highlight=False, soft_wrap=True)
 
 
 def print_tasks(console: Console, tasks: tuple[Task, ...]) -> None:

@@ -64,6 +64,11 @@ class Swept:
     red: Config | None = None
     result: Result | None = None
 
+    @property
+    def smallest(self) -> str:
+        """The configuration that refutes the theorem, in a line; sweep.json has all of it."""
+        return describe(self.red) if self.red else ""
+
 
 class _Red(Exception):
     """Tells Hypothesis what to shrink."""

@@ -7,6 +7,7 @@ from amaranth.utils import ceil_log2
 from design import argmax
 from design.activations import PROMISE, ActivationBuffer
 from design.argmax import Argmax
+from design.arith import ram_depth
 from design.config import Config
 from design.derived import derive
 from design.writeback import DIRECT, Writeback, any_of
@@ -34,7 +35,7 @@ def activations(config: Config, *, folds: bool) -> Model:
     stored = []
     for half in range(halves):
         memory: Fragment = inside.find_subfragment(f"memory_{half}")
-        address = Signal(ceil_log2(length), name=f"stored_address_{half}")
+        address = Signal(ceil_log2(ram_depth(length)), name=f"stored_address_{half}")
         data = Signal(signed(buffer.width), name=f"stored_{half}")
         glue.d.comb += address.eq(theorem.element - half * length)
         memory.read_port(domain="comb", addr=address, data=data, en=C(1, 1), transparent_for=())

@@ -84,6 +84,6 @@ def test_the_command_gives_the_verdict(build, monkeypatch, domain, code):
     (record,) = json.loads((build / "sweep.json").read_text())["results"]
     if code:
         assert record["red"]["shape"]["seq_len"] == 9
-        assert "the smallest configuration: " in told.output and "seq_len 9" in told.output
+        assert "the smallest: dim 2, hidden 1, layers 1, heads 1" in told.output
     else:
         assert record["red"] is None and len(record["proved"]) == 2
