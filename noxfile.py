@@ -46,7 +46,8 @@ def prepare_yosys(session: nox.Session) -> None:
 def formal(session: nox.Session) -> None:
     """Prove the properties: `nox -s formal -- ID --config NAME --engine E` narrows it down."""
     prepare_yosys(session)
-    FORMAL_RESULTS.unlink(missing_ok=True)
+    for stale in (FORMAL_RESULTS, FORMAL_RESULTS.with_name("junit.xml")):
+        stale.unlink(missing_ok=True)
     python(session, "-m", "formal", "prove", *session.posargs)
 
 

@@ -39,10 +39,11 @@ def _read(path: Path) -> Any:
         return None
 
 
-def proved(build: Path) -> list[Line] | None:
+def proved(build: Path, *, gate: bool = False) -> list[Line] | None:
     """A line per property, or None without (readable) results; green is the status PASS alone.
 
-    What the session missed has a line, too, and so has that it was not about all there is.
+    What the session missed has a line, too, and so has that it was not about all there is, which
+    is red for the gate.
     """
     try:
         content = _read(build / "formal" / "results.json")
@@ -168,7 +169,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # Without a terminal rich would wrap at 80 columns and cut names in logs.
     console = Console(width=None if sys.stdout.isatty() else 120)
-    parts = {"proved": proved(args.build), "compared": compared(args.build)}
+    parts = {"proved": proved(args.build, gate=args.gate), "compared": compared(args.build)}
     print_table(console, "Proved", parts["proved"], "nothing yet, run `nox -s formal`")
     print_table(console, "Compared", parts["compared"], "nothing yet, run `nox -s fuzz`")
     if args.gate:
