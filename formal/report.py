@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from formal import waves
 from formal.outcome import Outcome
 from formal.runner import Result, Runner
+from formal.sources import ROOT
 from formal.statements import Statement, statements
 from formal.task import Task
 
@@ -52,13 +54,15 @@ def _show(console: Console, result: Result, outcome: Outcome, runner: Runner) ->
     trace = Path(outcome.trace)
     about = [signal for name in names for signal in stated[name].signals]
     signals = waves.involved(waves.read(trace), about)
-    console.print(waves.last_cycles(signals, "     the last cycles, of what the claim is about:"))
+    console.print("     the last cycles of what it is about:", highlight=False)
+    console.print(Padding(waves.last_cycles(signals), (0, 0, 0, 4)))
     for what, path in zip(
         ("trace", "gtkwave", "surfer --command-file"),
         (trace, *waves.write_save_files(trace, signals)),
         strict=True,
     ):
-        console.print(f"     {what}: {path}", highlight=False, soft_wrap=True)
+        shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        console.print(f"     {what}: {shown}", highlight=False, soft_wrap=True)
 
 
 def _stated(task: Task, config) -> dict[str, Statement]:

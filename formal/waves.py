@@ -70,11 +70,11 @@ def involved(signals: list[Signal], names: Collection[str]) -> list[Signal]:
     return always + (chosen or [*ports, *seen])
 
 
-def last_cycles(signals: list[Signal], title: str, count: int = 8) -> Table:
+def last_cycles(signals: list[Signal], count: int = 8) -> Table:
     """The last `count` cycles: a line a signal, numbers decimal, `x` where nothing is known."""
     total = len(signals[0].values) if signals else 0
     cycles = range(max(0, total - count), total)
-    table = Table(title=title, title_justify="left", box=None)
+    table = Table(box=None)
     table.add_column("cycle")
     for cycle in cycles:
         table.add_column(str(cycle), justify="right")
