@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from design.errors import BadInput
-from formal import l2s, paths, sby
+from formal import explore, l2s, paths, sby
 from formal.outcome import Job, Outcome
 from formal.tools import native_yosys
 
@@ -17,8 +17,8 @@ class Engine:
 
     `line` is what sby reads (nothing for engines that do without it), `package` the PyPI package
     whose version matters beside yosys. Witnesses are looked for by the engine named in `cover_by`,
-    planted bugs by `bug_by`: by itself where that is empty. An engine that is `alone` answers a kind of
-    question that no other does.
+    planted bugs by `bug_by`: by itself where that is empty. An engine that is `alone` answers
+    questions of a kind that no other does.
     """
 
     name: str
@@ -52,6 +52,7 @@ ENGINES = {
         Engine("z3", "smtbmc z3", "z3-solver"),
         Engine("pdr", "abc pdr", "pyosys", cover_by="yices", bug_by="yices"),
         Engine("l2s", "", "pyosys", run=l2s.run, cover_by="yices", alone=True),
+        Engine("explore", "", "amaranth", run=explore.run, alone=True),
         Engine("cone", "through registers", "amaranth", run=paths.run, alone=True),
         Engine("wires", "within a cycle", "amaranth", run=paths.run, alone=True),
     )

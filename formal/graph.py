@@ -77,7 +77,7 @@ class Graph:
         top = json.loads(path.read_text())["modules"]["top"]
         graph = cls()
         for name, port in top["ports"].items():
-            graph.ports[name] = _nets(port["bits"])
+            graph.ports[name] = nets(port["bits"])
         for name, net in top["netnames"].items():
             for index, bit in enumerate(net["bits"]):
                 if isinstance(bit, int) and not name.startswith("$") and name not in top["ports"]:
@@ -86,6 +86,23 @@ class Graph:
             for bit, driver in _drivers(name, cell):
                 graph.drivers[bit] = driver
         return graph
+
+    def ports_called(self, prefix: str) -> set[int]:
+        """The bits of all ports whose names begin with `prefix`."""
+        return {bit for name, port in self.ports.items() if name.startswith(prefix) for bit in port}
+
+    def behind(self, sinks: Iterable[int], cuts: Collection[int]) -> set[str]:
+        """The cells from which there is a way to a sink that does not lead through `cuts`."""
+        todo = [bit for bit in sinks if bit not in cuts]
+        seen = {*cuts, *todo}
+        cells = set()
+        while todo:
+            driver = self.drivers.get(todo.pop(), Driver())
+            cells.add(driver.cell)
+            fresh = {*driver.now, *driver.before} - seen
+            seen |= fresh
+            todo += fresh
+        return cells
 
     def path(
         self,
@@ -118,7 +135,8 @@ class Graph:
         return None
 
 
-def _nets(bits: Iterable[Any]) -> list[int]:
+def nets(bits: Iterable[Any]) -> list[int]:
+    """Those bits that are no constants."""
     return [bit for bit in bits if isinstance(bit, int)]
 
 
@@ -132,14 +150,14 @@ def _drivers(name: str, cell: Mapping[str, Any]) -> Iterable[tuple[int, Driver]]
         bit
         for pin, direction in cell["port_directions"].items()
         if direction == "input" and not (_REGISTER.match(kind) and pin in ("C", "CLK"))
-        for bit in _nets(pins[pin])
+        for bit in nets(pins[pin])
     )
     driver = (
         Driver(before=origins, cell=name) if _REGISTER.match(kind) else Driver(origins, (), name)
     )
     for pin, direction in cell["port_directions"].items():
         if direction == "output":
-            for bit in _nets(pins[pin]):
+            for bit in nets(pins[pin]):
                 yield bit, driver
 
 
@@ -151,12 +169,12 @@ def _read_ports(name: str, cell: Mapping[str, Any]) -> Iterable[tuple[int, Drive
     clocked = cell["parameters"]["RD_CLK_ENABLE"][::-1]
     for port in range(sizes["RD_PORTS"]):
         place = slice(port * address_bits, (port + 1) * address_bits)
-        asks = _nets([*pins["RD_ADDR"][place], pins["RD_EN"][port], pins["RD_SRST"][port]])
+        asks = nets([*pins["RD_ADDR"][place], pins["RD_EN"][port], pins["RD_SRST"][port]])
         for lane in range(width):
-            stored = _nets(
+            stored = nets(
                 [*pins["WR_ADDR"], *pins["WR_DATA"][lane::width], *pins["WR_EN"][lane::width]]
             )
-            for bit in _nets([pins["RD_DATA"][port * width + lane]]):
+            for bit in nets([pins["RD_DATA"][port * width + lane]]):
                 if clocked[port] == "1":
                     yield bit, Driver(before=(*asks, *stored), cell=name)
                 else:

@@ -28,7 +28,7 @@ def run(job: Job, folder: Path) -> Outcome:
         return Outcome("ERROR", log=str(log))
     bits = graph.Graph.read(folder / "graph.json")
     kind = REACHES if job.mode == "cover" else APART
-    cuts = {bit for name, port in bits.ports.items() if name.startswith(CUT) for bit in port}
+    cuts = bits.ports_called(CUT)
     names = [
         name.removeprefix(f"{kind}to_") for name in bits.ports if name.startswith(f"{kind}to_")
     ]

@@ -20,6 +20,11 @@ ASSUME_FAIR = "assume_fair_"
 APART = "apart_"
 REACHES = "reaches_"
 CUT = "cut_"
+#: For a search of all states: what stands in for a `CUT` (else it is free); registers that hold
+#: something only while their holder, a register of one bit, is high.
+STAND_IN = "stand_in_"
+HELD = "held_"
+HOLDER = "holder_"
 
 
 class Theorem(Elaboratable):
