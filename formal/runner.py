@@ -27,8 +27,10 @@ _BUILDING = threading.Lock()
 _MACHINERY = (
     "sby.py",
     "l2s.py",
-    "paths.py",
+    "explore.cpp",
+    "explore.py",
     "graph.py",
+    "paths.py",
     "tools.py",
     "bitwuzla_smt2.py",
     "native_yosys.py",

@@ -1,4 +1,4 @@
-"""The decoder as a whole: does it ever stand still, does a unit ever break its neighbour's contract.
+"""The decoder as a whole: whether it ever stands still, whether units keep each other's contracts.
 
 These theorems are for a search of all states (`formal.explore`). What data decide, the end of a
 text, is cut out of the decoder and free; that nothing else is decided by data is `leaks.timing`.
@@ -48,7 +48,7 @@ class _Whole(Theorem):
         self.config = config
         self.parts = parts
         self.pending = Signal()
-        # Logits taken of this token; AnySeq stands for a chosen token that is the end of a text.
+        # Logits taken of this token.
         self.logits = Signal(range(config.shape.vocab))
         is_full = parts.tokens.pos == config.shape.seq_len - 1
         answer, logit = parts.decoder.o_token.payload, parts.decoder.o_logits.payload
@@ -161,8 +161,8 @@ class NoClash(_Whole):
 
 
 class CacheKept(_Whole):
-    """The decoder keeps the contract of the KV caches, and is causal: no read is above the position of
-    the token, or of an element that was not written in the current sequence.
+    """The decoder keeps the contract of the KV caches, and is causal: it reads no position above
+    the token's, and nothing that was not written in the current sequence.
 
     For a cache on the chip. Obligations: 8.
     """
@@ -230,8 +230,6 @@ class CacheKept(_Whole):
         newest_read = first.rd_start_v & (first.rd_t == tokens.pos) & (tokens.pos != 0)
         m.d.comb += self.witness("newest_read", newest_read)
         m.d.comb += self.witness("older_read", first.rd_start_k & (first.rd_t < tokens.pos))
-        restarted = Signal()
-        with m.If(tokens.first_token & (tokens.pos != 0)):
-            m.d.sync += restarted.eq(1)
-        m.d.comb += self.witness("read_after_restart", newest_read & restarted)
+        restarts = tokens.first_token & (tokens.pos != 0)
+        m.d.comb += self.witness("restarts", restarts)
         return m

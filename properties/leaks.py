@@ -8,8 +8,8 @@ from properties.dialect import Paths
 
 
 class TimingLeaksNothing(Paths):
-    """No weight, no cached word and no token id reaches a handshake, a counter, `fault` or an address
-    of the cache port, in any number of cycles, but through the `end` of an answer.
+    """No weight, no cached word and no token id reaches a handshake, a counter, `fault` or an
+    address of the cache port, in any number of cycles, but through the `end` of an answer.
 
     So two decoders with different data, but equal stalls, equal `first` and `sample` of their
     tokens and equal `end`s of their answers, make the same handshakes in every cycle.

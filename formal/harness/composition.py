@@ -8,16 +8,20 @@ from design.decoder import Decoder
 from formal.model import Model
 from properties.composition import CacheKept, EveryTokenAnswered, NoClash, Parts
 
-#: Registers of units, and the register without which they hold nothing (and its bit).
-_HELD = {
-    "issue": {"waiting": "waits", "read_beat": "read_valid", "fetch_beat": "fetch_valid"}
-    | {"o_beat": "o_valid"},
-    "array": {"operand_beat": ("valid", 0), "product_beat": ("valid", 1)}
-    | {"sums_beat": "sums_valid"},
-    "buffer": {"held_beat": "full"},
-    "drain": {"beat": "occupied", "lane": "occupied"},
-    "writeback": {"element": "half_valid"},
-}
+#: Registers of units, each with the register, and its bit, without which it holds nothing.
+_HELD = (
+    ("issue", "waiting", "waits", 0),
+    ("issue", "read_beat", "read_valid", 0),
+    ("issue", "fetch_beat", "fetch_valid", 0),
+    ("issue", "o_beat", "o_valid", 0),
+    ("array", "operand_beat", "valid", 0),
+    ("array", "product_beat", "valid", 1),
+    ("array", "sums_beat", "sums_valid", 0),
+    ("buffer", "held_beat", "full", 0),
+    ("drain", "beat", "occupied", 0),
+    ("drain", "lane", "occupied", 0),
+    ("writeback", "element", "half_valid", 0),
+)
 #: Whatever has a `fault`.
 _UNITS = ("rope", "cache", "swiglu", "argmax", "x", "attention", "hidden")
 
@@ -36,12 +40,10 @@ def _parts(config: Config) -> tuple[Parts, Fragment]:
             fragment = fragment.find_subfragment(name)
         return fragment.origins[0]
 
-    held = {}
-    for unit, registers in _HELD.items():
-        known = signals(unit)
-        for register, holder in registers.items():
-            name, bit = (holder, 0) if isinstance(holder, str) else holder
-            held[f"{unit}_{register}"] = (known[register], known[name][bit])
+    held = {
+        f"{unit}_{register}": (signals(unit)[register], signals(unit)[holder][bit])
+        for unit, register, holder, bit in _HELD
+    }
     scalars = (name for _, name, _ in inside.subfragments if str(name).startswith("scalar_"))
     parts = Parts(
         decoder=dut,

@@ -1,0 +1,56 @@
+"""The proof tasks of the whole decoder, by a search of all its states."""
+
+from collections.abc import Callable
+
+from formal.canary import Canary
+from formal.harness import composition
+from formal.model import Model
+from formal.task import Task
+from properties.composition import CacheKept, EveryTokenAnswered, NoClash
+from properties.dialect import Theorem
+
+FORGOTTEN_EARLY = Canary(
+    "a stage that starts forgets what the last beat of the one before still waits for",
+    "design.decoder",
+    "clear.eq((starts | late) & issue.i.ready)",
+    "clear.eq(starts | late)",
+)
+OUT_OF_TURN = Canary(
+    "silu * up is asked for in the phase of another product",
+    "design.swiglu",
+    "self.phase == 1",
+    "self.phase == 0",
+)
+PROMISED_EARLY = Canary(
+    "keys and values are promised a cycle too early",
+    "design.rope",
+    "CACHE_PROMISE = 2",
+    "CACHE_PROMISE = 3",
+)
+
+
+def _whole(
+    name: str,
+    theorem: type[Theorem],
+    harness: Callable[..., Model],
+    obligations: int,
+    canary: Canary,
+) -> Task:
+    return Task(
+        id=f"composition.{name}",
+        family="composition",
+        theorem=theorem,
+        harness=harness,
+        # Half a million states; at the larger size there are too many.
+        configs=("nano",),
+        obligations=obligations,
+        canary=canary,
+        engine="explore",
+    )
+
+
+COMPOSITION: tuple[Task, ...] = (
+    _whole("answered", EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY),
+    _whole("no_clash", NoClash, composition.no_clash, 12, OUT_OF_TURN),
+    _whole("cache_kept", CacheKept, composition.cache_kept, 8, PROMISED_EARLY),
+)
