@@ -14,6 +14,7 @@ from formal.tasks_control import CONTROL
 from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
 from formal.tasks_leaks import LEAKS
+from formal.tasks_streams import STREAMS
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
@@ -139,6 +140,7 @@ TASKS: tuple[Task, ...] = (
     *DATAFLOW,
     *LEAKS,
     *COMPOSITION,
+    *STREAMS,
 )
 
 

@@ -51,6 +51,6 @@ def _whole(
 
 COMPOSITION: tuple[Task, ...] = (
     _whole("answered", EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY),
-    _whole("no_clash", NoClash, composition.no_clash, 12, OUT_OF_TURN),
+    _whole("no_clash", NoClash, composition.no_clash, 14, OUT_OF_TURN),
     _whole("cache_kept", CacheKept, composition.cache_kept, 8, PROMISED_EARLY),
 )
