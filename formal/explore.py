@@ -4,6 +4,7 @@ The claims hold for all time because no state is left. What no claim depends on,
 away; a multiplier that claims did depend on may give any product. Memories start with zeros.
 """
 
+import functools
 import hashlib
 import itertools
 import json
@@ -34,9 +35,9 @@ write_json graph.json
 _GATES = """\
 read_rtlil narrow.il
 memory_map
-opt
+opt_expr
 techmap
-opt
+opt_expr
 dfflegalize -cell $_DFF_P_ 01
 aigmap
 opt_clean
@@ -235,12 +236,21 @@ def _read(top: dict[str, Any]) -> Circuit:
     circuit = Circuit()
     literal: dict[Any, int] = {"0": 0, "1": 1, "x": 2}
     held = [bit for bit in order if bit in registers]
-    computed = [bit for bit in order if bit in gates]
     given = [bit for bit in order if not (bit in registers or bit in gates or bit in aliases)]
-    for number, bit in enumerate((*given, *held, *computed), _FIRST):
+    for number, bit in enumerate((*given, *held), _FIRST):
         literal[bit] = 2 * number
+
+    @functools.cache
+    def both(a: int, b: int) -> int:
+        """The gate of two literals; equal ones are one."""
+        circuit.gates.append((a, b))
+        return 2 * (_FIRST + len(given) + len(held) + len(circuit.gates) - 1)
+
     for bit in order:
-        if bit in aliases:
+        if bit in gates:
+            a, b = sorted(literal[origin] for origin in gates[bit])
+            literal[bit] = both(a, b)
+        elif bit in aliases:
             origin, inverted = aliases[bit]
             literal[bit] = literal[origin] ^ inverted
     number_of = {bit: number for number, bit in enumerate(held, 1)}
@@ -253,12 +263,6 @@ def _read(top: dict[str, Any]) -> Circuit:
         )
         for bit in held
     ]
-    circuit.gates = [(literal[a], literal[b]) for a, b in (gates[bit] for bit in computed)]
-
-    def both(a: int, b: int) -> int:
-        circuit.gates.append((a, b))
-        return 2 * (_FIRST - 1 + len(circuit.inputs) + len(circuit.registers) + len(circuit.gates))
-
     for kind, name, bits in _checks(top):
         literals = [literal[bit] for bit in bits]
         if kind == "assert":
