@@ -15,11 +15,13 @@ FORGOTTEN_EARLY = Canary(
     "clear.eq((starts | late) & issue.i.ready)",
     "clear.eq(starts | late)",
 )
-OUT_OF_TURN = Canary(
-    "silu * up is asked for in the phase of another product",
-    "design.swiglu",
-    "self.phase == 1",
-    "self.phase == 0",
+ALL_MULTIPLIED = Canary(
+    "sums for the residual ask for a product, too",
+    "design.writeback",
+    """with m.If(valid):
+            m.d.comb += ask(""",
+    """with m.If(self.o_valid):
+            m.d.comb += ask(""",
 )
 PROMISED_EARLY = Canary(
     "keys and values are promised a cycle too early",
@@ -51,6 +53,6 @@ def _whole(
 
 COMPOSITION: tuple[Task, ...] = (
     _whole("answered", EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY),
-    _whole("no_clash", NoClash, composition.no_clash, 14, OUT_OF_TURN),
+    _whole("no_clash", NoClash, composition.no_clash, 14, ALL_MULTIPLIED),
     _whole("cache_kept", CacheKept, composition.cache_kept, 8, PROMISED_EARLY),
 )
