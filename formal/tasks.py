@@ -9,9 +9,12 @@ from design.errors import BadInput
 from formal.canary import Canary
 from formal.harness import assembled, kv
 from formal.task import ON_CHIP, SHIPPED, Task
+from formal.tasks_composition import COMPOSITION
 from formal.tasks_control import CONTROL
 from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
+from formal.tasks_leaks import LEAKS
+from formal.tasks_streams import STREAMS
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
@@ -140,6 +143,9 @@ TASKS: tuple[Task, ...] = (
     *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,
+    *LEAKS,
+    *COMPOSITION,
+    *STREAMS,
 )
 
 

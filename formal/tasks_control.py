@@ -8,6 +8,7 @@ from formal.task import SHIPPED, Domain, Task
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from properties.layer_order import LayerOrder
 from properties.scheduled_beats import ScheduledBeats
+from properties.start_ignored import StartIgnored
 from properties.token_order import TokenOrder
 
 TIED = ("done, once up, stays up", "self.done.eq(0)", "self.done.eq(self.done)")
@@ -49,6 +50,24 @@ OLD_LAYER = Canary(
     "design.sequencer",
     "m.d.comb += self.layer_start.eq(next_layer)",
     "m.d.comb += self.layer_start.eq(self.layer_done & (self.layer != shape.layers - 1))",
+)
+RESTARTED = (
+    "a start while it works is heard, too",
+    "m.d.comb += self.o.valid.eq(1)",
+    """m.d.comb += self.o.valid.eq(1)
+                m.d.sync += pos.eq(Mux(self.start, self.pos, pos))""",
+)
+HEADER_ON_START = (
+    "a start while it works is heard, too",
+    "beat.last.eq(column == Mux(",
+    "beat.last.eq(self.start | column == Mux(",
+)
+LAYER_RESTARTED = (
+    "a start while it works is heard, too",
+    """with m.State("S1"):
+                with m.If(self.projection_done):""",
+    """with m.State("S1"):
+                with m.If(self.projection_done | self.start):""",
 )
 
 
@@ -110,6 +129,19 @@ def _handshake(
     )
 
 
+def _start_ignored(device: str, module: str, heard: tuple[str, str, str]) -> Task:
+    return Task(
+        id=f"control.start_ignored.{device}",
+        family="control",
+        theorem=StartIgnored,
+        harness=stages.start_ignored,
+        arguments={"device": device},
+        search={"bare": True},
+        obligations=2,
+        canary=Canary(heard[0], module, *heard[1:]),
+    )
+
+
 def _schedule(suffix: str, canary: Canary, *, depth: int = 60, **changes: Any) -> Task:
     return Task(
         id=f"schedule.projection{suffix}",
@@ -157,6 +189,10 @@ CONTROL: tuple[Task, ...] = (
     *_handshake(
         "token", "design.sequencer", 6, children=3, tied=AGAIN, lost=UNANSWERED, fair=SHIPPED
     ),
+    _start_ignored("projection", "design.stages.projection", HEADER_ON_START),
+    _start_ignored("score", "design.stages.score", RESTARTED),
+    _start_ignored("value", "design.stages.value", RESTARTED),
+    _start_ignored("layer", "design.sequencer", LAYER_RESTARTED),
     _schedule("", HEADER_EACH_PASS),
     _schedule("_folded", UNFOLDED, configs=("nano",), arguments={"lanes": 16}),
     # Only as wide is a folded pass of this size near enough for a solver.

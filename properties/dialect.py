@@ -10,11 +10,21 @@ from amaranth.asserts import AnyConst
 from amaranth.hdl import Assert, Assume, Cover, ValueLike
 from amaranth.hdl._ast import Property
 
-__all__ = ["ASSERT_FAIR", "ASSUME_FAIR", "Theorem", "implies"]
+__all__ = ["APART", "ASSERT_FAIR", "ASSUME_FAIR", "CUT", "REACHES", "Paths", "Theorem", "implies"]
 
 #: Outputs so called state liveness: high infinitely often, by claim or by assumption.
 ASSERT_FAIR = "assert_fair_"
 ASSUME_FAIR = "assume_fair_"
+#: Pairs of outputs so called, ``apart_from_x`` and ``apart_to_x``, state that there is no way
+#: from one to the other; those of `REACHES`, that there is one. No way leads through a `CUT`.
+APART = "apart_"
+REACHES = "reaches_"
+CUT = "cut_"
+#: For a search of all states: what stands in for a `CUT` (else it is free); registers that hold
+#: something only while their holder, a register of one bit, is high.
+STAND_IN = "stand_in_"
+HELD = "held_"
+HOLDER = "holder_"
 
 
 class Theorem(Elaboratable):
@@ -49,6 +59,40 @@ class Theorem(Elaboratable):
             m.d.comb += signal.eq(AnyConst(len(signal)))
         # What is chosen exists.
         m.d.comb += self.suppose(f"{signal.name}_in_range", signal < size)
+
+
+class Paths(Theorem):
+    """Base of theorems about ways through the netlist: what may depend on what.
+
+    States its claims on outputs of the model; see `outputs`.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[str, Value] = {}
+
+    def apart(self, name: str, sources: ValueLike, sinks: ValueLike) -> None:
+        """An obligation: there is no way from a bit of `sources` to one of `sinks`."""
+        self._ends |= {f"{APART}from_{name}": sources, f"{APART}to_{name}": sinks}
+
+    def reaches(self, name: str, sources: ValueLike, sinks: ValueLike) -> None:
+        """There is such a way: a witness that ways are found."""
+        self._ends |= {f"{REACHES}from_{name}": sources, f"{REACHES}to_{name}": sinks}
+
+    def cut(self, name: str, value: ValueLike) -> None:
+        """Ways through `value` do not count."""
+        self._ends[f"{CUT}{name}"] = value
+
+    def outputs(self) -> dict[str, Signal]:
+        """The outputs of a model that states this theorem."""
+        self._signals = {
+            name: Signal(len(Value.cast(value)), name=name) for name, value in self._ends.items()
+        }
+        return self._signals
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += [self._signals[name].eq(value) for name, value in self._ends.items()]
+        return m
 
 
 def implies(antecedent: ValueLike, consequent: ValueLike) -> Value:

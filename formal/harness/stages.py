@@ -7,6 +7,8 @@ block of heads.
 from collections.abc import Callable, Mapping, Sequence
 
 from amaranth import *
+from amaranth.hdl import Fragment
+from amaranth.lib import wiring
 from amaranth.utils import exact_log2
 
 from design.arith import times_constant
@@ -25,6 +27,7 @@ from properties.dialect import implies
 from properties.done_pulse import Handshake
 from properties.layer_order import LayerOrder
 from properties.scheduled_beats import ScheduledBeats
+from properties.start_ignored import StartIgnored
 
 
 def projection(config: Config) -> Device:
@@ -261,3 +264,30 @@ def layer_order(config: Config, *, lanes: int | None = None) -> Model:
         return {"state_is_the_number": Cat(known).any(), "block_in_range": block < blocks}
 
     return Model(dut, LayerOrder(dut, blocks, invariants), inside=inside)
+
+
+def start_ignored(config: Config, *, device: str, bare: bool = False) -> Model:
+    """Two devices side by side; `bare` claims nothing of their insides."""
+    one, other = (_device(config, device, None) for _ in range(2))
+    insides = [Fragment.get(each.inside, None) for each in (one, other)]
+    registers = [
+        {signal.name: signal for signal in inside.statements["sync"]._lhs_signals()}
+        for inside in insides
+    ]
+    glue = Module()
+    glue.submodules += [insides[1], *(each.glue for each in (one, other) if each.glue)]
+    strays = Signal()
+    glue.d.comb += strays.eq(one.dut.start & other.active & ~other.dut.done)
+    pairs = {}
+    ports = zip(
+        one.dut.signature.flatten(one.dut), other.dut.signature.flatten(other.dut), strict=True
+    )
+    for (path, member, here), (_, _, there) in ports:
+        here, there = Value.cast(here), Value.cast(there)
+        if member.flow == wiring.Out:
+            pairs["__".join(map(str, path))] = (here, there)
+        else:
+            glue.d.comb += there.eq(here & ~strays if path == ("start",) else here)
+    held = {name: (register, registers[1][name]) for name, register in registers[0].items()}
+    theorem = StartIgnored(pairs=pairs, inside={} if bare else held, strays=strays)
+    return Model(one.dut, theorem, inside=insides[0], glue=glue)

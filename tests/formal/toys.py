@@ -4,12 +4,13 @@ import dataclasses
 
 from amaranth import *
 from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design.config import Config
 from formal.harness import stage
 from formal.model import Model
-from properties.dialect import Theorem
+from properties.dialect import CUT, HELD, HOLDER, STAND_IN, Paths, Theorem
 from properties.done_pulse import Handshake
 
 
@@ -132,3 +133,78 @@ def stays(config: Config, *, vacuous: bool, contradictory: bool = False) -> Mode
     """A false theorem; a vacuous one; one whose assumptions contradict each other."""
     dut = Countdown(config.shape.seq_len)
     return Model(dut, Stays(dut, vacuous=vacuous, contradictory=contradictory))
+
+
+class Mailbox(wiring.Component):
+    """Keeps a word and its tag in one memory; shows the tag at once, the word a cycle later."""
+
+    def __init__(self):
+        ports = {"word": In(4), "tag": In(1), "put": In(1), "at": In(2), "look": In(2)}
+        super().__init__(ports | {"o_word": Out(4), "o_tag": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=5, depth=4, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.comb += [
+            write.en.eq(self.put),
+            write.addr.eq(self.at),
+            write.data.eq(Cat(self.tag, self.word)),
+            read.addr.eq(self.look),
+            self.o_tag.eq(read.data[0]),
+        ]
+        m.d.sync += self.o_word.eq(read.data[1:])
+        return m
+
+
+class WordStaysInside(Paths):
+    """No word reaches a tag."""
+
+    def __init__(self, box: Mailbox, *, there: str, cut: bool):
+        super().__init__()
+        self.apart("word_to_tag", box.word, box.o_tag)
+        self.reaches("witness", getattr(box, there), box.o_tag)
+        self.apart("look_to_word", box.look, box.o_word)
+        if cut:
+            self.cut("words", box.o_word)
+
+
+def mailbox(config: Config, *, there: str = "look", cut: bool = False) -> Model:
+    """True within a cycle, and over many if words are `cut` where they leave; `there` reaches a tag
+    within a cycle if it is `look`, over several if it is `put`, never if it is `word`."""
+    box = Mailbox()
+    theorem = WordStaysInside(box, there=there, cut=cut)
+    return Model(box, theorem, outputs=theorem.outputs())
+
+
+class Holding(Theorem):
+    """What the countdown offers is in range."""
+
+    def __init__(self, dut: Countdown, *, holder: Value, cut: bool):
+        self.ends = {
+            f"{HELD}left": (Signal.like(dut.left), dut.left),
+            f"{HOLDER}left": (Signal(), holder),
+        }
+        if cut:
+            self.ends |= {f"{CUT}done": (Signal(), dut.done), f"{STAND_IN}done": (Signal(), C(0))}
+        self.dut = dut
+
+    def outputs(self) -> dict[str, Signal]:
+        """For the search."""
+        return {name: signal for name, (signal, _) in self.ends.items()}
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += [signal.eq(value) for signal, value in self.ends.values()]
+        m.d.comb += self.suppose("length_in_range", self.dut.length <= self.dut.last)
+        short = self.dut.left <= self.dut.last
+        m.d.comb += self.claim("in_range", ~self.dut.o.valid | short)
+        m.d.comb += self.witness("done", self.dut.done)
+        return m
+
+
+def holding(config: Config, *, right: bool = True, cut: bool = False) -> Model:
+    """True; not to be shown when `running` is not the holder; `done` never comes if it is `cut`."""
+    dut = Countdown(5)
+    theorem = Holding(dut, holder=dut.running if right else dut.done, cut=cut)
+    return Model(dut, theorem, resets=False, outputs=theorem.outputs())

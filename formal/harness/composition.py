@@ -1,0 +1,79 @@
+"""Models of the whole decoder for a search of all its states."""
+
+from amaranth import *
+from amaranth.hdl import Fragment
+
+from design.config import Config
+from design.decoder import Decoder
+from formal.model import Model
+from properties.composition import CacheKept, EveryTokenAnswered, NoClash, Parts
+
+#: Registers of units, each with the register, and its bit, without which it holds nothing.
+_HELD = (
+    ("issue", "waiting", "waits", 0),
+    ("issue", "read_beat", "read_valid", 0),
+    ("issue", "fetch_beat", "fetch_valid", 0),
+    ("issue", "o_beat", "o_valid", 0),
+    ("array", "operand_beat", "valid", 0),
+    ("array", "product_beat", "valid", 1),
+    ("array", "sums_beat", "sums_valid", 0),
+    ("buffer", "held_beat", "full", 0),
+    ("drain", "beat", "occupied", 0),
+    ("drain", "lane", "occupied", 0),
+    ("writeback", "element", "half_valid", 0),
+)
+#: Whatever has a `fault`.
+_UNITS = ("rope", "cache", "swiglu", "argmax", "x", "attention", "hidden")
+
+
+def _parts(config: Config) -> tuple[Parts, Fragment]:
+    dut = Decoder(config)
+    inside = Fragment.get(dut, None)
+
+    def signals(unit: str) -> dict[str, Signal]:
+        statements = inside.find_subfragment(unit).statements.values()
+        return {s.name: s for each in statements for s in each._lhs_signals()}
+
+    def component(*path: str):
+        fragment = inside
+        for name in path:
+            fragment = fragment.find_subfragment(name)
+        return fragment.origins[0]
+
+    held = {
+        f"{unit}_{register}": (signals(unit)[register], signals(unit)[holder][bit])
+        for unit, register, holder, bit in _HELD
+    }
+    scalars = (name for _, name, _ in inside.subfragments if str(name).startswith("scalar_"))
+    parts = Parts(
+        decoder=dut,
+        tokens=component("token_sequencer"),
+        layers=component("layer_sequencer"),
+        stages={name: component(name) for name in ("projection", "score", "value")},
+        caches=[component("cache", f"layer_{n}") for n in range(config.shape.layers)],
+        units={name: component(name) for name in (*_UNITS, *scalars)},
+        held=held,
+    )
+    return parts, inside
+
+
+def _model(config: Config, theorem_of: type) -> Model:
+    """The decoder as it is; no reset, which would lose a token."""
+    parts, inside = _parts(config)
+    theorem = theorem_of(config, parts)
+    return Model(parts.decoder, theorem, inside=inside, resets=False, outputs=theorem.outputs())
+
+
+def answered(config: Config) -> Model:
+    """Liveness."""
+    return _model(config, EveryTokenAnswered)
+
+
+def no_clash(config: Config) -> Model:
+    """The units among themselves."""
+    return _model(config, NoClash)
+
+
+def cache_kept(config: Config) -> Model:
+    """The units and the cache."""
+    return _model(config, CacheKept)

@@ -1,0 +1,73 @@
+"""Models for the rules of streams: of the whole decoder, and of each unit that offers beats."""
+
+from collections.abc import Callable
+
+from amaranth import *
+from amaranth.hdl import Fragment
+from amaranth.lib import wiring
+
+from design.argmax import Argmax
+from design.config import CacheBacking, Config
+from design.decoder import Decoder
+from design.stages.score import ScoreStage
+from design.stages.value import ValueStage
+from formal.harness.stage import look_inside
+from formal.model import Model
+from properties.stream_ports import OffersFirst, OffersStand, streams_of
+
+
+def offers_first(config: Config, *, external: bool = False) -> Model:
+    """The decoder as it is: its streams, those of the stages, and the way of a pass."""
+    dut = Decoder(config.with_cache(CacheBacking.EXTERNAL) if external else config)
+    inside = Fragment.get(dut, None)
+
+    def component(name: str) -> wiring.Component:
+        return inside.find_subfragment(name).origins[0]
+
+    names = ("projection", "score", "value", "buffer", "drain", "array", "issue", "argmax")
+    *stages, buffer, drain, array, issue, argmax = map(component, names)
+    ports = {name: port for name, (port, goes_out) in streams_of(dut).items() if goes_out}
+    ports |= {name: stage.o for name, stage in zip(names, stages, strict=False)}
+    links = {
+        name: (port.ready, Cat(port.valid, Value.cast(port.payload)))
+        for name, port in ports.items()
+    }
+    links["pass"] = (buffer.i_ready, Cat(array.sums_valid, array.sums_beat))
+    links["buffered_pass"] = (drain.i_ready, Cat(buffer.o_valid, buffer.o_beat))
+    follows = {
+        "weights_to_beats": (dut.i_weights.valid, issue.i.ready),
+        "logits_to_done": (dut.o_logits.ready, argmax.done),
+    }
+    theorem = OffersFirst(links, follows)
+    return Model(dut, theorem, inside=inside, outputs=theorem.outputs())
+
+
+def _stage(config: Config, stage: Callable[[Config], wiring.Component]) -> Model:
+    dut = stage(config)
+    return Model(dut, OffersStand(dut))
+
+
+def score(config: Config) -> Model:
+    """The stage as it is."""
+    return _stage(config, ScoreStage)
+
+
+def value(config: Config) -> Model:
+    """The stage as it is."""
+    return _stage(config, ValueStage)
+
+
+def logits(config: Config) -> Model:
+    """The queue's level is the distance of its pointers."""
+    dut = Argmax(config)
+    inside, _ = look_inside(dut)
+    queue = inside.find_subfragment("queue")
+    known = {s.name: s for each in queue.statements.values() for s in each._lhs_signals()}
+    level = queue.origins[0].level
+    distance = (known["produce"] - known["consume"])[: len(known["produce"])]
+    depth = queue.origins[0].depth
+    consistent = (level <= depth) & (level[: len(distance)] == distance)
+    theorem = OffersStand(
+        dut, invariants={"queue": consistent}, promises={"finds_room": ~dut.fault}
+    )
+    return Model(dut, theorem, inside=inside)

@@ -1,0 +1,58 @@
+"""The proof tasks of the whole decoder, by a search of all its states."""
+
+from collections.abc import Callable
+
+from formal.canary import Canary
+from formal.harness import composition
+from formal.model import Model
+from formal.task import Task
+from properties.composition import CacheKept, EveryTokenAnswered, NoClash
+from properties.dialect import Theorem
+
+FORGOTTEN_EARLY = Canary(
+    "a stage that starts forgets what the last beat of the one before still waits for",
+    "design.decoder",
+    "clear.eq((starts | late) & issue.i.ready)",
+    "clear.eq(starts | late)",
+)
+ALL_MULTIPLIED = Canary(
+    "sums for the residual ask for a product, too",
+    "design.writeback",
+    """with m.If(valid):
+            m.d.comb += ask(""",
+    """with m.If(self.o_valid):
+            m.d.comb += ask(""",
+)
+PROMISED_EARLY = Canary(
+    "keys and values are promised a cycle too early",
+    "design.rope",
+    "CACHE_PROMISE = 2",
+    "CACHE_PROMISE = 3",
+)
+
+
+def _whole(
+    name: str,
+    theorem: type[Theorem],
+    harness: Callable[..., Model],
+    obligations: int,
+    canary: Canary,
+) -> Task:
+    return Task(
+        id=f"composition.{name}",
+        family="composition",
+        theorem=theorem,
+        harness=harness,
+        # Half a million states; at the larger size there are too many.
+        configs=("nano",),
+        obligations=obligations,
+        canary=canary,
+        engine="explore",
+    )
+
+
+COMPOSITION: tuple[Task, ...] = (
+    _whole("answered", EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY),
+    _whole("no_clash", NoClash, composition.no_clash, 14, ALL_MULTIPLIED),
+    _whole("cache_kept", CacheKept, composition.cache_kept, 8, PROMISED_EARLY),
+)

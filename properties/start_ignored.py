@@ -1,0 +1,41 @@
+"""A start that comes while its component works."""
+
+from collections.abc import Mapping
+
+from amaranth import *
+
+from properties.dialect import Theorem
+
+
+class StartIgnored(Theorem):
+    """A start that comes while the component works changes nothing, now or later.
+
+    Two of the component get the same inputs, but the second no start while it works: all that they
+    show is the same. `pairs` are their outputs, and `inside` their registers, by name; `strays` is
+    high when a start is kept from the second. Obligations: 2.
+    """
+
+    def __init__(
+        self,
+        *,
+        pairs: Mapping[str, tuple[Value, Value]],
+        inside: Mapping[str, tuple[Value, Value]],
+        strays: Value,
+    ):
+        self.pairs = pairs
+        self.inside = inside
+        self.strays = strays
+
+    def elaborate(self, platform):
+        m = Module()
+        # The two cannot be told apart.
+        same = Cat(one == other for one, other in self.pairs.values()).all()
+        m.d.comb += self.claim("same_outputs", same)
+        # Nor will they be: their registers are the same.
+        alike = Cat(one == other for one, other in self.inside.values()).all()
+        m.d.comb += self.claim("same_registers", alike)
+
+        strayed = Signal()
+        m.d.sync += strayed.eq(self.strays)
+        m.d.comb += self.witness("strayed", strayed)
+        return m

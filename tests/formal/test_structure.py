@@ -1,0 +1,159 @@
+"""The engines that walk the netlist, or all of its states, find what is there and only that."""
+
+from pathlib import Path
+
+import pytest
+
+from formal.canary import Canary
+from formal.runner import Runner
+from properties.done_pulse import DonePulse, DonePulseFair
+from tests.formal import toys
+from tests.formal.test_runner import DONE_STAYS, toy
+
+WORD_IN_TAG = Canary(
+    "a bit of the word stands in for the tag",
+    "tests.formal.toys",
+    "self.o_tag.eq(read.data[0])",
+    "self.o_tag.eq(read.data[1])",
+)
+TOO_LONG = Canary(
+    "a longer countdown than there is",
+    "tests.formal.toys",
+    "self.left.eq(self.length)",
+    "self.left.eq(self.length + 3)",
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Run one task at nano; the search is compiled once."""
+    runner = Runner(build=tmp_path_factory.mktemp("formal"))
+    return lambda task: runner.run(task, "nano")
+
+
+def paths(engine: str, **arguments):
+    """A task about the mailbox."""
+    return toy(
+        theorem=toys.WordStaysInside,
+        harness=toys.mailbox,
+        arguments=arguments,
+        obligations=2,
+        canary=WORD_IN_TAG,
+        engine=engine,
+    )
+
+
+def search(**changes):
+    """A task about what the countdown holds."""
+    green = {
+        "theorem": toys.Holding,
+        "harness": toys.holding,
+        "arguments": {},
+        "obligations": 1,
+        "canary": TOO_LONG,
+        "engine": "explore",
+    }
+    return toy(**(green | changes))
+
+
+def test_columns_of_a_memory_are_told_apart_and_registers_end_a_cycle(run):
+    result = run(paths("wires"))
+    # Within a cycle a stored word shows nowhere, so its bug is not one: that is red, too.
+    assert result.proof.status == "PASS"
+    assert result.detail.startswith("the planted bug is not caught")
+
+
+def test_a_way_through_registers_is_found_and_told(run):
+    result = run(paths("cone"))
+    assert (result.status, result.detail.split(" after")[0]) == ("RED", "violated: look_to_word")
+    told = Path(result.proof.trace).read_text()
+    assert told.startswith("look_to_word\n") and "o_word[0]" in told
+
+
+def test_ways_through_a_cut_do_not_count(run):
+    result = run(paths("cone", cut=True))
+    assert (result.status, result.canary.named) == ("PASS", ("word_to_tag",))
+
+
+@pytest.mark.parametrize(
+    "engine, there, found",
+    [("wires", "put", False), ("cone", "put", True), ("cone", "word", False)],
+)
+def test_a_witness_is_a_way_that_must_be_found(run, engine, there, found):
+    result = run(paths(engine, there=there, cut=True))
+    assert result.proof.status == "PASS"
+    assert (result.cover.status == "PASS") == found
+    if not found:
+        assert result.detail == "vacuous: witness not reached: witness"
+
+
+def test_the_search_proves_what_the_solver_proves(run):
+    result = run(toy(arguments={"hints": False}, obligations=2, engine="explore"))
+    assert (result.status, result.detail) == ("PASS", "")
+    assert result.cover.named == ("answered_twice",)
+    assert result.canary.named == ("done_lasts_a_cycle",)
+
+
+def test_the_search_tells_the_shortest_run_to_a_failure(run):
+    task = toy(
+        theorem=toys.Stays,
+        harness=toys.stays,
+        arguments={"vacuous": False},
+        obligations=1,
+        engine="explore",
+    )
+    result = run(task)
+    assert result.detail == "violated: never_runs after 2 cycles"
+    assert "start" in Path(result.proof.trace).read_text().splitlines()[0]
+
+
+def test_suppositions_narrow_the_search(run):
+    task = toy(
+        theorem=toys.Stays,
+        harness=toys.stays,
+        arguments={"vacuous": True},
+        obligations=1,
+        engine="explore",
+    )
+    assert run(task).detail == "vacuous: witness not reached: started"
+
+
+@pytest.mark.parametrize(
+    "forget, status", [("", "PASS"), ("assume_fair_o_a", "RED"), ("assume_fair_o_b", "RED")]
+)
+def test_the_search_needs_the_fairness_of_every_stream(run, forget, status):
+    task = toy(
+        theorem=DonePulseFair,
+        harness=toys.pair_fair,
+        arguments={"forget": forget},
+        obligations=1,
+        canary=Canary(
+            "done is lost",
+            "tests.formal.toys",
+            "self.done.eq(self.o_b.ready)",
+            "self.done.eq(0)",
+        ),
+        engine="explore",
+    )
+    assert run(task).status == status
+
+
+def test_what_a_register_holds_for_nobody_is_forgotten(run):
+    assert run(search()).status == "PASS"
+
+
+def test_a_wrong_holder_makes_a_failure_and_no_proof(run):
+    result = run(search(arguments={"right": False}))
+    assert result.detail.startswith("violated: in_range")
+
+
+def test_a_stand_in_takes_the_place_of_what_is_cut(run):
+    # It never hears that it is done, and counts on.
+    result = run(search(arguments={"cut": True}))
+    assert result.detail == "violated: in_range after 3 cycles"
+
+
+def test_no_solver_takes_the_place_of_a_search(tmp_path):
+    runner = Runner(build=tmp_path, engine="yices")
+    assert runner.engine_for(search()).name == "explore"
+    assert runner.engine_for(toy(theorem=DonePulse, canary=DONE_STAYS)).name == "yices"
