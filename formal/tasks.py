@@ -9,6 +9,7 @@ from design.errors import BadInput
 from formal.canary import Canary
 from formal.harness import assembled, kv
 from formal.task import SHIPPED, Task
+from formal.tasks_arithmetic import ARITHMETIC
 from formal.tasks_control import CONTROL
 from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
@@ -135,6 +136,7 @@ TASKS: tuple[Task, ...] = (
     *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,
+    *ARITHMETIC,
 )
 
 

@@ -7,15 +7,15 @@ with the design. Nothing of golden is written a second time.
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Union
 
 import numpy as np
 from amaranth import *
-from amaranth.asserts import AnySeq
-from amaranth.hdl import ValueLike
+from amaranth.hdl import ValueLike, unsigned
+
+from properties.dialect import anything
 
 _INT64 = range(-(1 << 63), 1 << 63)
 
@@ -29,21 +29,39 @@ class Product:
     result: Value
 
 
-_shared: list[Product] = []
+class Circuit:
+    """Where terms are drawn: `golden` code runs inside ``with Circuit(m):``.
 
-
-@contextmanager
-def shared(products: Sequence[Product]) -> Iterator[None]:
-    """Inside, the product of two terms is that of `products` with equal operands.
-
-    Solvers drown in multipliers, so none is built: a product whose operands are nobody's is
-    anything. What is proved so holds for every function of two operands, multiplication included.
+    Each result becomes a signal of `m`, since an expression would be spelled out again wherever it
+    is used. Solvers drown in multipliers, so with `products` none is drawn: a product is that of
+    `products` with equal operands, and anything when there is none. What is proved so holds for
+    every function of two operands, multiplication included.
     """
-    _shared[:] = products
-    try:
-        yield
-    finally:
-        _shared.clear()
+
+    _current: list["Circuit"] = []
+
+    def __init__(self, m: Module, products: Sequence[Product] = ()):
+        self.m = m
+        self.products = products
+
+    def __enter__(self) -> None:
+        self._current.append(self)
+
+    def __exit__(self, *error: object) -> None:
+        self._current.pop()
+
+    @classmethod
+    def current(cls) -> "Circuit":
+        """The innermost."""
+        return cls._current[-1]
+
+    def drawn(self, value: Value, shape: Shape, name: str) -> Value:
+        """A signal of the least `shape` that holds `value`."""
+        if isinstance(value, Const | Signal) and value.shape() == shape:
+            return value
+        signal = Signal(shape, name=name)
+        self.m.d.comb += signal.eq(value)
+        return signal
 
 
 class Term:
@@ -60,24 +78,28 @@ class Term:
         bounds: range | None = None,
         *,
         exponent: Union[int, "Term"] = 0,
-        defined: Value | None = None,
+        defined: Sequence[Value] = (),
     ):
         value = Value.cast(value)
         if bounds is None:
             shape = value.shape()
-            top = 1 << (shape.width - shape.signed) if shape.width else 1
+            top = 1 << max(shape.width - shape.signed, 0)
             bounds = range(-top if shape.signed else 0, top)
         self.low, self.high = bounds[0], bounds[-1]
-        self.value = _fitted(value, self.low, self.high)
+        circuit = Circuit.current()
+        negative = self.low < 0
+        bits = max((~self.low if negative else 0).bit_length(), self.high.bit_length())
+        shape = Shape(bits + negative, signed=negative)
+        one = self.low == self.high
+        self.value = C(self.low) if one else circuit.drawn(value, shape, "term")
         self.exponent = exponent
-        self.defined = C(1, 1) if defined is None else defined
+        conditions = [each for each in defined if not isinstance(each, Const)]
         if exponent == 0 and not (self.low in _INT64 and self.high in _INT64):
-            self.defined &= (self.value >= _INT64[0]) & (self.value <= _INT64[-1])
+            conditions.append((self.value >= _INT64[0]) & (self.value <= _INT64[-1]))
+        self.defined = circuit.drawn(Cat(conditions).all(), unsigned(1), "defined") if conditions else C(1, 1)
 
     def _new(self, value: Value, low: int, high: int, *others: "Term", **kwargs: Any) -> "Term":
-        defined = self.defined
-        for other in others:
-            defined = defined & other.defined
+        defined = [each.defined for each in (self, *others)]
         return Term(value, range(low, high + 1), defined=defined, **kwargs)
 
     def equals(self, found: Value) -> Value:
@@ -95,10 +117,9 @@ class Term:
         """The same number with an exponent that is no term."""
         if isinstance(self.exponent, int):
             return self
-        low, high = self.exponent.low, self.exponent.high
+        low = self.exponent.low
         moved = self << (self.exponent - low)
-        return Term(moved.value, range(moved.low, moved.high + 1), exponent=low,
-                    defined=moved.defined)  # fmt: skip
+        return moved._new(moved.value, moved.low, moved.high, exponent=low)
 
     def _aligned(self, other: Any) -> tuple["Term", "Term", int]:
         """Both with the same exponent."""
@@ -126,7 +147,7 @@ class Term:
 
     def exp2(self) -> "Term":
         """``2**self``."""
-        return Term(C(1), range(1, 2), exponent=self, defined=self.defined)
+        return Term(C(1), range(1, 2), exponent=self, defined=[self.defined])
 
     def frexp(self) -> tuple[None, "Term"]:
         """The exponent of an integer that is not negative is its length in bits."""
@@ -154,9 +175,25 @@ class Term:
     def __mul__(self, other: Any) -> "Term":
         other = term(other)
         ends = [x * y for x in (self.low, self.high) for y in (other.low, other.high)]
-        exponent = self.exponent + other.exponent
-        value = _product(self, other)
-        return self._new(value, min(ends), max(ends), other, exponent=exponent)
+        low, high, exponent = min(ends), max(ends), self.exponent + other.exponent
+        products = Circuit.current().products
+        for one, two in ((self, other), (other, self)):
+            if one.low == one.high and one.low > 0 and one.low & (one.low - 1) == 0:
+                value = two.value << (one.low.bit_length() - 1)
+                break
+            if (one.low, one.high) == (0, 1):
+                value = Mux(one.value, two.value, 0)
+                break
+        else:
+            value = self.value * other.value
+            if products:
+                # Anything of its width.
+                value = anything(len(products[0].result)).as_signed()
+                low, high = -1 << (len(value) - 1), (1 << (len(value) - 1)) - 1
+            for product in products:
+                same = (self.value == product.a) & (other.value == product.b)
+                value = Mux(same, product.result, value)
+        return self._new(value, low, high, other, exponent=exponent)
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -166,25 +203,26 @@ class Term:
         assert self.exponent == 0, "shifts and masks are for integers"
         return self
 
-    def _amount(self) -> tuple[Value, range, Value]:
-        """A shift's amount, its bounds, and whether it is one."""
-        value, low = self._integer().value, max(self.low, 0)
-        fine = self.defined if self.low >= 0 else self.defined & (value >= 0)
-        return value[: max(self.high, 0).bit_length()], range(low, self.high + 1), fine
+    def _amount(self) -> tuple[Value, range, "Term"]:
+        """As a shift's amount: its bits and bounds; and a term that is defined if it is one."""
+        bits = self._integer().value
+        if self.low < self.high:
+            bits = bits[: max(self.high, 0).bit_length()]
+        fine = C(1, 1) if self.low >= 0 else self.value >= 0
+        by = range(max(self.low, 0), self.high + 1)
+        return bits, by, Term(C(0), defined=[self.defined, fine])
 
     def __lshift__(self, other: Any) -> "Term":
         amount, by, fine = term(other)._amount()
         ends = [end << shift for end in (self.low, self.high) for shift in (by[0], by[-1])]
-        return self._new(
-            self.value << amount, min(ends), max(ends), Term(fine, defined=fine),
-            exponent=self.exponent,
-        )  # fmt: skip
+        value = self.value << amount
+        return self._new(value, min(ends), max(ends), fine, exponent=self.exponent)
 
     def __rshift__(self, other: Any) -> "Term":
         amount, by, fine = term(other)._amount()
         ends = [end >> shift for end in (self.low, self.high) for shift in (by[0], by[-1])]
         value = self._integer().value >> amount
-        return self._new(value, min(ends), max(ends), Term(fine, defined=fine))
+        return self._new(value, min(ends), max(ends), fine)
 
     def __rlshift__(self, other: Any) -> "Term":
         return term(other) << self
@@ -225,11 +263,11 @@ def term(number: Any) -> Term:
     """A term from a term, an integer, an exact float or an Amaranth value."""
     if isinstance(number, Term):
         return number
-    if isinstance(number, Value):
+    if not isinstance(number, int | float | np.number):
         return Term(number)
     numerator, denominator = number.as_integer_ratio()
-    return Term(C(numerator), range(numerator, numerator + 1),
-                exponent=1 - denominator.bit_length())  # fmt: skip
+    exponent = 1 - denominator.bit_length()
+    return Term(C(numerator), range(numerator, numerator + 1), exponent=exponent)
 
 
 def select(condition: Any, yes: Any, no: Any) -> Term:
@@ -257,30 +295,6 @@ def minimum(a: Any, b: Any) -> Term:
 def clip(value: Any, low: Any, high: Any) -> Term:
     """The nearest number from `low` to `high`."""
     return minimum(maximum(value, low), high)
-
-
-def _fitted(value: Value, low: int, high: int) -> Value:
-    """`value` in the fewest bits that hold all from `low` to `high`."""
-    if low == high:
-        return C(low)
-    width = max(low.bit_length() if low >= 0 else (~low).bit_length(), high.bit_length())
-    fitted = value[: width + (low < 0)]
-    return fitted.as_signed() if low < 0 and value.shape().signed else fitted
-
-
-def _product(a: Term, b: Term) -> Value:
-    for one, other in ((a, b), (b, a)):
-        if one.low == one.high and one.low > 0 and one.low & (one.low - 1) == 0:
-            return other.value << (one.low.bit_length() - 1)
-        if (one.low, one.high) == (0, 1):
-            return Mux(one.value, other.value, 0)
-    if not _shared:
-        return a.value * b.value
-    result: Value = AnySeq(max(len(product.result) for product in _shared)).as_signed()
-    for product in _shared:
-        same = (a.value == product.a) & (b.value == product.b)
-        result = Mux(same, product.result, result)
-    return result
 
 
 class Terms(np.ndarray):

@@ -6,11 +6,11 @@ all speak of properties.
 """
 
 from amaranth import *
-from amaranth.asserts import AnyConst
+from amaranth.asserts import AnyConst, AnySeq
 from amaranth.hdl import Assert, Assume, Cover, ValueLike
 from amaranth.hdl._ast import Property
 
-__all__ = ["ASSERT_FAIR", "ASSUME_FAIR", "Theorem", "implies"]
+__all__ = ["ASSERT_FAIR", "ASSUME_FAIR", "Theorem", "anything", "implies"]
 
 #: Outputs so called state liveness: high infinitely often, by claim or by assumption.
 ASSERT_FAIR = "assert_fair_"
@@ -52,3 +52,8 @@ class Theorem(Elaboratable):
 def implies(antecedent: ValueLike, consequent: ValueLike) -> Value:
     """``antecedent -> consequent`` for one-bit values."""
     return ~Value.cast(antecedent).bool() | Value.cast(consequent).bool()
+
+
+def anything(bits: int) -> Value:
+    """What the solver likes, anew in every cycle."""
+    return AnySeq(bits)

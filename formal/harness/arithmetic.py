@@ -1,0 +1,272 @@
+"""Models of the units that compute: each beside the circuit that golden's own lines draw.
+
+Multipliers are replaced by a stand-in (`formal.terms.Circuit`): anything may come back for a
+product, the same to the unit and to golden when both ask for the same one.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from amaranth import *
+from amaranth.hdl import Fragment, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from design import tables
+from design.arith import pick
+from design.beat import Sink, to_sink
+from design.config import Config
+from design.derived import SCALAR_BITS, SHIFT_BITS, TABLE_FRACTION, derive
+from design.fixed import SQ, Rounding
+from design.interpolate import INTERPOLATE_LATENCY
+from design.requantize import GUARD_BITS, guard, requantize, round_saturated, shift_right
+from design.rmsnorm import RmsNorm
+from design.scalar import SCALAR_LATENCY, ScalarMultiplier
+from design.schedule import Op, matrix
+from design.writeback import DIRECT, NORMED, Writeback, any_of
+from formal.harness.stage import look_inside
+from formal.model import Model
+from formal.terms import Circuit, Lookup, Product, Term, Terms, select
+from golden import fixed_math, steps
+from golden.fixed_decoder import Projection
+from golden.quantise import Rows
+from properties import golden as theorems
+from properties.dialect import anything, implies
+
+
+def later(m: Module, value: Value, cycles: int) -> Value:
+    """`value` of so many cycles ago."""
+    for cycle in range(cycles):
+        register = Signal.like(value, name=f"ago_{cycle + 1}")
+        m.d.sync += register.eq(value)
+        value = register
+    return value
+
+
+def expected(m: Module, term: Term, cycles: int) -> Term:
+    """What golden made of the inputs of so many cycles ago."""
+    term = term._fixed()
+    value, defined = later(m, term.value, cycles), later(m, term.defined, cycles)
+    return Term(value, range(term.low, term.high + 1), defined=defined)
+
+
+def stand_in(m: Module, unit: wiring.Component, ages: int = 1) -> list[Product]:
+    """Answers `unit`'s requests, and says what was asked for now and in the cycles before."""
+    products = []
+    for port, (request, product) in enumerate(zip(unit.requests, unit.products, strict=True)):
+        result = Signal(signed(2 * SCALAR_BITS), name=f"result_{port}")
+        m.d.comb += [
+            result.eq(anything(len(result))),
+            product.eq(later(m, result, SCALAR_LATENCY)),
+        ]
+        columns = [request.a, request.b, result]
+        for _ in range(ages):
+            products.append(Product(*columns))
+            columns = [later(m, column, 1) for column in columns]
+    return products
+
+
+# Rounding and saturation, wherever they stand.
+
+
+class Rounder(wiring.Component):
+    """Every place of the design that rounds, as combinational logic.
+
+    Members
+    -------
+    value : In(signed(width))
+        Wide enough for all.
+    shift : In(shift_width)
+        For where it is not constant.
+    """
+
+    def __init__(self, config: Config):
+        derived, n = derive(config), config.numerics
+        product = 2 * SCALAR_BITS
+        #: name -> (bits of the value, shift or None for `shift`, format or None for no limit).
+        self.places: dict[str, tuple[int, int | None, SQ | None]] = {
+            "score": (derived.acc_width, n.q.f + n.k.f - n.score.f, n.score),
+            "silu": (product, TABLE_FRACTION + n.gate.f - n.silu.f, n.silu),
+            "ffn": (product, n.silu.f + n.up.f - n.ffn.f, n.ffn),
+            "query": (product + 1, n.rope.f, n.q),
+            "key": (product + 1, n.rope.f, n.k),
+            "rsqrt": (product, tables.rsqrt(config).fraction_bits, None),
+            "reciprocal": (product, tables.reciprocal(config).fraction_bits, None),
+            "sigmoid": (product, tables.sigmoid(config).fraction_bits, None),
+            "row": (derived.acc_width, None, n.residual),
+            "attention": (product, TABLE_FRACTION, n.attention),
+        }
+        super().__init__(
+            {
+                "value": In(signed(max(width for width, _, _ in self.places.values()))),
+                "shift": In(derived.shift_width),
+                **{
+                    f"{name}_{rounding.value}": Out(signed(form.width if form else width + 1))
+                    for name, (width, _, form) in self.places.items()
+                    for rounding in Rounding
+                },
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        for name, (width, constant, form) in self.places.items():
+            value = self.value[:width].as_signed()
+            shift = self.shift if constant is None else constant
+            for rounding in Rounding:
+                out = getattr(self, f"{name}_{rounding.value}")
+                if form is None:
+                    m.d.comb += out.eq(shift_right(value, shift, rounding))
+                else:
+                    m.d.comb += out.eq(requantize(value, shift, form, rounding))
+        return m
+
+
+def requantized(config: Config) -> Model:
+    """Every place beside golden's `requantize`."""
+    dut = Rounder(config)
+    glue = Module()
+    equal, shown = {}, {}
+    for rounding in Rounding:
+        same = []
+        for name, (width, constant, form) in dut.places.items():
+            out = getattr(dut, f"{name}_{rounding.value}")
+            with Circuit(glue):
+                value = Terms(dut.value[:width].as_signed())
+                shift = Terms(dut.shift) if constant is None else constant
+                (found,) = (
+                    fixed_math.shift_right(value, shift, rounding)
+                    if form is None
+                    else fixed_math.requantize(value, shift, form, rounding)
+                )
+                same.append(found.equals(out))
+        equal[rounding.value] = Cat(same).all()
+        shown[f"{rounding.value}_negative"] = out < 0
+    return Model(dut, theorems.Requantizes(equal, shown=shown), glue=glue)
+
+
+def multiplies(config: Config) -> Model:
+    """A scalar multiplier of three clients; its operand registers and golden's share a product."""
+    dut = ScalarMultiplier(3)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    made = Product(hidden["a"], hidden["b"], hidden["a"] * hidden["b"])
+    given, equal = {"one_at_a_time": ~dut.fault}, {}
+    for client, request in enumerate(dut.requests):
+        a, b = (later(glue, each, 1) for each in (request.a, request.b))
+        with Circuit(glue, [made]):
+            (product,) = Terms(a) * Terms(b)
+            same = expected(glue, product, 1).equals(dut.product)
+        given[f"silent_{client}"] = request.en | (request.as_value() == 0)
+        equal[f"client_{client}"] = implies(later(glue, request.en, 2), same)
+    theorem = theorems.Multiplies(equal, given=given, shown={"negative": dut.product < 0})
+    return Model(dut, theorem, glue=glue, inside=inside)
+
+
+# Writeback.
+
+def _looked_up(column: np.ndarray, row: Term) -> Terms:
+    """The entry of golden's array at the element's row, as a row of one."""
+    entry = int(column[0])
+    found: Term | int = entry
+    for start, (before, value) in enumerate(itertools.pairwise(column), 1):
+        if before != value:
+            found = select(row >= start, int(value), found)
+    return Terms(found)
+
+
+def _projection(config: Config, op: Op, row: Value, shift: Value) -> Projection:
+    """Golden's matrix of one row, any row of `op`, with its one weight 1."""
+    rows = Rows(weights=Terms(1).reshape(1, 1), shift=Terms(shift))
+    projection = Projection(config, op, rows)
+    for limits in ("limits", "sum_limits"):
+        low, high = (_looked_up(each, Term(row)) for each in getattr(projection, limits))
+        setattr(projection, limits, (low, high))
+    return projection
+
+
+_OPS = {to_sink(op): op for op in Op}
+
+
+def _by_sink(sink: Value, terms: dict[Sink, Term]) -> Term:
+    """The term of an element's sink."""
+    (_, found), *rest = terms.items()
+    for each, term in rest:
+        found = select(sink == each, term, found)
+    return found
+
+
+def _row_exists(config: Config, element: Value) -> Value:
+    """The element is a row of its matrix."""
+    return Cat(
+        implies(element.sink == sink, element.row < matrix(config, op).rows)
+        for sink, op in _OPS.items()
+    ).all()
+
+
+def sums_rounded(config: Config) -> Model:
+    """Sums as they come, with the shifts that their units give."""
+    derived, n = derive(config), config.numerics
+    dut = Writeback(config)
+    glue = Module()
+    raw = dut.i
+    norm_exponents = range(derived.square_sum_width // 2 - derived.norm_floor)
+    # Reciprocals adds a constant to the exponent of the sum of weights.
+    rebase = n.v.f - n.attention.f + derived.lead
+    sum_exponents = range(n.weight.f - 1, derived.softmax_sum_width)
+    sum_exponent = pick(dut.value_shifts, raw.slot) - rebase
+
+    golden = {}
+    with Circuit(glue):
+        total = Terms(raw.sum).reshape(1, 1)
+        norm_exponent = Terms(Term(dut.norm_exponent, norm_exponents))
+        for sink, op in _OPS.items():
+            projection = _projection(config, op, raw.row, raw.shift)
+            if sink in NORMED:
+                ((golden[sink],),) = projection.behind_norm(total, norm_exponent)
+            else:
+                ((golden[sink],),) = projection(total)
+        value_exponent = Terms(Term(sum_exponent, sum_exponents))
+        ((golden[Sink.VALUE],),) = steps.value_sum(n, total, value_exponent)
+        result = expected(glue, _by_sink(raw.sink, golden), 2)
+        same = result.equals(dut.o.value)
+    came = later(glue, dut.i_valid, 2)
+    equal = {"value": implies(came, same), "in_time": dut.o_valid == came}
+    given = {
+        "no_score": raw.sink != Sink.SCORE,
+        "row_exists": _row_exists(config, raw),
+        "norm_exponent": dut.norm_exponent < norm_exponents.stop,
+        "value_shift": (sum_exponent >= sum_exponents[0]) & (sum_exponent <= sum_exponents[-1]),
+    }
+    shown = {
+        f"{sink.name.lower()}_negative": dut.o_valid & (dut.o.sink == sink) & (dut.o.value < 0)
+        for sink in golden
+    }
+    return Model(dut, theorems.RoundsSums(equal, given=given, shown=shown), glue=glue)
+
+
+def sums_scaled(config: Config) -> Model:
+    """Rounded sums as they stand at the output, with their factor."""
+    n = config.numerics
+    dut = Writeback(config)
+    glue = Module()
+    golden = {}
+    with Circuit(glue, stand_in(glue, dut)):
+        sums = Terms(dut.o.value).reshape(1, 1)
+        for sink in NORMED:
+            projection = _projection(config, _OPS[sink], dut.o.row, C(0, SHIFT_BITS))
+            ((golden[sink],),) = projection.scaled(sums, Terms(dut.norm_factor))
+        of_slot = Terms(pick(dut.value_factors, dut.o.slot))
+        ((golden[Sink.VALUE],),) = steps.attended(n, sums, of_slot)
+        result = expected(glue, _by_sink(dut.o.sink, golden), 3)
+        same = result.equals(dut.scaled.value)
+    asks = dut.o_valid & ~any_of(dut.o.sink, DIRECT) & (dut.o.sink != Sink.SCORE)
+    came = later(glue, asks, 3)
+    given = {"row_exists": _row_exists(config, dut.o)}
+    shown = {
+        f"{sink.name.lower()}_negative": came & (dut.scaled.sink == sink) & (dut.scaled.value < 0)
+        for sink in golden
+    }
+    theorem = theorems.ScalesSums({"value": implies(came, same)}, given=given, shown=shown)
+    return Model(dut, theorem, glue=glue, driven=("products",))

@@ -1,0 +1,59 @@
+"""The proof tasks of the arithmetic: each unit beside golden's own lines."""
+
+from typing import Any
+
+from formal.canary import Canary
+from formal.harness import arithmetic
+from formal.task import Task
+from properties import golden
+
+ROUNDS_UP = Canary(
+    "a tie goes up even where it should go to even",
+    "design.requantize",
+    "half & (below | kept[0])",
+    "half",
+)
+NO_CARRY = Canary(
+    "a bit that falls out of the first shift is forgotten",
+    "design.requantize",
+    "return (value >> shift) | lost",
+    "return value >> shift",
+)
+SIGNLESS = Canary(
+    "operands are taken without their sign",
+    "design.scalar",
+    "a = Signal(signed(SCALAR_BITS))",
+    "a = Signal(SCALAR_BITS)",
+)
+WRONG_POINT = Canary(
+    "a result is shifted by one too few",
+    "design.writeback",
+    "shift_guarded(guard(self.products[0]), TABLE_FRACTION)",
+    "shift_guarded(guard(self.products[0]), TABLE_FRACTION - 1)",
+)
+
+
+def _golden(id: str, theorem: Any, harness: Any, canary: Canary, **more: Any) -> Task:
+    return Task(
+        id=f"arith.{id}",
+        family="arithmetic",
+        theorem=theorem,
+        harness=harness,
+        canary=canary,
+        **more,
+    )
+
+
+ARITHMETIC: tuple[Task, ...] = (
+    _golden("requantize", golden.Requantizes, arithmetic.requantized, ROUNDS_UP, obligations=3,
+    depth=1),
+    _golden("multiply", golden.Multiplies, arithmetic.multiplies, SIGNLESS, obligations=3, depth=3),
+    _golden(
+        "writeback_sum", golden.RoundsSums, arithmetic.sums_rounded, NO_CARRY, obligations=2,
+        depth=3,
+    ),
+    _golden(
+        "writeback_scale", golden.ScalesSums, arithmetic.sums_scaled, WRONG_POINT, obligations=1,
+        depth=4,
+    ),
+)  # fmt: skip
