@@ -31,6 +31,18 @@ WRONG_POINT = Canary(
     "shift_guarded(guard(self.products[0]), TABLE_FRACTION)",
     "shift_guarded(guard(self.products[0]), TABLE_FRACTION - 1)",
 )
+TRUNCATED = Canary(
+    "silu is truncated",
+    "design.swiglu",
+    "requantize(self.products[1], silu_shift, n.silu, n.rounding)",
+    "requantize(self.products[1], silu_shift, n.silu, type(n.rounding).TRUNCATE)",
+)
+ODD_EXPONENT = Canary(
+    "the exponent of a norm is off by one where the leading bit is odd",
+    "design.rmsnorm",
+    "exponent_of(self.square_sum) >> 1",
+    "(exponent_of(self.square_sum) + 1) >> 1",
+)
 
 
 def _golden(id: str, theorem: Any, harness: Any, canary: Canary, **more: Any) -> Task:
@@ -56,4 +68,7 @@ ARITHMETIC: tuple[Task, ...] = (
         "writeback_scale", golden.ScalesSums, arithmetic.sums_scaled, WRONG_POINT, obligations=1,
         depth=4,
     ),
+    _golden("norm", golden.FindsNorm, arithmetic.norm_found, ODD_EXPONENT, obligations=2, depth=6),
+    _golden("swiglu", golden.Gates, arithmetic.gates, TRUNCATED, obligations=5, depth=8,
+        cover_depth=20, canary_depth=20),
 )  # fmt: skip

@@ -19,11 +19,12 @@ from design.beat import Sink, to_sink
 from design.config import Config
 from design.derived import SCALAR_BITS, SHIFT_BITS, TABLE_FRACTION, derive
 from design.fixed import SQ, Rounding
-from design.interpolate import INTERPOLATE_LATENCY
-from design.requantize import GUARD_BITS, guard, requantize, round_saturated, shift_right
+from design.interpolate import entry_layout
+from design.requantize import requantize, shift_right
 from design.rmsnorm import RmsNorm
 from design.scalar import SCALAR_LATENCY, ScalarMultiplier
 from design.schedule import Op, matrix
+from design.swiglu import SwiGlu
 from design.writeback import DIRECT, NORMED, Writeback, any_of
 from formal.harness.stage import look_inside
 from formal.model import Model
@@ -270,3 +271,114 @@ def sums_scaled(config: Config) -> Model:
     }
     theorem = theorems.ScalesSums({"value": implies(came, same)}, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, driven=("products",))
+
+
+# The units.
+
+
+def _interpolated(m: Module, interpolator: Fragment, table: tables.Interpolated, x: Terms) -> Terms:
+    """Golden's interpolation in whatever table the interpolator holds.
+
+    Adds a combinational port to its memory, at the node that golden looks up.
+    """
+    layout = entry_layout(table)
+    word = Signal(layout.size, name="entry")
+    node = Signal(table.index_bits, name="node")
+    interpolator.find_subfragment("memory").read_port(
+        domain="comb", addr=node, data=word, en=C(1, 1), transparent_for=()
+    )
+
+    def column(field: str) -> Lookup:
+        return Lookup(lambda at: Term(layout(word)[field], defined=[at.value == node]))
+
+    (at,) = x >> table.fraction_bits
+    m.d.comb += node.eq(at.value)
+    return fixed_math.interpolate(table, column("base"), column("slope"), x)
+
+
+def _is_factor(term: Term) -> Value:
+    """What every table holds at every input, as enumerated: a number from 0 to 1."""
+    return (term.value >= 0) & (term.value <= 1 << TABLE_FRACTION)
+
+
+def norm_found(config: Config) -> Model:
+    """A norm whose sum of squares stays while it works, as `Residual` promises."""
+    derived = derive(config)
+    dut = RmsNorm(config)
+    inside = Fragment.get(dut, None)
+    glue = Module()
+    started = later(glue, dut.start, 1)
+    square_sum = Signal.like(dut.square_sum)
+    with glue.If(dut.start):
+        glue.d.sync += square_sum.eq(dut.square_sum)
+    products = stand_in(glue, dut)
+    with Circuit(glue, products):
+        # The product is asked for 2 cycles after start.
+        least = 1 << (2 * derived.norm_floor)
+        asked = later(glue, square_sum, 1)
+        sums = Terms(Term(asked, range(least, 1 << derived.square_sum_width)))
+        m, e = fixed_math.rsqrt_operand(sums)
+        table = inside.find_subfragment("rsqrt")
+        (factor,) = _interpolated(glue, table, tables.rsqrt(config), m)
+        in_table = _is_factor(factor)
+        same_factor = expected(glue, factor, SCALAR_LATENCY).equals(dut.factor)
+        (exponent,) = e - derived.norm_floor
+        same_exponent = exponent.equals(later(glue, dut.exponent, 1))
+    begun = later(glue, started, 1)
+    equal = {
+        "factor": implies(later(glue, begun, SCALAR_LATENCY), same_factor),
+        "exponent": implies(begun, same_exponent),
+    }
+    given = {
+        "at_least_epsilon": implies(dut.start, dut.square_sum >= least),
+        "sum_stays": implies(started, dut.square_sum == square_sum),
+        "table_of_factors": implies(begun, in_table),
+    }
+    shown = {"factor": dut.done & (dut.factor > 0)}
+    theorem = theorems.FindsNorm(equal, given=given, shown=shown)
+    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+
+
+def gates(config: Config) -> Model:
+    """Each step beside the product that it asks for: how gates meet their ups is not looked at."""
+    n = config.numerics
+    dut = SwiGlu(config)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    first, second = stand_in(glue, dut)
+    came = dut.i_valid & (dut.i.sink == Sink.W13) & ~dut.i.row[0]
+    gate = dut.i.value[: n.gate.width].as_signed()
+    with Circuit(glue, [first]):
+        x = Terms(later(glue, gate, 1)) - n.gate.min
+        table = inside.find_subfragment("sigmoid")
+        (sigmoid,) = _interpolated(glue, table, tables.sigmoid(config), x)
+        in_table = _is_factor(sigmoid)
+        same_sigmoid = expected(glue, sigmoid, 3).equals(hidden["sigmoid_value"])
+        (ffn,) = steps.multiplied(n, Terms(first.a), Terms(first.b))
+        same_ffn = expected(glue, ffn, 3).equals(dut.o)
+    with Circuit(glue, [second]):
+        (silu,) = steps.gated(n, Terms(second.a), Terms(second.b))
+        same_silu = expected(glue, silu, 3).equals(hidden["silu"])
+    asked, multiplies = later(glue, came, 4), hidden["multiply"]
+    equal = {
+        "sigmoid": implies(asked, same_sigmoid),
+        # The second multiplier gets the gate and its sigmoid, 4 cycles after the gate came.
+        "gate_operands": implies(
+            asked,
+            (dut.requests[1].a == later(glue, gate, 4))
+            & (dut.requests[1].b == hidden["sigmoid_value"]),
+        ),
+        "silu": implies(later(glue, asked, 3), same_silu),
+        "silu_operand": implies(multiplies, first.a == hidden["silu"]),
+        "ffn": implies(later(glue, multiplies, 3), same_ffn),
+    }
+    looks_up = later(glue, came, 1)
+    given = {
+        "table_of_factors": implies(looks_up, in_table),
+        # The phases of the drain keep gates and silus apart.
+        "take_turns": ~(looks_up & multiplies),
+    }
+    shown = {"element": dut.o_valid & (dut.o != 0)}
+    theorem = theorems.Gates(equal, given=given, shown=shown)
+    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+
