@@ -43,6 +43,12 @@ ODD_EXPONENT = Canary(
     "exponent_of(self.square_sum) >> 1",
     "(exponent_of(self.square_sum) + 1) >> 1",
 )
+WRONG_SIGN = Canary(
+    "both halves of a pair are sums",
+    "design.rope",
+    "Mux(turn_second, p0 + p1, p0 - p1)",
+    "p0 + p1",
+)
 
 
 def _golden(id: str, theorem: Any, harness: Any, canary: Canary, **more: Any) -> Task:
@@ -70,5 +76,7 @@ ARITHMETIC: tuple[Task, ...] = (
     ),
     _golden("norm", golden.FindsNorm, arithmetic.norm_found, ODD_EXPONENT, obligations=2, depth=6),
     _golden("swiglu", golden.Gates, arithmetic.gates, TRUNCATED, obligations=5, depth=8,
+        cover_depth=20, canary_depth=20),
+    _golden("rope", golden.TurnsPairs, arithmetic.pairs_turned, WRONG_SIGN, obligations=8, depth=10,
         cover_depth=20, canary_depth=20),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from amaranth.hdl import Fragment, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from design import tables
+from design import rope, tables
 from design.arith import pick
 from design.beat import Sink, to_sink
 from design.config import Config
@@ -382,3 +382,57 @@ def gates(config: Config) -> Model:
     theorem = theorems.Gates(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
 
+
+def pairs_turned(config: Config) -> Model:
+    """Pairs beside golden's turn of the operands that were asked for: first, then second half."""
+    n, turn = config.numerics, derive(config).turn
+    cycles = rope.CYCLES[turn]
+    dut = rope.Rope(config)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    take = dut.i_valid & (dut.i.sink == Sink.QKV)
+    query, key, value = (hidden["arrived"][bit] for bit in range(3))
+    b_here = query | key
+    before = Signal.like(dut.i.value)
+    with glue.If(take):
+        glue.d.sync += before.eq(dut.i.value)
+
+    # Of a half: the first product, of port 0, was asked for so many cycles before the second.
+    port_0, port_1 = stand_in(glue, dut)
+    age = cycles[1] - cycles[0]
+    first = Product(*(later(glue, each, age) for each in (port_0.a, port_0.b, port_0.result)))
+    (a, cos), (b, sin) = (first.a, first.b), (port_1.a, port_1.b)
+    equal = {"a_waits": implies(hidden["d"][0], before == hidden["waiting"])}
+    outs = []
+    for half, asked in enumerate((cycles[1], cycles[3])):
+        if half:  # a sin, b cos
+            cos, sin = sin, cos
+        with Circuit(glue, [first, port_1]):
+            pair = [Terms(each) for each in (a, b, cos, sin)]
+            (of_query,), (of_key,) = (steps.turned(n, *pair, form)[half] for form in (n.q, n.k))
+            result = select(later(glue, query, asked), of_query, of_key)
+            same = expected(glue, result, 3).equals(dut.o)
+        name = ("first", "second")[half]
+        equal[name] = implies(later(glue, b_here, asked + 3), same)
+        # a and b are the pair that came, the angle is that of the table.
+        operands = (
+            (a == later(glue, before, asked))
+            & (b == later(glue, dut.i.value, asked))
+            & (Cat(cos[: n.rope.width], sin[: n.rope.width]) == hidden["angle"])
+        )
+        equal[f"{name}_operands"] = implies(later(glue, b_here, asked), operands)
+        outs.append(asked + 3)
+    for tensor, flag, out in (("query", query, dut.o_q), ("key", key, dut.o_k)):
+        equal[tensor] = out == (later(glue, flag, outs[0]) | later(glue, flag, outs[1]))
+    came = later(glue, value, outs[1])
+    passed = later(glue, dut.i.value, outs[1])[: len(dut.o)].as_signed()
+    equal["value"] = (dut.o_v == came) & implies(came, dut.o == passed)
+    same_operands = (first.a == port_1.a) & (first.b == port_1.b)
+    soon = [later(glue, b_here, cycle) for cycle in range(1, 2 * turn)]
+    given = {
+        "a_product_is_one": implies(same_operands, first.result == port_1.result),
+        "pairs_in_their_time": ~(b_here & Cat(soon).any()) & ~dut.fault,
+    }
+    shown = {"query": dut.o_q & (dut.o < 0), "key": dut.o_k & (dut.o > 0), "value": dut.o_v}
+    theorem = theorems.TurnsPairs(equal, given=given, shown=shown)
+    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
