@@ -63,8 +63,10 @@ def _golden(id: str, theorem: Any, harness: Any, canary: Canary, **more: Any) ->
 
 
 ARITHMETIC: tuple[Task, ...] = (
-    _golden("requantize", golden.Requantizes, arithmetic.requantized, ROUNDS_UP, obligations=3,
-    depth=1),
+    _golden("requantize.constant", golden.Requantizes, arithmetic.requantized, ROUNDS_UP,
+        arguments={"by_header": False}, obligations=3, depth=1),
+    _golden("requantize.row", golden.Requantizes, arithmetic.requantized, ROUNDS_UP,
+        arguments={"by_header": True}, obligations=3, depth=1),
     _golden("multiply", golden.Multiplies, arithmetic.multiplies, SIGNLESS, obligations=3, depth=3),
     _golden(
         "writeback_sum", golden.RoundsSums, arithmetic.sums_rounded, NO_CARRY, obligations=2,

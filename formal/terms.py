@@ -96,7 +96,9 @@ class Term:
         conditions = [each for each in defined if not isinstance(each, Const)]
         if exponent == 0 and not (self.low in _INT64 and self.high in _INT64):
             conditions.append((self.value >= _INT64[0]) & (self.value <= _INT64[-1]))
-        self.defined = circuit.drawn(Cat(conditions).all(), unsigned(1), "defined") if conditions else C(1, 1)
+        self.defined = (
+            circuit.drawn(Cat(conditions).all(), unsigned(1), "defined") if conditions else C(1, 1)
+        )
 
     def _new(self, value: Value, low: int, high: int, *others: "Term", **kwargs: Any) -> "Term":
         defined = [each.defined for each in (self, *others)]
@@ -281,15 +283,16 @@ def select(condition: Any, yes: Any, no: Any) -> Term:
 
 def maximum(a: Any, b: Any) -> Term:
     """The greater."""
-    a, b = term(a), term(b)
-    greater = select(a >= b, a, b)
-    low, high = max(a.low, b.low), max(a.high, b.high)
-    return greater._new(greater.value, low, high, exponent=greater.exponent)
+    a, b, exponent = term(a)._aligned(b)
+    value = Mux(a.value >= b.value, a.value, b.value)
+    return a._new(value, max(a.low, b.low), max(a.high, b.high), b, exponent=exponent)
 
 
 def minimum(a: Any, b: Any) -> Term:
     """The lesser."""
-    return -maximum(-term(a), -term(b))
+    a, b, exponent = term(a)._aligned(b)
+    value = Mux(a.value <= b.value, a.value, b.value)
+    return a._new(value, min(a.low, b.low), min(a.high, b.high), b, exponent=exponent)
 
 
 def clip(value: Any, low: Any, high: Any) -> Term:

@@ -5,7 +5,6 @@ product, the same to the unit and to golden when both ask for the same one.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
 
 import numpy as np
 from amaranth import *
@@ -72,7 +71,8 @@ def stand_in(m: Module, unit: wiring.Component, ages: int = 1) -> list[Product]:
 
 
 class Rounder(wiring.Component):
-    """Every place of the design that rounds, as combinational logic.
+    """Every place of the design that rounds, as combinational logic: those with constant shifts,
+    or (`by_header`) that of a row.
 
     Members
     -------
@@ -82,22 +82,25 @@ class Rounder(wiring.Component):
         For where it is not constant.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, *, by_header: bool):
         derived, n = derive(config), config.numerics
         product = 2 * SCALAR_BITS
         #: name -> (bits of the value, shift or None for `shift`, format or None for no limit).
-        self.places: dict[str, tuple[int, int | None, SQ | None]] = {
-            "score": (derived.acc_width, n.q.f + n.k.f - n.score.f, n.score),
-            "silu": (product, TABLE_FRACTION + n.gate.f - n.silu.f, n.silu),
-            "ffn": (product, n.silu.f + n.up.f - n.ffn.f, n.ffn),
-            "query": (product + 1, n.rope.f, n.q),
-            "key": (product + 1, n.rope.f, n.k),
-            "rsqrt": (product, tables.rsqrt(config).fraction_bits, None),
-            "reciprocal": (product, tables.reciprocal(config).fraction_bits, None),
-            "sigmoid": (product, tables.sigmoid(config).fraction_bits, None),
-            "row": (derived.acc_width, None, n.residual),
-            "attention": (product, TABLE_FRACTION, n.attention),
-        }
+        self.places: dict[str, tuple[int, int | None, SQ | None]] = (
+            {"row": (derived.acc_width, None, n.residual)}
+            if by_header
+            else {
+                "score": (derived.acc_width, n.q.f + n.k.f - n.score.f, n.score),
+                "silu": (product, TABLE_FRACTION + n.gate.f - n.silu.f, n.silu),
+                "ffn": (product, n.silu.f + n.up.f - n.ffn.f, n.ffn),
+                "query": (product + 1, n.rope.f, n.q),
+                "key": (product + 1, n.rope.f, n.k),
+                "rsqrt": (product, tables.rsqrt(config).fraction_bits, None),
+                "reciprocal": (product, tables.reciprocal(config).fraction_bits, None),
+                "sigmoid": (product, tables.sigmoid(config).fraction_bits, None),
+                "attention": (product, TABLE_FRACTION, n.attention),
+            }
+        )
         super().__init__(
             {
                 "value": In(signed(max(width for width, _, _ in self.places.values()))),
@@ -124,9 +127,9 @@ class Rounder(wiring.Component):
         return m
 
 
-def requantized(config: Config) -> Model:
+def requantized(config: Config, *, by_header: bool) -> Model:
     """Every place beside golden's `requantize`."""
-    dut = Rounder(config)
+    dut = Rounder(config, by_header=by_header)
     glue = Module()
     equal, shown = {}, {}
     for rounding in Rounding:
@@ -166,6 +169,7 @@ def multiplies(config: Config) -> Model:
 
 
 # Writeback.
+
 
 def _looked_up(column: np.ndarray, row: Term) -> Terms:
     """The entry of golden's array at the element's row, as a row of one."""
@@ -431,6 +435,8 @@ def pairs_turned(config: Config) -> Model:
     soon = [later(glue, b_here, cycle) for cycle in range(1, 2 * turn)]
     given = {
         "a_product_is_one": implies(same_operands, first.result == port_1.result),
+        # Behind the last value nothing comes: rows that pad the matrix stay in the drain.
+        "rows_of_the_matrix": implies(take, hidden["section"] < 3),
         "pairs_in_their_time": ~(b_here & Cat(soon).any()) & ~dut.fault,
     }
     shown = {"query": dut.o_q & (dut.o < 0), "key": dut.o_k & (dut.o > 0), "value": dut.o_v}
