@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from design.beat import Sink
 from formal.canary import Canary
 from formal.harness import arithmetic
 from formal.task import Task
 from properties import golden
+from properties.accumulator import AccumulatesExactly
+from properties.maximum import RunningMaximum
 
 ROUNDS_UP = Canary(
     "a tie goes up even where it should go to even",
@@ -49,6 +52,32 @@ WRONG_SIGN = Canary(
     "Mux(turn_second, p0 + p1, p0 - p1)",
     "p0 + p1",
 )
+NARROW = Canary(
+    "an accumulator has 8 bits too few",
+    "design.array",
+    "total = Signal(signed(derived.acc_width)",
+    "total = Signal(signed(derived.acc_width - 8)",
+)
+NEVER_CLEARED = Canary(
+    "a sum of weights begins with the one before",
+    "design.softmax",
+    "Mux(self.add_first, 0, self.sums[slot])",
+    "self.sums[slot]",
+)
+NO_EPSILON = Canary(
+    "a sum of squares begins with nothing",
+    "design.residual",
+    "Mux(squared_first[-1], derived.epsilon, self.square_sum)",
+    "Mux(squared_first[-1], 0, self.square_sum)",
+)
+LEAST = Canary(
+    "the least score is kept",
+    "design.softmax",
+    "score > maximum",
+    "score < maximum",
+)
+#: W13 and the classifier multiply what QKV does.
+LANE_SINKS = (Sink.QKV, Sink.WO, Sink.W2, Sink.SCORE, Sink.VALUE)
 
 
 def _golden(id: str, theorem: Any, harness: Any, canary: Canary, **more: Any) -> Task:
@@ -59,6 +88,12 @@ def _golden(id: str, theorem: Any, harness: Any, canary: Canary, **more: Any) ->
         harness=harness,
         canary=canary,
         **more,
+    )
+
+
+def _sum(id: str, harness: Any, canary: Canary, **arguments: Any) -> Task:
+    return _golden(
+        f"sum.{id}", AccumulatesExactly, harness, canary, arguments=arguments, obligations=2
     )
 
 
@@ -81,4 +116,8 @@ ARITHMETIC: tuple[Task, ...] = (
         cover_depth=20, canary_depth=20),
     _golden("rope", golden.TurnsPairs, arithmetic.pairs_turned, WRONG_SIGN, obligations=8, depth=10,
         cover_depth=20, canary_depth=20),
+    *(_sum(sink.name.lower(), arithmetic.lane_sum, NARROW, sink=sink) for sink in LANE_SINKS),
+    _sum("softmax", arithmetic.weight_sum, NEVER_CLEARED),
+    _sum("squares", arithmetic.square_sum, NO_EPSILON),
+    _golden("maximum", RunningMaximum, arithmetic.running_maximum, LEAST, obligations=3),
 )  # fmt: skip

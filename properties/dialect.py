@@ -45,8 +45,12 @@ class Theorem(Elaboratable):
     def choose(self, m: Module, signal: Signal, size: int) -> None:
         """Let the solver pick `signal`, once and for all cycles, out of range(size)."""
         if len(signal) > 0:
-            m.d.comb += signal.eq(AnyConst(len(signal)))
+            m.d.comb += signal.eq(self.constant(len(signal)))
         m.d.comb += self.suppose(f"{signal.name}_in_range", signal < size)
+
+    def constant(self, bits: int) -> Value:
+        """What the solver picks, once and for all cycles."""
+        return AnyConst(bits)
 
 
 def implies(antecedent: ValueLike, consequent: ValueLike) -> Value:
