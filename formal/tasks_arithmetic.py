@@ -34,6 +34,12 @@ WRONG_POINT = Canary(
     "shift_guarded(guard(self.products[0]), TABLE_FRACTION)",
     "shift_guarded(guard(self.products[0]), TABLE_FRACTION - 1)",
 )
+SHIFTED = Canary(
+    "a shift is that of the slot before",
+    "design.reciprocals",
+    "with m.If(valid[-3] & (slots[-3] == number)):",
+    "with m.If(valid[-3] & (slots[-2] == number)):",
+)
 TRUNCATED = Canary(
     "silu is truncated",
     "design.swiglu",
@@ -112,6 +118,8 @@ ARITHMETIC: tuple[Task, ...] = (
         depth=4,
     ),
     _golden("norm", golden.FindsNorm, arithmetic.norm_found, ODD_EXPONENT, obligations=2, depth=6),
+    _golden("reciprocals", golden.FindsReciprocals, arithmetic.reciprocals_found, SHIFTED,
+        obligations=2, depth=7),
     _golden("swiglu", golden.Gates, arithmetic.gates, TRUNCATED, obligations=5, depth=8,
         cover_depth=20, canary_depth=20),
     _golden("rope", golden.TurnsPairs, arithmetic.pairs_turned, WRONG_SIGN, obligations=8, depth=10,

@@ -38,7 +38,8 @@ class RunningMaximum(Theorem):
         is_chosen = some_came & (maximum == chosen)
         m.d.comb += self.claim("one_of_them", implies(is_chosen, came))
         # The unit knows whether there is one.
-        m.d.comb += self.claim("empty", self.empty == ~some_came)
+        knows = (self.empty == ~some_came) & implies(came, some_came)
+        m.d.comb += self.claim("empty", knows)
 
         m.d.comb += self.witness("two_scores", came & (chosen < maximum))
         return m

@@ -20,6 +20,7 @@ from design.config import Config
 from design.derived import SCALAR_BITS, SHIFT_BITS, TABLE_FRACTION, derive
 from design.fixed import SQ, Rounding
 from design.interpolate import entry_layout
+from design.reciprocals import Reciprocals
 from design.requantize import requantize, shift_right
 from design.residual import Residual
 from design.rmsnorm import RmsNorm
@@ -345,6 +346,41 @@ def norm_found(config: Config) -> Model:
     }
     shown = {"factor": dut.done & (dut.factor > 0)}
     theorem = theorems.FindsNorm(equal, given=given, shown=shown)
+    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+
+
+def reciprocals_found(config: Config) -> Model:
+    """Slot after slot; a sum of weights is never less than that of the maximum."""
+    n, derived = config.numerics, derive(config)
+    dut = Reciprocals(config)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    (product,) = stand_in(glue, dut)
+    slot, running = hidden["slot"], hidden["running"]
+    total = Signal(derived.softmax_sum_width)
+    glue.d.comb += total.eq(pick(dut.sums, slot))
+    with Circuit(glue, [product]):
+        # The product is asked for 2 cycles after the slot is taken.
+        least = n.weight.max
+        asked = Term(later(glue, total, 2), range(least, 1 << derived.softmax_sum_width))
+        m, e = fixed_math.reciprocal_operand(Terms(asked))
+        table = inside.find_subfragment("reciprocal")
+        (factor,) = _interpolated(glue, table, tables.reciprocal(config), m)
+        in_table = _is_factor(factor)
+        slot_then = later(glue, slot, 5)
+        same_factor = expected(glue, factor, 3).equals(pick(dut.factors, slot_then))
+        (shift,) = e + (n.v.f - n.attention.f + derived.lead)
+        same_shift = expected(glue, shift, 3).equals(pick(dut.shifts, slot_then))
+    begun = later(glue, running, 2)
+    taken = later(glue, begun, 3)
+    equal = {"factor": implies(taken, same_factor), "shift": implies(taken, same_shift)}
+    given = {
+        "at_least_the_maximum": implies(running, total >= least),
+        "slot_exists": slot < derived.slots,
+        "table_of_factors": implies(begun, in_table),
+    }
+    shown = {"factor": taken & (dut.factors[1] > 0)}
+    theorem = theorems.FindsReciprocals(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
 
 
