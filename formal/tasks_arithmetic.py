@@ -83,7 +83,7 @@ LEAST = Canary(
     "score < maximum",
 )
 #: W13 and the classifier multiply what QKV does.
-LANE_SINKS = (Sink.QKV, Sink.WO, Sink.W2, Sink.SCORE, Sink.VALUE)
+LANE_SINKS: tuple[Any, ...] = (Sink.QKV, Sink.WO, Sink.W2, Sink.SCORE, Sink.VALUE)
 
 
 def _golden(id: str, theorem: Any, harness: Any, canary: Canary, **more: Any) -> Task:

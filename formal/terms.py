@@ -9,7 +9,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 from amaranth import *
@@ -77,7 +77,7 @@ class Term:
         value: ValueLike,
         bounds: range | None = None,
         *,
-        exponent: Union[int, "Term"] = 0,
+        exponent: Any = 0,  # an integer or a term
         defined: Sequence[Value] = (),
     ):
         value = Value.cast(value)
@@ -265,7 +265,9 @@ def term(number: Any) -> Term:
     """A term from a term, an integer, an exact float or an Amaranth value."""
     if isinstance(number, Term):
         return number
-    if not isinstance(number, int | float | np.number):
+    if isinstance(number, np.generic):
+        number = number.item()
+    if not isinstance(number, int | float):
         return Term(number)
     numerator, denominator = number.as_integer_ratio()
     exponent = 1 - denominator.bit_length()
@@ -309,7 +311,8 @@ class Terms(np.ndarray):
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
         plain = [np.asarray(each) if isinstance(each, Terms) else each for each in inputs]
         if ufunc.__name__ in _ELEMENTWISE:
-            result = np.frompyfunc(_ELEMENTWISE[ufunc.__name__], ufunc.nin, ufunc.nout)(*plain)
+            element: Any = _ELEMENTWISE[ufunc.__name__]
+            result = np.frompyfunc(element, ufunc.nin, ufunc.nout)(*plain)
         else:
             # The Python operators of the elements, truth values included.
             result = getattr(ufunc, method)(*plain, **kwargs | {"dtype": object})

@@ -196,7 +196,7 @@ class FixedDecoder:
         cos, sin = self._cos[self.pos], self._sin[self.pos]  # (hs / 2,)
         a, b = x[..., 0::2], x[..., 1::2]
         result = np.empty_like(x)
-        result[..., 0::2], result[..., 1::2] = steps.turned(n, a, b, cos, sin, form)
+        result[..., 0::2], result[..., 1::2] = steps.turned(n, form, a, b, cos, sin)
         return result
 
     def _attention(

@@ -30,8 +30,8 @@ def attended(n: Numerics, sums, reciprocal):
     return requantize(sums * reciprocal, TABLE_FRACTION, n.attention, n.rounding)
 
 
-def turned(n: Numerics, a, b, cos, sin, form: SQ):
-    """The pair (a, b) turned by an angle."""
+def turned(n: Numerics, form: SQ, a, b, cos, sin):
+    """The pair (a, b) turned by an angle, in the format of the query or key."""
     return (
         requantize(a * cos - b * sin, n.rope.f, form, n.rounding),
         requantize(a * sin + b * cos, n.rope.f, form, n.rounding),

@@ -270,7 +270,7 @@ class Units:
         for form, part in ((n.q, slice(0, shape.dim)), (n.k, slice(shape.dim, turned))):
             half = slice(part.start // 2, part.stop // 2)
             operands = (each[:, half] for each in (a, b, cos, sin))
-            golden[:, part][:, 0::2], golden[:, part][:, 1::2] = steps.turned(n, *operands, form)
+            golden[:, part][:, 0::2], golden[:, part][:, 1::2] = steps.turned(n, form, *operands)
         angle = position[:, None] * 10000.0 ** (-2.0 * pair / shape.head_dim)
         real = (a + 1j * b) * np.exp(1j * angle)
         exact = np.stack([real.real, real.imag], axis=-1).reshape(tokens, turned)
@@ -294,7 +294,7 @@ def _row(
     found: np.ndarray,
     exact: np.ndarray,
     scale: float,
-    monotone: bool | None,
+    monotone: np.bool | bool | None,
 ) -> Row:
     worst = float(np.abs(found - exact).max())
     return Row(

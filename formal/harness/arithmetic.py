@@ -5,6 +5,7 @@ product, the same to the unit and to golden when both ask for the same one.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 from amaranth import *
@@ -197,10 +198,10 @@ def _projection(config: Config, op: Op, row: Value, shift: Value) -> Projection:
     return projection
 
 
-_OPS = {to_sink(op): op for op in Op}
+_OPS: dict[Any, Op] = {to_sink(op): op for op in Op}
 
 
-def _by_sink(sink: Value, terms: dict[Sink, Term]) -> Term:
+def _by_sink(sink: Value, terms: dict[Any, Term]) -> Term:
     """The term of an element's sink."""
     (_, found), *rest = terms.items()
     for each, term in rest:
@@ -228,7 +229,7 @@ def sums_rounded(config: Config) -> Model:
     sum_exponents = range(n.weight.f - 1, derived.softmax_sum_width)
     sum_exponent = pick(dut.value_shifts, raw.slot) - rebase
 
-    golden = {}
+    golden: dict[Any, Term] = {}
     with Circuit(glue):
         total = Terms(raw.sum).reshape(1, 1)
         norm_exponent = Terms(Term(dut.norm_exponent, norm_exponents))
@@ -262,7 +263,7 @@ def sums_scaled(config: Config) -> Model:
     n = config.numerics
     dut = Writeback(config)
     glue = Module()
-    golden = {}
+    golden: dict[Any, Term] = {}
     with Circuit(glue, stand_in(glue, dut)):
         sums = Terms(dut.o.value).reshape(1, 1)
         for sink in NORMED:
@@ -394,7 +395,7 @@ def gates(config: Config) -> Model:
     came = dut.i_valid & (dut.i.sink == Sink.W13) & ~dut.i.row[0]
     gate = dut.i.value[: n.gate.width].as_signed()
     with Circuit(glue, [first]):
-        x = Terms(later(glue, gate, 1)) - n.gate.min
+        x: Any = Terms(later(glue, gate, 1)) - n.gate.min
         table = inside.find_subfragment("sigmoid")
         (sigmoid,) = _interpolated(glue, table, tables.sigmoid(config), x)
         in_table = _is_factor(sigmoid)
@@ -454,7 +455,7 @@ def pairs_turned(config: Config) -> Model:
             cos, sin = sin, cos
         with Circuit(glue, [first, port_1]):
             pair = [Terms(each) for each in (a, b, cos, sin)]
-            (of_query,), (of_key,) = (steps.turned(n, *pair, form)[half] for form in (n.q, n.k))
+            (of_query,), (of_key,) = (steps.turned(n, form, *pair)[half] for form in (n.q, n.k))
             result = select(later(glue, query, asked), of_query, of_key)
             same = expected(glue, result, 3).equals(dut.o)
         name = ("first", "second")[half]
