@@ -86,7 +86,7 @@ class Units:
         told = {"next": rope.next_token, "first": rope.first_token}
         self._in("rope", clear=rope.clear, **told, **came)
         m.d.comb += rope.i.sink.eq(Sink.QKV)
-        self._out("rope", out=rope.o_q | rope.o_k | rope.o_v, o=rope.o, fault=rope.fault)
+        self._out("rope", out=rope.o.q | rope.o.k | rope.o.v, o=rope.o.value, fault=rope.fault)
         self._columns = Columns(m, self._inputs, self._outputs)
 
     def _unit(self, name: str, unit: wiring.Component):
@@ -224,7 +224,8 @@ class Units:
         columns = {"clear": clear, "valid": valid, "sum": total, "t": t}
         columns |= {"rd_en": rd_en, "rd_t": rd_t}
         found = self._run("softmax", **{name: each.ravel() for name, each in columns.items()})
-        late = slice(read.start + 4 + 1, read.stop + 4)  # weights come 4 cycles after the read
+        # Weights come 4 cycles after the read; that of the maximum is not looked at.
+        late = slice(read.start + 4 + 1, read.stop + 4)
         weight = found("weight").reshape(shape)[:, late].ravel()[: len(below)]
         exp2 = np.array(tables.exp2(self.config))
         golden = steps.softmax_weight(n, exp2, np.minimum(below, n.weight.width << n.score.f))

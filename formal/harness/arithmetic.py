@@ -158,7 +158,7 @@ def requantized(config: Config, *, by_header: bool) -> Model:
 
 
 def multiplies(config: Config) -> Model:
-    """A scalar multiplier of three clients; its operand registers and golden's share a product."""
+    """A scalar multiplier of three clients; its operands and golden's share a product."""
     dut = ScalarMultiplier(3)
     inside, hidden = look_inside(dut)
     glue = Module()
@@ -457,7 +457,7 @@ def pairs_turned(config: Config) -> Model:
             pair = [Terms(each) for each in (a, b, cos, sin)]
             (of_query,), (of_key,) = (steps.turned(n, form, *pair)[half] for form in (n.q, n.k))
             result = select(later(glue, query, asked), of_query, of_key)
-            same = expected(glue, result, 3).equals(dut.o)
+            same = expected(glue, result, 3).equals(dut.o.value)
         name = ("first", "second")[half]
         equal[name] = implies(later(glue, b_here, asked + 3), same)
         # a and b are the pair that came, the angle is that of the table.
@@ -468,11 +468,11 @@ def pairs_turned(config: Config) -> Model:
         )
         equal[f"{name}_operands"] = implies(later(glue, b_here, asked), operands)
         outs.append(asked + 3)
-    for tensor, flag, out in (("query", query, dut.o_q), ("key", key, dut.o_k)):
+    for tensor, flag, out in (("query", query, dut.o.q), ("key", key, dut.o.k)):
         equal[tensor] = out == (later(glue, flag, outs[0]) | later(glue, flag, outs[1]))
     came = later(glue, value, outs[1])
-    passed = later(glue, dut.i.value, outs[1])[: len(dut.o)].as_signed()
-    equal["value"] = (dut.o_v == came) & implies(came, dut.o == passed)
+    passed = later(glue, dut.i.value, outs[1])[: len(dut.o.value)].as_signed()
+    equal["value"] = (dut.o.v == came) & implies(came, dut.o.value == passed)
     same_operands = (first.a == port_1.a) & (first.b == port_1.b)
     soon = [later(glue, b_here, cycle) for cycle in range(1, 2 * turn)]
     given = {
@@ -481,7 +481,11 @@ def pairs_turned(config: Config) -> Model:
         "rows_of_the_matrix": implies(take, hidden["section"] < 3),
         "pairs_in_their_time": ~(b_here & Cat(soon).any()) & ~dut.fault,
     }
-    shown = {"query": dut.o_q & (dut.o < 0), "key": dut.o_k & (dut.o > 0), "value": dut.o_v}
+    shown = {
+        "query": dut.o.q & (dut.o.value < 0),
+        "key": dut.o.k & (dut.o.value > 0),
+        "value": dut.o.v,
+    }
     theorem = theorems.TurnsPairs(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
 
