@@ -16,6 +16,12 @@ from design.tables import Interpolated, check_scalar
 INTERPOLATE_LATENCY = 1 + SCALAR_LATENCY
 
 
+def entry_layout(table: Interpolated) -> data.StructLayout:
+    """A word of the table's memory."""
+    slope_bits = max(abs(slope) for slope in table.slope).bit_length() + 1
+    return data.StructLayout({"base": unsigned(TABLE_FRACTION + 1), "slope": signed(slope_bits)})
+
+
 class Interpolator(wiring.Component):
     """Looks up ``base + slope * fraction`` of a `tables.Interpolated`.
 
@@ -50,12 +56,8 @@ class Interpolator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         table = self.table
-        slope_bits = max(abs(slope) for slope in table.slope).bit_length() + 1
-        entry = data.StructLayout(
-            {"base": unsigned(TABLE_FRACTION + 1), "slope": signed(slope_bits)}
-        )
         m.submodules.memory = memory = Memory(
-            shape=entry,
+            shape=entry_layout(table),
             depth=len(table.base),
             init=[
                 {"base": base, "slope": slope}

@@ -22,7 +22,7 @@ from design.writeback import result_layout
 
 #: Cycles after b in which the products a cos, b sin, a sin, b cos are asked for, by `turn`. With
 #: turns, `Writeback` asks in cycles 0 and 3.
-_CYCLES = {1: (0, 0, 1, 1), 3: (1, 2, 4, 5)}
+CYCLES = {1: (0, 0, 1, 1), 3: (1, 2, 4, 5)}
 #: Cycles in which keys and values that were announced must be written: a beat that enters `Issue`
 #: in the next cycle reads the cache one later.
 CACHE_PROMISE = 2
@@ -118,7 +118,7 @@ class Rope(wiring.Component):
             m.d.sync += waiting.eq(self.i.value)
         with m.If(b_is_here):
             m.d.sync += [a.eq(waiting), b.eq(self.i.value)]
-        cycles = _CYCLES[turn]
+        cycles = CYCLES[turn]
         since = Signal(cycles[-1])  # bit n: b came n + 1 cycles ago
         m.d.sync += since.eq(Cat(b_is_here, since))
         factors = ((0, a, cos), (1, b, sin), (0, a, sin), (1, b, cos))

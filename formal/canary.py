@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 #: Packages loaded afresh under a canary; what changed reaches whoever imported it.
-FRESH = ("design", "properties", "formal.harness")
+FRESH = ("design", "golden", "properties", "formal.harness")
 
 
 @dataclass(frozen=True)

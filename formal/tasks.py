@@ -9,6 +9,7 @@ from design.errors import BadInput
 from formal.canary import Canary
 from formal.harness import assembled, kv
 from formal.task import ON_CHIP, SHIPPED, Task
+from formal.tasks_arithmetic import ARITHMETIC
 from formal.tasks_composition import COMPOSITION
 from formal.tasks_control import CONTROL
 from formal.tasks_dataflow import DATAFLOW
@@ -143,6 +144,7 @@ TASKS: tuple[Task, ...] = (
     *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,
+    *ARITHMETIC,
     *LEAKS,
     *COMPOSITION,
     *STREAMS,

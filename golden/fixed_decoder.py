@@ -17,14 +17,14 @@ from design.errors import BadInput
 from design.fixed import SQ, Rounding
 from design.schedule import Op, attention_order
 from design.trace import ONCE, Tensor
-from golden import fixed_math
+from golden import fixed_math, steps
 from golden.quantise import Model, Rows, row_formats
 
 #: Least and greatest integer.
 _Limits = tuple[np.ndarray, np.ndarray] | tuple[int, int]
 
 
-class _Projection:
+class Projection:
     """Integer matrix product and requantisation, ready for batches."""
 
     def __init__(self, config: Config, op: Op, rows: Rows):
@@ -101,10 +101,10 @@ class FixedDecoder:
         shape = config.shape
         self._embedding = model.embedding
         self._layers = [
-            {op: _Projection(config, op, rows) for op, rows in layer.items()}
+            {op: Projection(config, op, rows) for op, rows in layer.items()}
             for layer in model.layers
         ]
-        self._classifier = _Projection(config, Op.CLS, model.classifier)
+        self._classifier = Projection(config, Op.CLS, model.classifier)
         rsqrt, reciprocal, sigmoid = (
             tables.rsqrt(config),
             tables.reciprocal(config),
@@ -175,7 +175,7 @@ class FixedDecoder:
             self._records[tensor].append(value[0].astype(np.int64))
 
     def _normed(
-        self, x: np.ndarray, projection: _Projection, factor: Tensor, sums: Tensor
+        self, x: np.ndarray, projection: Projection, factor: Tensor, sums: Tensor
     ) -> np.ndarray:
         """Projection (B, rows) of x (B, D) * sqrt(D) / sqrt(sum of squares + epsilon).
 
@@ -195,13 +195,12 @@ class FixedDecoder:
         n = self.config.numerics
         cos, sin = self._cos[self.pos], self._sin[self.pos]  # (hs / 2,)
         a, b = x[..., 0::2], x[..., 1::2]
-        turned = np.empty_like(x)
-        turned[..., 0::2] = fixed_math.requantize(a * cos - b * sin, n.rope.f, form, n.rounding)
-        turned[..., 1::2] = fixed_math.requantize(a * sin + b * cos, n.rope.f, form, n.rounding)
-        return turned
+        result = np.empty_like(x)
+        result[..., 0::2], result[..., 1::2] = steps.turned(n, form, a, b, cos, sin)
+        return result
 
     def _attention(
-        self, x: np.ndarray, layer: int, projections: dict[Op, _Projection]
+        self, x: np.ndarray, layer: int, projections: dict[Op, Projection]
     ) -> np.ndarray:
         """Residual (B, D) -> residual with this layer's attention added."""
         shape, n = self.config.shape, self.config.numerics
@@ -241,12 +240,8 @@ class FixedDecoder:
         self._note(Tensor.RECIPROCAL, np.stack([mantissa, e], axis=-1).reshape(batch, -1))
         values = self._values[layer, :, :, : pos + 1]
         total = (weight @ values).astype(np.int64)  # (B, NK, group, hs)
-        attention_sum = fixed_math.requantize(
-            total, (e + n.v.f - n.attention.f)[..., None], sum_format(n.attention), n.rounding
-        )
-        attention = fixed_math.requantize(
-            attention_sum * mantissa[..., None], TABLE_FRACTION, n.attention, n.rounding
-        ).reshape(batch, -1)
+        attention_sum = steps.value_sum(n, total, e[..., None])
+        attention = steps.attended(n, attention_sum, mantissa[..., None]).reshape(batch, -1)
         order = self._attention_order
         self._note(Tensor.ATTENTION_SUM, attention_sum.reshape(batch, -1)[:, order])
         self._note(Tensor.ATTENTION, attention[:, order])
@@ -257,17 +252,15 @@ class FixedDecoder:
         self._note(Tensor.X_ATT, x)
         return x
 
-    def _ffn(self, x: np.ndarray, projections: dict[Op, _Projection]) -> np.ndarray:
+    def _ffn(self, x: np.ndarray, projections: dict[Op, Projection]) -> np.ndarray:
         """Residual (B, D) -> residual with this layer's SwiGLU block added."""
         n = self.config.numerics
         w13 = self._normed(x, projections[Op.W13], Tensor.RSQRT_FFN, Tensor.W13_SUM)
         self._note(Tensor.W13, w13)
         gate, up = w13[:, 0::2], w13[:, 1::2]  # (B, H)
         sigmoid = fixed_math.interpolate(*self._sigmoid, gate - n.gate.min)
-        silu = fixed_math.requantize(
-            gate * sigmoid, TABLE_FRACTION + n.gate.f - n.silu.f, n.silu, n.rounding
-        )
-        ffn = fixed_math.requantize(silu * up, n.silu.f + n.up.f - n.ffn.f, n.ffn, n.rounding)
+        silu = steps.gated(n, gate, sigmoid)
+        ffn = steps.multiplied(n, silu, up)
         for tensor, value in (
             (Tensor.SIGMOID, sigmoid),
             (Tensor.SILU, silu),
@@ -286,13 +279,7 @@ def _table(table: tables.Interpolated) -> tuple[tables.Interpolated, np.ndarray,
 
 
 def _weight_below(config: Config) -> np.ndarray:
-    """The softmax weight of every score below the maximum, up to where nothing is left.
-
-    A score that is d below has weight ``exp2[d mod 2**f] >> (d >> f)``, rounded as configured; a
-    shift by weight.width leaves nothing.
-    """
+    """The softmax weight of every score below the maximum, up to where nothing is left."""
     n = config.numerics
     below = np.arange((n.weight.width + 1) << n.score.f)
-    fraction = below & ((1 << n.score.f) - 1)
-    exp2 = np.array(tables.exp2(config))[fraction]
-    return fixed_math.shift_right(exp2, below >> n.score.f, n.rounding).astype(np.float64)
+    return steps.softmax_weight(n, np.array(tables.exp2(config)), below).astype(np.float64)

@@ -1,7 +1,7 @@
 """The integer primitives of the golden decoder. All exact; none ever sees a float.
 
 They use nothing but the operators of the integers they are given, so that anything that behaves
-like an integer (a Python int, an int64 array) can be pushed through them.
+like an integer (a Python int, an int64 array, a value of the hardware) can be pushed through them.
 """
 
 import numpy as np

@@ -6,11 +6,21 @@ all speak of properties.
 """
 
 from amaranth import *
-from amaranth.asserts import AnyConst
+from amaranth.asserts import AnyConst, AnySeq
 from amaranth.hdl import Assert, Assume, Cover, ValueLike
 from amaranth.hdl._ast import Property
 
-__all__ = ["APART", "ASSERT_FAIR", "ASSUME_FAIR", "CUT", "REACHES", "Paths", "Theorem", "implies"]
+__all__ = [
+    "APART",
+    "ASSERT_FAIR",
+    "ASSUME_FAIR",
+    "CUT",
+    "REACHES",
+    "Paths",
+    "Theorem",
+    "anything",
+    "implies",
+]
 
 #: Outputs so called state liveness: high infinitely often, by claim or by assumption.
 ASSERT_FAIR = "assert_fair_"
@@ -56,9 +66,13 @@ class Theorem(Elaboratable):
     def choose(self, m: Module, signal: Signal, size: int) -> None:
         """Let the solver pick `signal`, once and for all cycles, out of range(size)."""
         if len(signal) > 0:
-            m.d.comb += signal.eq(AnyConst(len(signal)))
+            m.d.comb += signal.eq(self.constant(len(signal)))
         # What is chosen exists.
         m.d.comb += self.suppose(f"{signal.name}_in_range", signal < size)
+
+    def constant(self, bits: int) -> Value:
+        """What the solver picks, once and for all cycles."""
+        return AnyConst(bits)
 
 
 class Paths(Theorem):
@@ -98,3 +112,8 @@ class Paths(Theorem):
 def implies(antecedent: ValueLike, consequent: ValueLike) -> Value:
     """``antecedent -> consequent`` for one-bit values."""
     return ~Value.cast(antecedent).bool() | Value.cast(consequent).bool()
+
+
+def anything(bits: int) -> Value:
+    """What the solver likes, anew in every cycle."""
+    return AnySeq(bits)

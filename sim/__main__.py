@@ -1,5 +1,6 @@
 """``python -m sim``: text from a decoder, golden against RTL, waveforms, and replays."""
 
+import dataclasses
 import json
 import sys
 import time
@@ -10,6 +11,7 @@ import click
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from design.cli import Cli, cache_option, describe, lanes_option, with_geometry
 from design.config import CONFIGS, Config, named
@@ -26,7 +28,11 @@ from sim import models
 from sim.build import VARIANTS, Variant, build
 from sim.replay import run_case
 from sim.rtl_decoder import RtlDecoder, SimulationError
+from sim.units import Units
 from sim.waves import Window, default_path
+
+#: What `units` found.
+UNITS = Path(__file__).resolve().parent.parent / "build" / "units.json"
 
 _stderr = Console(stderr=True, highlight=False)
 
@@ -277,6 +283,46 @@ def _compare(
         run.record_last(path)
         click.echo(f"waveform of token {run.last}: {path}")
     return 1
+
+
+@main.command("units")
+@click.option(
+    "--config",
+    "names",
+    multiple=True,
+    type=click.Choice(list(CONFIGS)),
+    default=("nano", "stories260k"),
+    show_default=True,
+)
+def enumerate_units(names: tuple[str, ...]) -> int:
+    """Show every non-linear unit every input of its table; 1 if one differs from golden.
+
+    Prints the worst error against the real function, and writes build/units.json.
+    """
+    table = Table(title="Non-linear units, compiled RTL", title_justify="left")
+    for column in ("", "config", "unit", "inputs", "monotone"):
+        table.add_column(column, overflow="fold")
+    for column in ("values", "different", "worst, ULP", "worst, absolute"):
+        table.add_column(column, justify="right")
+    records = []
+    with _bar() as bar:
+        for name in names:
+            task = bar.add_task(f"units of {name}", total=7, note="compiling")
+            found = Units(named(name))
+            bar.update(task, advance=1, note="")
+            for row in found.rows():
+                bar.update(task, advance=1, note=row.unit)
+                records.append({"config": name, "good": row.good, **dataclasses.asdict(row)})
+                monotone = {None: "-", True: "yes", False: "[bold red]NO[/]"}[row.monotone]
+                table.add_row(
+                    "[green]ok[/]" if row.good else "[bold red]RED[/]",
+                    name, row.unit, row.inputs, monotone, f"{row.values:,}",
+                    f"{row.different:,}", f"{row.ulp:.2f}", f"{row.absolute:.2e}",
+                )  # fmt: skip
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    UNITS.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(UNITS, json.dumps({"units": records}, indent=2) + "\n")
+    return 0 if all(record["good"] for record in records) else 1
 
 
 @main.command("build")

@@ -28,7 +28,7 @@ FORBIDDEN = {
     "golden": {"sim", "properties", "formal", "synth", "tests", "benchmarks"},
     "sim": {"properties", "formal", "synth", "tests", "benchmarks"},
     "properties": {"golden", "sim", "formal", "synth", "tests", "benchmarks"},
-    "formal": {"golden", "synth", "tests", "benchmarks"},
+    "formal": {"synth", "tests", "benchmarks"},
     "synth": {"properties", "formal", "tests", "benchmarks"},
 }
 

@@ -1,0 +1,131 @@
+"""The proof tasks of the arithmetic: each unit beside golden's own lines."""
+
+from typing import Any
+
+from design.beat import Sink
+from formal.canary import Canary
+from formal.harness import arithmetic
+from formal.task import Task
+from properties import golden
+from properties.accumulator import AccumulatesExactly
+from properties.maximum import RunningMaximum
+
+ROUNDS_UP = Canary(
+    "a tie goes up even where it should go to even",
+    "design.requantize",
+    "half & (below | kept[0])",
+    "half",
+)
+NO_CARRY = Canary(
+    "a bit that falls out of the first shift is forgotten",
+    "design.requantize",
+    "return (value >> shift) | lost",
+    "return value >> shift",
+)
+SIGNLESS = Canary(
+    "operands are taken without their sign",
+    "design.scalar",
+    "a = Signal(signed(SCALAR_BITS))",
+    "a = Signal(SCALAR_BITS)",
+)
+WRONG_POINT = Canary(
+    "a result is shifted by one too few",
+    "design.writeback",
+    "shift_guarded(guard(self.products[0]), TABLE_FRACTION)",
+    "shift_guarded(guard(self.products[0]), TABLE_FRACTION - 1)",
+)
+SHIFTED = Canary(
+    "a shift is that of the slot before",
+    "design.reciprocals",
+    "with m.If(valid[-3] & (slots[-3] == number)):",
+    "with m.If(valid[-3] & (slots[-2] == number)):",
+)
+TRUNCATED = Canary(
+    "silu is truncated",
+    "design.swiglu",
+    "requantize(self.products[1], silu_shift, n.silu, n.rounding)",
+    "requantize(self.products[1], silu_shift, n.silu, type(n.rounding).TRUNCATE)",
+)
+ODD_EXPONENT = Canary(
+    "the exponent of a norm is off by one where the leading bit is odd",
+    "design.rmsnorm",
+    "exponent_of(self.square_sum) >> 1",
+    "(exponent_of(self.square_sum) + 1) >> 1",
+)
+WRONG_SIGN = Canary(
+    "both halves of a pair are sums",
+    "design.rope",
+    "Mux(turn_second, p0 + p1, p0 - p1)",
+    "p0 + p1",
+)
+NARROW = Canary(
+    "an accumulator has 8 bits too few",
+    "design.array",
+    "total = Signal(signed(derived.acc_width)",
+    "total = Signal(signed(derived.acc_width - 8)",
+)
+NEVER_CLEARED = Canary(
+    "a sum of weights begins with the one before",
+    "design.softmax",
+    "Mux(self.add_first, 0, self.sums[slot])",
+    "self.sums[slot]",
+)
+NO_EPSILON = Canary(
+    "a sum of squares begins with nothing",
+    "design.residual",
+    "Mux(squared_first[-1], derived.epsilon, self.square_sum)",
+    "Mux(squared_first[-1], 0, self.square_sum)",
+)
+LEAST = Canary(
+    "the least score is kept",
+    "design.softmax",
+    "score > maximum",
+    "score < maximum",
+)
+#: W13 and the classifier multiply what QKV does.
+LANE_SINKS: tuple[Any, ...] = (Sink.QKV, Sink.WO, Sink.W2, Sink.SCORE, Sink.VALUE)
+
+
+def _golden(id: str, theorem: Any, harness: Any, canary: Canary, **more: Any) -> Task:
+    return Task(
+        id=f"arith.{id}",
+        family="arithmetic",
+        theorem=theorem,
+        harness=harness,
+        canary=canary,
+        **more,
+    )
+
+
+def _sum(id: str, harness: Any, canary: Canary, **arguments: Any) -> Task:
+    return _golden(
+        f"sum.{id}", AccumulatesExactly, harness, canary, arguments=arguments, obligations=2
+    )
+
+
+ARITHMETIC: tuple[Task, ...] = (
+    _golden("requantize.constant", golden.Requantizes, arithmetic.requantized, ROUNDS_UP,
+        arguments={"by_header": False}, obligations=3, depth=1),
+    _golden("requantize.row", golden.Requantizes, arithmetic.requantized, ROUNDS_UP,
+        arguments={"by_header": True}, obligations=3, depth=1),
+    _golden("multiply", golden.Multiplies, arithmetic.multiplies, SIGNLESS, obligations=3, depth=3),
+    _golden(
+        "writeback_sum", golden.RoundsSums, arithmetic.sums_rounded, NO_CARRY, obligations=2,
+        depth=3,
+    ),
+    _golden(
+        "writeback_scale", golden.ScalesSums, arithmetic.sums_scaled, WRONG_POINT, obligations=1,
+        depth=4,
+    ),
+    _golden("norm", golden.FindsNorm, arithmetic.norm_found, ODD_EXPONENT, obligations=2, depth=6),
+    _golden("reciprocals", golden.FindsReciprocals, arithmetic.reciprocals_found, SHIFTED,
+        obligations=2, depth=7),
+    _golden("swiglu", golden.Gates, arithmetic.gates, TRUNCATED, obligations=5, depth=8,
+        cover_depth=20, canary_depth=20),
+    _golden("rope", golden.TurnsPairs, arithmetic.pairs_turned, WRONG_SIGN, obligations=8, depth=10,
+        cover_depth=20, canary_depth=20),
+    *(_sum(sink.name.lower(), arithmetic.lane_sum, NARROW, sink=sink) for sink in LANE_SINKS),
+    _sum("softmax", arithmetic.weight_sum, NEVER_CLEARED),
+    _sum("squares", arithmetic.square_sum, NO_EPSILON),
+    _golden("maximum", RunningMaximum, arithmetic.running_maximum, LEAST, obligations=3),
+)  # fmt: skip

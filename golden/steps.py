@@ -1,0 +1,49 @@
+"""Single steps of the golden decoder behind its sums: from integers to integers.
+
+Like `fixed_math` they take whatever behaves like an int64 array. Proofs run them on the values of
+the hardware (`formal.terms`).
+"""
+
+from design.config import Numerics, sum_format
+from design.derived import TABLE_FRACTION
+from design.fixed import SQ
+from golden.fixed_math import requantize, shift_right
+
+
+def softmax_weight(n: Numerics, exp2, below):
+    """2**-below of a score `below` the maximum: ``exp2[below mod 2**f] >> (below >> f)``.
+
+    Rounded as configured; a shift by weight.width leaves nothing.
+    """
+    fraction, octaves = below & ((1 << n.score.f) - 1), below >> n.score.f
+    return shift_right(exp2[fraction], octaves, n.rounding)
+
+
+def value_sum(n: Numerics, total, exponent):
+    """The sum of weighted values, without the exponent of the sum of weights."""
+    shift = exponent + n.v.f - n.attention.f
+    return requantize(total, shift, sum_format(n.attention), n.rounding)
+
+
+def attended(n: Numerics, sums, reciprocal):
+    """Those sums times the reciprocal of the mantissa."""
+    return requantize(sums * reciprocal, TABLE_FRACTION, n.attention, n.rounding)
+
+
+def turned(n: Numerics, form: SQ, a, b, cos, sin):
+    """The pair (a, b) turned by an angle, in the format of the query or key."""
+    return (
+        requantize(a * cos - b * sin, n.rope.f, form, n.rounding),
+        requantize(a * sin + b * cos, n.rope.f, form, n.rounding),
+    )
+
+
+def gated(n: Numerics, gate, sigmoid):
+    """silu: gate * sigmoid(gate)."""
+    shift = TABLE_FRACTION + n.gate.f - n.silu.f
+    return requantize(gate * sigmoid, shift, n.silu, n.rounding)
+
+
+def multiplied(n: Numerics, silu, up):
+    """An element of the hidden vector, silu * up."""
+    return requantize(silu * up, n.silu.f + n.up.f - n.ffn.f, n.ffn, n.rounding)

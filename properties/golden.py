@@ -1,0 +1,74 @@
+"""What a unit puts out is what golden computes: one theorem for each step of the arithmetic.
+
+The expected value is no second writing: the harness runs golden's own lines on the inputs.
+"""
+
+from collections.abc import Mapping
+
+from amaranth import *
+
+from properties.dialect import Theorem
+
+
+class EqualsGolden(Theorem):
+    """What comes out is what golden computes of what came in.
+
+    `equal` are the claims, `given` what is supposed, `shown` the witnesses.
+    """
+
+    def __init__(
+        self,
+        equal: Mapping[str, Value],
+        *,
+        given: Mapping[str, Value] | None = None,
+        shown: Mapping[str, Value],
+    ):
+        self.equal = equal
+        self.given = given or {}
+        self.shown = shown
+
+    def elaborate(self, platform):
+        m = Module()
+        # What is not among these never comes.
+        m.d.comb += [self.suppose(name, condition) for name, condition in self.given.items()]
+        # Golden's integers are defined, and the same.
+        m.d.comb += [self.claim(name, condition) for name, condition in self.equal.items()]
+        m.d.comb += [self.witness(name, condition) for name, condition in self.shown.items()]
+        return m
+
+
+class Requantizes(EqualsGolden):
+    """Shift, rounding and saturation give golden's integer for every value, at every place of the
+    design that rounds and in every rounding mode."""
+
+
+class RoundsSums(EqualsGolden):
+    """A sum leaves the writeback, 2 cycles after it came, as golden rounds it: to the format of its
+    row, or to that of a sum in front of its factor."""
+
+
+class ScalesSums(EqualsGolden):
+    """A rounded sum leaves the writeback, 3 cycles later, times its factor, as golden rounds it."""
+
+
+class TurnsPairs(EqualsGolden):
+    """A pair (a, b) of a query or key leaves RoPE as golden turns it by the cosine and sine of its
+    place in the table, whatever the table holds."""
+
+
+class Gates(EqualsGolden):
+    """Sigmoid, silu and their product with up are golden's, whatever the table holds."""
+
+
+class FindsNorm(EqualsGolden):
+    """Exponent and factor of a norm are golden's for every sum of squares, whatever the table
+    holds."""
+
+
+class FindsReciprocals(EqualsGolden):
+    """Shift and reciprocal of each sum of softmax weights are golden's, whatever the table
+    holds."""
+
+
+class Multiplies(EqualsGolden):
+    """A scalar multiplier gives, 2 cycles later, the product of the operands asked for."""

@@ -1,0 +1,45 @@
+"""The running maximum of a slot's scores."""
+
+from typing import Any
+
+from amaranth import *
+
+from properties.dialect import Theorem, implies
+
+
+class RunningMaximum(Theorem):
+    """The running maximum of a slot is the greatest of the scores stored since the last `clear`.
+
+    `softmax` has the signature of `design.softmax.Softmax`; scores are read off its trace, of slot
+    0, whose head always exists. `empty` tells that none is stored, for the induction.
+    Obligations: 3.
+    """
+
+    def __init__(self, softmax: Any, *, empty: Value):
+        self.softmax = softmax
+        self.empty = empty
+
+    def elaborate(self, platform):
+        m = Module()
+        softmax, maximum = self.softmax, self.softmax.maxima[0]
+        stored, score = softmax.trace[0].valid, softmax.trace[0].value
+        # A score that the solver chooses; whether it came, and whether any did.
+        chosen = Signal(maximum.shape(), name="score")
+        m.d.comb += chosen.eq(self.constant(len(chosen)))
+        came, some_came = Signal(), Signal()
+        with m.If(softmax.clear):
+            m.d.sync += [came.eq(0), some_came.eq(0)]
+        with m.Elif(stored):
+            m.d.sync += [came.eq(came | (score == chosen)), some_came.eq(1)]
+
+        # No score is greater.
+        m.d.comb += self.claim("none_greater", implies(came, chosen <= maximum))
+        # The maximum is one of them.
+        is_chosen = some_came & (maximum == chosen)
+        m.d.comb += self.claim("one_of_them", implies(is_chosen, came))
+        # The unit knows whether there is one.
+        knows = (self.empty == ~some_came) & implies(came, some_came)
+        m.d.comb += self.claim("empty", knows)
+
+        m.d.comb += self.witness("two_scores", came & (chosen < maximum))
+        return m

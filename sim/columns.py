@@ -1,0 +1,105 @@
+"""Any component, compiled: a column of values goes into each port, one comes out of each.
+
+For units that are to see every input there is, where a call per cycle would take all the time.
+"""
+
+import ctypes
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from amaranth import *
+from amaranth.back import rtlil
+
+from sim.toolchain import compile_library, find_compiler, run_yosys, runtime_headers
+
+_SCRIPT = """\
+read_rtlil design.il
+hierarchy -top top
+proc
+flatten
+opt_expr
+opt_merge
+opt_clean
+write_cxxrtl -O6 -g0 design.cc
+"""
+_FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-O1")
+#: One evaluation shows the outputs of a cycle and prepares its edge, as in `sim/driver/driver.cc`.
+_MAIN = """\
+#include "design.cc"
+using Top = cxxrtl_design::p_top;
+template <size_t B> uint64_t get(const cxxrtl::value<B> &value) {{
+  return value.template get<uint64_t>();
+}}
+template <size_t B> uint64_t get(const cxxrtl::wire<B> &wire) {{ return get(wire.curr); }}
+extern "C" void run(uint64_t cycles, const uint64_t *in, uint64_t *out) {{
+  Top top;
+  for (uint64_t cycle = 0; cycle < cycles; cycle++) {{
+    {put}
+    for (bool high : {{false, true}}) {{
+      top.p_clk.set<bool>(high);
+      do top.eval(); while (top.commit());
+      if (!high) {{
+        {get}
+      }}
+    }}
+  }}
+}}
+"""
+
+
+class Columns:
+    """`m` compiled: its module, with the signals `inputs` and `outputs` of up to 64 bits by name.
+
+    Raises :class:`sim.toolchain.BuildError` when a tool fails.
+    """
+
+    def __init__(self, m: Module, inputs: Mapping[str, Signal], outputs: Mapping[str, Signal]):
+        self.inputs, self.outputs = dict(inputs), dict(outputs)
+        clock = ClockDomain("sync", reset_less=True)
+        m.domains += clock
+        ports = {f"i_{name}": (port, None) for name, port in self.inputs.items()}
+        ports |= {f"o_{name}": (port, None) for name, port in self.outputs.items()}
+        ports["clk"] = (clock.clk, None)
+        text = rtlil.convert(m, name="top", ports=ports, emit_src=False)
+        put = (
+            f"top.p_i__{name.replace('_', '__')}.set<uint64_t>(in[{n} * cycles + cycle]);"
+            for n, name in enumerate(self.inputs)
+        )
+        get = (
+            f"out[{n} * cycles + cycle] = get(top.p_o__{name.replace('_', '__')});"
+            for n, name in enumerate(self.outputs)
+        )
+        with tempfile.TemporaryDirectory(prefix="veridecode-") as name:
+            folder = Path(name)
+            (folder / "design.il").write_text(text)
+            run_yosys(_SCRIPT, folder)
+            main = _MAIN.format(put="\n    ".join(put), get="\n        ".join(get))
+            (folder / "main.cc").write_text(main)
+            flags = (*_FLAGS, f"-I{runtime_headers()}", "-I.")
+            compile_library(find_compiler(), flags, "main.cc", folder)
+            self._library = ctypes.CDLL(str(folder / "decoder.so"))
+
+    def run(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """One cycle for each row of `columns`, from power-up; inputs not named stay 0.
+
+        Returns the outputs of each cycle, sign-extended where the port is signed.
+        """
+        cycles = max(len(column) for column in columns.values())
+        given = np.zeros((len(self.inputs), cycles), np.uint64)
+        for row, (name, port) in enumerate(self.inputs.items()):
+            if name in columns:
+                column = np.asarray(columns[name], np.int64) & ((1 << len(port)) - 1)
+                given[row, : len(column)] = column.astype(np.uint64)
+        found = np.empty((len(self.outputs), cycles), np.uint64)
+        pointer = ctypes.POINTER(ctypes.c_uint64)
+        self._library.run(
+            ctypes.c_uint64(cycles), given.ctypes.data_as(pointer), found.ctypes.data_as(pointer)
+        )
+        result = {}
+        for row, (name, port) in enumerate(self.outputs.items()):
+            values = found[row].astype(np.int64)
+            sign = 1 << (len(port) - 1)
+            result[name] = (values ^ sign) - sign if port.shape().signed else values
+        return result
