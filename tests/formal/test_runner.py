@@ -125,6 +125,8 @@ def test_a_search_that_loses_suppositions_on_the_way_is_red():
     reached = Outcome("PASS", named=("seen",), found=("seen",))
     told = judge.cover(whole, whole, reached)
     assert told == "suppositions lost on the way to the engine: promise"
+    blind = dataclasses.replace(whole, witnesses=[])
+    assert judge.cover(blind, blind, reached) == "vacuous: the theorem has no witness"
     assert not judge.cover(whole, whole, dataclasses.replace(reached, assumed=("promise",)))
 
 
