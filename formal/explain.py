@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from design.config import CONFIGS
-from formal.runner import Runner
+from formal.engines import Engine
+from formal.runner import ONE_ENGINE, Runner
 from formal.statements import Statement, statements
 from formal.task import Task
 
@@ -27,8 +28,8 @@ def explain(console: Console, task: Task, runner: Runner) -> None:
         ("covers", "cover"),
     ):
         _section(console, title, (each for each in told if each.kind == kind))
-    if runner.engine_for(task).live:
-        console.print("\n[bold]fairness[/], on outputs that the engine reads")
+    if model.outputs:
+        console.print("\n[bold]outputs[/] that the engine reads")
         for port in model.outputs:
             console.print(f"  {port}", highlight=False)
 
@@ -45,8 +46,8 @@ def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
     if second:
         yield "confirmed by", f"{second.name}, within {task.confirm_timeout} s"
     else:
-        yield "unconfirmed", task.unconfirmed or "liveness has one engine"
-    yield "bound", _bound(task, engine.induction, engine.live)
+        yield "unconfirmed", task.unconfirmed or ONE_ENGINE
+    yield "bound", _bound(task, engine)
     yield "obligations", str(task.obligations)
     yield "witnesses", f"within {task.cover_depth} cycles of reset, {searcher}"
     if task.search:
@@ -59,17 +60,15 @@ def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
     yield "  it says", " ".join(canary.replacement.split()) or "nothing"
 
 
-def _bound(task: Task, induction: bool, live: bool) -> str:
+def _bound(task: Task, engine: Engine) -> str:
     if task.mode == "bmc":
         return f"bounded, {task.depth} cycles: {task.reason}"
-    if induction:
+    if engine.induction:
         return (
             f"none: k-induction, k = {task.depth}; no claim fails in the first {task.depth} "
             f"cycles, nor after {task.depth} good ones from any state"
         )
-    if live:
-        return "none: liveness made safety, with an invariant that the engine finds"
-    return "none: the engine finds an invariant"
+    return f"none: {engine.argument}"
 
 
 def _section(console: Console, title: str, listed: Iterable[Statement]) -> None:

@@ -26,6 +26,9 @@ _EXPECTED = {
     "canary": ("FAIL",),
 }
 
+#: Why a proof has no second engine, where the task says nothing.
+ONE_ENGINE = "no other engine answers such a question"
+
 #: Told the task, its configuration and the run that begins; at the end an empty one.
 Watch = Callable[[Task, str, str], None]
 
@@ -128,10 +131,10 @@ class Runner:
                     future.cancel()
 
     def engine_for(self, task: Task) -> Engine:
-        """The engine asked for, or the task's own; liveness has an engine of its own."""
+        """The engine asked for, or the task's own, where no other can answer."""
         own = engine_named(task.engine)
         asked = engine_named(self.engine) if self.engine else own
-        return asked if asked.live == own.live else own
+        return own if own.alone or asked.alone else asked
 
     def second_for(self, task: Task) -> Engine | None:
         """The engine that confirms: the task's choice, or what goes with the first."""
@@ -154,7 +157,7 @@ class Runner:
         task = result.task
         first, second = engine_named(result.engine), self.second_for(task)
         if second is None:
-            why = task.unconfirmed or "liveness has one engine"
+            why = task.unconfirmed or ONE_ENGINE
             return dataclasses.replace(result, unconfirmed=why)
         budget = task.confirm_timeout
         again = self._ask(result, "confirmation", model, second, task.mode, task.depth, budget)
@@ -173,7 +176,8 @@ class Runner:
         narrowed = self._netlist(task, result.config, search=True)
         depth = task.cover_depth
         cover = self._ask(result, "cover", narrowed, engine, "cover", depth, task.timeout)
-        return dataclasses.replace(result, cover=cover, detail=judge.cover(model, narrowed, cover))
+        detail = judge.cover(model, narrowed, cover, engine)
+        return dataclasses.replace(result, cover=cover, detail=detail)
 
     def _plant(self, result: Result, model: Netlist) -> Result:
         task, engine = result.task, engine_named(result.engine)
