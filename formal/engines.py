@@ -19,7 +19,7 @@ class Engine:
     whose version matters beside yosys. Witnesses are looked for by the engine named in `cover_by`,
     planted bugs by `bug_by`: by itself where that is empty. A proof is repeated by `second`, where
     the task names no other. An engine that answers questions of a kind that no other does says so
-    in `alone`; `unbounded` tells why the answer holds for all time, where that is no induction.
+    in `alone`. `argument` says why its proofs have no bound.
     """
 
     name: str
@@ -29,8 +29,8 @@ class Engine:
     cover_by: str = ""
     bug_by: str = ""
     second: str = ""
+    argument: str = "the engine finds an invariant"
     alone: str = ""
-    unbounded: str = "the engine finds an invariant"
 
     @property
     def induction(self) -> bool:
@@ -68,7 +68,7 @@ ENGINES = {
             run=l2s.run,
             cover_by="yices",
             alone="liveness has one engine",
-            unbounded="liveness made safety, with an invariant that the engine finds",
+            argument="liveness made safety, with an invariant that the engine finds",
         ),
         Engine(
             "explore",
@@ -76,7 +76,7 @@ ENGINES = {
             "amaranth",
             run=explore.run,
             alone="no other engine visits every state",
-            unbounded="every state that can be reached is visited",
+            argument="every state that can be reached is visited",
         ),
         *(
             Engine(
@@ -85,7 +85,7 @@ ENGINES = {
                 "amaranth",
                 run=paths.run,
                 alone="the netlist is walked, which no solver does",
-                unbounded="every way through the netlist is walked",
+                argument="every way through the netlist is walked",
             )
             for name, line in (("cone", "through registers"), ("wires", "within a cycle"))
         ),

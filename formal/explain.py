@@ -68,7 +68,7 @@ def _bound(task: Task, engine: Engine) -> str:
             f"none: k-induction, k = {task.depth}; no claim fails in the first {task.depth} "
             f"cycles, nor after {task.depth} good ones from any state"
         )
-    return f"none: {engine.unbounded}"
+    return f"none: {engine.argument}"
 
 
 def _section(console: Console, title: str, listed: Iterable[Statement]) -> None:

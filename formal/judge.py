@@ -31,7 +31,7 @@ def confirmation(model: Netlist, answer: Outcome, first: Engine, second: Engine)
     return _lost("obligations", model.claims, answer.found), ""
 
 
-def cover(model: Netlist, narrowed: Netlist, answer: Outcome) -> str:
+def cover(model: Netlist, narrowed: Netlist, answer: Outcome, engine: Engine) -> str:
     """What is wrong with a cover run, or nothing.
 
     A witness reached from reset shows that what is supposed can be met, if all of it was supposed.
@@ -44,7 +44,9 @@ def cover(model: Netlist, narrowed: Netlist, answer: Outcome) -> str:
     dropped = sorted(set(model.suppositions) - set(narrowed.suppositions))
     if dropped:
         return f"vacuous: the search does not suppose {', '.join(dropped)}"
-    return _lost("suppositions", narrowed.suppositions, answer.assumed)
+    # Only of those that read the flat design it is known what they suppose.
+    stated = narrowed.suppositions if engine.induction else []
+    return _lost("suppositions", stated, answer.assumed if stated else ())
 
 
 def canary(task: Task, model: Netlist, answer: Outcome) -> str:

@@ -10,16 +10,17 @@ from types import ModuleType
 import properties
 from formal.runner import Result
 from formal.task import Task
+from properties import dialect
 from properties.dialect import Theorem
 
 
 def theorems(package: ModuleType = properties) -> set[type[Theorem]]:
-    """Every theorem in `package`; a class whose name begins with ``_`` is a part of others."""
+    """Every theorem in `package`, of whose dialect and classes ``_x`` theorems are made."""
     found: set[type[Theorem]] = set()
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         for _, each in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             own = each.__module__ == module.name and not each.__name__.startswith("_")
-            if own and issubclass(each, Theorem) and each is not Theorem:
+            if own and issubclass(each, Theorem) and module.name != dialect.__name__:
                 found.add(each)
     return found
 

@@ -26,6 +26,7 @@ _EXPECTED = {
     "canary": ("FAIL",),
 }
 
+
 #: Told the task, its configuration and the run that begins; at the end an empty one.
 Watch = Callable[[Task, str, str], None]
 
@@ -173,7 +174,8 @@ class Runner:
         narrowed = self._netlist(task, result.config, search=True)
         depth = task.cover_depth
         cover = self._ask(result, "cover", narrowed, engine, "cover", depth, task.timeout)
-        return dataclasses.replace(result, cover=cover, detail=judge.cover(model, narrowed, cover))
+        detail = judge.cover(model, narrowed, cover, engine)
+        return dataclasses.replace(result, cover=cover, detail=detail)
 
     def _plant(self, result: Result, model: Netlist) -> Result:
         task, engine = result.task, engine_named(result.engine)

@@ -104,7 +104,12 @@ def _properties(model: Path, kind: str) -> tuple[str, ...]:
 
 
 def _assumed(model: Path) -> tuple[str, ...]:
-    """Names of the suppositions in the file that a solver read, the harness's own among them."""
-    smt2 = "".join(file.read_text() for file in model.glob("design_smt2*.smt2"))
-    names = re.findall(r"^; yosys-smt2-assume \d+ \S*\bassume_(\w+)$", smt2, re.MULTILINE)
-    return tuple(sorted(names))
+    """Names of what is supposed, the harness's own among it, in the flat design.
+
+    Not in the file that a solver reads: of what holds by construction, or stands there twice,
+    yosys leaves nothing to suppose.
+    """
+    flat = model / "design.il"
+    text = flat.read_text() if flat.exists() else ""
+    cells = re.findall(r"^  cell \$check \\\S*\bassume_(\w+)$", text, re.MULTILINE)
+    return tuple(sorted(cells))

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from formal import cache, judge, model, runner, tasks, tools
 from formal.__main__ import main
 from formal.canary import Canary, build_under
+from formal.engines import ENGINES
 from formal.outcome import Outcome
 from formal.runner import Runner
 from properties.done_pulse import DonePulseFair, DonePulseRanking
@@ -123,9 +124,13 @@ def test_a_search_must_suppose_what_the_proof_supposes(run):
 def test_a_search_that_loses_suppositions_on_the_way_is_red():
     whole = model.Netlist("", ["holds"], ["promise"], ["seen"])
     reached = Outcome("PASS", named=("seen",), found=("seen",))
-    told = judge.cover(whole, whole, reached)
+    told = judge.cover(whole, whole, reached, ENGINES["yices"])
     assert told == "suppositions lost on the way to the engine: promise"
-    assert not judge.cover(whole, whole, dataclasses.replace(reached, assumed=("promise",)))
+    blind = dataclasses.replace(whole, witnesses=[])
+    told = judge.cover(blind, blind, reached, ENGINES["yices"])
+    assert told == "vacuous: the theorem has no witness"
+    whole_input = dataclasses.replace(reached, assumed=("promise",))
+    assert not judge.cover(whole, whole, whole_input, ENGINES["yices"])
 
 
 def test_a_bug_must_be_caught_by_what_the_proof_claims():
@@ -203,6 +208,9 @@ def test_a_bounded_proof_must_say_why():
         (["prove", "kv", "--config", "stories15m"], "nothing selected is proved for --config"),
         (["prove", "--engine", "magic"], "engine 'magic' is not one of yices"),
         (["prove", "--jobs", "0"], "Invalid value for '--jobs'"),
+        (["prove", "--waves"], "--waves shows planted bugs: it goes with --canaries"),
+        (["explain", "kv.nonsense"], "property 'kv.nonsense' is not in the table"),
+        (["sweep", "kv.last_write.key_wide"], "leaves its configuration open"),
         (["prove", "--nonsense"], "No such option"),
     ],
 )
