@@ -23,6 +23,12 @@ ALL_MULTIPLIED = Canary(
     """with m.If(self.o_valid):
             m.d.comb += ask(""",
 )
+OUT_OF_TURN = Canary(
+    "silu * up is asked for in the phase of another product",
+    "design.swiglu",
+    "self.phase == 1",
+    "self.phase == 0",
+)
 PROMISED_EARLY = Canary(
     "keys and values are promised a cycle too early",
     "design.rope",
@@ -37,12 +43,14 @@ def _whole(
     harness: Callable[..., Model],
     obligations: int,
     canary: Canary,
+    **sizes: int,
 ) -> Task:
     return Task(
         id=f"composition.{name}",
         family="composition",
         theorem=theorem,
         harness=harness,
+        arguments=sizes,
         # Half a million states; at the larger size there are too many.
         configs=("nano",),
         obligations=obligations,
@@ -54,5 +62,16 @@ def _whole(
 COMPOSITION: tuple[Task, ...] = (
     _whole("answered", EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY),
     _whole("no_clash", NoClash, composition.no_clash, 14, ALL_MULTIPLIED),
+    # On so few lanes one scalar multiplier does all, and blocks of heads take turns.
+    _whole(
+        "no_clash_turns",
+        NoClash,
+        composition.no_clash,
+        12,
+        OUT_OF_TURN,
+        lanes=2,
+        layers=1,
+        seq_len=2,
+    ),
     _whole("cache_kept", CacheKept, composition.cache_kept, 8, PROMISED_EARLY),
 )

@@ -1,5 +1,7 @@
 """Models of the whole decoder for a search of all its states."""
 
+import dataclasses
+
 from amaranth import *
 from amaranth.hdl import Fragment
 
@@ -57,8 +59,11 @@ def _parts(config: Config) -> tuple[Parts, Fragment]:
     return parts, inside
 
 
-def _model(config: Config, theorem_of: type) -> Model:
-    """The decoder as it is; no reset, which would lose a token."""
+def _model(config: Config, theorem_of: type, **sizes: int) -> Model:
+    """The decoder as it is, or with other `sizes`; no reset, which would lose a token."""
+    if lanes := sizes.pop("lanes", None):
+        config = config.with_lanes(lanes)
+    config = dataclasses.replace(config, shape=dataclasses.replace(config.shape, **sizes))
     parts, inside = _parts(config)
     theorem = theorem_of(config, parts)
     return Model(parts.decoder, theorem, inside=inside, resets=False, outputs=theorem.outputs())
@@ -69,9 +74,9 @@ def answered(config: Config) -> Model:
     return _model(config, EveryTokenAnswered)
 
 
-def no_clash(config: Config) -> Model:
-    """The units among themselves."""
-    return _model(config, NoClash)
+def no_clash(config: Config, **sizes: int) -> Model:
+    """The units among themselves; `sizes` may be `lanes`, or any of the shape."""
+    return _model(config, NoClash, **sizes)
 
 
 def cache_kept(config: Config) -> Model:
