@@ -29,11 +29,11 @@ OUT_OF_TURN = Canary(
     "self.phase == 1",
     "self.phase == 0",
 )
-PROMISED_EARLY = Canary(
-    "keys and values are promised a cycle too early",
-    "design.rope",
-    "CACHE_PROMISE = 2",
-    "CACHE_PROMISE = 3",
+ABOVE = Canary(
+    "a value pass reads one position too many",
+    "design.stages.value",
+    "beat.last.eq(t == pos)",
+    "beat.last.eq(t == pos + 1)",
 )
 
 
@@ -61,17 +61,17 @@ def _whole(
 
 COMPOSITION: tuple[Task, ...] = (
     _whole("answered", EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY),
-    _whole("no_clash", NoClash, composition.no_clash, 14, ALL_MULTIPLIED),
+    _whole("no_clash", NoClash, composition.no_clash, 16, ALL_MULTIPLIED),
     # On so few lanes one scalar multiplier does all, and blocks of heads take turns.
     _whole(
         "no_clash_turns",
         NoClash,
         composition.no_clash,
-        12,
+        14,
         OUT_OF_TURN,
         lanes=2,
         layers=1,
         seq_len=2,
     ),
-    _whole("cache_kept", CacheKept, composition.cache_kept, 8, PROMISED_EARLY),
+    _whole("cache_kept", CacheKept, composition.cache_kept, 8, ABOVE),
 )

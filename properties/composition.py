@@ -4,6 +4,7 @@ These theorems are for a search of all states (`formal.explore`). What data deci
 text, is cut out of the decoder and free; that nothing else is decided by data is `leaks.timing`.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +30,9 @@ from properties.dialect import (
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Components of a `design.decoder.Decoder`, and registers of it that hold something only
-    while another, of one bit, is high."""
+    """Components of a `design.decoder.Decoder`; of units that ask by one port for several products,
+    when they ask for each; registers that hold something only while another, of one bit, is high.
+    """
 
     decoder: Any
     tokens: Any
@@ -38,6 +40,7 @@ class Parts:
     stages: Mapping[str, Any]
     caches: Sequence[Any]
     units: Mapping[str, Any]
+    asks: Mapping[str, Sequence[Value]]
     held: Mapping[str, tuple[Value, Value]]
 
 
@@ -118,7 +121,7 @@ class NoClash(_Whole):
     """In the whole decoder no multiplier is asked twice in a cycle, no result is lost, no stage or
     layer is started while it works, and each token takes the weights that it fetched, no more.
 
-    Obligations: 4, and one for each unit that has a `fault`.
+    Obligations: 4, and one for each unit that has a `fault` or asks for several products.
     """
 
     def elaborate(self, platform):
@@ -130,6 +133,10 @@ class NoClash(_Whole):
         for name, unit in parts.units.items():
             # Nothing happens that the unit cannot take.
             m.d.comb += self.claim(f"{name}_without_fault", ~unit.fault)
+        for name, asks in parts.asks.items():
+            # By one port a unit asks for one product in a cycle; scalar multipliers see no more.
+            twice = [one & other for one, other in itertools.combinations(asks, 2)]
+            m.d.comb += self.claim(f"{name}_asks_once", ~Cat(twice).any())
         # A stage is started while it is idle.
         works = {name: stage.o.valid for name, stage in parts.stages.items()}
         restarts = Cat(stage.start & works[name] for name, stage in parts.stages.items())

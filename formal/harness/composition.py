@@ -46,6 +46,12 @@ def _parts(config: Config) -> tuple[Parts, Fragment]:
         f"{unit}_{register}": (signals(unit)[register], signals(unit)[holder][bit])
         for unit, register, holder, bit in _HELD
     }
+    # RoPE asks in cycles counted from the second element of a pair; no pair may meet the next.
+    rope, slope = signals("rope"), component("swiglu", "sigmoid").request
+    asks = {
+        "swiglu": (slope.en, signals("swiglu")["multiply"]),
+        "rope": (rope["arrived"][:2].any(), *rope["since"]),
+    }
     scalars = (name for _, name, _ in inside.subfragments if str(name).startswith("scalar_"))
     parts = Parts(
         decoder=dut,
@@ -54,6 +60,7 @@ def _parts(config: Config) -> tuple[Parts, Fragment]:
         stages={name: component(name) for name in ("projection", "score", "value")},
         caches=[component("cache", f"layer_{n}") for n in range(config.shape.layers)],
         units={name: component(name) for name in (*_UNITS, *scalars)},
+        asks=asks,
         held=held,
     )
     return parts, inside
