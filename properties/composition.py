@@ -202,14 +202,15 @@ class CacheKept(_Whole):
 
         # Of the open row, the keys and values that are written, this cycle's included; of each
         # layer, the rows of this sequence that are complete.
-        first = caches[0]
-        index = times_constant(first.wr_head_kv, shape.head_dim) + first.wr_d
-        now = [Cat(cache.wr_en_k for cache in caches).any(), Cat(c.wr_en_v for c in caches).any()]
         row = [Signal(elements, name=f"row_{kind}") for kind in ("keys", "values")]
         row_now = [Signal.like(flags, name=f"{flags.name}_now") for flags in row]
         again = Signal(2)
         for number, flags in enumerate(row):
-            place = Mux(now[number], 1 << index, 0)[:elements]
+            place: Value = C(0, elements)
+            for cache in caches:
+                written = (cache.wr_en_k, cache.wr_en_v)[number]
+                index = times_constant(cache.wr_head_kv, shape.head_dim) + cache.wr_d
+                place = place | Mux(written, 1 << index, 0)[:elements]
             m.d.comb += row_now[number].eq(flags | place)
             m.d.comb += again[number].eq((flags & place).any())
             m.d.sync += flags.eq(Mux(announced.any(), 0, row_now[number]))
@@ -234,6 +235,7 @@ class CacheKept(_Whole):
         # A read is of an older row of this sequence, or of what is written of the newest.
         m.d.comb += self.claim("causal", Cat(known).all())
 
+        first = caches[0]
         newest_read = first.rd_start_v & (first.rd_t == tokens.pos) & (tokens.pos != 0)
         m.d.comb += self.witness("newest_read", newest_read)
         m.d.comb += self.witness("older_read", first.rd_start_k & (first.rd_t < tokens.pos))
