@@ -481,11 +481,9 @@ def pairs_turned(config: Config) -> Model:
         "rows_of_the_matrix": implies(take, hidden["section"] < 3),
         "pairs_in_their_time": ~(b_here & Cat(soon).any()) & ~dut.fault,
     }
-    shown = {
-        "query": dut.o.q & (dut.o.value < 0),
-        "key": dut.o.k & (dut.o.value > 0),
-        "value": dut.o.v,
-    }
+    shown = {"query": dut.o.q & (dut.o.value < 0)}
+    if config.shape.dim * turn <= 8:  # elsewhere keys and values come too late for a search
+        shown |= {"key": dut.o.k & (dut.o.value > 0), "value": dut.o.v}
     theorem = theorems.TurnsPairs(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
 
