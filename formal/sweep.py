@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from design.config import CacheBacking, Config, Geometry, Numerics, Shape, config_to_dict
 from design.files import write_atomically
 from formal.runner import Result, Runner
-from formal.task import Task
+from formal.task import NAMED, Task
 
 #: The name that a drawn configuration goes by.
 DRAWN = "drawn"
@@ -75,8 +75,8 @@ class _Red(Exception):
 
 
 def drawn_from(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks that take their whole configuration as it comes."""
-    return [task for task in tasks if not _FIXED & set(task.arguments)]
+    """The tasks that take their whole configuration as it comes, and are claimed of others."""
+    return [task for task in tasks if not _FIXED & set(task.arguments) and task.domain is not NAMED]
 
 
 def sweep(

@@ -30,6 +30,7 @@ EXTERNAL = Domain(
     "every shape and number of lanes, cache outside",
     lambda config: config.geometry.cache is CacheBacking.EXTERNAL,
 )
+NAMED = Domain("the configurations that it names, no others", lambda config: False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from formal.tasks_composition import COMPOSITION
 from formal.tasks_control import CONTROL
 from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
+from formal.tasks_kv_layers import KV_LAYERS
 from formal.tasks_leaks import LEAKS
 from formal.tasks_streams import STREAMS
 from properties.kv_assembled import KvAssembledWriter
@@ -141,6 +142,7 @@ TASKS: tuple[Task, ...] = (
         canary=DONE_EARLY,
         cover_depth=40,
     ),
+    *KV_LAYERS,
     *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,

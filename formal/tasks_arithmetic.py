@@ -4,7 +4,7 @@ from typing import Any
 
 from design.beat import Sink
 from formal.canary import Canary
-from formal.harness import arithmetic
+from formal.harness import accumulators, arithmetic, units, writeback
 from formal.task import Task
 from properties import golden
 from properties.accumulator import AccumulatesExactly
@@ -110,22 +110,22 @@ ARITHMETIC: tuple[Task, ...] = (
         arguments={"by_header": True}, obligations=3, engine="bitwuzla", depth=1),
     _golden("multiply", golden.Multiplies, arithmetic.multiplies, SIGNLESS, obligations=3, depth=3),
     _golden(
-        "writeback_sum", golden.RoundsSums, arithmetic.sums_rounded, NO_EXPONENT, obligations=2,
+        "writeback_sum", golden.RoundsSums, writeback.sums_rounded, NO_EXPONENT, obligations=2,
         engine="bitwuzla", depth=3,
     ),
     _golden(
-        "writeback_scale", golden.ScalesSums, arithmetic.sums_scaled, WRONG_POINT, obligations=1,
+        "writeback_scale", golden.ScalesSums, writeback.sums_scaled, WRONG_POINT, obligations=1,
         depth=4,
     ),
-    _golden("norm", golden.FindsNorm, arithmetic.norm_found, ODD_EXPONENT, obligations=2, depth=6),
-    _golden("reciprocals", golden.FindsReciprocals, arithmetic.reciprocals_found, SHIFTED,
+    _golden("norm", golden.FindsNorm, units.norm_found, ODD_EXPONENT, obligations=2, depth=6),
+    _golden("reciprocals", golden.FindsReciprocals, units.reciprocals_found, SHIFTED,
         obligations=2, depth=7),
-    _golden("swiglu", golden.Gates, arithmetic.gates, TRUNCATED, obligations=5, depth=8,
+    _golden("swiglu", golden.Gates, units.gates, TRUNCATED, obligations=5, depth=8,
         cover_depth=20, canary_depth=20),
-    _golden("rope", golden.TurnsPairs, arithmetic.pairs_turned, WRONG_SIGN, obligations=8, depth=10,
+    _golden("rope", golden.TurnsPairs, units.pairs_turned, WRONG_SIGN, obligations=8, depth=10,
         cover_depth=20, canary_depth=20),
-    *(_sum(sink.name.lower(), arithmetic.lane_sum, NARROW, sink=sink) for sink in LANE_SINKS),
-    _sum("softmax", arithmetic.weight_sum, NEVER_CLEARED),
-    _sum("squares", arithmetic.square_sum, NO_EPSILON),
-    _golden("maximum", RunningMaximum, arithmetic.running_maximum, LEAST, obligations=3),
+    *(_sum(sink.name.lower(), accumulators.lane_sum, NARROW, sink=sink) for sink in LANE_SINKS),
+    _sum("softmax", accumulators.weight_sum, NEVER_CLEARED),
+    _sum("squares", accumulators.square_sum, NO_EPSILON),
+    _golden("maximum", RunningMaximum, accumulators.running_maximum, LEAST, obligations=3),
 )  # fmt: skip

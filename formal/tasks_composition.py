@@ -5,7 +5,7 @@ from collections.abc import Callable
 from formal.canary import Canary
 from formal.harness import composition
 from formal.model import Model
-from formal.task import Task
+from formal.task import NAMED, Task
 from properties.composition import CacheKept, EveryTokenAnswered, NoClash
 from properties.dialect import Theorem
 
@@ -56,6 +56,7 @@ def _whole(
         obligations=obligations,
         canary=canary,
         engine="explore",
+        domain=NAMED,
     )
 
 

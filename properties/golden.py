@@ -10,7 +10,7 @@ from amaranth import *
 from properties.dialect import Theorem
 
 
-class EqualsGolden(Theorem):
+class _EqualsGolden(Theorem):
     """What comes out is what golden computes of what came in.
 
     `equal` are the claims, `given` what is supposed, `shown` the witnesses.
@@ -37,38 +37,38 @@ class EqualsGolden(Theorem):
         return m
 
 
-class Requantizes(EqualsGolden):
+class Requantizes(_EqualsGolden):
     """Shift, rounding and saturation give golden's integer for every value, at every place of the
     design that rounds and in every rounding mode."""
 
 
-class RoundsSums(EqualsGolden):
+class RoundsSums(_EqualsGolden):
     """A sum leaves the writeback, 2 cycles after it came, as golden rounds it: to the format of its
     row, or to that of a sum in front of its factor."""
 
 
-class ScalesSums(EqualsGolden):
+class ScalesSums(_EqualsGolden):
     """A rounded sum leaves the writeback, 3 cycles later, times its factor, as golden rounds it."""
 
 
-class TurnsPairs(EqualsGolden):
+class TurnsPairs(_EqualsGolden):
     """A pair (a, b) of a query or key leaves RoPE as golden turns it by the cosine and sine of its
     place in the table, whatever the table holds."""
 
 
-class Gates(EqualsGolden):
+class Gates(_EqualsGolden):
     """Sigmoid, silu and their product with up are golden's, whatever the table holds."""
 
 
-class FindsNorm(EqualsGolden):
+class FindsNorm(_EqualsGolden):
     """Exponent and factor of a norm are golden's for every sum of squares, whatever the table
     holds."""
 
 
-class FindsReciprocals(EqualsGolden):
+class FindsReciprocals(_EqualsGolden):
     """Shift and reciprocal of each sum of softmax weights are golden's, whatever the table
     holds."""
 
 
-class Multiplies(EqualsGolden):
+class Multiplies(_EqualsGolden):
     """A scalar multiplier gives, 2 cycles later, the product of the operands asked for."""

@@ -1,0 +1,225 @@
+"""Models of norm, softmax, SwiGLU and RoPE beside the circuits that golden's own lines draw."""
+
+from typing import Any
+
+from amaranth import *
+from amaranth.hdl import Fragment
+
+from design import rope, tables
+from design.arith import pick
+from design.beat import Sink
+from design.config import Config
+from design.derived import TABLE_FRACTION, derive
+from design.interpolate import entry_layout
+from design.reciprocals import Reciprocals
+from design.rmsnorm import RmsNorm
+from design.scalar import SCALAR_LATENCY
+from design.swiglu import SwiGlu
+from formal.harness.arithmetic import expected, later, stand_in
+from formal.harness.stage import look_inside
+from formal.model import Model
+from formal.terms import Circuit, Lookup, Product, Term, Terms, select
+from golden import fixed_math, steps
+from properties import golden as theorems
+from properties.dialect import implies
+
+
+def _interpolated(m: Module, interpolator: Fragment, table: tables.Interpolated, x: Terms) -> Terms:
+    """Golden's interpolation in whatever table the interpolator holds.
+
+    Adds a combinational port to its memory, at the node that golden looks up.
+    """
+    layout = entry_layout(table)
+    word = Signal(layout.size, name="entry")
+    node = Signal(table.index_bits, name="node")
+    interpolator.find_subfragment("memory").read_port(
+        domain="comb", addr=node, data=word, en=C(1, 1), transparent_for=()
+    )
+
+    def column(field: str) -> Lookup:
+        return Lookup(lambda at: Term(layout(word)[field], defined=[at.value == node]))
+
+    (at,) = x >> table.fraction_bits
+    m.d.comb += node.eq(at.value)
+    return fixed_math.interpolate(table, column("base"), column("slope"), x)
+
+
+def _is_factor(term: Term) -> Value:
+    """What every table holds at every input, as enumerated: a number from 0 to 1."""
+    return (term.value >= 0) & (term.value <= 1 << TABLE_FRACTION)
+
+
+def norm_found(config: Config) -> Model:
+    """A norm whose sum of squares stays while it works, as `Residual` promises."""
+    derived = derive(config)
+    dut = RmsNorm(config)
+    inside = Fragment.get(dut, None)
+    glue = Module()
+    started = later(glue, dut.start, 1)
+    square_sum = Signal.like(dut.square_sum)
+    with glue.If(dut.start):
+        glue.d.sync += square_sum.eq(dut.square_sum)
+    products = stand_in(glue, dut)
+    with Circuit(glue, products):
+        # The product is asked for 2 cycles after start.
+        least = 1 << (2 * derived.norm_floor)
+        asked = later(glue, square_sum, 1)
+        sums = Terms(Term(asked, range(least, 1 << derived.square_sum_width)))
+        m, e = fixed_math.rsqrt_operand(sums)
+        table = inside.find_subfragment("rsqrt")
+        (factor,) = _interpolated(glue, table, tables.rsqrt(config), m)
+        in_table = _is_factor(factor)
+        same_factor = expected(glue, factor, SCALAR_LATENCY).equals(dut.factor)
+        (exponent,) = e - derived.norm_floor
+        same_exponent = exponent.equals(later(glue, dut.exponent, 1))
+    begun = later(glue, started, 1)
+    equal = {
+        "factor": implies(later(glue, begun, SCALAR_LATENCY), same_factor),
+        "exponent": implies(begun, same_exponent),
+    }
+    given = {
+        "at_least_epsilon": implies(dut.start, dut.square_sum >= least),
+        "sum_stays": implies(started, dut.square_sum == square_sum),
+        "table_of_factors": implies(begun, in_table),
+    }
+    shown = {"factor": dut.done & (dut.factor > 0)}
+    theorem = theorems.FindsNorm(equal, given=given, shown=shown)
+    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+
+
+def reciprocals_found(config: Config) -> Model:
+    """Slot after slot; a sum of weights is never less than that of the maximum."""
+    n, derived = config.numerics, derive(config)
+    dut = Reciprocals(config)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    (product,) = stand_in(glue, dut)
+    slot, running = hidden["slot"], hidden["running"]
+    total = Signal(derived.softmax_sum_width)
+    glue.d.comb += total.eq(pick(dut.sums, slot))
+    with Circuit(glue, [product]):
+        # The product is asked for 2 cycles after the slot is taken.
+        least = n.weight.max
+        asked = Term(later(glue, total, 2), range(least, 1 << derived.softmax_sum_width))
+        m, e = fixed_math.reciprocal_operand(Terms(asked))
+        table = inside.find_subfragment("reciprocal")
+        (factor,) = _interpolated(glue, table, tables.reciprocal(config), m)
+        in_table = _is_factor(factor)
+        slot_then = later(glue, slot, 5)
+        same_factor = expected(glue, factor, 3).equals(pick(dut.factors, slot_then))
+        (shift,) = e + (n.v.f - n.attention.f + derived.lead)
+        same_shift = expected(glue, shift, 3).equals(pick(dut.shifts, slot_then))
+    begun = later(glue, running, 2)
+    taken = later(glue, begun, 3)
+    equal = {"factor": implies(taken, same_factor), "shift": implies(taken, same_shift)}
+    given = {
+        "at_least_the_maximum": implies(running, total >= least),
+        "slot_exists": slot < derived.slots,
+        "table_of_factors": implies(begun, in_table),
+    }
+    shown = {"factor": taken & (dut.factors[1] > 0)}
+    theorem = theorems.FindsReciprocals(equal, given=given, shown=shown)
+    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+
+
+def gates(config: Config) -> Model:
+    """Each step beside the product that it asks for: how gates meet their ups is not looked at."""
+    n = config.numerics
+    dut = SwiGlu(config)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    first, second = stand_in(glue, dut)
+    came = dut.i_valid & (dut.i.sink == Sink.W13) & ~dut.i.row[0]
+    gate = dut.i.value[: n.gate.width].as_signed()
+    with Circuit(glue, [first]):
+        x: Any = Terms(later(glue, gate, 1)) - n.gate.min
+        table = inside.find_subfragment("sigmoid")
+        (sigmoid,) = _interpolated(glue, table, tables.sigmoid(config), x)
+        in_table = _is_factor(sigmoid)
+        same_sigmoid = expected(glue, sigmoid, 3).equals(hidden["sigmoid_value"])
+        (ffn,) = steps.multiplied(n, Terms(first.a), Terms(first.b))
+        same_ffn = expected(glue, ffn, 3).equals(dut.o)
+    with Circuit(glue, [second]):
+        (silu,) = steps.gated(n, Terms(second.a), Terms(second.b))
+        same_silu = expected(glue, silu, 3).equals(hidden["silu"])
+    asked, multiplies = later(glue, came, 4), hidden["multiply"]
+    equal = {
+        "sigmoid": implies(asked, same_sigmoid),
+        # The second multiplier gets the gate and its sigmoid, 4 cycles after the gate came.
+        "gate_operands": implies(
+            asked,
+            (dut.requests[1].a == later(glue, gate, 4))
+            & (dut.requests[1].b == hidden["sigmoid_value"]),
+        ),
+        "silu": implies(later(glue, asked, 3), same_silu),
+        "silu_operand": implies(multiplies, first.a == hidden["silu"]),
+        "ffn": implies(later(glue, multiplies, 3), same_ffn),
+    }
+    looks_up = later(glue, came, 1)
+    given = {
+        "table_of_factors": implies(looks_up, in_table),
+        # The phases of the drain keep gates and silus apart.
+        "take_turns": ~(looks_up & multiplies),
+    }
+    shown = {"element": dut.o_valid & (dut.o != 0)}
+    theorem = theorems.Gates(equal, given=given, shown=shown)
+    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+
+
+def pairs_turned(config: Config) -> Model:
+    """Pairs beside golden's turn of the operands that were asked for: first, then second half."""
+    n, turn = config.numerics, derive(config).turn
+    cycles = rope.CYCLES[turn]
+    dut = rope.Rope(config)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    take = dut.i_valid & (dut.i.sink == Sink.QKV)
+    query, key, value = (hidden["arrived"][bit] for bit in range(3))
+    b_here = query | key
+    before = Signal.like(dut.i.value)
+    with glue.If(take):
+        glue.d.sync += before.eq(dut.i.value)
+
+    # Of a half: the first product, of port 0, was asked for so many cycles before the second.
+    port_0, port_1 = stand_in(glue, dut)
+    age = cycles[1] - cycles[0]
+    first = Product(*(later(glue, each, age) for each in (port_0.a, port_0.b, port_0.result)))
+    (a, cos), (b, sin) = (first.a, first.b), (port_1.a, port_1.b)
+    equal = {"a_waits": implies(hidden["d"][0], before == hidden["waiting"])}
+    outs = []
+    for half, asked in enumerate((cycles[1], cycles[3])):
+        if half:  # a sin, b cos
+            cos, sin = sin, cos
+        with Circuit(glue, [first, port_1]):
+            pair = [Terms(each) for each in (a, b, cos, sin)]
+            (of_query,), (of_key,) = (steps.turned(n, form, *pair)[half] for form in (n.q, n.k))
+            result = select(later(glue, query, asked), of_query, of_key)
+            same = expected(glue, result, 3).equals(dut.o.value)
+        name = ("first", "second")[half]
+        equal[name] = implies(later(glue, b_here, asked + 3), same)
+        # a and b are the pair that came, the angle is that of the table.
+        operands = (
+            (a == later(glue, before, asked))
+            & (b == later(glue, dut.i.value, asked))
+            & (Cat(cos[: n.rope.width], sin[: n.rope.width]) == hidden["angle"])
+        )
+        equal[f"{name}_operands"] = implies(later(glue, b_here, asked), operands)
+        outs.append(asked + 3)
+    for tensor, flag, out in (("query", query, dut.o.q), ("key", key, dut.o.k)):
+        equal[tensor] = out == (later(glue, flag, outs[0]) | later(glue, flag, outs[1]))
+    came = later(glue, value, outs[1])
+    passed = later(glue, dut.i.value, outs[1])[: len(dut.o.value)].as_signed()
+    equal["value"] = (dut.o.v == came) & implies(came, dut.o.value == passed)
+    same_operands = (first.a == port_1.a) & (first.b == port_1.b)
+    soon = [later(glue, b_here, cycle) for cycle in range(1, 2 * turn)]
+    given = {
+        "a_product_is_one": implies(same_operands, first.result == port_1.result),
+        # Behind the last value nothing comes: rows that pad the matrix stay in the drain.
+        "rows_of_the_matrix": implies(take, hidden["section"] < 3),
+        "pairs_in_their_time": ~(b_here & Cat(soon).any()) & ~dut.fault,
+    }
+    shown = {"query": dut.o.q & (dut.o.value < 0)}
+    if config.shape.dim * turn <= 8:  # elsewhere keys and values come too late for a search
+        shown |= {"key": dut.o.k & (dut.o.value > 0), "value": dut.o.v}
+    theorem = theorems.TurnsPairs(equal, given=given, shown=shown)
+    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
