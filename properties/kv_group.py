@@ -70,12 +70,10 @@ class KvGroup(Theorem):
         with m.If(cache.rd_en):
             m.d.sync += [expected.eq(Array(of_layer)[layer[1]]), found.eq(asked[1])]
 
-        # The cache remembers of a read what it was.
         for n, late in enumerate(layer):
-            same = (self.layers[n] == late) & (self.blocks[n] == block)
-            m.d.comb += self.claim(
-                f"remembered_{n}", implies(asked[n], same & (late < shape.layers))
-            )
+            same = (self.layers[n] == late) & (self.blocks[n] == block) & (late < shape.layers)
+            # The cache remembers of a read what it was.
+            m.d.comb += self.claim(f"remembered_{n}", implies(asked[n], same))
         # The word is that of the group, and holds until the next enabled cycle.
         m.d.comb += self.claim("word_of_its_group", implies(found, slot == expected))
 

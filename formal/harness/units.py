@@ -117,7 +117,7 @@ def reciprocals_found(config: Config) -> Model:
         "slot_exists": slot < derived.slots,
         "table_of_factors": implies(begun, in_table),
     }
-    shown = {"factor": taken & (dut.factors[1] > 0)}
+    shown = {"factor": taken & (dut.factors[derived.slots - 1] > 0)}
     theorem = theorems.FindsReciprocals(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
 
