@@ -119,7 +119,7 @@ ARITHMETIC: tuple[Task, ...] = (
     ),
     _golden("norm", golden.FindsNorm, units.norm_found, ODD_EXPONENT, obligations=2, depth=6),
     _golden("reciprocals", golden.FindsReciprocals, units.reciprocals_found, SHIFTED,
-        obligations=2, depth=7),
+        obligations=2, depth=7, cover_depth=20),
     _golden("swiglu", golden.Gates, units.gates, TRUNCATED, obligations=5, depth=8,
         cover_depth=20, canary_depth=20),
     _golden("rope", golden.TurnsPairs, units.pairs_turned, WRONG_SIGN, obligations=8, depth=10,

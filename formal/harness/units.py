@@ -88,7 +88,8 @@ def norm_found(config: Config) -> Model:
 
 
 def reciprocals_found(config: Config) -> Model:
-    """Slot after slot; a sum of weights is never less than that of the maximum."""
+    """Slot after slot, and block after block: the next begins when this one was looked at. A sum of
+    weights is never less than that of the maximum."""
     n, derived = config.numerics, derive(config)
     dut = Reciprocals(config)
     inside, hidden = look_inside(dut)
@@ -115,6 +116,9 @@ def reciprocals_found(config: Config) -> Model:
     given = {
         "at_least_the_maximum": implies(running, total >= least),
         "slot_exists": slot < derived.slots,
+        "block_after_block": implies(
+            dut.start, ~Cat(later(glue, running, ago) for ago in range(1, 6)).any()
+        ),
         "table_of_factors": implies(begun, in_table),
     }
     shown = {"factor": taken & (dut.factors[derived.slots - 1] > 0)}
