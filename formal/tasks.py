@@ -8,7 +8,7 @@ from design.config import CONFIGS
 from design.errors import BadInput
 from formal.canary import Canary
 from formal.harness import assembled, kv
-from formal.task import ON_CHIP, SHIPPED, Task
+from formal.task import NAMED, ON_CHIP, SHIPPED, Task
 from formal.tasks_arithmetic import ARITHMETIC
 from formal.tasks_composition import COMPOSITION
 from formal.tasks_control import CONTROL
@@ -20,6 +20,7 @@ from formal.tasks_streams import STREAMS
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
+from properties.kv_in_range import KvInRange
 from properties.kv_last_write import KvLastWrite
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
@@ -60,6 +61,11 @@ WRONG_LANE = _kv_canary(
     "lane_en.eq(wr_en << wr_lane)",
     "lane_en.eq(wr_en.replicate(lanes))",
 )
+NEXT_WORD = _kv_canary(
+    "keys are written a row too far",
+    "wr_address=self._key_address(self.wr_pos, self.wr_d)",
+    "wr_address=self._key_address(self.wr_pos, self.wr_d) + self.head_dim",
+)
 DONE_EARLY = _kv_canary(
     "a row is done as soon as it is announced",
     "self.done.eq(row_open & row_full)",
@@ -68,6 +74,8 @@ DONE_EARLY = _kv_canary(
 
 #: Several elements a word, as stories260k has with 64 lanes; with its 8 lanes it has one.
 _WIDE = {"k_word": 8, "v_word": 8}
+#: Sizes none of which is a power of two, and words that the last of a row does not fill.
+_ODD = {"kv_heads": 3, "seq_len": 11, "head_dim": 6, "k_word": 4, "v_word": 4}
 
 
 def _bypass(id: str, tensor: Tensor, configs: tuple[str, ...] = SHIPPED, **words: int) -> Task:
@@ -85,7 +93,7 @@ def _bypass(id: str, tensor: Tensor, configs: tuple[str, ...] = SHIPPED, **words
 
 
 def _last_write(
-    id: str, tensor: Tensor, canary: Canary, configs: tuple[str, ...] = SHIPPED, **words: int
+    id: str, tensor: Tensor, canary: Canary, configs: tuple[str, ...] = SHIPPED, **sizes: int
 ) -> Task:
     return Task(
         id=id,
@@ -93,7 +101,7 @@ def _last_write(
         domain=ON_CHIP,
         theorem=KvLastWrite,
         harness=kv.last_write,
-        arguments={"tensor": tensor, **words},
+        arguments={"tensor": tensor, **sizes},
         configs=configs,
         obligations=3,
         canary=canary,
@@ -130,6 +138,20 @@ TASKS: tuple[Task, ...] = (
     _last_write("kv.last_write.value", Tensor.VALUE, VALUE_ALIAS),
     _last_write("kv.last_write.key_wide", Tensor.KEY, WRONG_LANE, ("stories260k",), **_WIDE),
     _last_write("kv.last_write.value_wide", Tensor.VALUE, WRONG_LANE, ("stories260k",), **_WIDE),
+    _last_write("kv.last_write.key_odd", Tensor.KEY, WRONG_LANE, ("nano",), **_ODD),
+    _last_write("kv.last_write.value_odd", Tensor.VALUE, WRONG_LANE, ("nano",), **_ODD),
+    Task(
+        id="kv.in_range",
+        family="kv_cache",
+        domain=NAMED,
+        theorem=KvInRange,
+        harness=kv.in_range,
+        # Where depths are powers of two, every address is one of the bank.
+        arguments=_ODD,
+        configs=("nano",),
+        obligations=1,
+        canary=NEXT_WORD,
+    ),
     _bypass("kv.bypass.key_wide", Tensor.KEY, ("stories260k",), **_WIDE),
     _bypass("kv.bypass.value_wide", Tensor.VALUE, ("stories260k",), **_WIDE),
     Task(

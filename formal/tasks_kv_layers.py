@@ -30,7 +30,7 @@ ONE_ADDRESS = Canary(
 KV_LAYERS: tuple[Task, ...] = (
     Task(
         id="kv.layers",
-        family="kv",
+        family="kv_cache",
         theorem=KvLayers,
         harness=kv_layers.layers,
         obligations=5,
@@ -40,7 +40,7 @@ KV_LAYERS: tuple[Task, ...] = (
     *(
         Task(
             id=f"kv.group.{tensor.name.lower()}",
-            family="kv",
+            family="kv_cache",
             theorem=KvGroup,
             harness=kv_layers.group,
             arguments={"tensor": tensor},
@@ -52,7 +52,7 @@ KV_LAYERS: tuple[Task, ...] = (
     ),
     Task(
         id="kv.queries",
-        family="kv",
+        family="kv_cache",
         theorem=QueriesKept,
         harness=kv_layers.queries,
         obligations=2,

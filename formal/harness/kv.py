@@ -8,27 +8,29 @@ from design.kv_cache import KVRamOwner
 from formal.model import Model
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
+from properties.kv_in_range import KvInRange
 from properties.kv_last_write import KvLastWrite
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
 
 
-def owner_of(config: Config, **words: int) -> KVRamOwner:
-    """The cache of one layer of `config`; `words` may override `k_word` and `v_word`."""
-    numbers = derive(config)
-    sizes = dict(k_word=numbers.k_word, v_word=numbers.v_word) | words
-    return KVRamOwner(
-        kv_heads=config.shape.kv_heads,
-        seq_len=config.shape.seq_len,
-        head_dim=config.shape.head_dim,
+def owner_of(config: Config, **sizes: int) -> KVRamOwner:
+    """The cache of one layer of `config`; `sizes` are parameters in place of its own."""
+    shape, numbers = config.shape, derive(config)
+    own = dict(
+        kv_heads=shape.kv_heads,
+        seq_len=shape.seq_len,
+        head_dim=shape.head_dim,
         width=numbers.kv_width,
-        **sizes,
+        k_word=numbers.k_word,
+        v_word=numbers.v_word,
     )
+    return KVRamOwner(**(own | sizes))
 
 
-def last_write(config: Config, *, tensor: Tensor, **words: int) -> Model:
+def last_write(config: Config, *, tensor: Tensor, **sizes: int) -> Model:
     """Adds to each bank of `tensor` a combinational port at the chosen element's word."""
-    owner = owner_of(config, **words)
+    owner = owner_of(config, **sizes)
     theorem = KvLastWrite(owner, tensor)
     element = theorem.element
     glue = Module()
@@ -42,15 +44,15 @@ def last_write(config: Config, *, tensor: Tensor, **words: int) -> Model:
     return Model(owner, theorem, glue=glue)
 
 
-def bypass(config: Config, *, tensor: Tensor, **words: int) -> Model:
+def bypass(config: Config, *, tensor: Tensor, **sizes: int) -> Model:
     """The owner as it is."""
-    owner = owner_of(config, **words)
+    owner = owner_of(config, **sizes)
     return Model(owner, KvBypass(owner, tensor))
 
 
-def single_writer(config: Config, **words: int) -> Model:
+def single_writer(config: Config, **sizes: int) -> Model:
     """Shows the theorem the write enables of every bank, each of which must have one write port."""
-    owner = owner_of(config, **words)
+    owner = owner_of(config, **sizes)
     inside = Fragment.get(owner, None)
     lanes_written = {}
     for tensor, banks in ((Tensor.KEY, owner.key_banks), (Tensor.VALUE, owner.value_banks)):
@@ -60,7 +62,19 @@ def single_writer(config: Config, **words: int) -> Model:
     return Model(owner, KvSingleWriter(owner, lanes_written), inside=inside)
 
 
-def row_done(config: Config, **words: int) -> Model:
+def in_range(config: Config, **sizes: int) -> Model:
+    """Shows the theorem enable and address of every port of every bank."""
+    owner = owner_of(config, **sizes)
+    inside = Fragment.get(owner, None)
+    accesses = [
+        (Value.cast(port.en), port.addr, bank.depth)
+        for bank in (*owner.key_banks, *owner.value_banks)
+        for port in (*bank.read_ports, *bank.write_ports)
+    ]
+    return Model(owner, KvInRange(owner, accesses), inside=inside)
+
+
+def row_done(config: Config, **sizes: int) -> Model:
     """The owner as it is."""
-    owner = owner_of(config, **words)
+    owner = owner_of(config, **sizes)
     return Model(owner, KvRowDone(owner))
