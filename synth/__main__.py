@@ -16,7 +16,7 @@ from design.cli import Cli
 from design.config import LANES, Config, named
 from design.files import check_writable
 from synth import report
-from synth.area import measure
+from synth.area import LIMIT, measure
 from synth.baseline import read_baseline, write_baseline
 from synth.devices import DEVICES, device_named
 from synth.gate import CONFIGS, judge_all, judge_canaries
@@ -92,6 +92,13 @@ def main() -> None:
     "--device", "devices", multiple=True, help=f"One of {', '.join(DEVICES)}; repeatable."
 )
 @click.option("--seed", default=1, show_default=True, help="Seed of the placer.")
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=LIMIT / 60,
+    show_default=True,
+    help="Minutes after which place and route is given up.",
+)
 @click.option("--critical-path", is_flag=True, help="Show what the longest paths go through.")
 @click.option("--paths", default=3, show_default=True, help="Longest paths shown.")
 @click.option("--write-baseline", "update", is_flag=True, help="Make these figures the baseline.")
@@ -102,6 +109,7 @@ def area(
     lanes: tuple[str, ...],
     devices: tuple[str, ...],
     seed: int,
+    limit: float,
     critical_path: bool,
     paths: int,
     update: bool,
@@ -120,7 +128,9 @@ def area(
     baseline = read_baseline()
     with _telling() as tell:
         records: list[dict[str, Any]] = [
-            measure(config, device, seed, tell) for config in cases for device in targets
+            measure(config, device, seed, tell, 60 * limit)
+            for config in cases
+            for device in targets
         ]
     report.write_json(output or BUILD / "area.json", {"records": records})
     console = _console()

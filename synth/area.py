@@ -13,12 +13,14 @@ from synth.cycles import cycles_per_token
 from synth.devices import Device
 from synth.netlist import TOP, decoder_rtlil
 from synth.pins import with_pins
-from synth.tools import Tell, ToolError, cached, run, version
+from synth.tools import OutOfTime, Tell, ToolError, cached, run, version
 
 #: MHz asked of the placer, and the target.
 CLOCK = 80
 #: Longest paths that are kept.
 PATHS = 40
+#: Seconds after which place and route is given up, unless another limit is asked for.
+LIMIT = 30 * 60.0
 
 _SCRIPT = """\
 read_rtlil design.il
@@ -27,10 +29,21 @@ hierarchy -top {top}
 """
 
 
-def measure(config: Config, device: Device, seed: int, tell: Tell) -> dict[str, Any]:
+class _GivenUp(Exception):
+    """Place and route took too long; `result` is what synthesis told."""
+
+    def __init__(self, result: dict[str, Any]):
+        super().__init__()
+        self.result = result
+
+
+def measure(
+    config: Config, device: Device, seed: int, tell: Tell, limit: float = LIMIT
+) -> dict[str, Any]:
     """One record of results.json: the cost of `config` on `device`.
 
-    Cached by what the tools are given; only the cycles are measured for placed designs alone.
+    Cached by what the tools are given; only the cycles are measured for placed designs alone. Place
+    and route is given up after `limit` seconds, which is a result, though not one to remember.
     """
     name = f"{config.name}-{config.geometry.lanes}"
     tell(f"{name}: elaboration", "")
@@ -41,20 +54,25 @@ def measure(config: Config, device: Device, seed: int, tell: Tell) -> dict[str, 
     sources = [Path(each).read_text() for each in (__file__, timing.__file__, pins.__file__)]
 
     def make(folder: Path) -> dict[str, Any]:
-        return _implement(name, device, text, script, options, folder, tell)
+        return _implement(name, device, text, script, options, folder, tell, limit)
 
     parts = [text, script, *options, *tools, *sources, repr(device)]
+    try:
+        costs = cached(f"{name}-{device.name}-area", parts, make)
+    except _GivenUp as given_up:
+        costs = given_up.result
     record = {
         "config": config.name,
         "lanes": config.geometry.lanes,
         "device": device.name,
         "multipliers": multipliers(config),
         "tools": tools,
-        **cached(f"{name}-{device.name}-area", parts, make),
+        **costs,
     }
     if device.nextpnr:
         tell(f"{name}: cycles per token", "")
         record |= {"seed": seed, "clock_mhz": CLOCK, **cycles_per_token(config, text)}
+    if "fmax_mhz" in record:
         record["tokens_per_s"] = record["fmax_mhz"] * 1e6 / record["cycles_per_token"]
     return record
 
@@ -67,6 +85,7 @@ def _implement(
     options: list[str],
     folder: Path,
     tell: Tell,
+    limit: float,
 ) -> dict[str, Any]:
     (folder / "design.il").write_text(text)
     (folder / "script.ys").write_text(script)
@@ -78,22 +97,25 @@ def _implement(
     module = _module(folder / "netlist.json")
     cells = Counter(cell["type"] for cell in module["cells"].values())
     cells.pop("$scopeinfo", None)
-    result: dict[str, Any] = {"used": device.count(cells)}
+    result: dict[str, Any] = {"used": device.count(cells), "cells": dict(sorted(cells.items()))}
     if options:
         step = f"{name}, {device.name}: place and route"
         pinned, extra = with_pins(module)
         (folder / "pinned.json").write_text(json.dumps({"modules": {TOP: pinned}}))
-        runs["nextpnr-ecp5"] = run("nextpnr-ecp5", _nextpnr(options), folder, step=step, tell=tell)
+        try:
+            runs["nextpnr-ecp5"] = run(
+                "nextpnr-ecp5", _nextpnr(options), folder, step=step, tell=tell, limit=limit
+            )
+        except OutOfTime:
+            told = {tool: dataclasses.asdict(each) for tool, each in runs.items()}
+            raise _GivenUp(result | {"given_up_after_s": limit, "runs": told}) from None
         result |= _placed(folder, pinned, device)
         for resource, number in dataclasses.asdict(extra).items():
             result["used"][resource] -= number
     for path in folder.iterdir():
         if path.suffix != ".log":
             path.unlink()  # netlists are large, and made again when the design changes
-    return result | {
-        "cells": dict(sorted(cells.items())),
-        "runs": {tool: dataclasses.asdict(each) for tool, each in runs.items()},
-    }
+    return result | {"runs": {tool: dataclasses.asdict(each) for tool, each in runs.items()}}
 
 
 def _module(path: Path) -> dict[str, Any]:

@@ -23,6 +23,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def misses(record: Record) -> list[str]:
     """The targets that a record misses, each in words; only what was placed has targets."""
+    if "given_up_after_s" in record:
+        return [f"not placed and routed after {record['given_up_after_s'] / 60:.0f} minutes"]
     if "fmax_mhz" not in record:
         return []
     missed = []

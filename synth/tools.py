@@ -7,6 +7,7 @@ more than 4 GB of memory.
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -37,6 +38,10 @@ Tell = Callable[[str, str], None]
 
 class ToolError(RuntimeError):
     """A tool refused what we generated: a bug of ours, told with the tool's own words."""
+
+
+class OutOfTime(Exception):
+    """A tool was stopped, since it took longer than it was given."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,13 @@ def warm_up(tool: Tool, announce: Callable[[str], None]) -> None:
             announce(f"{tool} is WebAssembly: its first call compiles it, about 40 s ...")
 
 
-def run(tool: Tool, args: list[str], folder: Path, *, step: str, tell: Tell) -> Run:
-    """Call `tool` in `folder`, its output in ``{tool}.log`` there; raises :class:`ToolError`."""
+def run(
+    tool: Tool, args: list[str], folder: Path, *, step: str, tell: Tell, limit: float = math.inf
+) -> Run:
+    """Call `tool` in `folder`, its output in ``{tool}.log`` there, for `limit` seconds at most.
+
+    Raises :class:`ToolError`, and :class:`OutOfTime` when the limit is over.
+    """
     begin = time.monotonic()
     log = folder / f"{tool}.log"
     with log.open("wb") as output:
@@ -88,6 +98,8 @@ def run(tool: Tool, args: list[str], folder: Path, *, step: str, tell: Tell) -> 
                 if done:
                     break
                 tell(step, _last_line(log))
+                if time.monotonic() - begin > limit:
+                    raise OutOfTime(f"{step}: {tool} stopped after {limit:.0f} s")
                 time.sleep(0.2)
         except BaseException:
             process.kill()

@@ -8,12 +8,14 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from design.config import named
 from synth import report, timing
 from synth.__main__ import main
+from synth.area import measure
 from synth.baseline import kept, key, read_baseline, write_baseline
 from synth.devices import DEVICES, ECP5, ICE40, XILINX
-from synth.netlist import safe_names
-from synth.tools import ToolError, cached, run
+from synth.netlist import TOP, safe_names
+from synth.tools import OutOfTime, Run, ToolError, cached, run
 
 RECORD = {
     "config": "nano", "lanes": 4, "device": "ecp5", "multipliers": 5,
@@ -160,6 +162,33 @@ def test_a_tool_that_fails_tells_its_last_words(tmp_path: Path):
     (tmp_path / "script.ys").write_text("no_such_command\n")
     with pytest.raises(ToolError, match="No such command: no_such_command"):
         run("yosys", ["-s", "script.ys"], tmp_path, step="nothing", tell=lambda *_: None)
+
+
+def test_a_tool_that_takes_too_long_is_stopped(tmp_path: Path):
+    (tmp_path / "script.ys").write_text("exec -- sleep 60\n")
+    with pytest.raises(OutOfTime, match="nothing: yosys stopped after 0 s"):
+        run("yosys", ["-s", "script.ys"], tmp_path, step="nothing", tell=lambda *_: None, limit=0)
+
+
+def test_place_and_route_that_is_given_up_is_a_result_that_is_not_remembered(monkeypatch, tmp_path):
+    monkeypatch.setattr("synth.tools.BUILD", tmp_path)
+    monkeypatch.setattr("synth.area.cycles_per_token", lambda *_: {"cycles_per_token": 1.0})
+    netlist = {"cells": {"a": {"type": "LUT4"}}, "ports": {}, "netnames": {}}
+
+    def no_end(tool, args, folder, *, step, tell, limit=0.0):
+        if tool == "nextpnr-ecp5":
+            raise OutOfTime(step)
+        (folder / "yosys.log").write_text("")
+        (folder / "netlist.json").write_text(json.dumps({"modules": {TOP: netlist}}))
+        return Run(1.0, 1)
+
+    monkeypatch.setattr("synth.area.run", no_end)
+    monkeypatch.setattr("synth.area.with_pins", lambda module: (module, None))
+    record = measure(named("nano"), ECP5, 1, lambda *_: None, limit=90.0)
+    assert (record["used"]["lut"], record["given_up_after_s"]) == (1, 90.0)
+    assert "fmax_mhz" not in record and list(record["runs"]) == ["yosys"]
+    assert report.misses(record) == ["not placed and routed after 2 minutes"]
+    assert not list(tmp_path.rglob("result.json"))
 
 
 @pytest.mark.parametrize(
