@@ -64,6 +64,18 @@ NARROW = Canary(
     "total = Signal(signed(derived.acc_width)",
     "total = Signal(signed(derived.acc_width - 8)",
 )
+ALL_OCTAVES = Canary(
+    "the second shift repeats the first",
+    "design.softmax",
+    "rest.eq(octaves - Cat(C(0, 2), fours))",
+    "rest.eq(octaves)",
+)
+WRAPS = Canary(
+    "the residual wraps",
+    "design.residual",
+    "saturate(old + self.i.value, form)",
+    "old + self.i.value",
+)
 NEVER_CLEARED = Canary(
     "a sum of weights begins with the one before",
     "design.softmax",
@@ -118,6 +130,8 @@ ARITHMETIC: tuple[Task, ...] = (
         depth=4,
     ),
     _golden("norm", golden.FindsNorm, units.norm_found, ODD_EXPONENT, obligations=2, depth=6),
+    _golden("weights", golden.Weighs, units.weights_found, ALL_OCTAVES, obligations=1, depth=4),
+    _golden("residual", golden.AddsUp, units.residual_added, WRAPS, obligations=1, depth=3),
     _golden("reciprocals", golden.FindsReciprocals, units.reciprocals_found, SHIFTED,
         obligations=2, depth=7, cover_depth=20),
     _golden("swiglu", golden.Gates, units.gates, TRUNCATED, obligations=5, depth=8,

@@ -60,6 +60,16 @@ class Gates(_EqualsGolden):
     """Sigmoid, silu and their product with up are golden's, whatever the table holds."""
 
 
+class Weighs(_EqualsGolden):
+    """The softmax weight of a score is golden's for every distance from the maximum, 2 enabled
+    cycles behind the score, whatever the table of exp2 holds."""
+
+
+class AddsUp(_EqualsGolden):
+    """An element of the residual is golden's saturated sum, 1 cycle after what is added to it came;
+    the embedding replaces it."""
+
+
 class FindsNorm(_EqualsGolden):
     """Exponent and factor of a norm are golden's for every sum of squares, whatever the table
     holds."""

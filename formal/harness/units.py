@@ -2,8 +2,9 @@
 
 from typing import Any
 
+import numpy as np
 from amaranth import *
-from amaranth.hdl import Fragment
+from amaranth.hdl import Fragment, signed
 
 from design import rope, tables
 from design.arith import pick
@@ -12,8 +13,10 @@ from design.config import Config
 from design.derived import TABLE_FRACTION, derive
 from design.interpolate import entry_layout
 from design.reciprocals import Reciprocals
+from design.residual import Residual
 from design.rmsnorm import RmsNorm
 from design.scalar import SCALAR_LATENCY
+from design.softmax import Softmax
 from design.swiglu import SwiGlu
 from formal.harness.arithmetic import expected, later, stand_in
 from formal.harness.stage import look_inside
@@ -85,6 +88,78 @@ def norm_found(config: Config) -> Model:
     shown = {"factor": dut.done & (dut.factor > 0)}
     theorem = theorems.FindsNorm(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+
+
+def weights_found(config: Config) -> Model:
+    """A slot (all are alike) from the score that its memory gave, no greater than the maximum.
+
+    Golden's table of weights ends where nothing is left, and so do the distances.
+    """
+    n = config.numerics
+    dut = Softmax(config)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    score, maximum = hidden["held_0"], dut.maxima[0]
+    word = Signal(n.weight.f, name="entry")
+    node = Signal(n.score.f, name="node")
+    inside.find_subfragment("exp2_0").read_port(
+        domain="comb", addr=node, data=word, en=C(1, 1), transparent_for=()
+    )
+    with Circuit(glue, []):
+        distance = Term(maximum - score, range(1 << n.score.width))
+        last = ((n.weight.width + 1) << n.score.f) - 1
+        below = np.minimum(Terms(distance), last)
+        (fraction,) = below & ((1 << n.score.f) - 1)
+        glue.d.comb += node.eq(fraction.value)
+        table = Lookup(lambda at: Term(word, defined=[at.value == node]))
+        (weight,) = steps.softmax_weight(n, table, below)
+        same = expected(glue, weight, 2).equals(dut.weights[0])
+    begun = later(glue, C(1, 1), 2)
+    given = {
+        # A clock enable of all of this.
+        "enabled": dut.en,
+        "not_above_the_maximum": score <= maximum,
+    }
+    theorem = theorems.Weighs(
+        {"weight": implies(begun, same)},
+        given=given,
+        shown={"small": begun & (dut.weights[0] == 1), "great": begun & dut.weights[0][-1]},
+    )
+    return Model(dut, theorem, glue=glue, inside=inside)
+
+
+def residual_added(config: Config) -> Model:
+    """Each element behind its announcement, as the writeback brings it."""
+    n = config.numerics
+    dut = Residual(config)
+    inside = Fragment.get(dut, None)
+    glue = Module()
+    row = later(glue, dut.coming_row, 1)
+    old = Signal(signed(n.residual.width), name="old")
+    address = Signal(range(config.shape.dim), name="old_row")
+    inside.find_subfragment("memory").read_port(
+        domain="comb", addr=address, data=old, en=C(1, 1), transparent_for=()
+    )
+    glue.d.comb += address.eq(row)
+    adds = Cat(dut.i.sink == sink for sink in (Sink.WO, Sink.W2)).any()
+    embeds = dut.i.sink == Sink.EMBED
+    with Circuit(glue, []):
+        value = Terms(Term(dut.i.value))
+        (total,) = fixed_math.saturate(Terms(Term(old)) + value, n.residual)
+        (first,) = fixed_math.saturate(value, n.residual)
+        same = expected(glue, select(embeds, first, total), 1).equals(dut.o)
+    comes = dut.i_valid & (adds | embeds)
+    given = {
+        "announced": implies(comes, later(glue, dut.coming, 1) & (dut.i.row == row)),
+        "row_exists": row < config.shape.dim,
+    }
+    begun = later(glue, comes, 1)
+    theorem = theorems.AddsUp(
+        {"element": implies(begun, dut.o_valid & same)},
+        given=given,
+        shown={"greatest": begun & later(glue, adds, 1) & (dut.o == n.residual.max)},
+    )
+    return Model(dut, theorem, glue=glue, inside=inside)
 
 
 def reciprocals_found(config: Config) -> Model:
