@@ -5,11 +5,18 @@ from formal.harness import dataflow, memories
 from formal.task import Task
 from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LogitRoom
+from properties.beat_order import BeatOrder
 from properties.drain import DrainOrder, DrainTiming
 from properties.operands import OperandsExist
 from properties.pass_buffer import PassFair, PassOrder
 from properties.writeback import ResultsInTime
 
+TAKEN_TWICE = Canary(
+    "a beat stays at the entrance though it entered",
+    "design.issue",
+    "waits.eq(takes | (waits & ~enter))",
+    "waits.eq(takes | waits)",
+)
 TOO_EARLY = Canary(
     "a beat enters with its element not counted yet",
     "design.issue",
@@ -130,6 +137,14 @@ def _drain(suffix: str, order: Canary, timing: Canary, **lanes: int) -> tuple[Ta
 
 
 DATAFLOW: tuple[Task, ...] = (
+    Task(
+        id="dataflow.beat_order",
+        family="dataflow",
+        theorem=BeatOrder,
+        harness=dataflow.beat_order,
+        obligations=4,
+        canary=TAKEN_TWICE,
+    ),
     Task(
         id="dataflow.operands",
         family="dataflow",

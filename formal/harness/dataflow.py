@@ -16,6 +16,7 @@ from design.issue import Issue
 from design.pass_buffer import PassBuffer
 from formal.harness.stage import look_inside
 from formal.model import Model
+from properties.beat_order import BeatOrder
 from properties.dialect import implies
 from properties.drain import DrainOrder, DrainTiming
 from properties.operands import OperandsExist
@@ -144,6 +145,19 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
             beat.sink == Sink.VALUE, implies(theorem.works | (remaining != 0), values), rows
         ),
     }
+
+
+def beat_order(config: Config) -> Model:
+    """Shows the theorem the place at the entrance, and the steps of the pipeline."""
+    dut = Issue(config)
+    inside, hidden = look_inside(dut)
+    places = [
+        (hidden["waits"], hidden["waiting"]),
+        (hidden["read_valid"], dut.read_beat.as_value()),
+        (hidden["fetch_valid"], dut.fetch_beat.as_value()),
+        (dut.o_valid, dut.o_beat.as_value()),
+    ]
+    return Model(dut, BeatOrder(dut, places), inside=inside)
 
 
 def operands_exist(config: Config) -> Model:

@@ -1,0 +1,55 @@
+"""Beats between the stages and the array: each goes through, none overtakes another."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth import *
+
+from properties.dialect import Theorem, anything, implies
+
+
+class BeatOrder(Theorem):
+    """Each beat that `Issue` takes leaves it once, unchanged and in order, and nothing else does.
+
+    `issue` has the signature of `design.issue.Issue`; `places` are, from the entrance to the exit,
+    what holds a beat and whether it does. About any beat. Obligations: 4.
+    """
+
+    def __init__(self, issue: Any, places: Sequence[tuple[Value, Value]]):
+        self.issue = issue
+        self.places = places
+
+    def elaborate(self, platform):
+        m = Module()
+        issue, places = self.issue, self.places
+        takes, leaves = issue.i.valid & issue.i.ready, issue.o_valid & issue.en
+        comes, offered = issue.i.payload.as_value(), issue.o_beat.as_value()
+
+        inside = Signal(range(len(places) + 1))
+        m.d.sync += inside.eq(inside + takes - leaves)
+        # One beat that is taken is looked at until it leaves; so many are in front of it.
+        looked_at, ahead, beat = Signal(), Signal.like(inside), Signal.like(comes)
+        its_turn = looked_at & leaves & (ahead == 0)
+        with m.If(looked_at):
+            m.d.sync += [looked_at.eq(~its_turn), ahead.eq(ahead - (leaves & ~its_turn))]
+        with m.Elif(takes & anything(1)):
+            m.d.sync += [looked_at.eq(1), ahead.eq(inside - leaves), beat.eq(comes)]
+
+        # No beat leaves that was not taken; none is lost, or doubled.
+        held = sum((valid for valid, _ in places), C(0))
+        m.d.comb += self.claim("all_there", inside == held)
+        m.d.comb += self.claim("none_invented", implies(leaves, inside != 0))
+        # When those in front of it are gone, the beat leaves as it came.
+        m.d.comb += self.claim("as_it_came", implies(its_turn, offered == beat))
+        # Until then it is in one of the places, behind them.
+        found = [
+            valid
+            & (Value.cast(each) == beat)
+            & (sum((v for v, _ in places[n + 1 :]), C(0)) == ahead)
+            for n, (valid, each) in enumerate(places)
+        ]
+        m.d.comb += self.claim("behind_the_others", implies(looked_at, Cat(found).any()))
+
+        m.d.comb += self.witness("behind_three", looked_at & (ahead == len(places) - 1))
+        m.d.comb += self.witness("its_turn", its_turn & (beat != 0))
+        return m
