@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from design.cli import Cli
-from design.config import Config
+from design.config import CONFIGS, Config
 from formal import missing, report, results
 from formal.explain import explain as explain_task
 from formal.live import Board
@@ -131,6 +131,7 @@ def prove(
     help="Configurations drawn for each property.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="What they are drawn from.")
+@click.option("--named", is_flag=True, help="Nothing drawn: the named configurations, every one.")
 @click.option(
     "--timeout",
     type=click.IntRange(min=1),
@@ -138,8 +139,9 @@ def prove(
     show_default=True,
     help="Seconds after which a proof is left undecided.",
 )
-def sweep(ids: tuple[str, ...], examples: int, seed: int, timeout: int) -> int:
-    """Prove the properties IDS (all when none is named) about random small configurations.
+def sweep(ids: tuple[str, ...], examples: int, seed: int, named: bool, timeout: int) -> int:
+    """Prove the properties IDS (all when none is named) about random small configurations, or
+    about the named ones, up to `llama2_70b`.
 
     Exit code 0 if none is refuted; 1 otherwise, with the smallest configuration that refutes it.
     """
@@ -149,7 +151,8 @@ def sweep(ids: tuple[str, ...], examples: int, seed: int, timeout: int) -> int:
     if not tasks:
         raise click.UsageError("none of these properties leaves its configuration open")
     console = _console()
-    board = Board(console, len(tasks) * examples)
+    shapes = len(CONFIGS) if named else examples
+    board = Board(console, len(tasks) * shapes)
     runner = Runner(build=BUILD / "sweep", proofs_only=True, watch=board.watch)
     warm_up(lambda text: click.echo(text, err=True))
 
@@ -165,6 +168,9 @@ def sweep(ids: tuple[str, ...], examples: int, seed: int, timeout: int) -> int:
     with board.shown():
         for task in tasks:
             limited = replace(task, timeout=timeout)
+            if named:
+                swept.append(sweeping.sweep_named(limited, runner, tell=tell))
+                continue
             swept.append(sweeping.sweep(limited, runner, examples=examples, number=seed, tell=tell))
     report.print_sweep(console, swept, runner)
     sweeping.write_sweep(BUILD / "sweep.json", swept, seed)

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from design.config import CacheBacking, Config, Geometry, Numerics, Shape, config_to_dict
+from design.config import CONFIGS, CacheBacking, Config, Geometry, Numerics, Shape, config_to_dict
 from design.files import write_atomically
 from formal.runner import Result, Runner
 from formal.task import NAMED, Task
@@ -64,6 +64,17 @@ class Swept:
     red: Config | None = None
     result: Result | None = None
 
+    def add(self, config: Config, result: Result) -> bool:
+        """Count what came of `config`; whether it refutes the theorem."""
+        if not result.detail:
+            self.proved.append(config)
+        elif result.proof and result.proof.status == "TIMEOUT":
+            self.undecided.append(config)
+        else:
+            self.red, self.result = config, result
+            return True
+        return False
+
     @property
     def smallest(self) -> str:
         """The configuration that refutes the theorem, in a line; sweep.json has all of it."""
@@ -107,12 +118,7 @@ def sweep(
     def check(config: Config) -> None:
         result = dataclasses.replace(runner, configs={DRAWN: config}).run(task, DRAWN)
         tell(config, result)
-        if not result.detail:
-            swept.proved.append(config)
-        elif result.proof and result.proof.status == "TIMEOUT":
-            swept.undecided.append(config)
-        else:
-            swept.red, swept.result = config, result
+        if swept.add(config, result):
             raise _Red
 
     try:
@@ -120,6 +126,17 @@ def sweep(
     except _Red:
         # The last that Hypothesis tried is the smallest that it found.
         assert swept.result
+    return swept
+
+
+def sweep_named(task: Task, runner: Runner, *, tell: Callable[[Config, Result], None]) -> Swept:
+    """Prove `task` for the named configurations of its domain, up to the first that refutes it."""
+    swept = Swept(task)
+    for config in filter(task.domain.holds, CONFIGS.values()):
+        result = dataclasses.replace(runner, configs=CONFIGS).run(task, config.name)
+        tell(config, result)
+        if swept.add(config, result):
+            break
     return swept
 
 

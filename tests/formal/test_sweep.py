@@ -71,6 +71,18 @@ def test_the_documents_say_for_which_parameters():
         assert said == {task.domain.words}, task.id
 
 
+def test_the_named_configurations_in_place_of_drawn_ones(build, monkeypatch):
+    short = toy(harness=toys.only_short, arguments={})
+    monkeypatch.setattr(tasks, "TASKS", (short,))
+    monkeypatch.setattr("formal.__main__.BUILD", build)
+    told = CliRunner().invoke(main, ["sweep", "--named"], standalone_mode=False)
+    assert told.return_value == 1
+    (record,) = json.loads((build / "sweep.json").read_text())["results"]
+    # nano's context is short enough, that of the next is not.
+    assert [each["name"] for each in record["proved"]] == ["nano"]
+    assert record["red"]["name"] == "stories260k"
+
+
 @pytest.mark.parametrize(
     "domain, code", [(EVERYWHERE, 1), (Domain("short", lambda c: c.shape.seq_len < 9), 0)]
 )
