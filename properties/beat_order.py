@@ -35,19 +35,20 @@ class BeatOrder(Theorem):
         with m.Elif(takes & anything(1)):
             m.d.sync += [looked_at.eq(1), ahead.eq(inside - leaves), beat.eq(comes)]
 
-        # No beat leaves that was not taken; none is lost, or doubled.
         held = sum((valid for valid, _ in places), C(0))
+        # Those that were taken and did not leave are there, and no others.
         m.d.comb += self.claim("all_there", inside == held)
+        # No beat leaves that was not taken.
         m.d.comb += self.claim("none_invented", implies(leaves, inside != 0))
         # When those in front of it are gone, the beat leaves as it came.
         m.d.comb += self.claim("as_it_came", implies(its_turn, offered == beat))
-        # Until then it is in one of the places, behind them.
         found = [
             valid
             & (Value.cast(each) == beat)
             & (sum((v for v, _ in places[n + 1 :]), C(0)) == ahead)
             for n, (valid, each) in enumerate(places)
         ]
+        # Until then it is in one of the places, behind them.
         m.d.comb += self.claim("behind_the_others", implies(looked_at, Cat(found).any()))
 
         m.d.comb += self.witness("behind_three", looked_at & (ahead == len(places) - 1))
