@@ -10,7 +10,8 @@ from typing import Literal
 from design import tables
 from design.arith import ram_depth
 from design.config import CacheBacking, Config
-from design.derived import TABLE_FRACTION, derive
+from design.derived import derive
+from design.interpolate import entry_layout
 from design.kv_layout import kv_layout
 from design.kv_reader import BUFFER
 
@@ -96,8 +97,7 @@ def _table(name: str, entries: int, width: int) -> Memory:
 
 
 def _interpolated(name: str, table: tables.Interpolated) -> Memory:
-    slope_bits = max(abs(slope) for slope in table.slope).bit_length() + 1
-    return _table(f"{name}.memory", len(table.base), TABLE_FRACTION + 1 + slope_bits)
+    return _table(f"{name}.memory", len(table.base), entry_layout(table).size)
 
 
 def memories(config: Config) -> list[Memory]:

@@ -22,12 +22,12 @@ _FIXED = {"lanes", "k_word", "v_word", "seq_len"}
 
 
 @st.composite
-def configs(draw: st.DrawFn) -> Config:
-    """A small decoder of any head ratio, odd sizes included, on 1 to 32 lanes."""
+def shapes(draw: st.DrawFn) -> Shape:
+    """Small shapes: any head ratio, odd hidden sizes, any vocabulary and context."""
     kv_heads = draw(st.integers(1, 4))
     group = draw(st.integers(1, 4))
     head_dim = 2 * draw(st.integers(1, 4))
-    shape = Shape(
+    return Shape(
         dim=kv_heads * group * head_dim,
         hidden=draw(st.integers(1, 24)),
         layers=draw(st.integers(1, 3)),
@@ -36,6 +36,12 @@ def configs(draw: st.DrawFn) -> Config:
         vocab=draw(st.integers(2, 20)),
         seq_len=draw(st.integers(1, 18)),
     )
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    """A small decoder of any shape and backing of the cache, on 1 to 32 lanes."""
+    shape = draw(shapes())
     geometry = Geometry(
         lanes=1 << draw(st.integers(0, 5)), cache=draw(st.sampled_from(CacheBacking))
     )

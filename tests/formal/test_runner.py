@@ -56,8 +56,10 @@ def test_a_ranking_function_shows_liveness(run):
 @pytest.mark.parametrize(
     "forget, status", [("", "PASS"), ("assume_fair_o_a", "RED"), ("assume_fair_o_b", "RED")]
 )
-def test_liveness_needs_the_fairness_of_every_stream(run, forget, status):
-    pytest.importorskip("pyosys")
+@pytest.mark.parametrize("engine", ["l2s", "explore"])
+def test_liveness_needs_the_fairness_of_every_stream(run, engine, forget, status):
+    if engine == "l2s":
+        pytest.importorskip("pyosys")
     task = toy(
         theorem=DonePulseFair,
         harness=toys.pair_fair,
@@ -69,7 +71,7 @@ def test_liveness_needs_the_fairness_of_every_stream(run, forget, status):
             "self.done.eq(self.o_b.ready)",
             "self.done.eq(0)",
         ),
-        engine="l2s",
+        engine=engine,
     )
     assert run(task).status == status
 

@@ -6,7 +6,7 @@ import pytest
 
 from formal.canary import Canary
 from formal.runner import Runner
-from properties.done_pulse import DonePulse, DonePulseFair
+from properties.done_pulse import DonePulse
 from tests.formal import toys
 from tests.formal.test_runner import DONE_STAYS, toy
 
@@ -116,26 +116,6 @@ def test_suppositions_narrow_the_search(run):
         engine="explore",
     )
     assert run(task).detail == "vacuous: witness not reached: started"
-
-
-@pytest.mark.parametrize(
-    "forget, status", [("", "PASS"), ("assume_fair_o_a", "RED"), ("assume_fair_o_b", "RED")]
-)
-def test_the_search_needs_the_fairness_of_every_stream(run, forget, status):
-    task = toy(
-        theorem=DonePulseFair,
-        harness=toys.pair_fair,
-        arguments={"forget": forget},
-        obligations=1,
-        canary=Canary(
-            "done is lost",
-            "tests.formal.toys",
-            "self.done.eq(self.o_b.ready)",
-            "self.done.eq(0)",
-        ),
-        engine="explore",
-    )
-    assert run(task).status == status
 
 
 def test_what_a_register_holds_for_nobody_is_forgotten(run):

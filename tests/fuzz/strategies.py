@@ -10,10 +10,11 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from design.config import CacheBacking, Config, Geometry, Numerics, Shape
+from design.config import CacheBacking, Config, Geometry, Numerics
 from design.derived import MAX_SHIFT
 from design.fixed import SQ, Rounding
 from design.schedule import LAYER_OPS
+from formal.sweep import shapes
 from golden.case import Case
 from golden.checkpoint import random_checkpoint
 from golden.quantise import Model, Rows, quantise
@@ -35,23 +36,6 @@ NUMERICS = {
         logits=SQ(5, 11), weight=SQ(1, 17), rope=SQ(2, 16),
     ),
 }  # fmt: skip
-
-
-@st.composite
-def shapes(draw: st.DrawFn) -> Shape:
-    """Small shapes: any head ratio, odd hidden sizes, any vocabulary and context."""
-    kv_heads = draw(st.integers(1, 4))
-    group = draw(st.integers(1, 4))
-    head_dim = 2 * draw(st.integers(1, 4))
-    return Shape(
-        dim=kv_heads * group * head_dim,
-        hidden=draw(st.integers(1, 24)),
-        layers=draw(st.integers(1, 3)),
-        heads=kv_heads * group,
-        kv_heads=kv_heads,
-        vocab=draw(st.integers(2, 20)),
-        seq_len=draw(st.integers(1, 18)),
-    )
 
 
 @st.composite
