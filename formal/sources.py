@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 #: When this process read its sources; what was written since is not what it runs.
 STARTED = time.time()
+#: CPython 3.11 makes a SystemError of two threads that build syntax trees at a time.
+_PARSING = threading.Lock()
 
 
 def reached(modules: Iterable[str]) -> set[Path]:
@@ -47,11 +50,17 @@ def _content(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def parsed(text: str) -> ast.Module:
+    """The syntax tree of a source, from any thread."""
+    with _PARSING:
+        return ast.parse(text)
+
+
 @functools.cache
 def _imported(path: Path) -> tuple[Path, ...]:
     return tuple(
         file
-        for module in _imports(ast.parse(path.read_text(encoding="utf-8")))
+        for module in _imports(parsed(path.read_text(encoding="utf-8")))
         for file in _files(module)
     )
 

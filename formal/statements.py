@@ -13,7 +13,7 @@ from amaranth.hdl._ast import Assign, Property, Switch
 from amaranth.hdl._ir import Fragment as AnyFragment
 
 from formal.model import Model
-from formal.sources import ROOT
+from formal.sources import ROOT, parsed
 from properties import dialect
 
 
@@ -121,7 +121,7 @@ def _sentence(path: Path, line: int) -> str:
 
 def _docstring(path: Path, line: int) -> str:
     """Of the function that makes the condition: ``suppose("one_write", one_write(owner))``."""
-    for node in ast.walk(ast.parse("\n".join(_lines(path)))):
+    for node in ast.walk(parsed("\n".join(_lines(path)))):
         if isinstance(node, ast.Call) and node.lineno == line and len(node.args) == 2:
             condition = node.args[1]
             if isinstance(condition, ast.Call) and isinstance(condition.func, ast.Name):
