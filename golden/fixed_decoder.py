@@ -6,8 +6,6 @@ integer below 2**52, which the constructor checks for the formats at hand. So is
 them there: shifts only move the point of a float.
 """
 
-import math
-
 import numpy as np
 
 from design import tables
@@ -18,12 +16,9 @@ from design.fixed import SQ, Rounding
 from design.schedule import Op, attention_order
 from design.trace import ONCE, Tensor
 from golden import fixed_math, steps
+from golden.attention import Attention
 from golden.quantise import Model, Rows, row_formats
 
-#: Scores computed at once.
-BLOCK = 1 << 16
-#: Positions that a cache first has room for; then it doubles.
-FIRST_ROOM = 32
 #: Least and greatest integer.
 _Limits = tuple[np.ndarray, np.ndarray] | tuple[int, int]
 
@@ -117,37 +112,19 @@ class FixedDecoder:
         self._rsqrt = _table(rsqrt)
         self._reciprocal = _table(reciprocal)
         self._sigmoid = _table(sigmoid)
-        self._weight_below = _weight_below(config)
         self._attention_order = list(attention_order(config))
         rope = tables.rope(config)
         self._cos = np.array(rope.cos).reshape(shape.seq_len, rope.pairs)
         self._sin = np.array(rope.sin).reshape(shape.seq_len, rope.pairs)
-        self.reset()
+        self._attend = Attention(config, batch)
+        self.pos = 0
         self.trace: dict[Tensor, np.ndarray] = {}
         self._records: dict[Tensor, list[np.ndarray]] | None = None
 
     def reset(self) -> None:
         """Begin new sequences."""
-        shape = self.config.shape
         self.pos = 0
-        # int16 holds every format of keys and values, and takes a quarter of float64's bandwidth.
-        cache = (shape.layers, self.batch, shape.kv_heads, shape.head_dim, 0)
-        self._keys, self._values = np.empty(cache, np.int16), np.empty(cache, np.int16)
-
-    def _grow(self) -> None:
-        """Twice the room for positions, and what `_attend` computes in.
-
-        Rows no longer than needed lie close together, which keeps a short context cheap.
-        """
-        shape = self.config.shape
-        room = min(max(FIRST_ROOM, 2 * self.pos), shape.seq_len)
-        more = [(0, 0)] * 4 + [(0, room - self.pos)]
-        self._keys, self._values = np.pad(self._keys, more), np.pad(self._values, more)
-        self._block = min(max(1, BLOCK // (shape.heads * room)), self.batch)
-        self._scores = np.empty(self._block * shape.heads * room)
-        self._below = np.empty(self._scores.size, np.int32)
-        # Rows that are a power of two apart would compete for the same places in a cache.
-        self._rows = np.ones((self._block, shape.kv_heads, shape.head_dim + 1, room + 8))
+        self._attend.reset()
 
     def step(self, tokens: np.ndarray, *, trace: bool = False) -> np.ndarray:
         """tokens (B,) -> logits (B, V) as integers of the logits format.
@@ -165,8 +142,7 @@ class FixedDecoder:
             bad = tokens[(tokens < 0) | (tokens >= shape.vocab)][0]
             raise BadInput(f"token id {bad} is not below vocab = {shape.vocab}")
         self._records = {tensor: [] for tensor in Tensor} if trace else None
-        if self.pos == self._keys.shape[-1]:
-            self._grow()
+        self._attend.advance()
 
         x = fixed_math.requantize(
             self._embedding.weights[tokens] * (self.derived.one << self.derived.lead),
@@ -221,7 +197,7 @@ class FixedDecoder:
     ) -> np.ndarray:
         """Residual (B, D) -> residual with this layer's attention added."""
         shape, n = self.config.shape, self.config.numerics
-        batch, pos = self.batch, self.pos
+        batch = self.batch
         qkv = self._normed(x, projections[Op.QKV], Tensor.RSQRT_ATT, Tensor.QKV_SUM)
         self._note(Tensor.QKV, qkv)
         q, k, v = np.split(qkv, [shape.dim, shape.dim + shape.kv_dim], axis=1)
@@ -230,11 +206,10 @@ class FixedDecoder:
         v = v.reshape(batch, shape.kv_heads, -1)
         for tensor, value in ((Tensor.Q, q), (Tensor.K, k), (Tensor.V, v)):
             self._note(tensor, value.reshape(batch, -1))
-        self._keys[layer, ..., pos], self._values[layer, ..., pos] = k, v
 
         # Query head h reads KV head h // group, so heads split into (kv_heads, group).
-        sums = self._attend(layer, q.reshape(batch, shape.kv_heads, shape.group, -1))
-        total, weight_sum = sums[..., :-1], sums[..., -1]  # (B, NK, group, hs), (B, NK, group)
+        q = q.reshape(batch, shape.kv_heads, shape.group, -1)
+        total, weight_sum = self._attend(layer, q, k, v, self._note)
         m, e = fixed_math.reciprocal_operand(weight_sum)
         mantissa = fixed_math.interpolate(*self._reciprocal, m)
         self._note(Tensor.RECIPROCAL, np.stack([mantissa, e], axis=-1).reshape(batch, -1))
@@ -249,47 +224,6 @@ class FixedDecoder:
         x = fixed_math.saturate(x + wo, n.residual)
         self._note(Tensor.X_ATT, x)
         return x
-
-    def _attend(self, layer: int, q: np.ndarray) -> np.ndarray:
-        """q (B, NK, group, hs) -> sums (B, NK, group, hs + 1) of weighted values, last of weights.
-
-        Blocks of sequences, so that the numbers of one stay in a cache of the processor.
-        """
-        shape, n = self.config.shape, self.config.numerics
-        shifted = q * 0.5 ** (n.q.f + n.k.f - n.score.f)
-        sums = np.empty((*q.shape[:3], shape.head_dim + 1))
-        for first in range(0, self.batch, self._block):
-            own = slice(first, min(first + self._block, self.batch))
-            size = (
-                own.stop - first,
-                shape.kv_heads,
-                shape.group,
-                self.pos + 1,
-            )  # (b, NK, group, T)
-            score = self._scores[: math.prod(size)].reshape(size)
-            below = self._below[: score.size].reshape(size)
-            np.matmul(shifted[own], self._floats(self._keys[layer, own])[:, :, :-1], out=score)
-            _round(score, (n.score.min, n.score.max), n.rounding)
-            np.copyto(below, score, casting="unsafe")
-            maximum = below.max(axis=3, keepdims=True)
-            if first == 0:
-                self._note(Tensor.SCORE, below.reshape(-1, shape.heads, self.pos + 1))
-                self._note(Tensor.MAXIMUM, maximum.reshape(-1, shape.heads))
-            np.subtract(maximum, below, out=below)
-            weight = score  # its place
-            # Beyond the table nothing is left, as at its end. Scores have up to 32 bits.
-            self._weight_below.take(below.view(np.uint32), out=weight, mode="clip")
-            if first == 0:
-                self._note(Tensor.WEIGHT, weight.reshape(-1, shape.heads, self.pos + 1))
-            rows = self._floats(self._values[layer, own])
-            np.matmul(weight, rows.swapaxes(2, 3), out=sums[own])
-        return sums.astype(np.int64)
-
-    def _floats(self, cached: np.ndarray) -> np.ndarray:
-        """Rows (b, NK, hs, room) -> (b, NK, hs + 1, T) of float64, the last of them of ones."""
-        rows = self._rows[: len(cached), ..., : self.pos + 1]
-        rows[:, :, :-1] = cached[..., : self.pos + 1]
-        return rows
 
     def _ffn(self, x: np.ndarray, projections: dict[Op, Projection]) -> np.ndarray:
         """Residual (B, D) -> residual with this layer's SwiGLU block added."""
@@ -315,10 +249,3 @@ class FixedDecoder:
 
 def _table(table: tables.Interpolated) -> tuple[tables.Interpolated, np.ndarray, np.ndarray]:
     return table, np.array(table.base), np.array(table.slope)
-
-
-def _weight_below(config: Config) -> np.ndarray:
-    """The softmax weight of every score below the maximum, up to where nothing is left."""
-    n = config.numerics
-    below = np.arange((n.weight.width + 1) << n.score.f)
-    return steps.softmax_weight(n, np.array(tables.exp2(config)), below).astype(np.float64)
