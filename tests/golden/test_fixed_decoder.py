@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from design.config import Numerics, named
 from design.errors import BadInput
-from design.fixed import SQ
+from design.fixed import SQ, Rounding
+from golden import attention
 from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint, read_checkpoint
 from golden.fixed_decoder import FixedDecoder
@@ -45,6 +46,21 @@ def test_nano_against_plain_integers(numerics, scale):
     check_against_integers(model_of(numerics, 5, scale), [1, 15, 0, 3, 3, 9, 2, 8])
 
 
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize(
+    ("q", "score"),
+    [
+        (SQ(6, 10), SQ(2, 10)),  # nearly every score saturates
+        (SQ(12, 4), SQ(20, 12)),  # sums of 33 bits that lose just two
+        (SQ(14, 2), SQ(20, 12)),  # and none
+    ],
+    ids=["narrow", "wide", "unshifted"],
+)
+def test_scores_of_any_width(q, score, rounding):
+    numerics = Numerics(q=q, score=score, rounding=rounding)
+    check_against_integers(model_of(numerics, 5, 6.0), [1, 15, 0, 3, 3, 9, 2, 8])
+
+
 @settings(max_examples=max(5, settings.default.max_examples // 3))  # type: ignore[union-attr]
 @given(st.data())
 def test_any_model_against_plain_integers(data):
@@ -74,6 +90,26 @@ def test_a_batch_is_as_many_single_runs(numerics):
         np.testing.assert_array_equal(logits, np.concatenate(each))
         for tensor, values in alone[0].trace.items():
             np.testing.assert_array_equal(together.trace[tensor], values)
+
+
+@pytest.mark.parametrize("block", [1, 2 * NANO.shape.heads * NANO.shape.seq_len, 1 << 16])
+def test_blocks_and_room_change_nothing(monkeypatch, block):
+    # One sequence at a time, pairs of which the last stays alone, and all at once.
+    monkeypatch.setattr(attention, "BLOCK", block)
+    model, batch = model_of(Numerics(), 2), 5
+    tokens = np.random.default_rng(0).integers(0, NANO.shape.vocab, (NANO.shape.seq_len, batch))
+    expected = FixedDecoder(model, batch)
+    monkeypatch.setattr(attention, "FIRST_ROOM", 1)  # which then doubles three times
+    decoder = FixedDecoder(model, batch)
+    for _ in range(2):  # a reset gives the room back
+        expected.reset()
+        decoder.reset()
+        for row in tokens:
+            np.testing.assert_array_equal(
+                decoder.step(row, trace=True), expected.step(row, trace=True)
+            )
+            for tensor, values in expected.trace.items():
+                np.testing.assert_array_equal(decoder.trace[tensor], values)
 
 
 def test_reset_forgets():
@@ -118,6 +154,13 @@ def test_sums_beyond_exact_numbers_are_refused(changed, width, lead):
     with pytest.raises(BadInput, match=message):
         config = dataclasses.replace(model.config, **changed)
         FixedDecoder(dataclasses.replace(model, config=config))
+
+
+def test_scores_beyond_exact_numbers_are_refused():
+    model = model_of(Numerics(q=SQ(-15, 31), k=SQ(-15, 31)), 1)
+    message = "^configuration 'nano' shifts 33-bit scores right by 52 bits; .* exact up to 50$"
+    with pytest.raises(BadInput, match=message):
+        FixedDecoder(model)
 
 
 def test_stories260k_writes_the_text_of_llama2c(data_folder):
