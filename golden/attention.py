@@ -117,8 +117,7 @@ class Attention:
                 note(Tensor.WEIGHT, weight[:1].reshape(1, shape.heads, -1))
             rows = self._floats(self._values[layer, own])
             np.matmul(weight, rows.swapaxes(2, 3), out=sums[own])
-        exact = sums.astype(np.int64)
-        return exact[..., :-1], exact[..., -1]
+        return sums[..., :-1].astype(np.int64), sums[..., -1].astype(np.int64)
 
     def _floats(self, cached: np.ndarray) -> np.ndarray:
         """Rows (b, NK, hs, room) as float64 (b, NK, hs + 1, T), the last one all ones.
