@@ -16,6 +16,7 @@ from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
 from formal.tasks_kv_layers import KV_LAYERS
 from formal.tasks_leaks import LEAKS
+from formal.tasks_reset import RESET
 from formal.tasks_streams import STREAMS
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
@@ -170,6 +171,7 @@ TASKS: tuple[Task, ...] = (
     *DATAFLOW,
     *ARITHMETIC,
     *LEAKS,
+    *RESET,
     *COMPOSITION,
     *STREAMS,
 )

@@ -4,13 +4,19 @@ from formal.canary import Canary
 from formal.harness import dataflow, memories
 from formal.task import Task
 from properties.activations import ReadWhileItFills
-from properties.argmax import FirstOfTheGreatest, LogitRoom
+from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
 from properties.beat_order import BeatOrder
 from properties.drain import DrainOrder, DrainTiming
 from properties.operands import OperandsExist
 from properties.pass_buffer import PassFair, PassOrder
 from properties.writeback import ResultsInTime
 
+OVERTAKES = Canary(
+    "a logit that comes goes before those that wait",
+    "design.argmax",
+    "Mux(queue.r_rdy, queue.r_data, logit.as_value())",
+    "Mux(take, logit.as_value(), queue.r_data)",
+)
 TAKEN_TWICE = Canary(
     "a beat stays at the entrance though it entered",
     "design.issue",
@@ -193,6 +199,15 @@ DATAFLOW: tuple[Task, ...] = (
         canary=NO_RESERVE,
         cover_depth=20,
         canary_depth=20,
+    ),
+    Task(
+        id="dataflow.logit_order",
+        family="dataflow",
+        theorem=LogitOrder,
+        harness=memories.logit_order,
+        obligations=5,
+        canary=OVERTAKES,
+        cover_depth=12,
     ),
     Task(
         id="dataflow.argmax",
