@@ -23,6 +23,7 @@ from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
 from properties.kv_in_range import KvInRange
 from properties.kv_last_write import KvLastWrite
+from properties.kv_naive import KvNaive
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
 
@@ -109,6 +110,20 @@ def _last_write(
     )
 
 
+def _naive(suffix: str, canary: Canary, configs: tuple[str, ...] = SHIPPED, **sizes: int) -> Task:
+    return Task(
+        id=f"kv.naive{suffix}",
+        family="kv_cache",
+        domain=ON_CHIP,
+        theorem=KvNaive,
+        harness=kv.naive,
+        arguments=sizes,
+        configs=configs,
+        obligations=6,
+        canary=canary,
+    )
+
+
 TASKS: tuple[Task, ...] = (
     Task(
         id="kv.single_writer",
@@ -165,6 +180,8 @@ TASKS: tuple[Task, ...] = (
         canary=DONE_EARLY,
         cover_depth=40,
     ),
+    _naive("", NO_BYPASS),
+    _naive("_odd", KEY_ALIAS, ("nano",), **_ODD),
     *KV_LAYERS,
     *KV_EXTERNAL,
     *CONTROL,
