@@ -1,13 +1,14 @@
 """The proof tasks of the way into the array and from it to the memories."""
 
 from formal.canary import Canary
-from formal.harness import dataflow, memories
+from formal.harness import dataflow, memories, pairs
 from formal.task import Task
 from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
 from properties.beat_order import BeatOrder
 from properties.drain import DrainOrder, DrainTiming
 from properties.operands import OperandsExist
+from properties.pairs import UpMeetsSilu
 from properties.pass_buffer import PassFair, PassOrder
 from properties.writeback import ResultsInTime
 
@@ -16,6 +17,12 @@ OVERTAKES = Canary(
     "design.argmax",
     "Mux(queue.r_rdy, queue.r_data, logit.as_value())",
     "Mux(take, logit.as_value(), queue.r_data)",
+)
+NO_WAIT = Canary(
+    "a silu does not wait for its up",
+    "design.swiglu",
+    "silu_here & ups.r_rdy & (self.phase == 1)",
+    "silu_here & (self.phase == 1)",
 )
 TAKEN_TWICE = Canary(
     "a beat stays at the entrance though it entered",
@@ -188,6 +195,18 @@ DATAFLOW: tuple[Task, ...] = (
         canary=RESULT_LATE,
         # From any state, what stands in the pipeline is gone after so many cycles.
         depth=7,
+    ),
+    Task(
+        id="dataflow.up_meets_silu",
+        family="dataflow",
+        theorem=UpMeetsSilu,
+        harness=pairs.up_meets_silu,
+        obligations=10,
+        canary=NO_WAIT,
+        # The way of two gates that follow each other: what is on it keeps its phase.
+        depth=12,
+        cover_depth=24,
+        canary_depth=24,
     ),
     Task(
         id="dataflow.logit_room",
