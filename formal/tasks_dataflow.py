@@ -8,7 +8,7 @@ from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
 from properties.beat_order import BeatOrder
 from properties.drain import DrainOrder, DrainTiming
 from properties.operands import OperandsExist
-from properties.pairs import UpMeetsSilu
+from properties.pairs import PairsInPlace, UpMeetsSilu
 from properties.pass_buffer import PassFair, PassOrder
 from properties.writeback import ResultsInTime
 
@@ -23,6 +23,12 @@ NO_WAIT = Canary(
     "design.swiglu",
     "silu_here & ups.r_rdy & (self.phase == 1)",
     "silu_here & (self.phase == 1)",
+)
+WRONG_HALF = Canary(
+    "the first of a pair is told as the second",
+    "design.rope",
+    "Mux(is_first, first.d ^ 1, second.d)",
+    "Mux(is_first, first.d, second.d)",
 )
 TAKEN_TWICE = Canary(
     "a beat stays at the entrance though it entered",
@@ -205,6 +211,18 @@ DATAFLOW: tuple[Task, ...] = (
         canary=NO_WAIT,
         # The way of two gates that follow each other: what is on it keeps its phase.
         depth=12,
+        cover_depth=24,
+        canary_depth=24,
+    ),
+    Task(
+        id="dataflow.pairs_in_place",
+        family="dataflow",
+        theorem=PairsInPlace,
+        harness=pairs.pairs_in_place,
+        obligations=8,
+        canary=WRONG_HALF,
+        # The way of a pair.
+        depth=10,
         cover_depth=24,
         canary_depth=24,
     ),

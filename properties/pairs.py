@@ -1,9 +1,12 @@
 """Which up meets which silu, and which element of a query or key which partner."""
 
+import itertools
 from typing import Any
 
 from amaranth import *
+from amaranth.lib import data
 
+from design.arith import times_constant
 from design.beat import Sink
 from properties.dialect import Theorem, anything, implies
 
@@ -121,5 +124,142 @@ class UpMeetsSilu(Theorem):
         # There are as many phases as in two turns.
         m.d.comb += self.claim("phase_exists", phase < 2 * self.turn)
 
+        # Of several pairs on their way the first is multiplied.
         m.d.comb += self.witness("behind_one", its_turn & (pairs > 1) & (its_up != 0))
+        return m
+
+
+class PairsInPlace(Theorem):
+    """RoPE turns row 2n of queries and keys with row 2n + 1, by the angle of the position and of
+    the pair in its head; each row leaves once, as the tensor, head and element that it is, as long
+    as rows come in order and no faster than its docstring allows.
+
+    `rope` has the signature of `design.rope.Rope`. `outs` says how many cycles after b the halves
+    of a pair leave, `asked_last` after how many the last product is asked for. Of the inside,
+    `place` are section, head and element that come next, `waiting` is the first of a pair, `angle`
+    what pairs are turned by; the table is read at ``base + pair``. `in_table` must be driven with
+    its word at `at`. Obligations: 8.
+    """
+
+    def __init__(
+        self,
+        rope: Any,
+        shape: Any,
+        *,
+        turn: int,
+        outs: tuple[int, int],
+        asked_last: int,
+        place: tuple[Value, Value, Value],
+        waiting: Value,
+        angle: Value,
+        base: Value,
+        pair: Value,
+    ):
+        self.rope = rope
+        self.shape = shape
+        self.turn = turn
+        self.outs = outs
+        self.asked_last = asked_last
+        self.place = place
+        self.waiting = waiting
+        self.angle = angle
+        self.base = base
+        self.pair = pair
+        self.at = Signal(range(shape.seq_len * shape.head_dim // 2))
+        self.in_table = Signal(len(angle))
+
+    def elaborate(self, platform):
+        m = Module()
+        rope, shape = self.rope, self.shape
+        section, head, d = self.place
+        pairs = shape.head_dim // 2
+        starts = (0, shape.dim, shape.dim + shape.kv_dim, shape.dim + 2 * shape.kv_dim)
+
+        def row_of(section: Value, head: Value, d: Value) -> Value:
+            """The row of QKV that is this element: Q, K, V one behind the other."""
+            return Array(starts)[section] + times_constant(head, shape.head_dim) + d
+
+        # The row that comes next, of which token, and whether its tensor is turned.
+        row, pos = Signal(range(starts[-1] + 1)), Signal(range(shape.seq_len))
+        comes = rope.i_valid & (rope.i.sink == Sink.QKV)
+        turned, odd = row < starts[2], row[0]
+        with m.If(rope.clear):
+            m.d.sync += row.eq(0)
+        with m.Elif(comes):
+            m.d.sync += row.eq(row + 1)
+        with m.If(rope.first_token):
+            m.d.sync += pos.eq(0)
+        with m.Elif(rope.next_token):
+            m.d.sync += pos.eq(pos + 1)
+
+        # What came so many cycles ago.
+        what = data.StructLayout({"b": 1, "value": 1, "row": row.shape(), "pair": range(pairs)})
+        came = [Signal(what, name=f"came_{n}_ago") for n in range(self.outs[1] + 1)]
+        m.d.comb += [
+            came[0].b.eq(comes & turned & odd),
+            came[0].value.eq(comes & ~turned),
+            came[0].row.eq(row),
+            came[0].pair.eq(d >> 1),
+        ]
+        m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(came)]
+        told = rope.clear | rope.next_token | rope.first_token
+        quiet = Signal(2)
+        m.d.sync += quiet.eq(Cat(~told, quiet))
+        recent = Cat(each.b for each in came[1 : 2 * self.turn])
+        busy = Cat(Cat(each.b, each.value) for each in came[1:])
+        m.d.comb += [
+            # Rows of QKV come in order, and no more than there are.
+            self.suppose("in_order", implies(comes, (rope.i.row == row) & (row < starts[-1]))),
+            # A pair comes so many cycles after the one before, at least.
+            self.suppose("no_faster", implies(came[0].b, ~recent.any())),
+            # Token and projection begin while nothing is on its way, ...
+            self.suppose("begins_empty", implies(told, ~comes & ~busy.any() & ~(turned & odd))),
+            # ... and rows 2 cycles later, or more.
+            self.suppose("then_rows", implies(comes, quiet.all())),
+            # There is a position for the token.
+            self.suppose(
+                "position_exists",
+                implies(rope.next_token & ~rope.first_token, pos != shape.seq_len - 1),
+            ),
+        ]
+
+        # The element that comes is the one that its row says.
+        heads = Mux(section == 0, shape.heads, shape.kv_heads)
+        exists = (section == 3) | ((head < heads) & (d < shape.head_dim))
+        m.d.comb += self.claim("element", exists & (row_of(section, head, d) == row))
+        last = Signal.like(rope.i.value)
+        with m.If(comes):
+            m.d.sync += last.eq(rope.i.value)
+        # The first of a pair waits for the row behind it.
+        m.d.comb += self.claim("partner", implies(turned & odd, self.waiting == last))
+        since_b = came[1 : self.asked_last + 1]
+        before_b = turned & odd & (self.turn == 1)
+        pair = d >> 1
+        for each in since_b:
+            pair = Mux(each.b, each.pair, pair)
+        m.d.comb += self.at.eq(times_constant(pos, pairs) + pair)
+        is_turned = before_b | Cat(each.b for each in since_b).any()
+        # From the first of its products to the last, a pair is turned by its own angle.
+        m.d.comb += self.claim("angle", implies(is_turned, self.angle == self.in_table))
+        # The table is read at the token's position and the pair that comes.
+        next_pair = (d + (self.turn == 1)) >> 1
+        at_pair = self.pair == Mux(next_pair == pairs, 0, next_pair)
+        at_pos = self.base == times_constant(pos, pairs)
+        m.d.comb += self.claim("reads_ahead", at_pos & implies(turned, at_pair))
+
+        first, second = (came[ago] for ago in self.outs)
+        leaves = rope.o.q | rope.o.k | rope.o.v
+        out_row = row_of(Mux(rope.o.q, 0, Mux(rope.o.k, 1, 2)), rope.o.head, rope.o.d)
+        # The first of a pair leaves so many cycles after the second came, ...
+        m.d.comb += self.claim("first", implies(first.b, leaves & (out_row == first.row - 1)))
+        # ... the second later, as does a value, each as the row that it is, ...
+        same_row = leaves & (out_row == second.row)
+        m.d.comb += self.claim("second", implies(second.b | second.value, same_row))
+        # ... and nothing else does.
+        m.d.comb += self.claim("no_other", implies(leaves, first.b | second.b | second.value))
+        # No two leave at once.
+        m.d.comb += self.claim("no_fault", ~rope.fault)
+
+        # The second pair of a head was turned.
+        m.d.comb += self.witness("second_pair", second.b & (second.row == 3))
         return m

@@ -2,13 +2,14 @@
 
 from amaranth import *
 
-from design import argmax
+from design import argmax, rope
 from design.config import Config
 from design.derived import derive
+from design.scalar import SCALAR_LATENCY
 from design.swiglu import SwiGlu
 from formal.harness.stage import look_inside, queue_inside
 from formal.model import Model
-from properties.pairs import UpMeetsSilu
+from properties.pairs import PairsInPlace, UpMeetsSilu
 
 
 def up_meets_silu(config: Config) -> Model:
@@ -37,3 +38,28 @@ def up_meets_silu(config: Config) -> Model:
         domain="comb", addr=place, data=theorem.stored, en=C(1, 1), transparent_for=()
     )
     return Model(dut, theorem, inside=inside, glue=glue)
+
+
+def pairs_in_place(config: Config) -> Model:
+    """Adds to the table a port at the angle of the pair that is turned."""
+    dut = rope.Rope(config)
+    inside, hidden = look_inside(dut)
+    turn = derive(config).turn
+    _, first, _, second = rope.CYCLES[turn]
+    theorem = PairsInPlace(
+        dut,
+        config.shape,
+        turn=turn,
+        outs=(first + SCALAR_LATENCY + 1, second + SCALAR_LATENCY + 1),
+        asked_last=second,
+        place=(hidden["section"], hidden["head"], hidden["d"]),
+        waiting=hidden["waiting"],
+        angle=hidden["angle"],
+        base=hidden["row"],
+        pair=hidden["pair"],
+    )
+    table: Fragment = inside.find_subfragment("table")
+    table.read_port(
+        domain="comb", addr=theorem.at, data=theorem.in_table, en=C(1, 1), transparent_for=()
+    )
+    return Model(dut, theorem, inside=inside)
