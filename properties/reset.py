@@ -5,8 +5,8 @@ from typing import Any
 
 from amaranth import *
 
-from properties.dialect import Theorem, implies
-from properties.leaks import HandshakesApart
+from properties.dialect import Paths, Theorem, implies
+from properties.leaks import apart_from_handshakes
 
 
 class ResetIsPowerOn(Theorem):
@@ -65,7 +65,7 @@ class ResetIsPowerOn(Theorem):
         return m
 
 
-class ResetForgets(HandshakesApart):
+class ResetForgets(Paths):
     """Nothing that a memory held at a reset reaches a handshake, a counter, `fault` or an address
     of the cache port, in any number of cycles, but through the `end` of an answer.
 
@@ -82,5 +82,5 @@ class ResetForgets(HandshakesApart):
         self.cut("end_of_text", decoder.o_token.payload.end)
         # The word of the queue that is offered came since the reset: `LogitOrder`.
         self.cut("last_logit", decoder.o_logits.payload.last)
-        self.apart_from_handshakes(decoder, kept)
+        apart_from_handshakes(self, decoder, kept)
         self.reaches("memories_to_logits", kept, decoder.o_logits.payload.value)
