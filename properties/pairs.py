@@ -6,7 +6,7 @@ from typing import Any
 from amaranth import *
 from amaranth.lib import data
 
-from design.arith import times_constant
+from design.arith import ram_depth, times_constant
 from design.beat import Sink
 from properties.dialect import Theorem, anything, implies
 
@@ -165,7 +165,7 @@ class PairsInPlace(Theorem):
         self.angle = angle
         self.base = base
         self.pair = pair
-        self.at = Signal(range(shape.seq_len * shape.head_dim // 2))
+        self.at = Signal(range(ram_depth(shape.seq_len * shape.head_dim // 2)))
         self.in_table = Signal(len(angle))
 
     def elaborate(self, platform):
