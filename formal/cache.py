@@ -5,7 +5,6 @@ changed, and its properties are asked about again only if it came out different.
 """
 
 import dataclasses
-import functools
 import hashlib
 import json
 import threading
@@ -28,18 +27,6 @@ from formal.task import Task
 _BUILDING = threading.Lock()
 #: What elaborates, beside what a harness imports.
 _ELABORATION = ("formal.canary", "formal.model")
-#: What an answer depends on beside the question: this machinery.
-_MACHINERY = (
-    "sby.py",
-    "l2s.py",
-    "explore.cpp",
-    "explore.py",
-    "graph.py",
-    "paths.py",
-    "tools.py",
-    "bitwuzla_smt2.py",
-    "native_yosys.py",
-)
 
 
 @dataclass(frozen=True)
@@ -70,8 +57,9 @@ class Cache:
 
     def answer(self, job: Job, engine: Engine) -> Outcome | None:
         """What `engine` answered to the very same question before."""
-        path = self._file("answers", _question(job, engine))
-        if not (self.reads and path.exists()):
+        question = _question(job, engine)
+        path = self._file("answers", question or "")
+        if not (self.reads and question and path.exists()):
             return None
         stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
@@ -79,7 +67,8 @@ class Cache:
 
     def remember(self, job: Job, engine: Engine, outcome: Outcome) -> None:
         """Keep an answer."""
-        self._write(self._file("answers", _question(job, engine)), dataclasses.asdict(outcome))
+        if question := _question(job, engine):
+            self._write(self._file("answers", question), dataclasses.asdict(outcome))
 
     def _file(self, kind: str, key: str) -> Path:
         return self.folder / kind / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
@@ -101,11 +90,9 @@ def _origin(
     return digest and repr(called) + digest
 
 
-def _question(job: Job, engine: Engine) -> str:
+def _question(job: Job, engine: Engine) -> str | None:
+    """All that an answer depends on, the machinery that asks included; None if that is being
+    written while it runs."""
     asked = json.dumps([dataclasses.asdict(job), engine.name, engine.versions()])
-    return "\0".join([asked, *_machinery()])
-
-
-@functools.cache
-def _machinery() -> tuple[str, ...]:
-    return tuple(Path(__file__).with_name(name).read_text() for name in _MACHINERY)
+    machinery = sources.digest([engine.run.__module__])
+    return machinery and "\0".join([asked, machinery])

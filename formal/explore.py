@@ -45,7 +45,7 @@ write_json gates.json
 """
 #: Variables before are false and unknown.
 _FIRST = 2
-_SOURCE = Path(__file__).with_suffix(".cpp")
+_SOURCE = Path(__file__).with_name("explore.cpp")
 _COMPILING = threading.Lock()
 
 

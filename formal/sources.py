@@ -1,8 +1,13 @@
-"""Which source files a model depends on, so that a change elaborates anew only what it reaches."""
+"""Which source files a model, or an engine, depends on, so that a change reaches only those.
+
+A file depends on what it imports, and on the files beside it that it names: programs that it
+starts or compiles.
+"""
 
 import ast
 import functools
 import hashlib
+import re
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -11,19 +16,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 #: When this process read its sources; what was written since is not what it runs.
 STARTED = time.time()
+_FILE_NAME = re.compile(r"\w+\.\w+")
 #: CPython 3.11 makes a SystemError of two threads that build syntax trees at a time.
 _PARSING = threading.Lock()
 
 
 def reached(modules: Iterable[str]) -> set[Path]:
-    """The files of `modules` and of all that they import, of this repository."""
+    """The files of `modules` and of all that they need, of this repository."""
     found: set[Path] = set()
     waiting = [path for module in modules for path in _files(module)]
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += _imported(path)
+            waiting += _needed(path)
     return found
 
 
@@ -57,12 +63,19 @@ def parsed(text: str) -> ast.Module:
 
 
 @functools.cache
-def _imported(path: Path) -> tuple[Path, ...]:
-    return tuple(
-        file
-        for module in _imports(parsed(path.read_text(encoding="utf-8")))
-        for file in _files(module)
-    )
+def _needed(path: Path) -> tuple[Path, ...]:
+    if path.suffix != ".py":
+        return ()
+    tree = parsed(path.read_text(encoding="utf-8"))
+    beside = [path.parent / name for name in _strings(tree) if _FILE_NAME.fullmatch(name)]
+    imported = [file for module in _imports(tree) for file in _files(module)]
+    return (*imported, *(file for file in beside if file.is_file()))
+
+
+def _strings(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:

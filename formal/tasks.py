@@ -16,12 +16,14 @@ from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
 from formal.tasks_kv_layers import KV_LAYERS
 from formal.tasks_leaks import LEAKS
+from formal.tasks_reset import RESET
 from formal.tasks_streams import STREAMS
 from properties.kv_assembled import KvAssembledWriter
 from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
 from properties.kv_in_range import KvInRange
 from properties.kv_last_write import KvLastWrite
+from properties.kv_naive import KvNaive
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
 
@@ -108,6 +110,20 @@ def _last_write(
     )
 
 
+def _naive(suffix: str, canary: Canary, configs: tuple[str, ...] = SHIPPED, **sizes: int) -> Task:
+    return Task(
+        id=f"kv.naive{suffix}",
+        family="kv_cache",
+        domain=ON_CHIP,
+        theorem=KvNaive,
+        harness=kv.naive,
+        arguments=sizes,
+        configs=configs,
+        obligations=6,
+        canary=canary,
+    )
+
+
 TASKS: tuple[Task, ...] = (
     Task(
         id="kv.single_writer",
@@ -164,12 +180,15 @@ TASKS: tuple[Task, ...] = (
         canary=DONE_EARLY,
         cover_depth=40,
     ),
+    _naive("", NO_BYPASS),
+    _naive("_odd", KEY_ALIAS, ("nano",), **_ODD),
     *KV_LAYERS,
     *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,
     *ARITHMETIC,
     *LEAKS,
+    *RESET,
     *COMPOSITION,
     *STREAMS,
 )

@@ -5,10 +5,11 @@ from typing import Any
 from design.beat import Sink
 from formal.canary import Canary
 from formal.harness import accumulators, arithmetic, units, writeback
-from formal.task import Task
+from formal.task import NAMED, Task
 from properties import golden
 from properties.accumulator import AccumulatesExactly
 from properties.maximum import RunningMaximum
+from properties.softmax_sum import WeightsSumToOne
 
 ROUNDS_UP = Canary(
     "a tie goes up even where it should go to even",
@@ -94,6 +95,12 @@ LEAST = Canary(
     "score > maximum",
     "score < maximum",
 )
+STRETCHED = Canary(
+    "the table of reciprocals is stretched by 1 in 10,000",
+    "design.tables",
+    "lambda m: 1.0 / m, 1.0, 2.0",
+    "lambda m: 1.0001 / m, 1.0, 2.0",
+)
 #: W13 and the classifier multiply what QKV does.
 LANE_SINKS: tuple[Any, ...] = (Sink.QKV, Sink.WO, Sink.W2, Sink.SCORE, Sink.VALUE)
 
@@ -142,4 +149,10 @@ ARITHMETIC: tuple[Task, ...] = (
     _sum("softmax", accumulators.weight_sum, NEVER_CLEARED),
     _sum("squares", accumulators.square_sum, NO_EPSILON),
     _golden("maximum", RunningMaximum, accumulators.running_maximum, LEAST, obligations=3),
+    # Every sum is visited: 2^18 of them, and 2^24.
+    Task(
+        id="softmax.adds_up_to_one", family="arithmetic", theorem=WeightsSumToOne,
+        harness=units.weights_sum, obligations=2, canary=STRETCHED, engine="explore",
+        domain=NAMED,
+    ),
 )  # fmt: skip

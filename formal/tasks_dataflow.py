@@ -1,16 +1,35 @@
 """The proof tasks of the way into the array and from it to the memories."""
 
 from formal.canary import Canary
-from formal.harness import dataflow, memories
+from formal.harness import dataflow, memories, pairs
 from formal.task import Task
 from properties.activations import ReadWhileItFills
-from properties.argmax import FirstOfTheGreatest, LogitRoom
+from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
 from properties.beat_order import BeatOrder
 from properties.drain import DrainOrder, DrainTiming
 from properties.operands import OperandsExist
+from properties.pairs import PairsInPlace, UpMeetsSilu
 from properties.pass_buffer import PassFair, PassOrder
 from properties.writeback import ResultsInTime
 
+OVERTAKES = Canary(
+    "a logit that comes goes before those that wait",
+    "design.argmax",
+    "Mux(queue.r_rdy, queue.r_data, logit.as_value())",
+    "Mux(take, logit.as_value(), queue.r_data)",
+)
+NO_WAIT = Canary(
+    "a silu does not wait for its up",
+    "design.swiglu",
+    "silu_here & ups.r_rdy & (self.phase == 1)",
+    "silu_here & (self.phase == 1)",
+)
+WRONG_HALF = Canary(
+    "the first of a pair is told as the second",
+    "design.rope",
+    "Mux(is_first, first.d ^ 1, second.d)",
+    "Mux(is_first, first.d, second.d)",
+)
 TAKEN_TWICE = Canary(
     "a beat stays at the entrance though it entered",
     "design.issue",
@@ -184,6 +203,30 @@ DATAFLOW: tuple[Task, ...] = (
         depth=7,
     ),
     Task(
+        id="dataflow.up_meets_silu",
+        family="dataflow",
+        theorem=UpMeetsSilu,
+        harness=pairs.up_meets_silu,
+        obligations=10,
+        canary=NO_WAIT,
+        # The way of two gates that follow each other: what is on it keeps its phase.
+        depth=12,
+        cover_depth=24,
+        canary_depth=24,
+    ),
+    Task(
+        id="dataflow.pairs_in_place",
+        family="dataflow",
+        theorem=PairsInPlace,
+        harness=pairs.pairs_in_place,
+        obligations=8,
+        canary=WRONG_HALF,
+        # The way of a pair.
+        depth=10,
+        cover_depth=24,
+        canary_depth=24,
+    ),
+    Task(
         id="dataflow.logit_room",
         family="dataflow",
         theorem=LogitRoom,
@@ -193,6 +236,15 @@ DATAFLOW: tuple[Task, ...] = (
         canary=NO_RESERVE,
         cover_depth=20,
         canary_depth=20,
+    ),
+    Task(
+        id="dataflow.logit_order",
+        family="dataflow",
+        theorem=LogitOrder,
+        harness=memories.logit_order,
+        obligations=5,
+        canary=OVERTAKES,
+        cover_depth=12,
     ),
     Task(
         id="dataflow.argmax",

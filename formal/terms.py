@@ -35,14 +35,16 @@ class Circuit:
     Each result becomes a signal of `m`, since an expression would be spelled out again wherever it
     is used. Solvers drown in multipliers, so with `products` none is drawn: a product is that of
     `products` with equal operands, and anything when there is none. What is proved so holds for
-    every function of two operands, multiplication included.
+    every function of two operands, multiplication included. `by_bits`: for engines that know no
+    multiplier, one is drawn as shifts and additions.
     """
 
     _current: list["Circuit"] = []
 
-    def __init__(self, m: Module, products: Sequence[Product] = ()):
+    def __init__(self, m: Module, products: Sequence[Product] = (), *, by_bits: bool = False):
         self.m = m
         self.products = products
+        self.by_bits = by_bits
 
     def __enter__(self) -> None:
         self._current.append(self)
@@ -54,6 +56,15 @@ class Circuit:
     def current(cls) -> "Circuit":
         """The innermost."""
         return cls._current[-1]
+
+    def multiplied(self, a: Value, b: Value) -> Value:
+        """The product of two values; `by_bits`, not of two signed ones."""
+        if not self.by_bits:
+            return a * b
+        if b.shape().signed:
+            a, b = b, a
+        assert not b.shape().signed, "there is an unsigned factor"
+        return sum((Mux(bit, a << place, 0) for place, bit in enumerate(b)), C(0))
 
     def drawn(self, value: Value, shape: Shape, name: str) -> Value:
         """A signal of the least `shape` that holds `value`."""
@@ -187,7 +198,7 @@ class Term:
                 value = Mux(one.value, two.value, 0)
                 break
         else:
-            value = self.value * other.value
+            value = Circuit.current().multiplied(self.value, other.value)
             if products:
                 # Anything of its width.
                 value = anything(len(products[0].result)).as_signed()

@@ -1,11 +1,11 @@
-"""The classifier's end: room for every logit, and the first index of the greatest."""
+"""The classifier's end: room for every logit, their order, and the first index of the greatest."""
 
 from typing import Any
 
 from amaranth import *
 
 from design.beat import Sink
-from properties.dialect import Theorem, implies
+from properties.dialect import Theorem, anything, implies
 
 
 class LogitRoom(Theorem):
@@ -37,6 +37,60 @@ class LogitRoom(Theorem):
         m.d.comb += self.claim("room_for_those_on_their_way", room)
 
         m.d.comb += self.witness("no_more", ~argmax.ready)
+        return m
+
+
+class LogitOrder(Theorem):
+    """Each logit that comes, and finds room, is taken once, unchanged and in order, and nothing
+    else is: what was queued before a reset is never seen.
+
+    About any logit. For the induction, `stored` must be driven with what the queue holds `ahead`
+    places behind its first, and `consistent` says that its counters agree with `waiting`.
+    Obligations: 5.
+    """
+
+    def __init__(self, argmax: Any, *, vocab: int, depth: int):
+        self.argmax = argmax
+        self.vocab = vocab
+        self.waiting = Signal(range(depth + 1))
+        self.ahead = Signal(range(depth + 1))
+        self.stored = Signal.like(argmax.o_logits.payload.as_value())
+        self.consistent = Signal()
+
+    def elaborate(self, platform):
+        m = Module()
+        argmax, waiting, ahead = self.argmax, self.waiting, self.ahead
+        shown = argmax.o_logits.payload.as_value()
+        comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
+        taken = argmax.o_logits.valid & argmax.o_logits.ready
+        last = argmax.i.row == self.vocab - 1
+        coming = Cat(argmax.i.value[: len(shown) - 1], last)
+        # A logit that comes finds room: `LogitRoom`.
+        m.d.comb += self.suppose("finds_room", ~argmax.fault)
+
+        m.d.sync += waiting.eq(waiting + comes - taken)
+        # One logit that must wait is looked at until it is taken; so many are in front of it.
+        looked_at, logit = Signal(), Signal.like(shown)
+        its_turn = looked_at & taken & (ahead == 0)
+        with m.If(looked_at):
+            m.d.sync += [looked_at.eq(~its_turn), ahead.eq(ahead - (taken & ~its_turn))]
+        with m.Elif(comes & ~((waiting == 0) & taken) & anything(1)):
+            m.d.sync += [looked_at.eq(1), ahead.eq(waiting - taken), logit.eq(coming)]
+
+        # A logit is offered exactly when one that came, now or before, was not taken.
+        m.d.comb += self.claim("offered", argmax.o_logits.valid == (comes | (waiting != 0)))
+        # One before which none waits is offered at once, as it came.
+        m.d.comb += self.claim("at_once", implies(comes & (waiting == 0), shown == coming))
+        # When those in front of it are gone, the logit is taken as it came.
+        m.d.comb += self.claim("as_it_came", implies(its_turn, shown == logit))
+        # Until then it is in its place, behind them.
+        in_place = (ahead < waiting) & (self.stored == logit)
+        m.d.comb += self.claim("in_its_place", implies(looked_at, in_place))
+        # The queue holds those that wait, and no others.
+        m.d.comb += self.claim("queued", self.consistent)
+
+        m.d.comb += self.witness("behind_three", looked_at & (ahead == 3))
+        m.d.comb += self.witness("its_turn", its_turn & (logit != 0))
         return m
 
 

@@ -1,6 +1,9 @@
 """Models of the KV cache of one layer."""
 
+from typing import Any
+
 from amaranth import *
+from amaranth.utils import exact_log2
 
 from design.config import Config
 from design.derived import derive
@@ -10,6 +13,7 @@ from properties.kv_bypass import KvBypass
 from properties.kv_element import Tensor
 from properties.kv_in_range import KvInRange
 from properties.kv_last_write import KvLastWrite
+from properties.kv_naive import KvNaive
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
 
@@ -28,19 +32,42 @@ def owner_of(config: Config, **sizes: int) -> KVRamOwner:
     return KVRamOwner(**(own | sizes))
 
 
+def _stored(m: Module, owner: KVRamOwner, tensor: Tensor, place: Any) -> Value:
+    """What the banks of `tensor` hold at `place`, a head, position and element: adds to each a
+    combinational port."""
+    if tensor is Tensor.KEY:
+        banks, address = owner.key_banks, owner._key_address(place.t, place.d)
+        lane = place.t[: exact_log2(owner.k_word)]
+    else:
+        banks, address = owner.value_banks, owner._value_address(place.t, place.d)
+        lane = place.d[: exact_log2(owner.v_word)]
+    ports = [bank.read_port(domain="comb") for bank in banks]
+    m.d.comb += [port.addr.eq(address) for port in ports]
+    return Array(port.data for port in ports)[place.head][lane]
+
+
 def last_write(config: Config, *, tensor: Tensor, **sizes: int) -> Model:
-    """Adds to each bank of `tensor` a combinational port at the chosen element's word."""
+    """Shows the theorem what is stored at the chosen element."""
     owner = owner_of(config, **sizes)
     theorem = KvLastWrite(owner, tensor)
-    element = theorem.element
     glue = Module()
-    if tensor is Tensor.KEY:
-        banks, address = owner.key_banks, owner._key_address(element.t, element.d)
-    else:
-        banks, address = owner.value_banks, owner._value_address(element.t, element.d)
-    ports = [bank.read_port(domain="comb") for bank in banks]
-    glue.d.comb += [port.addr.eq(address) for port in ports]
-    glue.d.comb += theorem.stored.eq(Array(port.data for port in ports)[element.head][element.lane])
+    glue.d.comb += theorem.stored.eq(_stored(glue, owner, tensor, theorem.element))
+    return Model(owner, theorem, glue=glue)
+
+
+def naive(config: Config, **sizes: int) -> Model:
+    """Shows the theorem what banks and naive arrays hold at the chosen place."""
+    owner = owner_of(config, **sizes)
+    theorem = KvNaive(owner)
+    glue = Module()
+    for tensor in Tensor:
+        in_bank, in_array = theorem.stored[tensor.value]
+        port = theorem.naive.arrays[tensor.value].read_port(domain="comb")
+        glue.d.comb += [
+            in_bank.eq(_stored(glue, owner, tensor, theorem.place)),
+            port.addr.eq(theorem.place),
+            in_array.eq(port.data),
+        ]
     return Model(owner, theorem, glue=glue)
 
 

@@ -11,10 +11,10 @@ from design.arith import ram_depth
 from design.config import Config
 from design.derived import derive
 from design.writeback import DIRECT, Writeback, any_of
-from formal.harness.stage import look_inside
+from formal.harness.stage import look_inside, queue_inside
 from formal.model import Model
 from properties.activations import ReadWhileItFills
-from properties.argmax import FirstOfTheGreatest, LogitRoom
+from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
 from properties.writeback import ResultsInTime
 
 
@@ -53,6 +53,24 @@ def logit_room(config: Config, *, bare: bool = False) -> Model:
     level = C(0) if bare else queue.level
     theorem = LogitRoom(dut, level=level, depth=queue.depth, delay=argmax._ON_THEIR_WAY)
     return Model(dut, theorem, inside=inside)
+
+
+def logit_order(config: Config) -> Model:
+    """Adds to the queue's memory a port at the place of the logit that is looked at."""
+    dut = Argmax(config)
+    inside = Fragment.get(dut, None)
+    queue = queue_inside(inside, "queue")
+    theorem = LogitOrder(dut, vocab=config.shape.vocab, depth=queue.depth)
+    place = Signal.like(queue.first)
+    glue = Module()
+    glue.d.comb += [
+        place.eq(queue.first + theorem.ahead),
+        theorem.consistent.eq(queue.consistent & (queue.level == theorem.waiting)),
+    ]
+    queue.storage.read_port(
+        domain="comb", addr=place, data=theorem.stored, en=C(1, 1), transparent_for=()
+    )
+    return Model(dut, theorem, inside=inside, glue=glue)
 
 
 def first_of_the_greatest(config: Config) -> Model:

@@ -6,6 +6,7 @@ an induction must know about its inside. The three models of it follow.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from amaranth import *
 from amaranth.hdl import Fragment
@@ -76,6 +77,30 @@ def look_inside(dut: wiring.Component) -> tuple[Fragment, dict[str, Signal]]:
             if id(signal) not in ports:
                 signals[signal.name] = signal
     return fragment, signals
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A `SyncFIFO` inside a component: its level, `consistent` if that is the distance of its
+    pointers, its first place, its depth, and its memory elaborated."""
+
+    level: Value
+    consistent: Value
+    first: Value
+    depth: int
+    storage: Any
+
+
+def queue_inside(fragment: Fragment, name: str) -> Queue:
+    """The queue that is submodule `name`."""
+    queue = fragment.find_subfragment(name)
+    fifo: Any = queue.origins[0]
+    known = {s.name: s for each in queue.statements.values() for s in each._lhs_signals()}
+    distance = (known["produce"] - known["consume"])[: len(known["produce"])]
+    consistent = (fifo.level <= fifo.depth) & (fifo.level[: len(distance)] == distance)
+    return Queue(
+        fifo.level, consistent, known["consume"], fifo.depth, queue.find_subfragment("storage")
+    )
 
 
 def state_exists(inside: Fragment) -> Value:

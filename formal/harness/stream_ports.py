@@ -11,7 +11,7 @@ from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
-from formal.harness.stage import look_inside
+from formal.harness.stage import look_inside, queue_inside
 from formal.model import Model
 from properties.stream_ports import OffersFirst, OffersStand, streams_of
 
@@ -61,13 +61,8 @@ def logits(config: Config) -> Model:
     """The queue's level is the distance of its pointers."""
     dut = Argmax(config)
     inside, _ = look_inside(dut)
-    queue = inside.find_subfragment("queue")
-    known = {s.name: s for each in queue.statements.values() for s in each._lhs_signals()}
-    level = queue.origins[0].level
-    distance = (known["produce"] - known["consume"])[: len(known["produce"])]
-    depth = queue.origins[0].depth
-    consistent = (level <= depth) & (level[: len(distance)] == distance)
+    queue = queue_inside(inside, "queue")
     theorem = OffersStand(
-        dut, invariants={"queue": consistent}, promises={"finds_room": ~dut.fault}
+        dut, invariants={"queue": queue.consistent}, promises={"finds_room": ~dut.fault}
     )
     return Model(dut, theorem, inside=inside)

@@ -1,10 +1,13 @@
 """Models of norm, softmax, SwiGLU and RoPE beside the circuits that golden's own lines draw."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from amaranth import *
 from amaranth.hdl import Fragment, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
 
 from design import rope, tables
 from design.arith import pick
@@ -25,6 +28,7 @@ from formal.terms import Circuit, Lookup, Product, Term, Terms, select
 from golden import fixed_math, steps
 from properties import golden as theorems
 from properties.dialect import implies
+from properties.softmax_sum import WeightsSumToOne
 
 
 def _interpolated(m: Module, interpolator: Fragment, table: tables.Interpolated, x: Terms) -> Terms:
@@ -302,3 +306,43 @@ def pairs_turned(config: Config) -> Model:
         shown |= {"key": dut.o.k & (dut.o.value > 0), "value": dut.o.v}
     theorem = theorems.TurnsPairs(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+
+
+class _Total(wiring.Component):
+    """Any sum of weights."""
+
+    def __init__(self, config: Config):
+        super().__init__({"total": In(derive(config).softmax_sum_width)})
+
+    def elaborate(self, platform):
+        return Module()
+
+
+def weights_sum(config: Config) -> Model:
+    """Golden's lines on the table that the design has, in gates alone."""
+    dut = _Total(config)
+    table, least = tables.reciprocal(config), config.numerics.weight.max
+    glue = Module()
+
+    def column(entries: Sequence[int]) -> Lookup:
+        bounds = range(min(entries), max(entries) + 1)
+        shape = Shape.cast(bounds)
+        return Lookup(
+            lambda at: Term(pick([C(entry, shape) for entry in entries], at.value), bounds)
+        )
+
+    with Circuit(glue, by_bits=True):
+        total = Terms(Term(dut.total, range(least, 1 << len(dut.total))))
+        m, e = fixed_math.reciprocal_operand(total)
+        factor = fixed_math.interpolate(table, column(table.base), column(table.slope), m)
+        (product,) = total * factor
+        (e,) = e
+    theorem = WeightsSumToOne(
+        dut.total,
+        least=least,
+        product=product.value,
+        e=e.value[: e.high.bit_length()],
+        unit=1 << TABLE_FRACTION,
+        defined=product.defined & e.defined & (e.value >= 0),
+    )
+    return Model(dut, theorem, glue=glue, resets=False)

@@ -9,6 +9,8 @@ import pytest
 
 from formal import cache, sources
 from formal.canary import Canary
+from formal.engines import ENGINES
+from formal.outcome import Job
 from formal.runner import Runner
 from tests.formal import toys
 from tests.formal.toy_tasks import DONE_STAYS, toy
@@ -32,7 +34,7 @@ def rooms(tmp_path, monkeypatch):
 def forget_sources():
     """What a new process knows of the files: nothing yet."""
     sources.STARTED = time.time() + 1
-    for remembered in (sources._content, sources._imported):
+    for remembered in (sources._content, sources._needed):
         remembered.cache_clear()
     importlib.invalidate_caches()
 
@@ -99,6 +101,28 @@ def test_a_model_reaches_the_files_of_its_component_and_no_others():
     assert {"design/softmax.py", "design/kv_cache.py", "design/decoder.py"} <= whole
     assert "design/softmax.py" not in one_layer
     assert "amaranth" not in {name.split("/")[0] for name in whole}
+
+
+def test_an_engine_reaches_the_programs_that_it_starts_and_no_other_engine():
+    def names(engine):
+        module = ENGINES[engine].run.__module__
+        return {path.name for path in sources.reached([module])}
+
+    assert {"sby.py", "tools.py", "bitwuzla_smt2.py", "native_yosys.py"} <= names("yices")
+    assert {"explore.py", "explore.cpp", "graph.py", "toolchain.py"} <= names("explore")
+    assert {"l2s.py", "tools.py"} <= names("l2s")
+    assert {"paths.py", "graph.py"} <= names("cone")
+    assert "explore.cpp" not in names("yices")
+
+
+def test_an_answer_of_other_machinery_is_not_remembered(monkeypatch):
+    job, engine = Job("", "prove", "smtbmc yices", 2, 60), ENGINES["yices"]
+    before = cache._question(job, engine)
+    assert before == cache._question(job, engine)
+    monkeypatch.setattr(sources, "_content", lambda path: f"{path.name} was changed")
+    assert cache._question(job, engine) != before
+    monkeypatch.setattr(sources, "STARTED", 0)
+    assert cache._question(job, engine) is None
 
 
 def test_without_the_cache_everything_is_asked(build):

@@ -36,12 +36,15 @@ def golden(value, shift, positive):
 
 
 @costly
-@given(st.lists(st.tuples(signed_bits(20), st.integers(0, 31), st.integers(1, 1 << 17))))
-def test_terms_compute_what_numpy_does(cases):
+@given(
+    st.booleans(),
+    st.lists(st.tuples(signed_bits(20), st.integers(0, 31), st.integers(1, 1 << 17))),
+)
+def test_terms_compute_what_numpy_does(by_bits, cases):
     ports = value, shift, positive = Signal(signed(20)), Signal(5), Signal(18)
     m = Module()
     checks = []
-    with Circuit(m):
+    with Circuit(m, by_bits=by_bits):
         drawn = golden(Terms(value), Terms(shift), Terms(positive))
         drawn.append(Lookup(lambda at: Array(TABLE)[at.value])[Terms(shift) & 7])
         for (each,) in drawn:

@@ -1,0 +1,65 @@
+"""Models of the units whose elements meet each other: SwiGLU and RoPE."""
+
+from amaranth import *
+
+from design import argmax, rope
+from design.config import Config
+from design.derived import derive
+from design.scalar import SCALAR_LATENCY
+from design.swiglu import SwiGlu
+from formal.harness.stage import look_inside, queue_inside
+from formal.model import Model
+from properties.pairs import PairsInPlace, UpMeetsSilu
+
+
+def up_meets_silu(config: Config) -> Model:
+    """Adds to the queue of ups a port at the place of the one that is looked at."""
+    dut = SwiGlu(config)
+    inside, hidden = look_inside(dut)
+    queue = queue_inside(inside, "ups")
+    theorem = UpMeetsSilu(
+        dut,
+        turn=derive(config).turn,
+        # From the drain to the units, as long as logits are on that way.
+        delay=argmax._ON_THEIR_WAY - 1,
+        up_width=config.numerics.up.width,
+        silu_way=Cat(hidden["gate_valid"], hidden["silu_coming"]),
+        silu_here=hidden["silu_here"],
+        silu=hidden["silu"],
+        multiply=hidden["multiply"],
+    )
+    place = Signal.like(queue.first)
+    glue = Module()
+    glue.d.comb += [
+        place.eq(queue.first + theorem.ahead),
+        theorem.consistent.eq(queue.consistent & (queue.level == theorem.ups)),
+    ]
+    queue.storage.read_port(
+        domain="comb", addr=place, data=theorem.stored, en=C(1, 1), transparent_for=()
+    )
+    return Model(dut, theorem, inside=inside, glue=glue)
+
+
+def pairs_in_place(config: Config) -> Model:
+    """Adds to the table a port at the angle of the pair that is turned."""
+    dut = rope.Rope(config)
+    inside, hidden = look_inside(dut)
+    turn = derive(config).turn
+    _, first, _, second = rope.CYCLES[turn]
+    theorem = PairsInPlace(
+        dut,
+        config.shape,
+        turn=turn,
+        outs=(first + SCALAR_LATENCY + 1, second + SCALAR_LATENCY + 1),
+        asked_last=second,
+        place=(hidden["section"], hidden["head"], hidden["d"]),
+        waiting=hidden["waiting"],
+        angle=hidden["angle"],
+        base=hidden["row"],
+        pair=hidden["pair"],
+    )
+    table: Fragment = inside.find_subfragment("table")
+    table.read_port(
+        domain="comb", addr=theorem.at, data=theorem.in_table, en=C(1, 1), transparent_for=()
+    )
+    return Model(dut, theorem, inside=inside)

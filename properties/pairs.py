@@ -1,0 +1,265 @@
+"""Which up meets which silu, and which element of a query or key which partner."""
+
+import itertools
+from typing import Any
+
+from amaranth import *
+from amaranth.lib import data
+
+from design.arith import ram_depth, times_constant
+from design.beat import Sink
+from properties.dialect import Theorem, anything, implies
+
+
+class UpMeetsSilu(Theorem):
+    """Each silu is multiplied by the up of its own gate, once and in order, and none is lost, as
+    long as gates and ups take turns, in the phases in which rows leave the drain.
+
+    `swiglu` has the signature of `design.swiglu.SwiGlu`; a row comes `delay` cycles after it left.
+    About any pair. Of the inside, `silu_way` are the flags of the gates on their way to `silu`,
+    youngest first, `silu_here` says that there is one, and `multiply` that it meets its up. For
+    the induction, `stored` must be driven with the up `ahead` places behind the first that waits,
+    and `consistent` says that the queue holds `ups` of them. Obligations: 10.
+    """
+
+    def __init__(
+        self,
+        swiglu: Any,
+        *,
+        turn: int,
+        delay: int,
+        up_width: int,
+        silu_way: Value,
+        silu_here: Value,
+        silu: Value,
+        multiply: Value,
+    ):
+        self.swiglu = swiglu
+        self.turn = turn
+        self.delay = delay
+        self.silu_way = silu_way
+        self.silu_here = silu_here
+        self.silu = silu
+        self.multiply = multiply
+        self.pairs = Signal(range(16))
+        self.ups = Signal.like(self.pairs)
+        self.ahead = Signal.like(self.pairs)
+        self.stored = Signal(signed(up_width))
+        self.consistent = Signal()
+
+    def elaborate(self, platform):
+        m = Module()
+        swiglu, pairs, ahead, multiply = self.swiglu, self.pairs, self.ahead, self.multiply
+        comes = swiglu.i_valid & (swiglu.i.sink == Sink.W13)
+        up_next = Signal()
+        gate, up = comes & ~up_next, comes & up_next
+        m.d.sync += up_next.eq(up_next ^ comes)
+        # When a row came, its place in the turns of the drain, which count on.
+        phase = Signal.like(swiglu.phase)
+        m.d.sync += phase.eq(Mux(phase == 2 * self.turn - 1, 0, phase + 1))
+        due = [(self.delay + late) % (2 * self.turn) for late in (0, self.turn)]
+        m.d.comb += [
+            # Phases follow one another.
+            self.suppose("phase", swiglu.phase == phase),
+            # Even rows are gates, odd ones their ups.
+            self.suppose("take_turns", implies(comes, swiglu.i.row[0] == up_next)),
+            # They come as many cycles behind their phase as the way from the drain takes.
+            self.suppose("in_phase", implies(comes, phase == Mux(up_next, due[1], due[0]))),
+        ]
+
+        m.d.sync += pairs.eq(pairs + gate - multiply)
+        m.d.comb += self.ups.eq(pairs - up_next)
+        # One pair is looked at, from its gate until it is multiplied; so many are in front of it.
+        looked_at, has_up, kept = Signal(), Signal(), Signal()
+        its_up, its_silu = Signal.like(self.stored), Signal.like(self.silu)
+        age = Signal(range(len(self.silu_way) + 1))
+        made = age == len(self.silu_way)
+        its_turn = looked_at & multiply & (ahead == 0)
+        with m.If(looked_at):
+            m.d.sync += [
+                looked_at.eq(~its_turn),
+                ahead.eq(ahead - (multiply & ~its_turn)),
+                age.eq(Mux(made, age, age + 1)),
+                kept.eq(made),
+            ]
+            with m.If(up & ~has_up):
+                m.d.sync += [has_up.eq(1), its_up.eq(swiglu.i.value)]
+            with m.If(~kept):
+                m.d.sync += its_silu.eq(self.silu)
+        with m.Elif(gate & anything(1)):
+            m.d.sync += [looked_at.eq(1), ahead.eq(pairs - multiply)]
+            m.d.sync += [has_up.eq(0), kept.eq(0), age.eq(0)]
+
+        # Every up finds room, and no silu comes before the last one met its up.
+        m.d.comb += self.claim("no_fault", ~swiglu.fault)
+        # The product of silu and up is asked for while the slope of no sigmoid is.
+        m.d.comb += self.claim("one_product", ~(multiply & self.silu_way[0]))
+        # What is multiplied is the silu that came of the pair's gate ...
+        factors = swiglu.requests[0]
+        same_silu = factors.a == Mux(kept, its_silu, self.silu)
+        m.d.comb += self.claim("its_silu", implies(its_turn, made & same_silu))
+        # ... and the first up that came behind that gate.
+        m.d.comb += self.claim("its_up", implies(its_turn, has_up & (factors.b == its_up)))
+        # An element leaves 3 cycles after its product was asked for, and no other.
+        asked = Signal(3)
+        m.d.sync += asked.eq(Cat(multiply, asked))
+        m.d.comb += self.claim("leaves", swiglu.o_valid == asked[-1])
+
+        # Gates that were not multiplied are on their way, or a silu that waits.
+        there = sum(self.silu_way, self.silu_here)
+        m.d.comb += self.claim("all_there", pairs == there)
+        # Their ups wait, but that of the last may not have come.
+        m.d.comb += self.claim("queued", self.consistent & (pairs >= up_next))
+        # The pair looked at is in its place on that way, behind the others.
+        older = sum((flag & (age < n) for n, flag in enumerate(self.silu_way)), self.silu_here)
+        on_its_way = self.silu_way.bit_select(age, 1) & (ahead == older) & ~kept
+        waits = self.silu_here & (ahead == 0) & (~kept | (self.silu == its_silu))
+        place = Mux(made, waits, on_its_way)
+        m.d.comb += self.claim("in_its_place", implies(looked_at, place))
+        # So is its up.
+        in_queue = (ahead < self.ups) & (self.stored == its_up)
+        comes_next = up_next & (ahead + 1 == pairs)
+        up_place = Mux(has_up, in_queue, comes_next)
+        m.d.comb += self.claim("up_in_its_place", implies(looked_at, up_place))
+        # There are as many phases as in two turns.
+        m.d.comb += self.claim("phase_exists", phase < 2 * self.turn)
+
+        # Of several pairs on their way the first is multiplied.
+        m.d.comb += self.witness("behind_one", its_turn & (pairs > 1) & (its_up != 0))
+        return m
+
+
+class PairsInPlace(Theorem):
+    """RoPE turns row 2n of queries and keys with row 2n + 1, by the angle of the position and of
+    the pair in its head; each row leaves once, as the tensor, head and element that it is, as long
+    as rows come in order and no faster than its docstring allows.
+
+    `rope` has the signature of `design.rope.Rope`. `outs` says how many cycles after b the halves
+    of a pair leave, `asked_last` after how many the last product is asked for. Of the inside,
+    `place` are section, head and element that come next, `waiting` is the first of a pair, `angle`
+    what pairs are turned by; the table is read at ``base + pair``. `in_table` must be driven with
+    its word at `at`. Obligations: 8.
+    """
+
+    def __init__(
+        self,
+        rope: Any,
+        shape: Any,
+        *,
+        turn: int,
+        outs: tuple[int, int],
+        asked_last: int,
+        place: tuple[Value, Value, Value],
+        waiting: Value,
+        angle: Value,
+        base: Value,
+        pair: Value,
+    ):
+        self.rope = rope
+        self.shape = shape
+        self.turn = turn
+        self.outs = outs
+        self.asked_last = asked_last
+        self.place = place
+        self.waiting = waiting
+        self.angle = angle
+        self.base = base
+        self.pair = pair
+        self.at = Signal(range(ram_depth(shape.seq_len * shape.head_dim // 2)))
+        self.in_table = Signal(len(angle))
+
+    def elaborate(self, platform):
+        m = Module()
+        rope, shape = self.rope, self.shape
+        section, head, d = self.place
+        pairs = shape.head_dim // 2
+        starts = (0, shape.dim, shape.dim + shape.kv_dim, shape.dim + 2 * shape.kv_dim)
+
+        def row_of(section: Value, head: Value, d: Value) -> Value:
+            """The row of QKV that is this element: Q, K, V one behind the other."""
+            return Array(starts)[section] + times_constant(head, shape.head_dim) + d
+
+        # The row that comes next, of which token, and whether its tensor is turned.
+        row, pos = Signal(range(starts[-1] + 1)), Signal(range(shape.seq_len))
+        comes = rope.i_valid & (rope.i.sink == Sink.QKV)
+        turned, odd = row < starts[2], row[0]
+        with m.If(rope.clear):
+            m.d.sync += row.eq(0)
+        with m.Elif(comes):
+            m.d.sync += row.eq(row + 1)
+        with m.If(rope.first_token):
+            m.d.sync += pos.eq(0)
+        with m.Elif(rope.next_token):
+            m.d.sync += pos.eq(pos + 1)
+
+        # What came so many cycles ago.
+        what = data.StructLayout({"b": 1, "value": 1, "row": row.shape(), "pair": range(pairs)})
+        came = [Signal(what, name=f"came_{n}_ago") for n in range(self.outs[1] + 1)]
+        m.d.comb += [
+            came[0].b.eq(comes & turned & odd),
+            came[0].value.eq(comes & ~turned),
+            came[0].row.eq(row),
+            came[0].pair.eq(d >> 1),
+        ]
+        m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(came)]
+        told = rope.clear | rope.next_token | rope.first_token
+        quiet = Signal(2)
+        m.d.sync += quiet.eq(Cat(~told, quiet))
+        recent = Cat(each.b for each in came[1 : 2 * self.turn])
+        busy = Cat(Cat(each.b, each.value) for each in came[1:])
+        m.d.comb += [
+            # Rows of QKV come in order, and no more than there are.
+            self.suppose("in_order", implies(comes, (rope.i.row == row) & (row < starts[-1]))),
+            # A pair comes so many cycles after the one before, at least.
+            self.suppose("no_faster", implies(came[0].b, ~recent.any())),
+            # Token and projection begin while nothing is on its way, ...
+            self.suppose("begins_empty", implies(told, ~comes & ~busy.any() & ~(turned & odd))),
+            # ... and rows 2 cycles later, or more.
+            self.suppose("then_rows", implies(comes, quiet.all())),
+            # There is a position for the token.
+            self.suppose(
+                "position_exists",
+                implies(rope.next_token & ~rope.first_token, pos != shape.seq_len - 1),
+            ),
+        ]
+
+        # The element that comes is the one that its row says.
+        heads = Mux(section == 0, shape.heads, shape.kv_heads)
+        exists = (section == 3) | ((head < heads) & (d < shape.head_dim))
+        m.d.comb += self.claim("element", exists & (row_of(section, head, d) == row))
+        last = Signal.like(rope.i.value)
+        with m.If(comes):
+            m.d.sync += last.eq(rope.i.value)
+        # The first of a pair waits for the row behind it.
+        m.d.comb += self.claim("partner", implies(turned & odd, self.waiting == last))
+        since_b = came[1 : self.asked_last + 1]
+        before_b = turned & odd & (self.turn == 1)
+        pair = d >> 1
+        for each in since_b:
+            pair = Mux(each.b, each.pair, pair)
+        m.d.comb += self.at.eq(times_constant(pos, pairs) + pair)
+        is_turned = before_b | Cat(each.b for each in since_b).any()
+        # From the first of its products to the last, a pair is turned by its own angle.
+        m.d.comb += self.claim("angle", implies(is_turned, self.angle == self.in_table))
+        # The table is read at the token's position and the pair that comes.
+        next_pair = (d + (self.turn == 1)) >> 1
+        at_pair = self.pair == Mux(next_pair == pairs, 0, next_pair)
+        at_pos = self.base == times_constant(pos, pairs)
+        m.d.comb += self.claim("reads_ahead", at_pos & implies(turned, at_pair))
+
+        first, second = (came[ago] for ago in self.outs)
+        leaves = rope.o.q | rope.o.k | rope.o.v
+        out_row = row_of(Mux(rope.o.q, 0, Mux(rope.o.k, 1, 2)), rope.o.head, rope.o.d)
+        # The first of a pair leaves so many cycles after the second came, ...
+        m.d.comb += self.claim("first", implies(first.b, leaves & (out_row == first.row - 1)))
+        # ... the second later, as does a value, each as the row that it is, ...
+        same_row = leaves & (out_row == second.row)
+        m.d.comb += self.claim("second", implies(second.b | second.value, same_row))
+        # ... and nothing else does.
+        m.d.comb += self.claim("no_other", implies(leaves, first.b | second.b | second.value))
+        # No two leave at once.
+        m.d.comb += self.claim("no_fault", ~rope.fault)
+
+        # The second pair of a head was turned.
+        m.d.comb += self.witness("second_pair", second.b & (second.row == 3))
+        return m

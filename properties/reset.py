@@ -1,0 +1,86 @@
+"""What a reset does to the whole decoder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth import *
+
+from properties.dialect import Paths, Theorem, implies
+from properties.leaks import apart_from_handshakes
+
+
+class ResetIsPowerOn(Theorem):
+    """A cycle of reset, in any state, leads back to idle: every register has its power-on value,
+    nothing is under way, offered or taken, and the decoder waits for a token.
+
+    `decoder` has the signature of `design.decoder.Decoder`. `registers` are all that statements
+    drive; what memories hold and show is not among them. `under_way` says of beats, sums and
+    results, wherever they are, that there is one; `working` of stages and sequencers.
+    """
+
+    def __init__(
+        self,
+        decoder: Any,
+        *,
+        registers: Sequence[Signal],
+        under_way: Sequence[Value],
+        working: Sequence[Value],
+    ):
+        self.decoder = decoder
+        self.registers = registers
+        self.under_way = under_way
+        self.working = working
+
+    def elaborate(self, platform):
+        m = Module()
+        decoder = self.decoder
+        # High behind every cycle of reset, and at power-on, since that is what it is reset to.
+        was_reset = Signal(init=1)
+        m.d.sync += was_reset.eq(0)
+        offered = [
+            getattr(decoder, name).valid
+            for name in ("o_token", "o_fetch", "o_logits", "o_kv_read", "o_kv_write")
+        ]
+
+        # Every register is as at power-on: what is true from there on is true from here on.
+        at_power_on = Cat(each == Const(each.init, each.shape()) for each in self.registers).all()
+        m.d.comb += self.claim("power_on", implies(was_reset, at_power_on))
+        # No stage works, nor does a sequencer.
+        m.d.comb += self.claim("idle", implies(was_reset, ~Cat(self.working).any()))
+        # No beat, sum or result is on its way.
+        m.d.comb += self.claim("empty", implies(was_reset, ~Cat(self.under_way).any()))
+        # A token is taken as soon as it comes.
+        m.d.comb += self.claim("waits_for_a_token", implies(was_reset, decoder.i_token.ready))
+        # Nothing is offered on any stream, and no weights are taken.
+        moving = Cat(offered, decoder.i_weights.ready).any()
+        m.d.comb += self.claim("silent", implies(was_reset, ~moving))
+        # The counters begin again, and no fault is remembered.
+        counts = Cat(decoder.cycles, decoder.macs, decoder.fault).any()
+        m.d.comb += self.claim("counters", implies(was_reset, ~counts))
+
+        # A reset comes while beats are under way.
+        interrupted = Signal(reset_less=True)
+        m.d.sync += interrupted.eq(Cat(self.under_way).any())
+        m.d.comb += self.witness("interrupted", was_reset & interrupted)
+        return m
+
+
+class ResetForgets(Paths):
+    """Nothing that a memory held at a reset reaches a handshake, a counter, `fault` or an address
+    of the cache port, in any number of cycles, but through the `end` of an answer.
+
+    So after a reset the decoder makes the handshakes of one that was just powered on, in every
+    cycle, as long as their inputs and `end`s are equal. `shown` is what the memories show at
+    every port, and what is written to them later counts, too: no word decides anything, ever.
+
+    `decoder` has the signature of `design.decoder.Decoder`. Obligations: 11.
+    """
+
+    def __init__(self, decoder: Any, *, shown: Sequence[Value]):
+        super().__init__()
+        kept = Cat(shown)
+        self.cut("end_of_text", decoder.o_token.payload.end)
+        # The word of the queue that is offered came since the reset: `LogitOrder`.
+        self.cut("last_logit", decoder.o_logits.payload.last)
+        apart_from_handshakes(self, decoder, kept)
+        self.reaches("memories_to_logits", kept, decoder.o_logits.payload.value)
