@@ -42,7 +42,7 @@ def run_yosys(script: str, folder: Path, timeout: int) -> None:
         subprocess.run(
             ["yosys", "-q", "script.ys"],
             cwd=folder,
-            env=tools.environment(folder),
+            env=tools.environment(),
             stdout=log,
             stderr=log,
             timeout=timeout,

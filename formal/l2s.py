@@ -56,7 +56,7 @@ def run(job: Job, folder: Path) -> Outcome:
                 subprocess.run(
                     command,
                     cwd=folder,
-                    env=tools.environment(folder),
+                    env=tools.environment(),
                     stdout=sink,
                     stderr=sink,
                     timeout=job.timeout,

@@ -46,7 +46,7 @@ def run(job: Job, folder: Path) -> Outcome:
     subprocess.run(
         [*command, "job.sby"],
         cwd=folder,
-        env=tools.environment(folder),
+        env=tools.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,

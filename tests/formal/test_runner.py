@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import subprocess
 import sys
@@ -251,3 +252,10 @@ def test_the_verdict_is_the_exit_code(build, monkeypatch):
 def test_list_shows_every_property():
     listed = CliRunner().invoke(main, ["list"], standalone_mode=False)
     assert all(task.id in listed.output for task in tasks.TASKS)
+
+
+def test_starters_are_written_once():
+    """One that was just written may be busy when another thread starts a program meanwhile."""
+    (first, *_), (second, *_) = (tools.environment()["PATH"].split(os.pathsep) for _ in range(2))
+    assert first == second
+    assert {path.name for path in Path(first).iterdir()} == {"bitwuzla", "boolector", "yosys"}
