@@ -5,7 +5,8 @@ from typing import Any
 from amaranth import *
 
 from design.beat import Sink
-from properties.dialect import Theorem, anything, implies
+from properties.dialect import Theorem, implies
+from properties.followed import follow
 
 
 class LogitRoom(Theorem):
@@ -70,27 +71,26 @@ class LogitOrder(Theorem):
 
         m.d.sync += waiting.eq(waiting + comes - taken)
         # One logit that must wait is looked at until it is taken; so many are in front of it.
-        looked_at, logit = Signal(), Signal.like(shown)
-        its_turn = looked_at & taken & (ahead == 0)
-        with m.If(looked_at):
-            m.d.sync += [looked_at.eq(~its_turn), ahead.eq(ahead - (taken & ~its_turn))]
-        with m.Elif(comes & ~((waiting == 0) & taken) & anything(1)):
-            m.d.sync += [looked_at.eq(1), ahead.eq(waiting - taken), logit.eq(coming)]
+        logit = Signal.like(shown)
+        must_wait = comes & ~((waiting == 0) & taken)
+        one = follow(m, ahead, comes=must_wait, leaves=taken, inside=waiting)
+        with m.If(one.begins):
+            m.d.sync += logit.eq(coming)
 
         # A logit is offered exactly when one that came, now or before, was not taken.
         m.d.comb += self.claim("offered", argmax.o_logits.valid == (comes | (waiting != 0)))
         # One before which none waits is offered at once, as it came.
         m.d.comb += self.claim("at_once", implies(comes & (waiting == 0), shown == coming))
         # When those in front of it are gone, the logit is taken as it came.
-        m.d.comb += self.claim("as_it_came", implies(its_turn, shown == logit))
+        m.d.comb += self.claim("as_it_came", implies(one.its_turn, shown == logit))
         # Until then it is in its place, behind them.
         in_place = (ahead < waiting) & (self.stored == logit)
-        m.d.comb += self.claim("in_its_place", implies(looked_at, in_place))
+        m.d.comb += self.claim("in_its_place", implies(one.looked_at, in_place))
         # The queue holds those that wait, and no others.
         m.d.comb += self.claim("queued", self.consistent)
 
-        m.d.comb += self.witness("behind_three", looked_at & (ahead == 3))
-        m.d.comb += self.witness("its_turn", its_turn & (logit != 0))
+        m.d.comb += self.witness("behind_three", one.looked_at & (ahead == 3))
+        m.d.comb += self.witness("its_turn", one.its_turn & (logit != 0))
         return m
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from amaranth import *
 
-from properties.dialect import Theorem, anything, implies
+from properties.dialect import Theorem, implies
+from properties.followed import follow
 
 
 class BeatOrder(Theorem):
@@ -28,12 +29,10 @@ class BeatOrder(Theorem):
         inside = Signal(range(len(places) + 1))
         m.d.sync += inside.eq(inside + takes - leaves)
         # One beat that is taken is looked at until it leaves; so many are in front of it.
-        looked_at, ahead, beat = Signal(), Signal.like(inside), Signal.like(comes)
-        its_turn = looked_at & leaves & (ahead == 0)
-        with m.If(looked_at):
-            m.d.sync += [looked_at.eq(~its_turn), ahead.eq(ahead - (leaves & ~its_turn))]
-        with m.Elif(takes & anything(1)):
-            m.d.sync += [looked_at.eq(1), ahead.eq(inside - leaves), beat.eq(comes)]
+        ahead, beat = Signal.like(inside), Signal.like(comes)
+        one = follow(m, ahead, comes=takes, leaves=leaves, inside=inside)
+        with m.If(one.begins):
+            m.d.sync += beat.eq(comes)
 
         held = sum((valid for valid, _ in places), C(0))
         # Those that were taken and did not leave are there, and no others.
@@ -41,7 +40,7 @@ class BeatOrder(Theorem):
         # No beat leaves that was not taken.
         m.d.comb += self.claim("none_invented", implies(leaves, inside != 0))
         # When those in front of it are gone, the beat leaves as it came.
-        m.d.comb += self.claim("as_it_came", implies(its_turn, offered == beat))
+        m.d.comb += self.claim("as_it_came", implies(one.its_turn, offered == beat))
         found = [
             valid
             & (Value.cast(each) == beat)
@@ -49,8 +48,8 @@ class BeatOrder(Theorem):
             for n, (valid, each) in enumerate(places)
         ]
         # Until then it is in one of the places, behind them.
-        m.d.comb += self.claim("behind_the_others", implies(looked_at, Cat(found).any()))
+        m.d.comb += self.claim("behind_the_others", implies(one.looked_at, Cat(found).any()))
 
-        m.d.comb += self.witness("behind_three", looked_at & (ahead == len(places) - 1))
-        m.d.comb += self.witness("its_turn", its_turn & (beat != 0))
+        m.d.comb += self.witness("behind_three", one.looked_at & (ahead == len(places) - 1))
+        m.d.comb += self.witness("its_turn", one.its_turn & (beat != 0))
         return m

@@ -8,7 +8,8 @@ from amaranth.lib import data
 
 from design.arith import ram_depth, times_constant
 from design.beat import Sink
-from properties.dialect import Theorem, anything, implies
+from properties.dialect import Theorem, implies
+from properties.followed import follow
 
 
 class UpMeetsSilu(Theorem):
@@ -70,24 +71,19 @@ class UpMeetsSilu(Theorem):
         m.d.sync += pairs.eq(pairs + gate - multiply)
         m.d.comb += self.ups.eq(pairs - up_next)
         # One pair is looked at, from its gate until it is multiplied; so many are in front of it.
-        looked_at, has_up, kept = Signal(), Signal(), Signal()
+        has_up, kept = Signal(), Signal()
         its_up, its_silu = Signal.like(self.stored), Signal.like(self.silu)
         age = Signal(range(len(self.silu_way) + 1))
         made = age == len(self.silu_way)
-        its_turn = looked_at & multiply & (ahead == 0)
+        one = follow(m, ahead, comes=gate, leaves=multiply, inside=pairs)
+        looked_at, its_turn = one.looked_at, one.its_turn
         with m.If(looked_at):
-            m.d.sync += [
-                looked_at.eq(~its_turn),
-                ahead.eq(ahead - (multiply & ~its_turn)),
-                age.eq(Mux(made, age, age + 1)),
-                kept.eq(made),
-            ]
+            m.d.sync += [age.eq(Mux(made, age, age + 1)), kept.eq(made)]
             with m.If(up & ~has_up):
                 m.d.sync += [has_up.eq(1), its_up.eq(swiglu.i.value)]
             with m.If(~kept):
                 m.d.sync += its_silu.eq(self.silu)
-        with m.Elif(gate & anything(1)):
-            m.d.sync += [looked_at.eq(1), ahead.eq(pairs - multiply)]
+        with m.Elif(one.begins):
             m.d.sync += [has_up.eq(0), kept.eq(0), age.eq(0)]
 
         # Every up finds room, and no silu comes before the last one met its up.
