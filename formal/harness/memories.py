@@ -61,15 +61,7 @@ def logit_order(config: Config) -> Model:
     inside = Fragment.get(dut, None)
     queue = queue_inside(inside, "queue")
     theorem = LogitOrder(dut, vocab=config.shape.vocab, depth=queue.depth)
-    place = Signal.like(queue.first)
-    glue = Module()
-    glue.d.comb += [
-        place.eq(queue.first + theorem.ahead),
-        theorem.consistent.eq(queue.consistent & (queue.level == theorem.waiting)),
-    ]
-    queue.storage.read_port(
-        domain="comb", addr=place, data=theorem.stored, en=C(1, 1), transparent_for=()
-    )
+    glue = queue.shown_to(theorem, holds=theorem.waiting)
     return Model(dut, theorem, inside=inside, glue=glue)
 
 

@@ -28,15 +28,7 @@ def up_meets_silu(config: Config) -> Model:
         silu=hidden["silu"],
         multiply=hidden["multiply"],
     )
-    place = Signal.like(queue.first)
-    glue = Module()
-    glue.d.comb += [
-        place.eq(queue.first + theorem.ahead),
-        theorem.consistent.eq(queue.consistent & (queue.level == theorem.ups)),
-    ]
-    queue.storage.read_port(
-        domain="comb", addr=place, data=theorem.stored, en=C(1, 1), transparent_for=()
-    )
+    glue = queue.shown_to(theorem, holds=theorem.ups)
     return Model(dut, theorem, inside=inside, glue=glue)
 
 

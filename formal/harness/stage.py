@@ -90,6 +90,20 @@ class Queue:
     depth: int
     storage: Any
 
+    def shown_to(self, theorem: Any, *, holds: Value) -> Module:
+        """Glue that drives `stored` with what is `ahead` places behind the first, by a port of its
+        own, and `consistent`: the queue holds as many as the theorem counts."""
+        glue = Module()
+        place = Signal.like(self.first, name="place")
+        glue.d.comb += [
+            place.eq(self.first + theorem.ahead),
+            theorem.consistent.eq(self.consistent & (self.level == holds)),
+        ]
+        self.storage.read_port(
+            domain="comb", addr=place, data=theorem.stored, en=C(1, 1), transparent_for=()
+        )
+        return glue
+
 
 def queue_inside(fragment: Fragment, name: str) -> Queue:
     """The queue that is submodule `name`."""
