@@ -7,8 +7,9 @@
 // and live conditions. Variables are numbered 0 (false), 1 (unknown), inputs, registers, gates; literal
 // 2n is variable n, 2n + 1 its negation.
 //
-// One evaluation covers up to 256 input vectors at once, one a lane. Those that lead to the same
-// state are one edge. States are stored whole, so nothing rests on a hash.
+// One evaluation covers 64 input vectors at once, one a lane. Those that lead to the same state are
+// one edge. States are stored whole, so nothing rests on a hash. Inputs beyond the first six are
+// unknown at first, and tried only where that makes a difference.
 //
 // A register that holds nothing is unknown from then on, and so is what is computed from it: a claim
 // then counts as broken, a supposition as kept, a witness as not met. So whoever is wrong about what
@@ -24,42 +25,13 @@
 #include <string>
 #include <vector>
 
-constexpr unsigned LANE_BITS = 8, WORDS = (1u << LANE_BITS) / 64;
+constexpr unsigned LANE_BITS = 6;
 constexpr uint32_t NONE = ~0u, FIRST = 2;
 
-struct Lanes {
-  uint64_t word[WORDS];
-  bool any() const { return std::any_of(word, word + WORDS, [](uint64_t w) { return w; }); }
-  bool at(unsigned lane) const { return word[lane / 64] >> lane % 64 & 1; }
-  unsigned first() const {
-    unsigned n = 0;
-    while (!word[n]) ++n;
-    return n * 64 + __builtin_ctzll(word[n]);
-  }
-};
-Lanes operator&(Lanes a, const Lanes &b) {
-  for (unsigned n = 0; n < WORDS; ++n) a.word[n] &= b.word[n];
-  return a;
-}
-Lanes operator|(Lanes a, const Lanes &b) {
-  for (unsigned n = 0; n < WORDS; ++n) a.word[n] |= b.word[n];
-  return a;
-}
-Lanes operator~(Lanes a) {
-  for (uint64_t &word : a.word) word = ~word;
-  return a;
-}
-Lanes all(bool value) {
-  Lanes lanes;
-  std::fill_n(lanes.word, WORDS, value ? ~0ull : 0);
-  return lanes;
-}
-
-// Whether a signal may be 1, and whether it may be 0; both when it is unknown.
-struct Signal { Lanes one, zero; };
-Signal operator~(const Signal &a) { return {a.zero, a.one}; }
-Signal operator&(const Signal &a, const Signal &b) { return {a.one & b.one, a.zero | b.zero}; }
-Signal known(const Lanes &lanes) { return {lanes, ~lanes}; }
+// One bit for each of the input vectors that are tried at once.
+using Lanes = uint64_t;
+constexpr Lanes ALL = ~0ull;
+unsigned first(Lanes lanes) { return __builtin_ctzll(lanes); }
 
 struct Gate { uint32_t a, b; };
 struct Edge { uint32_t to, label; };
@@ -78,7 +50,10 @@ struct Circuit {
   uint32_t inputs, registers, gates;
   std::vector<uint32_t> next, initial, guard, claims, supposed, witnesses, fair, live;
   std::vector<Gate> gate;
-  std::vector<Signal> value;
+  // Gates, and literals looked at, behind inputs above LANE_BITS.
+  std::vector<uint32_t> late, late_sinks;
+  // Of each literal, the lanes in which it may be 1: an unknown one and its negation in all.
+  std::vector<Lanes> may, seen;
 
   explicit Circuit(const char *path) {
     std::ifstream file(path);
@@ -94,31 +69,63 @@ struct Circuit {
       for (uint32_t &literal : *groups[n]) file >> literal;
     }
     if (!file) std::cerr << "the model is cut short\n", std::exit(2);
-    value.assign(FIRST + inputs + registers + gates, known(all(false)));
-    value[1] = {all(true), all(true)};
+    may.assign(2 * (FIRST + inputs + registers + gates), ALL);
+    may[0] = 0;
+    std::vector<bool> is_late(may.size() / 2);
+    for (uint32_t n = LANE_BITS; n < inputs; ++n) is_late[FIRST + n] = true;
+    for (uint32_t n = 0, at = FIRST + inputs + registers; n < gates; ++n, ++at)
+      if ((is_late[at] = is_late[gate[n].a / 2] || is_late[gate[n].b / 2])) late.push_back(n);
+    for (const auto *group : {&next, &claims, &supposed, &witnesses, &fair, &live})
+      for (uint32_t literal : *group)
+        if (is_late[literal / 2]) late_sinks.push_back(literal);
   }
 
-  Signal operator[](uint32_t literal) const {
-    return literal & 1 ? ~value[literal / 2] : value[literal / 2];
-  }
+  // Lanes that differ in an input.
+  Lanes used() const { return inputs < LANE_BITS ? (1ull << (1u << inputs)) - 1 : ALL; }
 
-  // Inputs above LANE_BITS are those of `batch`; the others differ from lane to lane.
-  void evaluate(const uint64_t *state, uint64_t batch) {
-    static constexpr uint64_t PATTERN[] = {
-        0xaaaaaaaaaaaaaaaa, 0xcccccccccccccccc, 0xf0f0f0f0f0f0f0f0,
-        0xff00ff00ff00ff00, 0xffff0000ffff0000, 0xffffffff00000000};
-    for (uint32_t n = 0; n < inputs; ++n) {
-      Lanes lanes;
-      for (unsigned w = 0; w < WORDS; ++w)
-        lanes.word[w] = n < 6 ? PATTERN[n]
-                        : n < LANE_BITS ? (w >> (n - 6) & 1 ? ~0ull : 0)
-                                        : (batch >> (n - LANE_BITS) & 1 ? ~0ull : 0);
-      value[FIRST + n] = known(lanes);
-    }
+  // The first inputs differ from lane to lane; those above LANE_BITS are unknown.
+  void evaluate(const uint64_t *state) {
+    static constexpr Lanes PATTERN[] = {0xaaaaaaaaaaaaaaaa, 0xcccccccccccccccc, 0xf0f0f0f0f0f0f0f0,
+                                        0xff00ff00ff00ff00, 0xffff0000ffff0000, 0xffffffff00000000};
+    Lanes *out = &may[2 * FIRST];
+    for (uint32_t n = 0; n < inputs; ++n)
+      *out++ = n < LANE_BITS ? PATTERN[n] : ALL, *out++ = n < LANE_BITS ? ~PATTERN[n] : ALL;
     for (uint32_t n = 0; n < registers; ++n)
-      value[FIRST + inputs + n] = {all(may_be(state, n, true)), all(may_be(state, n, false))};
-    Signal *out = &value[FIRST + inputs + registers];
-    for (const Gate &g : gate) *out++ = (*this)[g.a] & (*this)[g.b];
+      for (bool value : {true, false}) *out++ = may_be(state, n, value) ? ALL : 0;
+    for (const Gate &g : gate) *out++ = may[g.a] & may[g.b], *out++ = may[g.a ^ 1] | may[g.b ^ 1];
+  }
+
+  // The inputs above LANE_BITS are those of `batch`.
+  void complete(uint64_t batch) {
+    for (uint32_t n = LANE_BITS; n < inputs; ++n)
+      for (bool value : {true, false})
+        may[2 * (FIRST + n) + !value] = (batch >> (n - LANE_BITS) & 1) == value ? ALL : 0;
+    for (uint32_t n : late) {
+      const Gate g = gate[n];
+      Lanes *out = &may[2 * (FIRST + inputs + registers + n)];
+      out[0] = may[g.a] & may[g.b], out[1] = may[g.a ^ 1] | may[g.b ^ 1];
+    }
+  }
+
+  // Completes with 0; whether that made a difference to anything that is stored or looked at. If not,
+  // no other value makes one: what was known stays known, and what was not counts as unknown.
+  bool matters() {
+    seen.clear();
+    for (uint32_t literal : late_sinks) seen.push_back(may[literal]), seen.push_back(may[literal ^ 1]);
+    complete(0);
+    Lanes differ = 0;
+    auto was = seen.begin();
+    for (uint32_t literal : late_sinks) differ |= *was++ ^ may[literal], differ |= *was++ ^ may[literal ^ 1];
+    return differ & used();
+  }
+
+  // Of each register, the lanes in which it may be 1, and those in which it may be 0, afterwards.
+  void after(std::vector<Lanes> &rails) const {
+    rails.clear();
+    for (uint32_t n = 0; n < registers; ++n) {
+      const Lanes lost = guard[n] ? ~may[next[guard[n] - 1]] : 0;
+      rails.push_back(may[next[n]] | lost), rails.push_back(may[next[n] ^ 1] | lost);
+    }
   }
 };
 
@@ -168,6 +175,11 @@ struct Search {
   States states;
   Edges edges;
   const char *trace;
+  // Of the step in work: where it starts, all that it decides, what of it is the same in all lanes,
+  // the numbers of what is not, and lanes that agree in everything.
+  std::vector<uint64_t> here, common, to;
+  std::vector<Lanes> rails, classes;
+  std::vector<uint32_t> varying;
 
   Search(const char *model, const char *trace_path)
       : circuit(model), states(circuit.registers), trace(trace_path) {}
@@ -184,56 +196,58 @@ struct Search {
   // All that follows from `state`; calls hit(literal's number, inputs) for `looked_for`.
   template <typename Hit>
   void expand(uint32_t state, const std::vector<uint32_t> &looked_for, bool negated, Hit hit) {
-    const std::vector<uint64_t> here(states.at(state), states.at(state) + states.stride);
-    const unsigned high = circuit.inputs > LANE_BITS ? circuit.inputs - LANE_BITS : 0;
+    here.assign(states.at(state), states.at(state) + states.stride);
     const size_t begin = edges.edge.size();
-    for (uint64_t batch = 0; batch < 1ull << high; ++batch) {
-      circuit.evaluate(here.data(), batch);
-      Lanes valid = all(true);
-      if (circuit.inputs < 6) valid = all(false), valid.word[0] = (1ull << (1u << circuit.inputs)) - 1;
-      else if (circuit.inputs < LANE_BITS)
-        for (unsigned w = 1u << (circuit.inputs - 6); w < WORDS; ++w) valid.word[w] = 0;
-      for (uint32_t literal : circuit.supposed) valid = valid & circuit[literal].one;
-      if (!valid.any()) continue;
+    auto one = [&](uint64_t batch) {
+      Lanes valid = circuit.used();
+      for (uint32_t literal : circuit.supposed) valid &= circuit.may[literal];
+      if (!valid) return;
       for (size_t n = 0; n < looked_for.size(); ++n) {
-        const Signal found = circuit[looked_for[n]];
-        const Lanes hits = valid & (negated ? found.zero : ~found.zero);
-        if (hits.any()) hit(n, batch << LANE_BITS | hits.first());
+        const Lanes may_fail = circuit.may[looked_for[n] ^ 1];
+        const Lanes hits = valid & (negated ? may_fail : ~may_fail);
+        if (hits) hit(n, batch << LANE_BITS | first(hits));
       }
       follow(state, valid, batch);
-    }
+    };
+    const unsigned high = circuit.inputs > LANE_BITS ? circuit.inputs - LANE_BITS : 0;
+    circuit.evaluate(here.data());
+    const uint64_t batches = circuit.matters() ? 1ull << high : 1;
+    for (uint64_t batch = 0; batch < batches; ++batch) circuit.complete(batch), one(batch);
     auto less = [](Edge a, Edge b) { return a.to != b.to ? a.to < b.to : a.label < b.label; };
     auto same = [](Edge a, Edge b) { return a.to == b.to && a.label == b.label; };
     std::sort(edges.edge.begin() + begin, edges.edge.end(), less);
     edges.edge.erase(std::unique(edges.edge.begin() + begin, edges.edge.end(), same), edges.edge.end());
   }
 
-  // Lanes that lead to one state with one label are one edge: split them until they do.
-  void follow(uint32_t state, const Lanes &valid, uint64_t batch) {
-    std::vector<Lanes> classes{valid};
-    auto split = [&](const Lanes &value) {
-      for (size_t n = 0, old = classes.size(); n < old; ++n) {
-        const Lanes high = classes[n] & value, low = classes[n] & ~value;
-        if (high.any() && low.any()) classes[n] = high, classes.push_back(low);
+  // Lanes that lead to one state with one label are one edge. What differs between lanes is little.
+  void follow(uint32_t state, Lanes valid, uint64_t batch) {
+    circuit.after(rails);
+    const uint32_t label_at = rails.size();
+    // What may be fair counts as fair, what may be not live as not live.
+    for (uint32_t literal : circuit.fair) rails.push_back(circuit.may[literal]);
+    for (uint32_t literal : circuit.live) rails.push_back(~circuit.may[literal ^ 1]);
+    varying.clear(), classes.assign(1, valid), common.assign(rails.size() / 64 + 1, 0);
+    for (uint32_t n = 0; n < rails.size(); ++n) {
+      const Lanes high = rails[n] & valid;
+      if (high == valid) common[n / 64] |= 1ull << n % 64;
+      if (!high || high == valid) continue;
+      varying.push_back(n);
+      for (size_t c = 0, old = classes.size(); c < old; ++c) {
+        const Lanes in = classes[c] & high, out = classes[c] & ~high;
+        if (in && out) classes[c] = in, classes.push_back(out);
       }
-    };
-    for (const auto *group : {&circuit.next, &circuit.fair, &circuit.live})
-      for (uint32_t literal : *group) split(circuit[literal].one), split(circuit[literal].zero);
-    std::vector<uint64_t> to(states.stride);
-    for (const Lanes &lanes : classes) {
-      const unsigned lane = lanes.first();
-      std::fill(to.begin(), to.end(), 0);
-      for (uint32_t n = 0; n < circuit.registers; ++n) {
-        const bool holds = !circuit.guard[n] || circuit[circuit.next[circuit.guard[n] - 1]].one.at(lane);
-        const Signal next = circuit[circuit.next[n]];
-        allow(to, n, !holds || next.one.at(lane), !holds || next.zero.at(lane));
+    }
+    for (Lanes lanes : classes) {
+      const unsigned lane = first(lanes);
+      to = common;
+      for (uint32_t n : varying) to[n / 64] |= (rails[n] >> lane & 1) << n % 64;
+      uint32_t label = 0;
+      for (uint32_t n = label_at; n < rails.size(); ++n) {
+        uint64_t &word = to[n / 64];
+        label |= (word >> n % 64 & 1) << (n - label_at), word &= ~(1ull << n % 64);
       }
       const uint32_t next = states.add(to.data(), state, batch << LANE_BITS | lane);
-      // What may be fair counts as fair, what may be not live as not live.
-      uint32_t label = 0, bit = 0;
-      for (uint32_t literal : circuit.fair) label |= circuit[literal].one.at(lane) << bit++;
-      for (uint32_t literal : circuit.live) label |= !circuit[literal].zero.at(lane) << bit++;
-      if (bit) edges.edge.push_back({next, label});
+      if (rails.size() > label_at) edges.edge.push_back({next, label});
     }
   }
 

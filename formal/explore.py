@@ -238,6 +238,8 @@ def _read(top: dict[str, Any]) -> Circuit:
     literal: dict[Any, int] = {"0": 0, "1": 1, "x": 2}
     held = [bit for bit in order if bit in registers]
     given = [bit for bit in order if not (bit in registers or bit in gates or bit in aliases)]
+    # Payloads last: they matter only where they are taken, and the search tries the first always.
+    given.sort(key=lambda bit: "[" in names.get(bit, ""))
     for number, bit in enumerate((*given, *held), _FIRST):
         literal[bit] = 2 * number
 
