@@ -49,9 +49,8 @@ class Engine:
 
 
 #: Every engine by name. `yices` is quickest on small models, `bitwuzla` on memories; `pdr` finds
-#: the invariants that an induction would have to be told; `l2s` is for liveness under fairness,
-#: which no second engine knows: the ranking function is the other word on that. `explore` visits
-#: every state; `cone` and `wires` look for ways through the netlist, over any number of cycles or
+#: the invariants that an induction would have to be told; `l2s` is for liveness under fairness.
+#: `explore` visits every state, for safety and for liveness; `cone` and `wires` look for ways through the netlist, over any number of cycles or
 #: within one.
 ENGINES = {
     engine.name: engine
@@ -67,7 +66,7 @@ ENGINES = {
             "pyosys",
             run=l2s.run,
             cover_by="yices",
-            alone="liveness has one engine",
+            second="explore",
             argument="liveness made safety, with an invariant that the engine finds",
         ),
         Engine(

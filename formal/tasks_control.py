@@ -83,10 +83,26 @@ def _handshake(
     configs: tuple[str, ...] = SHIPPED,
     fair: tuple[str, ...] = ("nano",),
     **lanes: int,
-) -> tuple[Task, Task, Task]:
+) -> tuple[Task, ...]:
     """The three theorems on the start and done of `device`; `claims` of them on its inside."""
     arguments = {"device": device, **lanes}
     unanswered = Canary(lost[0], module, *lost[1:])
+
+    def always(suffix: str, engine: str, configs: tuple[str, ...]) -> Task:
+        return Task(
+            id=f"done.fair.{device}{suffix}",
+            family="control",
+            theorem=DonePulseFair,
+            harness=stages.done_fair,
+            arguments=arguments,
+            configs=configs,
+            obligations=1,
+            canary=unanswered,
+            engine=engine,
+        )
+
+    # Without a ranking PDR counts through every counter; a search of all states visits each value.
+    too_large_for_pdr = tuple(config for config in configs if config not in fair)
     return (
         Task(
             id=f"done.pulse.{device}{suffix}",
@@ -113,19 +129,8 @@ def _handshake(
             canary=unanswered,
             canary_depth=60,
         ),
-        Task(
-            id=f"done.fair.{device}{suffix}",
-            family="control",
-            theorem=DonePulseFair,
-            harness=stages.done_fair,
-            arguments=arguments,
-            # Without a ranking PDR counts through every counter: what holds at the shipped size
-            # is told by `done.ranking`, this is the independent word on the small one.
-            configs=fair,
-            obligations=1,
-            canary=unanswered,
-            engine="l2s",
-        ),
+        always(suffix, "l2s", fair),
+        *([always(f"{suffix}_states", "explore", too_large_for_pdr)] if too_large_for_pdr else []),
     )
 
 
