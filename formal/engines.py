@@ -50,8 +50,8 @@ class Engine:
 
 #: Every engine by name. `yices` is quickest on small models, `bitwuzla` on memories; `pdr` finds
 #: the invariants that an induction would have to be told; `l2s` is for liveness under fairness.
-#: `explore` visits every state, for safety and for liveness; `cone` and `wires` look for ways through the netlist, over any number of cycles or
-#: within one.
+#: `explore` visits every state, for safety and for liveness; `cone` and `wires` look for ways
+#: through the netlist, over any number of cycles or within one.
 ENGINES = {
     engine.name: engine
     for engine in (

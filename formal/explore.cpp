@@ -8,8 +8,8 @@
 // 2n is variable n, 2n + 1 its negation.
 //
 // One evaluation covers 64 input vectors at once, one a lane. Those that lead to the same state are
-// one edge. States are stored whole, so nothing rests on a hash. Inputs beyond the first six are
-// unknown at first, and tried only where that makes a difference.
+// one edge. Only inputs that can make a difference in a state are tried there; the others are 0.
+// States are stored whole, so nothing rests on a hash.
 //
 // A register that holds nothing is unknown from then on, and so is what is computed from it: a claim
 // then counts as broken, a supposition as kept, a witness as not met. So whoever is wrong about what
@@ -50,10 +50,14 @@ struct Circuit {
   uint32_t inputs, registers, gates;
   std::vector<uint32_t> next, initial, guard, claims, supposed, witnesses, fair, live;
   std::vector<Gate> gate;
-  // Gates, and literals looked at, behind inputs above LANE_BITS.
-  std::vector<uint32_t> late, late_sinks;
+  // What is stored or looked at.
+  std::vector<uint32_t> sinks;
   // Of each literal, the lanes in which it may be 1: an unknown one and its negation in all.
-  std::vector<Lanes> may, seen;
+  std::vector<Lanes> may;
+  // Of the state in work: the inputs that a variable may depend on, one bit each; the gates, and in
+  // the end the inputs, of which that is so.
+  std::vector<uint32_t> support;
+  std::vector<uint32_t> dependent, relevant;
 
   explicit Circuit(const char *path) {
     std::ifstream file(path);
@@ -68,55 +72,67 @@ struct Circuit {
       groups[n]->resize(sizes[n]);
       for (uint32_t &literal : *groups[n]) file >> literal;
     }
-    if (!file) std::cerr << "the model is cut short\n", std::exit(2);
+    if (!file || inputs > 32) std::cerr << "the model is cut short, or has too many inputs\n", std::exit(2);
     may.assign(2 * (FIRST + inputs + registers + gates), ALL);
     may[0] = 0;
-    std::vector<bool> is_late(may.size() / 2);
-    for (uint32_t n = LANE_BITS; n < inputs; ++n) is_late[FIRST + n] = true;
-    for (uint32_t n = 0, at = FIRST + inputs + registers; n < gates; ++n, ++at)
-      if ((is_late[at] = is_late[gate[n].a / 2] || is_late[gate[n].b / 2])) late.push_back(n);
+    support.assign(may.size() / 2, 0);
+    for (uint32_t n = 0; n < inputs; ++n) support[FIRST + n] = 1ull << n;
     for (const auto *group : {&next, &claims, &supposed, &witnesses, &fair, &live})
-      for (uint32_t literal : *group)
-        if (is_late[literal / 2]) late_sinks.push_back(literal);
+      sinks.insert(sinks.end(), group->begin(), group->end());
   }
 
-  // Lanes that differ in an input.
-  Lanes used() const { return inputs < LANE_BITS ? (1ull << (1u << inputs)) - 1 : ALL; }
-
-  // The first inputs differ from lane to lane; those above LANE_BITS are unknown.
-  void evaluate(const uint64_t *state) {
-    static constexpr Lanes PATTERN[] = {0xaaaaaaaaaaaaaaaa, 0xcccccccccccccccc, 0xf0f0f0f0f0f0f0f0,
-                                        0xff00ff00ff00ff00, 0xffff0000ffff0000, 0xffffffff00000000};
+  // Everything while all inputs are unknown: what is known then depends on none, and what is not
+  // depends on those of its operands at most. Returns how many batches there are to try.
+  uint64_t enter(const uint64_t *state) {
     Lanes *out = &may[2 * FIRST];
-    for (uint32_t n = 0; n < inputs; ++n)
-      *out++ = n < LANE_BITS ? PATTERN[n] : ALL, *out++ = n < LANE_BITS ? ~PATTERN[n] : ALL;
+    for (uint32_t n = 0; n < 2 * inputs; ++n) *out++ = ALL;
     for (uint32_t n = 0; n < registers; ++n)
       for (bool value : {true, false}) *out++ = may_be(state, n, value) ? ALL : 0;
-    for (const Gate &g : gate) *out++ = may[g.a] & may[g.b], *out++ = may[g.a ^ 1] | may[g.b ^ 1];
+    dependent.resize(gates);
+    size_t found = 0;
+    Lanes *const at = may.data();
+    uint32_t *const behind = support.data();
+    for (uint32_t n = 0, self = FIRST + inputs + registers; n < gates; ++n, ++self, out += 2) {
+      const Gate g = gate[n];
+      out[0] = at[g.a] & at[g.b], out[1] = at[g.a ^ 1] | at[g.b ^ 1];
+      behind[self] = (behind[g.a / 2] | behind[g.b / 2]) & out[0] & out[1];
+      dependent[found] = n, found += behind[self] != 0;
+    }
+    dependent.resize(found);
+    uint64_t matter = 0;
+    for (uint32_t literal : sinks) matter |= support[literal / 2];
+    relevant.clear();
+    for (uint32_t n = 0; n < inputs; ++n)
+      if (matter >> n & 1) relevant.push_back(n);
+      else may[2 * (FIRST + n)] = 0;
+    return relevant.size() > LANE_BITS ? 1ull << (relevant.size() - LANE_BITS) : 1;
   }
 
-  // The inputs above LANE_BITS are those of `batch`.
+  // The first relevant inputs differ from lane to lane; the others are those of `batch`.
   void complete(uint64_t batch) {
-    for (uint32_t n = LANE_BITS; n < inputs; ++n)
-      for (bool value : {true, false})
-        may[2 * (FIRST + n) + !value] = (batch >> (n - LANE_BITS) & 1) == value ? ALL : 0;
-    for (uint32_t n : late) {
+    static constexpr Lanes PATTERN[] = {0xaaaaaaaaaaaaaaaa, 0xcccccccccccccccc, 0xf0f0f0f0f0f0f0f0,
+                                        0xff00ff00ff00ff00, 0xffff0000ffff0000, 0xffffffff00000000};
+    for (uint32_t n = 0; n < relevant.size(); ++n) {
+      const uint32_t literal = 2 * (FIRST + relevant[n]);
+      may[literal] = n < LANE_BITS ? PATTERN[n] : batch >> (n - LANE_BITS) & 1 ? ALL : 0;
+      may[literal + 1] = ~may[literal];
+    }
+    Lanes *const at = may.data(), *const first_gate = &at[2 * (FIRST + inputs + registers)];
+    for (uint32_t n : dependent) {
       const Gate g = gate[n];
-      Lanes *out = &may[2 * (FIRST + inputs + registers + n)];
-      out[0] = may[g.a] & may[g.b], out[1] = may[g.a ^ 1] | may[g.b ^ 1];
+      first_gate[2 * n] = at[g.a] & at[g.b], first_gate[2 * n + 1] = at[g.a ^ 1] | at[g.b ^ 1];
     }
   }
 
-  // Completes with 0; whether that made a difference to anything that is stored or looked at. If not,
-  // no other value makes one: what was known stays known, and what was not counts as unknown.
-  bool matters() {
-    seen.clear();
-    for (uint32_t literal : late_sinks) seen.push_back(may[literal]), seen.push_back(may[literal ^ 1]);
-    complete(0);
-    Lanes differ = 0;
-    auto was = seen.begin();
-    for (uint32_t literal : late_sinks) differ |= *was++ ^ may[literal], differ |= *was++ ^ may[literal ^ 1];
-    return differ & used();
+  // Lanes that differ in an input.
+  Lanes used() const { return relevant.size() < LANE_BITS ? (1ull << (1u << relevant.size())) - 1 : ALL; }
+
+  // The inputs of a lane.
+  uint64_t values(uint64_t batch, unsigned lane) const {
+    uint64_t values = 0;
+    for (uint32_t n = 0; n < relevant.size(); ++n)
+      values |= ((batch << LANE_BITS | lane) >> n & 1) << relevant[n];
+    return values;
   }
 
   // Of each register, the lanes in which it may be 1, and those in which it may be 0, afterwards.
@@ -184,34 +200,39 @@ struct Search {
   Search(const char *model, const char *trace_path)
       : circuit(model), states(circuit.registers), trace(trace_path) {}
 
-  // The inputs of each cycle from reset until `inputs` in `state`; returns how many cycles.
-  size_t tell(uint32_t state, uint64_t inputs) const {
+  // The inputs of each cycle from reset until `inputs` in `state`, the last first.
+  std::vector<uint64_t> run_to(uint32_t state, uint64_t inputs) const {
     std::vector<uint64_t> run{inputs};
     for (; states.parent[state] != NONE; state = states.parent[state]) run.push_back(states.by[state]);
+    return run;
+  }
+
+  // Writes them down; returns how many cycles.
+  size_t tell(uint32_t state, uint64_t inputs) const {
+    const std::vector<uint64_t> run = run_to(state, inputs);
     std::ofstream file(trace);
     for (auto cycle = run.rbegin(); cycle != run.rend(); ++cycle) file << *cycle << '\n';
     return run.size();
   }
 
-  // All that follows from `state`; calls hit(literal's number, inputs) for `looked_for`.
-  template <typename Hit>
-  void expand(uint32_t state, const std::vector<uint32_t> &looked_for, bool negated, Hit hit) {
+  // All that follows from `state`; calls met(number of a witness, inputs) and broken(that of a claim, inputs).
+  template <typename Met, typename Broken>
+  void expand(uint32_t state, Met met, Broken broken) {
     here.assign(states.at(state), states.at(state) + states.stride);
     const size_t begin = edges.edge.size();
     auto one = [&](uint64_t batch) {
       Lanes valid = circuit.used();
       for (uint32_t literal : circuit.supposed) valid &= circuit.may[literal];
       if (!valid) return;
-      for (size_t n = 0; n < looked_for.size(); ++n) {
-        const Lanes may_fail = circuit.may[looked_for[n] ^ 1];
-        const Lanes hits = valid & (negated ? may_fail : ~may_fail);
-        if (hits) hit(n, batch << LANE_BITS | first(hits));
-      }
+      for (size_t n = 0; n < circuit.witnesses.size(); ++n)
+        if (const Lanes lanes = valid & ~circuit.may[circuit.witnesses[n] ^ 1])
+          met(n, circuit.values(batch, first(lanes)));
+      for (size_t n = 0; n < circuit.claims.size(); ++n)
+        if (const Lanes lanes = valid & circuit.may[circuit.claims[n] ^ 1])
+          broken(n, circuit.values(batch, first(lanes)));
       follow(state, valid, batch);
     };
-    const unsigned high = circuit.inputs > LANE_BITS ? circuit.inputs - LANE_BITS : 0;
-    circuit.evaluate(here.data());
-    const uint64_t batches = circuit.matters() ? 1ull << high : 1;
+    const uint64_t batches = circuit.enter(here.data());
     for (uint64_t batch = 0; batch < batches; ++batch) circuit.complete(batch), one(batch);
     auto less = [](Edge a, Edge b) { return a.to != b.to ? a.to < b.to : a.label < b.label; };
     auto same = [](Edge a, Edge b) { return a.to == b.to && a.label == b.label; };
@@ -246,15 +267,17 @@ struct Search {
         uint64_t &word = to[n / 64];
         label |= (word >> n % 64 & 1) << (n - label_at), word &= ~(1ull << n % 64);
       }
-      const uint32_t next = states.add(to.data(), state, batch << LANE_BITS | lane);
+      const uint32_t next = states.add(to.data(), state, circuit.values(batch, lane));
       if (rails.size() > label_at) edges.edge.push_back({next, label});
     }
   }
 
-  // Visit all; `once` stops at the first hit, otherwise when everything looked for was hit.
-  bool visit(const std::vector<uint32_t> &looked_for, bool negated, bool once) {
-    std::vector<bool> was_hit(looked_for.size());
-    size_t left = looked_for.size();
+  // Visit all, or stop at the first broken claim; without `proving`, when every witness was met.
+  // Returns whether a claim was broken.
+  bool visit(bool proving) {
+    std::vector<bool> was_met(circuit.witnesses.size()), was_broken(circuit.claims.size());
+    size_t missing = was_met.size();
+    bool failed = false;
     std::vector<uint64_t> reset(states.stride);
     for (uint32_t n = 0; n < circuit.registers; ++n)
       allow(reset, n, circuit.initial[n], !circuit.initial[n]);
@@ -262,17 +285,23 @@ struct Search {
     for (uint32_t state = 0; state < states.size(); ++state) {
       if (state == NONE - 1) std::cout << "too many\n", std::exit(3);
       edges.first.push_back(edges.edge.size());
-      expand(state, looked_for, negated, [&](size_t n, uint64_t inputs) {
-        if (was_hit[n]) return;
-        was_hit[n] = true, --left;
+      auto met = [&](size_t n, uint64_t inputs) {
+        if (was_met[n]) return;
+        was_met[n] = true, --missing;
+        std::cout << "met " << n << ' ' << run_to(state, inputs).size() << '\n';
+      };
+      auto broken = [&](size_t n, uint64_t inputs) {
+        if (!proving || was_broken[n]) return;
+        was_broken[n] = failed = true;
         std::cout << "hit " << n << ' ' << tell(state, inputs) << '\n';
-      });
-      if (left < looked_for.size() && (once || !left)) return true;
+      };
+      expand(state, met, broken);
+      if (failed || (!proving && !missing)) return failed;
       if (state % 4096 == 0) std::cerr << state << " of " << states.size() << '\n';
     }
     edges.first.push_back(edges.edge.size());
     std::cout << "states " << states.size() << '\n';
-    return left < looked_for.size();
+    return false;
   }
 
   // A reachable loop on which live condition `n` never holds, and each fair one does somewhere: a
@@ -325,11 +354,8 @@ struct Search {
 
 int main(int, char **arguments) {
   Search search(arguments[1], arguments[3]);
-  if (!std::strcmp(arguments[2], "cover")) {
-    search.visit(search.circuit.witnesses, false, false);
-    return 0;
-  }
-  if (search.visit(search.circuit.claims, true, true)) return 0;
+  const bool proving = !std::strcmp(arguments[2], "prove");
+  if (search.visit(proving) || !proving) return 0;
   for (unsigned n = 0; n < search.circuit.live.size(); ++n) {
     const uint32_t state = search.unfair_loop(n);
     if (state != NONE)

@@ -1,12 +1,13 @@
 """The proof tasks of the whole decoder, by a search of all its states."""
 
 from collections.abc import Callable
+from typing import Any
 
 from formal.canary import Canary
 from formal.harness import composition
 from formal.model import Model
 from formal.task import NAMED, Task
-from properties.composition import CacheKept, EveryTokenAnswered, NoClash
+from properties.composition import CacheKept, EveryTokenAnswered, ExternalCacheKept, NoClash
 from properties.dialect import Theorem
 
 FORGOTTEN_EARLY = Canary(
@@ -37,22 +38,28 @@ ABOVE = Canary(
 )
 
 
+#: What stories260k has more than this only repeats passes, layers and positions, by counters of
+#: which other theorems speak at full size; with all of it there are too many states.
+FEW_PASSES = {"layers": 2, "seq_len": 2, "vocab": 16, "hidden": 16}
+
+
 def _whole(
     name: str,
     theorem: type[Theorem],
     harness: Callable[..., Model],
     obligations: int,
     canary: Canary,
-    **sizes: int,
+    config: str = "nano",
+    **changes: Any,
 ) -> Task:
+    """A theorem on the decoder of `config`, with `changes` to its sizes, lanes or backing."""
     return Task(
         id=f"composition.{name}",
         family="composition",
         theorem=theorem,
         harness=harness,
-        arguments=sizes,
-        # Half a million states; at the larger size there are too many.
-        configs=("nano",),
+        arguments=changes,
+        configs=(config,),
         obligations=obligations,
         canary=canary,
         engine="explore",
@@ -60,8 +67,23 @@ def _whole(
     )
 
 
+def _wide(name: str, *given: Any) -> Task:
+    """On the heads, widths and lanes of stories260k."""
+    return _whole(f"{name}_wide", *given, config="stories260k", **FEW_PASSES)
+
+
+def _external(name: str, *given: Any) -> Task:
+    """With any memory that keeps its contract behind the cache port."""
+    return _whole(f"{name}_external", *given, external=True, seq_len=2)
+
+
+_ANSWERED = (EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY)
+_CACHE_KEPT = (CacheKept, composition.cache_kept, 8, ABOVE)
+
 COMPOSITION: tuple[Task, ...] = (
-    _whole("answered", EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY),
+    _whole("answered", *_ANSWERED),
+    _wide("answered", *_ANSWERED),
+    _external("answered", *_ANSWERED),
     _whole("no_clash", NoClash, composition.no_clash, 16, ALL_MULTIPLIED),
     # On so few lanes one scalar multiplier does all, and blocks of heads take turns.
     _whole(
@@ -74,5 +96,9 @@ COMPOSITION: tuple[Task, ...] = (
         layers=1,
         seq_len=2,
     ),
-    _whole("cache_kept", CacheKept, composition.cache_kept, 8, ABOVE),
+    _wide("no_clash", NoClash, composition.no_clash, 14, ALL_MULTIPLIED),
+    _external("no_clash", NoClash, composition.no_clash, 16, ALL_MULTIPLIED),
+    _whole("cache_kept", *_CACHE_KEPT),
+    _wide("cache_kept", *_CACHE_KEPT),
+    _external("cache_kept", ExternalCacheKept, composition.external_cache_kept, 12, ABOVE),
 )

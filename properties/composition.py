@@ -13,7 +13,7 @@ from amaranth import *
 from amaranth.asserts import AnySeq
 
 from design.arith import times_constant
-from design.config import Config
+from design.config import CacheBacking, Config
 from design.schedule import image
 from properties import kv_contract
 from properties.dialect import (
@@ -26,6 +26,7 @@ from properties.dialect import (
     Theorem,
     implies,
 )
+from properties.kv_external import KvRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class Parts:
     tokens: Any
     layers: Any
     stages: Mapping[str, Any]
+    # On the chip the owner of each layer, else the one external cache.
     caches: Sequence[Any]
     units: Mapping[str, Any]
     asks: Mapping[str, Sequence[Value]]
@@ -53,6 +55,9 @@ class _Whole(Theorem):
         self.pending = Signal()
         # Logits taken of this token.
         self.logits = Signal(range(config.shape.vocab))
+        # What is on its way to and from an external memory.
+        external = config.geometry.cache is CacheBacking.EXTERNAL
+        self.row = KvRow(config, parts.caches[0]) if external else None
         is_full = parts.tokens.pos == config.shape.seq_len - 1
         answer, logit = parts.decoder.o_token.payload, parts.decoder.o_logits.payload
         ends: dict[str, Value] = {
@@ -81,6 +86,9 @@ class _Whole(Theorem):
             m.d.sync += self.pending.eq(0)
         with m.If(taken(decoder.o_logits)):
             m.d.sync += self.logits.eq(Mux(decoder.o_logits.payload.last, 0, self.logits + 1))
+        if self.row:
+            self.row.follow(m)
+            self.row.of_memory(m, self.suppose)
 
 
 def taken(stream: Any) -> Value:
@@ -102,6 +110,8 @@ class EveryTokenAnswered(_Whole):
             for name in ("o_fetch", "i_weights", "o_logits", "o_token")
             for port in (getattr(parts.decoder, name),)
         }
+        if self.row:
+            waits |= self.row.waits()
         # Infinitely often, the decoder does not wait for the other side.
         moving = {f"{ASSUME_FAIR}{name}": ~wait for name, wait in waits.items()}
         # Infinitely often, no token waits for its answer.
@@ -241,4 +251,38 @@ class CacheKept(_Whole):
         m.d.comb += self.witness("older_read", first.rd_start_k & (first.rd_t < tokens.pos))
         restarts = tokens.first_token & (tokens.pos != 0)
         m.d.comb += self.witness("restarts", restarts)
+        return m
+
+
+class ExternalCacheKept(_Whole):
+    """The decoder keeps the contract of the external KV cache, and is causal: the passes of a row
+    read no position above the token's, and each below it was announced in the current sequence.
+
+    For a cache outside. Obligations: 12.
+    """
+
+    def elaborate(self, platform):
+        m = Module()
+        self.observe(m)
+        assert self.row, "the cache is on the chip"
+        shape, tokens, row, cache = self.config.shape, self.parts.tokens, self.row, self.row.cache
+        row.of_caller(m, self.claim)
+
+        # A row is that of the token.
+        m.d.comb += self.claim("own_row", implies(cache.row_start, cache.row_pos == tokens.pos))
+        # Of each layer, the rows of this sequence that were announced.
+        rows = Array(
+            Signal(range(shape.seq_len + 1), name=f"rows_{n}") for n in range(shape.layers)
+        )
+        with m.If(tokens.first_token):
+            m.d.sync += [count.eq(0) for count in rows]
+        with m.Elif(cache.row_start):
+            m.d.sync += rows[cache.row_layer].eq(cache.row_pos + 1)
+        # All rows before it were announced, in this layer and sequence.
+        follows = rows[cache.row_layer] == cache.row_pos
+        m.d.comb += self.claim("causal", implies(cache.row_start, follows))
+
+        older = cache.rd_start_k & (cache.rd_t < tokens.pos)
+        m.d.comb += self.witness("older_read", older)
+        m.d.comb += self.witness("restarts", tokens.first_token & (tokens.pos != 0))
         return m

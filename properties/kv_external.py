@@ -5,7 +5,7 @@ read word after word. `Passes` numbers these words, from the definition of the p
 memory's half is one element of it, chosen by the solver, with what the port promises and no more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from amaranth import *
@@ -20,6 +20,8 @@ from properties.kv_element import Tensor
 
 #: Anything with the signature of `design.external_cache.ExternalCache`.
 Cache = Any
+#: `Theorem.suppose` or `Theorem.claim`.
+Statement = Callable[[str, Value], Any]
 
 
 def product(value: Value, factor: Value) -> Value:
@@ -101,7 +103,13 @@ class KvRow:
 
     def connect(self, m: Module, theorem: Theorem) -> None:
         """Follow the row, and suppose that caller and memory keep their contracts."""
-        cache, shape = self.cache, self.config.shape
+        self.follow(m)
+        self.of_caller(m, theorem.suppose)
+        self.of_memory(m, theorem.suppose)
+
+    def follow(self, m: Module) -> None:
+        """Drive the signals."""
+        cache = self.cache
         request = cache.o_kv_read.payload
         m.d.comb += [
             self.writes.eq(cache.wr_en_k | cache.wr_en_v),
@@ -125,16 +133,25 @@ class KvRow:
         with m.Else():
             m.d.sync += [count.eq(count + step) for count, step in counts.values()]
 
-        for name, promise in (self._caller() | self._memory()).items():
-            m.d.comb += theorem.suppose(name, promise)
-        # A row is of a layer and a position that exist.
-        m.d.comb += theorem.suppose(
-            "row_in_range",
-            implies(
-                cache.row_start,
-                (cache.row_layer < shape.layers) & (cache.row_pos < shape.seq_len),
-            ),
-        )
+    def of_caller(self, m: Module, state: Statement) -> None:
+        """Suppose, or claim, what the caller promises. Claims: 10."""
+        for name, promise in self._caller().items():
+            m.d.comb += state(name, promise)
+
+    def of_memory(self, m: Module, state: Statement) -> None:
+        """Suppose what the memory promises."""
+        for name, promise in self._memory().items():
+            m.d.comb += state(name, promise)
+
+    def waits(self) -> dict[str, Value]:
+        """That the cache waits for the memory, by what for."""
+        read, write = self.cache.o_kv_read, self.cache.o_kv_write
+        return {
+            "kv_read": read.valid & ~read.ready,
+            "kv_write": write.valid & ~write.ready,
+            "kv_words": (self.delivered != self.requested) & ~self.cache.i_kv_words.valid,
+            "kv_written": (self.acknowledged != self.accepted) & ~self.cache.i_kv_written,
+        }
 
     def _caller(self) -> dict[str, Value]:
         cache, shape, passes = self.cache, self.config.shape, self.passes
@@ -147,7 +164,10 @@ class KvRow:
             (passes.index(block, Tensor.VALUE, t, d) == self.started)
             & passes.read(Tensor.VALUE, t),
         )
+        exists = (cache.row_layer < shape.layers) & (cache.row_pos < shape.seq_len)
         return {
+            # A row is of a layer and a position that exist.
+            "row_in_range": implies(cache.row_start, exists),
             # A row is announced when the one before is stored and read.
             "row_when_done": implies(
                 cache.row_start & self.open,

@@ -1,14 +1,16 @@
 """Models of the whole decoder for a search of all its states."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from amaranth import *
 from amaranth.hdl import Fragment
 
-from design.config import Config
+from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from formal.model import Model
-from properties.composition import CacheKept, EveryTokenAnswered, NoClash, Parts
+from properties.composition import CacheKept, EveryTokenAnswered, ExternalCacheKept, NoClash, Parts
 
 #: Registers of units, each with the register, and its bit, without which it holds nothing.
 _HELD = (
@@ -52,13 +54,15 @@ def _parts(config: Config) -> tuple[Parts, Fragment]:
         "swiglu": (slope.en, signals("swiglu")["multiply"]),
         "rope": (rope["arrived"][:2].any(), *rope["since"]),
     }
+    on_chip = config.geometry.cache is CacheBacking.ON_CHIP
+    layers = [("cache", f"layer_{n}") for n in range(config.shape.layers)]
     scalars = (name for _, name, _ in inside.subfragments if str(name).startswith("scalar_"))
     parts = Parts(
         decoder=dut,
         tokens=component("token_sequencer"),
         layers=component("layer_sequencer"),
         stages={name: component(name) for name in ("projection", "score", "value")},
-        caches=[component("cache", f"layer_{n}") for n in range(config.shape.layers)],
+        caches=[component(*path) for path in (layers if on_chip else [("cache",)])],
         units={name: component(name) for name in (*_UNITS, *scalars)},
         asks=asks,
         held=held,
@@ -66,26 +70,35 @@ def _parts(config: Config) -> tuple[Parts, Fragment]:
     return parts, inside
 
 
-def _model(config: Config, theorem_of: type, **sizes: int) -> Model:
-    """The decoder as it is, or with other `sizes`; no reset, which would lose a token."""
+def _model(config: Config, theorem_of: type, changes: Mapping[str, Any]) -> Model:
+    """The decoder as it is, or with `changes`: of `lanes`, to an `external` cache, or of any size
+    of the shape. No reset, which would lose a token."""
+    sizes = dict(changes)
     if lanes := sizes.pop("lanes", None):
         config = config.with_lanes(lanes)
+    if sizes.pop("external", False):
+        config = config.with_cache(CacheBacking.EXTERNAL)
     config = dataclasses.replace(config, shape=dataclasses.replace(config.shape, **sizes))
     parts, inside = _parts(config)
     theorem = theorem_of(config, parts)
     return Model(parts.decoder, theorem, inside=inside, resets=False, outputs=theorem.outputs())
 
 
-def answered(config: Config) -> Model:
+def answered(config: Config, **changes: Any) -> Model:
     """Liveness."""
-    return _model(config, EveryTokenAnswered)
+    return _model(config, EveryTokenAnswered, changes)
 
 
-def no_clash(config: Config, **sizes: int) -> Model:
-    """The units among themselves; `sizes` may be `lanes`, or any of the shape."""
-    return _model(config, NoClash, **sizes)
+def no_clash(config: Config, **changes: Any) -> Model:
+    """The units among themselves."""
+    return _model(config, NoClash, changes)
 
 
-def cache_kept(config: Config) -> Model:
-    """The units and the cache."""
-    return _model(config, CacheKept)
+def cache_kept(config: Config, **changes: Any) -> Model:
+    """The units and the cache on the chip."""
+    return _model(config, CacheKept, changes)
+
+
+def external_cache_kept(config: Config, **changes: Any) -> Model:
+    """The units and the cache outside."""
+    return _model(config, ExternalCacheKept, changes)
