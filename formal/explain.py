@@ -36,7 +36,7 @@ def explain(console: Console, task: Task, runner: Runner) -> None:
 
 def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
     engine, second = runner.engine_for(task), runner.second_for(task)
-    searcher = engine.cover_by or engine.name
+    searcher = task.search_by or engine.cover_by or engine.name
     yield "stated in", f"{task.theorem.__module__.replace('.', '/')}.py"
     given = ", ".join(f"{name} = {value}" for name, value in task.arguments.items())
     yield "harness", f"{task.harness.__module__}.{task.harness.__name__}({given})"

@@ -170,7 +170,7 @@ class Runner:
 
     def _cover(self, result: Result, model: Netlist) -> Result:
         task, engine = result.task, engine_named(result.engine)
-        engine = engine_named(engine.cover_by or engine.name)
+        engine = engine_named(task.search_by or engine.cover_by or engine.name)
         narrowed = self._netlist(task, result.config, search=True)
         depth = task.cover_depth
         cover = self._ask(result, "cover", narrowed, engine, "cover", depth, task.timeout)
@@ -179,7 +179,7 @@ class Runner:
 
     def _plant(self, result: Result, model: Netlist) -> Result:
         task, engine = result.task, engine_named(result.engine)
-        engine = engine_named(engine.bug_by or engine.name)
+        engine = engine_named(task.search_by or engine.bug_by or engine.name)
         bugged = self._netlist(task, result.config, search=True, bug=True)
         depth = task.canary_depth
         canary = self._ask(result, "canary", bugged, engine, "bmc", depth, task.timeout)

@@ -39,7 +39,8 @@ class Task:
 
     `depth` is the k of the induction (or the bound); `cover_depth` and `canary_depth` are how far
     the witnesses and the planted bug may lie from reset. `search` are further arguments of the
-    harness for these two, which may narrow what comes in: what is found there is found. Mode
+    harness for these two, which may narrow what comes in: what is found there is found. They are
+    looked for by the engine `search_by`, or the one that goes with `engine`. Mode
     `bmc` must give its `reason`: why the bound is the theorem.
 
     A proof of safety is repeated by a second engine, `confirm`, or by the one that goes with
@@ -54,6 +55,7 @@ class Task:
     harness: Callable[..., Model]
     arguments: Mapping[str, Any] = field(default_factory=dict)
     search: Mapping[str, Any] = field(default_factory=dict)
+    search_by: str = ""
     configs: tuple[str, ...] = SHIPPED
     obligations: int
     canary: Canary

@@ -140,13 +140,11 @@ TASKS: tuple[Task, ...] = (
         domain=ON_CHIP,
         theorem=KvAssembledWriter,
         harness=assembled.single_writer,
+        # A solver would unroll the whole decoder until the first key is written.
         search={"steered": True},
-        # At the larger size the first key is written too many cycles after reset for a solver.
-        configs=("nano",),
+        search_by="explore",
         obligations=2,
         canary=EVERY_LAYER,
-        cover_depth=100,
-        canary_depth=100,
     ),
     _bypass("kv.bypass.key", Tensor.KEY),
     _bypass("kv.bypass.value", Tensor.VALUE),

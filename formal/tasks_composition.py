@@ -69,7 +69,8 @@ def _whole(
 
 def _wide(name: str, *given: Any) -> Task:
     """On the heads, widths and lanes of stories260k."""
-    return _whole(f"{name}_wide", *given, config="stories260k", **FEW_PASSES)
+    changes: dict[str, Any] = {"config": "stories260k", **FEW_PASSES}
+    return _whole(f"{name}_wide", *given, **changes)
 
 
 def _external(name: str, *given: Any) -> Task:

@@ -7,14 +7,16 @@ from amaranth.lib import wiring
 from design.config import Config
 from design.decoder import Decoder
 from formal.model import Model
+from properties.dialect import CUT
 from properties.kv_assembled import KvAssembledWriter
 
 
 def single_writer(config: Config, *, steered: bool = False) -> Model:
     """Shows the theorem the write enables of every bank of every layer.
 
-    Hundreds of cycles pass until a first key is written. `steered` shows such runs to a solver that
-    could not find them: every stream moves in every cycle, and all that comes in is zero.
+    Hundreds of cycles pass until a first key is written. `steered` is the run in which every stream
+    moves in every cycle, and all that comes in is zero. What data decide, the end of a text, is cut
+    out for a search of states, which need not hold the data then.
     """
     dut = Decoder(config)
     inside = Fragment.get(dut, None)
@@ -33,6 +35,9 @@ def single_writer(config: Config, *, steered: bool = False) -> Model:
             if member.flow == wiring.In:
                 driven.append("__".join(map(str, path)))
                 glue.d.comb += Value.cast(port).eq(path[-1] in ("valid", "ready"))
+    ends = {"end": dut.o_token.payload.end, "last": dut.o_logits.payload.last}
+    cuts = {f"{CUT}{name}": Signal(name=name) for name in ends}
+    glue.d.comb += [cuts[f"{CUT}{name}"].eq(value) for name, value in ends.items()]
     return Model(
         dut,
         KvAssembledWriter(lanes_written),
@@ -40,4 +45,5 @@ def single_writer(config: Config, *, steered: bool = False) -> Model:
         glue=glue,
         driven=driven,
         resets=not steered,
+        outputs=cuts,
     )
