@@ -171,6 +171,8 @@ def _circuit(job: Job, folder: Path) -> Circuit:
         is_check = kind in ("$assert", "$assume", "$cover")
         return match[0] if is_check or (name in needed and kind != "$mul") else ""
 
+    if re.search(r"^  cell \$anyconst ", job.netlist, re.MULTILINE):
+        raise ValueError("a search of states has no constants that a solver would choose")
     cell = re.compile(r"^  cell (\S+) (\S+)\n(?:    .*\n)*  end\n", re.MULTILINE)
     (folder / "narrow.il").write_text(cell.sub(keep, (folder / "flat.il").read_text()))
     run_yosys(_GATES, folder, job.timeout)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from design.config import CONFIGS
 from formal.canary import Canary
 from formal.harness import stages, token
 from formal.task import SHIPPED, Domain, Task
@@ -147,7 +148,7 @@ def _start_ignored(device: str, module: str, heard: tuple[str, str, str]) -> Tas
     )
 
 
-def _schedule(suffix: str, canary: Canary, *, depth: int = 60, **changes: Any) -> Task:
+def _schedule(suffix: str, canary: Canary, **changes: Any) -> Task:
     return Task(
         id=f"schedule.projection{suffix}",
         family="schedule",
@@ -155,8 +156,8 @@ def _schedule(suffix: str, canary: Canary, *, depth: int = 60, **changes: Any) -
         harness=stages.scheduled_beats,
         obligations=14,
         canary=canary,
-        cover_depth=depth,
-        canary_depth=depth,
+        # Witnesses lie whole passes from reset.
+        search_by="explore",
         **changes,
     )
 
@@ -179,6 +180,8 @@ SEVERAL_POSITIONS = Domain(
     "every shape with a context of 2 or more, number of lanes, backing",
     lambda config: config.shape.seq_len > 1,
 )
+#: The order of the weights is proved for every named configuration, whatever its size.
+EVERY_SHAPE = tuple(CONFIGS)
 _PROJECTION = ("projection", "design.stages.projection", 6)
 _LAYER = ("layer", "design.sequencer", 4)
 
@@ -198,17 +201,10 @@ CONTROL: tuple[Task, ...] = (
     _start_ignored("score", "design.stages.score", RESTARTED),
     _start_ignored("value", "design.stages.value", RESTARTED),
     _start_ignored("layer", "design.sequencer", LAYER_RESTARTED),
-    _schedule("", HEADER_EACH_PASS),
+    _schedule("", HEADER_EACH_PASS, configs=EVERY_SHAPE),
     _schedule("_folded", UNFOLDED, configs=("nano",), arguments={"lanes": 16}),
-    # Only as wide is a folded pass of this size near enough for a solver.
-    _schedule(
-        "_folded_wide",
-        UNFOLDED,
-        depth=360,
-        configs=("stories260k",),
-        arguments={"lanes": 64},
-        search={"steered": True},
-    ),
+    # Only as wide does stories260k fold a pass.
+    _schedule("_folded_wide", UNFOLDED, configs=("stories260k",), arguments={"lanes": 64}),
     _order(""),
     _order("_blocks", lanes=2),
     Task(

@@ -5,6 +5,7 @@ block of heads.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from amaranth import *
 from amaranth.hdl import Fragment
@@ -12,7 +13,7 @@ from amaranth.lib import wiring
 from amaranth.utils import exact_log2
 
 from design.arith import times_constant
-from design.beat import Kind, Sink, to_sink
+from design.beat import Kind, to_sink
 from design.config import Config
 from design.derived import ceil_div, derive
 from design.schedule import Op, matrix
@@ -228,17 +229,12 @@ def done_fair(config: Config, *, device: str, lanes: int | None = None) -> Model
     return stage.done_fair(_device(config, device, lanes))
 
 
-def scheduled_beats(config: Config, *, lanes: int | None = None, steered: bool = False) -> Model:
-    """The projection stage as it is; `steered` shows a solver the run of W13 without a stall."""
-    config = config if lanes is None else config.with_lanes(lanes)
-    device = projection(config)
-    dut, glue = device.dut, Module()
-    driven = []
-    if steered:
-        driven += ["start", "op", "o__ready"]
-        glue.d.comb += [dut.start.eq(~dut.o.valid), dut.op.eq(Sink.W13), dut.o.ready.eq(1)]
-    theorem = ScheduledBeats(config, dut, device.invariants)
-    return Model(dut, theorem, inside=device.inside, glue=glue, driven=driven, resets=not steered)
+def scheduled_beats(config: Config, *, lanes: int | None = None) -> Model:
+    """The projection stage as it is."""
+    device = projection(config if lanes is None else config.with_lanes(lanes))
+    dut: Any = device.dut
+    theorem = ScheduledBeats(dut.config, dut, device.invariants)
+    return Model(dut, theorem, inside=device.inside)
 
 
 def layer_order(config: Config, *, lanes: int | None = None) -> Model:
