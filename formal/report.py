@@ -161,7 +161,8 @@ def print_tasks(console: Console, tasks: tuple[Task, ...]) -> None:
     """The table of tasks, with their theorems."""
     table = Table(title="Properties", title_justify="left")
     for column in ("property", "theorem", "configurations", "engine", "mode"):
-        table.add_column(column, overflow="fold")
+        # A property is asked about by its name: that stands in one line.
+        table.add_column(column, overflow="fold", no_wrap=column == "property")
     for task in tasks:
         mode = f"{task.mode} {task.depth}"
         table.add_row(task.id, task.theorem.sentence(), ", ".join(task.configs), task.engine, mode)

@@ -171,7 +171,7 @@ class Runner:
     def _cover(self, result: Result, model: Netlist) -> Result:
         task, engine = result.task, engine_named(result.engine)
         engine = engine_named(task.search_by or engine.cover_by or engine.name)
-        narrowed = self._netlist(task, result.config, search=True)
+        narrowed = self._netlist(task, result.config, search=True) if task.search else model
         depth = task.cover_depth
         cover = self._ask(result, "cover", narrowed, engine, "cover", depth, task.timeout)
         detail = judge.cover(model, narrowed, cover, engine)
