@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from design.config import CONFIGS
 from formal.canary import Canary
 from formal.harness import stages, token
 from formal.task import SHIPPED, Domain, Task
@@ -158,7 +157,6 @@ def _schedule(suffix: str, canary: Canary, **changes: Any) -> Task:
         canary=canary,
         # Yices takes five times as long on the counters of the largest shapes.
         engine="bitwuzla",
-        confirm="boolector",
         # Witnesses lie whole passes from reset.
         search_by="explore",
         **changes,
@@ -183,8 +181,8 @@ SEVERAL_POSITIONS = Domain(
     "every shape with a context of 2 or more, number of lanes, backing",
     lambda config: config.shape.seq_len > 1,
 )
-#: The order of the weights is proved for every named configuration, whatever its size.
-EVERY_SHAPE = tuple(CONFIGS)
+#: The order of the weights is proved up to the largest shape; `nox -s sweep` does the others.
+SEVERAL_SHAPES = ("nano", "stories260k", "stories15m", "stories110m", "llama2_7b", "llama2_70b")
 _PROJECTION = ("projection", "design.stages.projection", 6)
 _LAYER = ("layer", "design.sequencer", 4)
 
@@ -204,7 +202,7 @@ CONTROL: tuple[Task, ...] = (
     _start_ignored("score", "design.stages.score", RESTARTED),
     _start_ignored("value", "design.stages.value", RESTARTED),
     _start_ignored("layer", "design.sequencer", LAYER_RESTARTED),
-    _schedule("", HEADER_EACH_PASS, configs=EVERY_SHAPE),
+    _schedule("", HEADER_EACH_PASS, configs=SEVERAL_SHAPES),
     _schedule("_folded", UNFOLDED, configs=("nano",), arguments={"lanes": 16}),
     # Only as wide does stories260k fold a pass.
     _schedule("_folded_wide", UNFOLDED, configs=("stories260k",), arguments={"lanes": 64}),

@@ -1,11 +1,15 @@
 """A second engine repeats each proof, and its word counts."""
 
+from pathlib import Path
+
 import pytest
 
 from formal import engines, judge
 from formal.engines import ENGINES, Engine
 from formal.model import Netlist
 from formal.outcome import Outcome
+from formal.runner import Runner
+from formal.tasks import TASKS
 from tests.formal.toy_tasks import toy
 
 MODEL = Netlist("", ["holds"])
@@ -67,3 +71,14 @@ def test_with_another_first_engine_the_second_differs_too(run):
 def test_a_contradictory_task_is_refused(changes, sentence):
     with pytest.raises(ValueError, match=sentence):
         toy(**changes)
+
+
+def test_the_lock_file_has_every_engine_that_a_task_needs():
+    """A session of the lock file's packages alone must not stop for one that is missing."""
+    lock = (Path(__file__).parents[2] / "requirements.lock").read_text(encoding="utf-8")
+    runner = Runner()
+    for task in TASKS:
+        needed = [runner.engine_for(task), runner.second_for(task)]
+        needed += [engines.engine_named(task.search_by)] if task.search_by else []
+        for engine in filter(None, needed):
+            assert f"\n{engine.package}==" in f"\n{lock}", (task.id, engine.name)

@@ -133,6 +133,27 @@ def test_a_stand_in_takes_the_place_of_what_is_cut(run):
     assert result.detail == "violated: in_range after 3 cycles"
 
 
+OTHER_KEY = Canary("another key opens it", "tests.formal.toys", "== 0x155)", "== 0x156)")
+
+
+def lock(**arguments):
+    """A task about the lock, which has more inputs than the search tries at once."""
+    return search(theorem=toys.StaysShut, harness=toys.lock, arguments=arguments, canary=OTHER_KEY)
+
+
+def test_every_value_of_many_inputs_is_tried(run):
+    result = run(lock(known=True))
+    assert (result.status, result.detail) == ("PASS", "")
+    # The visit of all states told the witness, too, and the one bad key in 512 was found.
+    assert (result.cover.named, result.cover.seconds) == (("tried",), 0)
+    assert result.canary.named == ("shut",)
+    assert run(lock(known=False)).detail == "violated: shut after 2 cycles"
+
+
+def test_the_search_refuses_what_a_solver_would_choose(run):
+    assert "no constants that a solver would choose" in run(lock(chosen=True)).detail
+
+
 def test_no_solver_takes_the_place_of_a_search(tmp_path):
     runner = Runner(build=tmp_path, engine="yices")
     assert runner.engine_for(search()).name == "explore"

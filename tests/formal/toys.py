@@ -3,6 +3,7 @@
 import dataclasses
 
 from amaranth import *
+from amaranth.asserts import AnyConst
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -208,3 +209,42 @@ def holding(config: Config, *, right: bool = True, cut: bool = False) -> Model:
     dut = Countdown(5)
     theorem = Holding(dut, holder=dut.running if right else dut.done, cut=cut)
     return Model(dut, theorem, resets=False, outputs=theorem.outputs())
+
+
+class Lock(wiring.Component):
+    """Opens for one word of nine bits, which only tell when it is `tried`."""
+
+    tried: In(1)
+    word: In(9)
+    open: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.open.eq(self.tried & (self.word == 0x155))
+        return m
+
+
+class StaysShut(Theorem):
+    """The lock never opens: which is wrong, or is supposed. Obligations: 1."""
+
+    def __init__(self, lock: Lock, key: Value | None):
+        self.lock = lock
+        self.key = key
+
+    def elaborate(self, platform):
+        m = Module()
+        lock = self.lock
+        if self.key is not None:
+            # Nobody tries the key.
+            m.d.comb += self.suppose("not_the_key", ~lock.tried | (lock.word != self.key))
+        # It stays shut.
+        m.d.comb += self.claim("shut", ~lock.open)
+        m.d.comb += self.witness("tried", lock.tried & lock.word.all())
+        return m
+
+
+def lock(config: Config, *, known: bool = True, chosen: bool = False) -> Model:
+    """The lock, of which nobody tries the key if it is `known`; or a solver has `chosen` it."""
+    dut = Lock()
+    key = AnyConst(9) if chosen else C(0x155, 9)
+    return Model(dut, StaysShut(dut, key if known else None))
