@@ -44,8 +44,8 @@ def cover(model: Netlist, narrowed: Netlist, answer: Outcome, engine: Engine) ->
     dropped = sorted(set(model.suppositions) - set(narrowed.suppositions))
     if dropped:
         return f"vacuous: the search does not suppose {', '.join(dropped)}"
-    # Only of those that read the flat design it is known what they suppose.
-    stated = narrowed.suppositions if engine.induction else []
+    # Of the others it is not known what they suppose.
+    stated = narrowed.suppositions if engine.supposes else []
     return _lost("suppositions", stated, answer.assumed if stated else ())
 
 
