@@ -81,6 +81,11 @@ struct Circuit {
       sinks.insert(sinks.end(), group->begin(), group->end());
   }
 
+  // A gate, from what its operands may be.
+  static void evaluate(const Lanes *at, Gate g, Lanes *out) {
+    out[0] = at[g.a] & at[g.b], out[1] = at[g.a ^ 1] | at[g.b ^ 1];
+  }
+
   // Everything while all inputs are unknown: what is known then depends on none, and what is not
   // depends on those of its operands at most. Returns how many batches there are to try.
   uint64_t enter(const uint64_t *state) {
@@ -94,7 +99,7 @@ struct Circuit {
     uint32_t *const behind = support.data();
     for (uint32_t n = 0, self = FIRST + inputs + registers; n < gates; ++n, ++self, out += 2) {
       const Gate g = gate[n];
-      out[0] = at[g.a] & at[g.b], out[1] = at[g.a ^ 1] | at[g.b ^ 1];
+      evaluate(at, g, out);
       behind[self] = (behind[g.a / 2] | behind[g.b / 2]) & out[0] & out[1];
       dependent[found] = n, found += behind[self] != 0;
     }
@@ -118,10 +123,7 @@ struct Circuit {
       may[literal + 1] = ~may[literal];
     }
     Lanes *const at = may.data(), *const first_gate = &at[2 * (FIRST + inputs + registers)];
-    for (uint32_t n : dependent) {
-      const Gate g = gate[n];
-      first_gate[2 * n] = at[g.a] & at[g.b], first_gate[2 * n + 1] = at[g.a ^ 1] | at[g.b ^ 1];
-    }
+    for (uint32_t n : dependent) evaluate(at, gate[n], &first_gate[2 * n]);
   }
 
   // Lanes that differ in an input.
@@ -220,10 +222,12 @@ struct Search {
   void expand(uint32_t state, Met met, Broken broken) {
     here.assign(states.at(state), states.at(state) + states.stride);
     const size_t begin = edges.edge.size();
-    auto one = [&](uint64_t batch) {
+    const uint64_t batches = circuit.enter(here.data());
+    for (uint64_t batch = 0; batch < batches; ++batch) {
+      circuit.complete(batch);
       Lanes valid = circuit.used();
       for (uint32_t literal : circuit.supposed) valid &= circuit.may[literal];
-      if (!valid) return;
+      if (!valid) continue;
       for (size_t n = 0; n < circuit.witnesses.size(); ++n)
         if (const Lanes lanes = valid & ~circuit.may[circuit.witnesses[n] ^ 1])
           met(n, circuit.values(batch, first(lanes)));
@@ -231,9 +235,7 @@ struct Search {
         if (const Lanes lanes = valid & circuit.may[circuit.claims[n] ^ 1])
           broken(n, circuit.values(batch, first(lanes)));
       follow(state, valid, batch);
-    };
-    const uint64_t batches = circuit.enter(here.data());
-    for (uint64_t batch = 0; batch < batches; ++batch) circuit.complete(batch), one(batch);
+    }
     auto less = [](Edge a, Edge b) { return a.to != b.to ? a.to < b.to : a.label < b.label; };
     auto same = [](Edge a, Edge b) { return a.to == b.to && a.label == b.label; };
     std::sort(edges.edge.begin() + begin, edges.edge.end(), less);

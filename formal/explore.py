@@ -157,7 +157,9 @@ def _program(folder: Path) -> Path:
 
 
 def _circuit(job: Job, folder: Path) -> Circuit:
-    """The circuit of a netlist."""
+    """The circuit of a netlist; raises ValueError for one with constants that a solver chooses."""
+    if re.search(r"^  cell \$anyconst ", job.netlist, re.MULTILINE):
+        raise ValueError("a search of states has no constants that a solver would choose")
     (folder / "model.il").write_text(job.netlist)
     run_yosys(_FLATTEN, folder, job.timeout)
     graph = Graph.read(folder / "graph.json")
@@ -176,8 +178,6 @@ def _circuit(job: Job, folder: Path) -> Circuit:
         is_check = kind in ("$assert", "$assume", "$cover")
         return match[0] if is_check or (name in needed and kind != "$mul") else ""
 
-    if re.search(r"^  cell \$anyconst ", job.netlist, re.MULTILINE):
-        raise ValueError("a search of states has no constants that a solver would choose")
     cell = re.compile(r"^  cell (\S+) (\S+)\n(?:    .*\n)*  end\n", re.MULTILINE)
     (folder / "narrow.il").write_text(cell.sub(keep, (folder / "flat.il").read_text()))
     run_yosys(_GATES, folder, job.timeout)
