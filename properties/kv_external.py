@@ -149,8 +149,8 @@ class KvRow:
         return {
             "kv_read": read.valid & ~read.ready,
             "kv_write": write.valid & ~write.ready,
-            "kv_words": (self.delivered != self.requested) & ~self.cache.i_kv_words.valid,
-            "kv_written": (self.acknowledged != self.accepted) & ~self.cache.i_kv_written,
+            "kv_words": (self.delivered < self.requested) & ~self.cache.i_kv_words.valid,
+            "kv_written": (self.acknowledged < self.accepted) & ~self.cache.i_kv_written,
         }
 
     def _caller(self) -> dict[str, Value]:

@@ -94,11 +94,8 @@ class KvExternalAnswered(Theorem):
         m.d.comb += steps.eq(self.steps(row))
         ended = (row.acknowledged == row.elements) & (row.started == words) & (steps == 0)
         waits = Cat(
+            *row.waits().values(),
             (row.given < row.elements) & ~row.writes,
-            cache.o_kv_write.valid & ~cache.o_kv_write.ready,
-            (row.acknowledged < row.accepted) & ~cache.i_kv_written,
-            cache.o_kv_read.valid & ~cache.o_kv_read.ready,
-            (row.delivered < row.requested) & ~cache.i_kv_words.valid,
             cache.rd_ready & ~cache.rd_claim,
             (row.started < row.claimed) & ~row.reads,
         ).any()
