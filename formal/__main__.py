@@ -89,9 +89,8 @@ def prove(
     )
     for task, _ in pairs:
         # An engine that is not there is told before any work.
-        for each in (runner.engine_for(task), runner.second_for(task)):
-            if each:
-                each.versions()
+        for engine_of_run in runner.engines_for(task).values():
+            engine_of_run.versions()
     warm_up(lambda text: click.echo(text, err=True))
 
     order = {(task.id, name): index for index, (task, name) in enumerate(pairs)}

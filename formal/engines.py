@@ -37,11 +37,6 @@ class Engine:
         """Whether it decides k-inductions: two such engines, asked the same, must agree."""
         return self.line.startswith("smtbmc")
 
-    @property
-    def supposes(self) -> bool:
-        """Whether it names what it supposes: from checks in the design, not from outputs."""
-        return self.induction or self.name == "explore"
-
     def versions(self) -> dict[str, str]:
         """Versions that an answer depends on; raises BadInput when the engine is not installed."""
         try:

@@ -34,15 +34,14 @@ def explain(console: Console, task: Task, runner: Runner) -> None:
             console.print(f"  {port}", highlight=False)
 
 
-def _within(depth: int, searcher: str) -> str:
-    unbounded = searcher == "explore"
+def _within(depth: int, engine: Engine) -> str:
+    unbounded = engine.name == "explore"
     return "however far from reset" if unbounded else f"within {depth} cycles of reset"
 
 
 def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
-    engine, second = runner.engine_for(task), runner.second_for(task)
-    searcher = task.search_by or engine.cover_by or engine.name
-    seeker = task.search_by or engine.bug_by or engine.name
+    engines = runner.engines_for(task)
+    engine, second = engines["proof"], engines.get("confirmation")
     yield "stated in", f"{task.theorem.__module__.replace('.', '/')}.py"
     given = ", ".join(f"{name} = {value}" for name, value in task.arguments.items())
     yield "harness", f"{task.harness.__module__}.{task.harness.__name__}({given})"
@@ -55,12 +54,12 @@ def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
         yield "unconfirmed", task.unconfirmed or engine.alone
     yield "bound", _bound(task, engine)
     yield "obligations", str(task.obligations)
-    yield "witnesses", f"{_within(task.cover_depth, searcher)}, {searcher}"
+    yield "witnesses", f"{_within(task.cover_depth, engines['cover'])}, {engines['cover'].name}"
     if task.search:
         narrowed = ", ".join(f"{name} = {value}" for name, value in task.search.items())
         yield "searched with", f"{narrowed} (witnesses and bug alone)"
     canary = task.canary
-    yield "planted bug", f"{canary.name}, {_within(task.canary_depth, seeker)}"
+    yield "planted bug", f"{canary.name}, {_within(task.canary_depth, engines['canary'])}"
     yield "  in", canary.module
     yield "  instead of", " ".join(canary.snippet.split())
     yield "  it says", " ".join(canary.replacement.split()) or "nothing"

@@ -31,7 +31,7 @@ def confirmation(model: Netlist, answer: Outcome, first: Engine, second: Engine)
     return _lost("obligations", model.claims, answer.found), ""
 
 
-def cover(model: Netlist, narrowed: Netlist, answer: Outcome, engine: Engine) -> str:
+def cover(model: Netlist, narrowed: Netlist, answer: Outcome) -> str:
     """What is wrong with a cover run, or nothing.
 
     A witness reached from reset shows that what is supposed can be met, if all of it was supposed.
@@ -44,9 +44,7 @@ def cover(model: Netlist, narrowed: Netlist, answer: Outcome, engine: Engine) ->
     dropped = sorted(set(model.suppositions) - set(narrowed.suppositions))
     if dropped:
         return f"vacuous: the search does not suppose {', '.join(dropped)}"
-    # Of the others it is not known what they suppose.
-    stated = narrowed.suppositions if engine.supposes else []
-    return _lost("suppositions", stated, answer.assumed if stated else ())
+    return _lost("suppositions", narrowed.suppositions, answer.assumed)
 
 
 def canary(task: Task, model: Netlist, answer: Outcome) -> str:

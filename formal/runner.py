@@ -140,6 +140,16 @@ class Runner:
         name = first.second if task.confirm in ("", first.name) else task.confirm
         return None if task.unconfirmed or not name else engine_named(name)
 
+    def engines_for(self, task: Task) -> dict[str, Engine]:
+        """The engine of each run of the task; no confirmation where none is asked."""
+        first, second = self.engine_for(task), self.second_for(task)
+        return {
+            "proof": first,
+            **({"confirmation": second} if second else {}),
+            "cover": engine_named(task.search_by or first.cover_by or first.name),
+            "canary": engine_named(task.search_by or first.bug_by or first.name),
+        }
+
     def _prove(self, result: Result, model: Netlist) -> Result:
         task = result.task
         engine = engine_named(result.engine)
@@ -169,17 +179,17 @@ class Runner:
         )
 
     def _cover(self, result: Result, model: Netlist) -> Result:
-        task, engine = result.task, engine_named(result.engine)
-        engine = engine_named(task.search_by or engine.cover_by or engine.name)
+        task = result.task
+        engine = self.engines_for(task)["cover"]
         narrowed = self._netlist(task, result.config, search=True) if task.search else model
         depth = task.cover_depth
         cover = self._ask(result, "cover", narrowed, engine, "cover", depth, task.timeout)
-        detail = judge.cover(model, narrowed, cover, engine)
+        detail = judge.cover(model, narrowed, cover)
         return dataclasses.replace(result, cover=cover, detail=detail)
 
     def _plant(self, result: Result, model: Netlist) -> Result:
-        task, engine = result.task, engine_named(result.engine)
-        engine = engine_named(task.search_by or engine.bug_by or engine.name)
+        task = result.task
+        engine = self.engines_for(task)["canary"]
         bugged = self._netlist(task, result.config, search=True, bug=True)
         depth = task.canary_depth
         canary = self._ask(result, "canary", bugged, engine, "bmc", depth, task.timeout)

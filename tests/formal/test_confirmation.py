@@ -78,7 +78,5 @@ def test_the_lock_file_has_every_engine_that_a_task_needs():
     lock = (Path(__file__).parents[2] / "requirements.lock").read_text(encoding="utf-8")
     runner = Runner()
     for task in TASKS:
-        needed = [runner.engine_for(task), runner.second_for(task)]
-        needed += [engines.engine_named(task.search_by)] if task.search_by else []
-        for engine in filter(None, needed):
+        for engine in runner.engines_for(task).values():
             assert f"\n{engine.package}==" in f"\n{lock}", (task.id, engine.name)

@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from formal import cache, judge, model, runner, tasks, tools
 from formal.__main__ import main
 from formal.canary import Canary, build_under
-from formal.engines import ENGINES
 from formal.outcome import Outcome
 from formal.runner import Runner
 from properties.done_pulse import DonePulseFair, DonePulseRanking
@@ -127,13 +126,13 @@ def test_a_search_must_suppose_what_the_proof_supposes(run):
 def test_a_search_that_loses_suppositions_on_the_way_is_red():
     whole = model.Netlist("", ["holds"], ["promise"], ["seen"])
     reached = Outcome("PASS", named=("seen",), found=("seen",))
-    told = judge.cover(whole, whole, reached, ENGINES["yices"])
+    told = judge.cover(whole, whole, reached)
     assert told == "suppositions lost on the way to the engine: promise"
     blind = dataclasses.replace(whole, witnesses=[])
-    told = judge.cover(blind, blind, reached, ENGINES["yices"])
+    told = judge.cover(blind, blind, reached)
     assert told == "vacuous: the theorem has no witness"
     whole_input = dataclasses.replace(reached, assumed=("promise",))
-    assert not judge.cover(whole, whole, whole_input, ENGINES["yices"])
+    assert not judge.cover(whole, whole, whole_input)
 
 
 def test_a_bug_must_be_caught_by_what_the_proof_claims():
