@@ -7,7 +7,7 @@ from formal.canary import Canary
 from formal.harness import accumulators, arithmetic, units, writeback
 from formal.task import NAMED, Task
 from properties import golden
-from properties.accumulator import AccumulatesExactly
+from properties.accumulator import AccumulatesExactly, MultipliesWithinBound
 from properties.maximum import RunningMaximum
 from properties.softmax_sum import WeightsSumToOne
 
@@ -64,6 +64,12 @@ NARROW = Canary(
     "design.array",
     "total = Signal(signed(derived.acc_width)",
     "total = Signal(signed(derived.acc_width - 8)",
+)
+HALF_SIGNLESS = Canary(
+    "an operand of a lane is taken without its sign",
+    "design.array",
+    'a = Signal(signed(derived.a_width), name=f"a_{lane}")',
+    'a = Signal(derived.a_width, name=f"a_{lane}")',
 )
 ALL_OCTAVES = Canary(
     "the second shift repeats the first",
@@ -145,6 +151,8 @@ ARITHMETIC: tuple[Task, ...] = (
         cover_depth=20, canary_depth=20),
     _golden("rope", golden.TurnsPairs, units.pairs_turned, WRONG_SIGN, obligations=8, depth=10,
         cover_depth=20, canary_depth=20),
+    _golden("lane", MultipliesWithinBound, accumulators.lane_product, HALF_SIGNLESS,
+        obligations=7, engine="bitwuzla", depth=1, unconfirmed="yices: over 60 s for the bounds"),
     *(_sum(sink.name.lower(), accumulators.lane_sum, NARROW, sink=sink) for sink in LANE_SINKS),
     _sum("softmax", accumulators.weight_sum, NEVER_CLEARED),
     _sum("squares", accumulators.square_sum, NO_EPSILON),

@@ -50,7 +50,7 @@ def _forgets(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
 
 RESET: tuple[Task, ...] = (
     _power_on("", SHIPPED),
-    _power_on("_external", ("nano",), external=True),
+    _power_on("_external", SHIPPED, external=True),
     _forgets("", SHIPPED),
-    _forgets("_external", ("nano",), external=True),
+    _forgets("_external", SHIPPED, external=True),
 )

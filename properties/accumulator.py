@@ -1,8 +1,64 @@
-"""Sums that never wrap."""
+"""Products within their bound, and sums that never wrap."""
+
+from collections.abc import Mapping
 
 from amaranth import *
 
 from properties.dialect import Theorem, implies
+
+
+class MultipliesWithinBound(Theorem):
+    """A lane of the array makes the product of the operands that it was given, 2 enabled cycles
+    later, and of two formats no greater one than that of their greatest magnitudes.
+
+    `en` is the lane's clock enable, `given` its operands, `held` the registers that they go to,
+    `product` the register of their product; `formats` the bits of both operands, by name.
+    Obligations: 2, and one for each of `formats`.
+    """
+
+    def __init__(
+        self,
+        *,
+        en: Value,
+        given: tuple[Value, Value],
+        held: tuple[Value, Value],
+        product: Value,
+        formats: Mapping[str, tuple[int, int]],
+    ):
+        self.en = en
+        self.given = given
+        self.held = held
+        self.product = product
+        self.formats = formats
+
+    def elaborate(self, platform):
+        m = Module()
+        a, b = self.held
+        asked = [Signal(each.shape(), name=f"asked_{n}") for n, each in enumerate(self.given)]
+        expected = Signal.like(self.product)
+        with m.If(self.en):
+            m.d.sync += [each.eq(value) for each, value in zip(asked, self.given, strict=True)]
+            m.d.sync += expected.eq(a * b)
+        # The operands are those that were given.
+        m.d.comb += self.claim("operands", (a == asked[0]) & (b == asked[1]))
+        # The product is theirs.
+        m.d.comb += self.claim("product", self.product == expected)
+        for name, widths in self.formats.items():
+            fits = Signal(name=f"fits_{name}")
+            bound = 1 << sum(width - 1 for width in widths)
+            with m.If(self.en):
+                m.d.sync += fits.eq(_is_of(a, widths[0]) & _is_of(b, widths[1]))
+            within = (self.product >= -bound) & (self.product <= bound)
+            # A product of these formats is within the bound of a term of their sum.
+            m.d.comb += self.claim(f"{name}_in_bound", implies(fits, within))
+        m.d.comb += self.witness("negative", self.product < -1)
+        m.d.comb += self.witness("positive", self.product > 1)
+        return m
+
+
+def _is_of(value: Value, width: int) -> Value:
+    """`value` is a number of so many bits."""
+    return value == value[:width].as_signed()
 
 
 class AccumulatesExactly(Theorem):

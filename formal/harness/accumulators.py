@@ -1,5 +1,7 @@
 """Models of what adds up, and of the running maximum."""
 
+from typing import Any
+
 from amaranth import *
 
 from design.array import MultiplierArray
@@ -10,25 +12,43 @@ from design.residual import Residual
 from design.softmax import Softmax
 from formal.harness.stage import look_inside
 from formal.model import Model
-from properties.accumulator import AccumulatesExactly
+from properties.accumulator import AccumulatesExactly, MultipliesWithinBound
 from properties.maximum import RunningMaximum
 
 
-def lane_sum(config: Config, *, sink: Sink) -> Model:
-    """A lane of the array (all are alike), while it multiplies for `sink` alone.
+def _terms(config: Config) -> dict[Any, tuple[int, tuple[int, int]]]:
+    """For each sink how many products a lane adds up, and the bits of their operands.
 
-    The bound of a term is that of a product of the two formats.
+    W13 and the classifier multiply what QKV does.
     """
-    n, shape, one_lane = config.numerics, config.shape, config.with_lanes(1)
-    terms, *widths = {
-        Sink.QKV: (shape.dim, n.weight_bits, n.residual.width),
-        Sink.W13: (shape.dim, n.weight_bits, n.residual.width),
-        Sink.CLS: (shape.dim, n.weight_bits, n.residual.width),
-        Sink.WO: (shape.dim, n.weight_bits, n.attention.width),
-        Sink.W2: (shape.hidden, n.weight_bits, n.ffn.width),
-        Sink.SCORE: (shape.head_dim, n.k.width, n.q.width),
-        Sink.VALUE: (shape.seq_len, n.v.width, n.weight.width),
-    }[sink]
+    n, shape = config.numerics, config.shape
+    return {
+        Sink.QKV: (shape.dim, (n.weight_bits, n.residual.width)),
+        Sink.WO: (shape.dim, (n.weight_bits, n.attention.width)),
+        Sink.W2: (shape.hidden, (n.weight_bits, n.ffn.width)),
+        Sink.SCORE: (shape.head_dim, (n.k.width, n.q.width)),
+        Sink.VALUE: (shape.seq_len, (n.v.width, n.weight.width)),
+    }
+
+
+def lane_product(config: Config) -> Model:
+    """A lane of the array (all are alike)."""
+    dut = MultiplierArray(config.with_lanes(1))
+    inside, hidden = look_inside(dut)
+    theorem = MultipliesWithinBound(
+        en=dut.en,
+        given=(dut.a[0], dut.b[0]),
+        held=(hidden["a_0"], hidden["b_0"]),
+        product=hidden["product_0"],
+        formats={sink.name.lower(): widths for sink, (_, widths) in _terms(config).items()},
+    )
+    return Model(dut, theorem, inside=inside)
+
+
+def lane_sum(config: Config, *, sink: Sink) -> Model:
+    """A lane of the array (all are alike), while it multiplies for `sink` alone."""
+    one_lane = config.with_lanes(1)
+    terms, widths = _terms(config)[sink]
     dut = MultiplierArray(one_lane)
     inside, hidden = look_inside(dut)
     bound = 1 << sum(width - 1 for width in widths)
