@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from design.errors import BadInput
 
@@ -47,6 +47,15 @@ class Ram:
         return min(costs)
 
 
+class Band(NamedTuple):
+    """Rows of a device that lie together, each its sites from left to right: two of block RAMs, for
+    keys and for values, and one of multipliers. All have as many, at about the same places."""
+
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    lanes: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Device:
     """A family, as yosys synthesises for it."""
@@ -65,6 +74,8 @@ class Device:
     """Options that select the part; empty where nothing is placed."""
     placed: Mapping[Resource, str] = field(default_factory=dict)
     """What nextpnr calls each resource."""
+    bands: tuple[Band, ...] = ()
+    """Where `synth.floorplan` may put things; from top to bottom."""
 
     def count(self, cells: Mapping[str, int]) -> dict[Resource, int]:
         """Resources taken by `cells`, a number for each type."""
@@ -88,6 +99,28 @@ class Device:
 _EIGHTEEN = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
 _THIRTY_SIX = ((32768, 1), (16384, 2), (8192, 4), (4096, 9), (2048, 18), (1024, 36), (512, 72))
 
+
+def _row(y: int, kind: str, offsets: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
+    """The sites in one row of the LFE5U-85F: 13 groups of 9 columns, 2 more behind the seventh.
+
+    `offsets` gives column and number of each site of a group.
+    """
+    return tuple(
+        f"X{4 + 9 * group + 2 * (group >= 7) + column}/Y{y}/{kind}{number}"
+        for group in range(13)
+        for column, number in offsets
+    )
+
+
+def _band(keys: int, values: int, lanes: int) -> Band:
+    rams, multipliers = ((0, 0), (2, 1), (4, 2), (6, 3)), ((0, 0), (1, 1), (4, 4), (5, 5))
+    return Band(
+        keys=_row(keys, "EBR", rams),
+        values=_row(values, "EBR", rams),
+        lanes=_row(lanes, "MULT18_", multipliers),
+    )
+
+
 ECP5 = Device(
     name="ecp5",
     title="LFE5U-85F, speed grade 6",
@@ -104,6 +137,7 @@ ECP5 = Device(
     lutram=Ram(unit="DPR16X4", cells={"TRELLIS_DPR16X4": 1}, modes={1: ((16, 4),)}, byte=4),
     nextpnr=("--85k", "--speed", "6", "--package", "CABGA756"),
     placed={"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"},
+    bands=(_band(22, 46, lanes=34), _band(70, 82, lanes=58)),
 )
 
 XILINX = Device(

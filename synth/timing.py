@@ -31,6 +31,9 @@ write_json -selected names.json
 select -clear
 """
 
+#: Where a signal enters the clock network.
+CLOCK_BUFFER = "DCCA"
+
 # What yosys appends to a name it makes up for what lies behind a named net.
 _MADE_UP = re.compile(r"_(LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_\w+?|DP16KD|PDPW16KD|MULT18X18D)(_|$)")
 _SETUP = re.compile(r"\(SETUPHOLD \(\w+ (\S+)\) \(\w+ \S+\) \S+?:(-?\d+)\)")
@@ -50,8 +53,12 @@ class Delays:
     """Type of each cell."""
 
 
-def read_sdf(path: Path) -> Delays:
-    """The delays in a file that nextpnr wrote."""
+def read_sdf(path: Path, network: int = 0) -> Delays:
+    """The delays in a file that nextpnr wrote.
+
+    It counts nothing for the clock network, which is right for clocks: `network` are the ps that
+    other signals take from a buffer of it to a register.
+    """
     delays, cell, kind = Delays(), "", ""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
@@ -66,7 +73,10 @@ def read_sdf(path: Path) -> Delays:
                 delays.arcs[end].append((start, _slowest(values)))
             elif text.startswith("(IOPATH"):
                 _, start, end, *values = text.split()
-                if start.startswith(("CLK", "WCK")):
+                if kind == CLOCK_BUFFER:
+                    delay = _slowest(values) + network
+                    delays.arcs[f"{cell}/{end}"].append((f"{cell}/{start}", delay))
+                elif start.startswith(("CLK", "WCK")):
                     delays.starts[f"{cell}/{end}"] = _slowest(values)
                 else:
                     delays.arcs[f"{cell}/{end}"].append((f"{cell}/{start}", _slowest(values)))

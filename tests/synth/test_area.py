@@ -101,6 +101,21 @@ def test_the_longest_paths_are_found_and_named(tmp_path: Path):
     assert second["ns"] == (525 + 500) / 1000
 
 
+def test_a_signal_on_the_clock_network_takes_what_is_allowed_for_it(tmp_path: Path):
+    first = SDF.index("  (CELL")
+    buffered = SDF.replace("lut\\<0\\>/F m.b_TRELLIS_FF_Q/DI", "lut\\<0\\>/F net/CLKI").replace(
+        "(INTERCONNECT m.b",
+        "(INTERCONNECT net/CLKO m.b_TRELLIS_FF_Q/DI (0:0:0) (0:0:0))\n(INTERCONNECT m.b",
+    )
+    cell = '(CELL\n(CELLTYPE "DCCA")\n(INSTANCE net)\n(IOPATH CLKI CLKO (0:0:0) (0:0:0))\n)\n'
+    (tmp_path / "delays.sdf").write_text(buffered[:first] + cell + buffered[first:])
+    for network in (0, 3000):
+        delays = timing.read_sdf(tmp_path / "delays.sdf", network)
+        first_path = next(timing.longest_paths(delays, _names()))
+        assert first_path["ns"] == (525 + 1000 + 240 + 2000 + network + 100) / 1000
+        assert first_path["hops"][0]["through"] == "1 LUT, DCCA"
+
+
 def test_array_elements_are_renamed_and_bits_are_not():
     text = "  wire width 4 \\x[1]\n  connect \\x[1] \\y [1]\n  connect \\a.b[0][2].c \\z [3:0]\n"
     assert safe_names(text) == (

@@ -1,0 +1,87 @@
+"""Where the block RAMs of the cache and the multipliers of the array go on a device.
+
+Left alone, the placer scatters them over the die, and their wires with them. But they hang together
+in a simple way: the words of a KV head go to the lanes of its query heads and to no others, the
+same bits of all layers to the same lanes. So every KV head gets a stretch of the die of its own:
+keys in a row of block RAMs, values in the one below, the same bits of all layers side by side; in
+the row of multipliers beside them the lanes, in the order in which they use those bits. The middle
+is left to what serves all lanes, and everything else to the placer.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any
+
+from design.config import Config
+from design.derived import derive
+from synth.devices import Device
+from synth.netlist import plain
+
+_BANK = re.compile(r"cache\.layer_(\d+)\.(key|value)_bank_(\d+)\.(\d+)\.(\d+)")
+_LANE = re.compile(r"array\.product_(\d+)_.*MULT18X18D.*")
+
+
+def floorplan(cells: Collection[str], config: Config, device: Device) -> dict[str, str]:
+    """The sites of those `cells`, names of block RAMs and multipliers, that are given one.
+
+    None of them where the cache lies outside, or does not fit in the rows of `device`.
+    """
+    shape, derived = config.shape, derive(config)
+    banks = _banks(cells)
+    width = shape.layers * max(map(len, banks.values()), default=0)
+    bands = device.bands
+    beside = -(-shape.kv_heads // max(1, len(bands)))
+    room = min((len(row) for band in bands for row in band), default=0)
+    if not width or beside * width > room:
+        return {}
+
+    def left(head: int) -> int:
+        """The first column of a KV head; the first of a band begins at one edge, the last ends at
+        the other."""
+        number = head % beside
+        return number * width + (room - beside * width) * (number >= beside / 2)
+
+    sites = {}
+    for (layer, kind, head), rams in banks.items():
+        band = bands[head // beside]
+        row = band.values if kind == "value" else band.keys
+        for part, name in enumerate(rams):
+            sites[name] = row[left(head) + part * shape.layers + layer]
+    for head, lanes in _lanes(cells, derived.slots, derived.per_slot, shape.group).items():
+        if len(lanes) <= width:
+            for number, name in enumerate(lanes):
+                column = left(head) + number * width // len(lanes)
+                sites[name] = bands[head // beside].lanes[column]
+    return sites
+
+
+def _banks(cells: Collection[str]) -> dict[tuple[int, str, int], list[str]]:
+    """The block RAMs of each bank, by layer, kind and KV head, lowest bits first."""
+    parts = defaultdict(list)
+    for name in cells:
+        if match := _BANK.fullmatch(plain(name)):
+            layer, kind, head, *part = match.groups()
+            parts[int(layer), kind, int(head)].append((tuple(map(int, part)), name))
+    return {bank: [name for _, name in sorted(found)] for bank, found in parts.items()}
+
+
+def _lanes(cells: Collection[str], slots: int, per_slot: int, group: int) -> dict[int, list[str]]:
+    """The multipliers of the lanes that serve each KV head first, by their element of its words."""
+    parts = defaultdict(list)
+    for name in cells:
+        if match := _LANE.fullmatch(plain(name)):
+            slot, element = divmod(int(match[1]), per_slot)
+            parts[slot // group].append((element, slot, name))
+    return {head: [name for *_, name in sorted(found)] for head, found in parts.items()}
+
+
+def with_floorplan(module: dict[str, Any], config: Config, device: Device) -> dict[str, Any]:
+    """`module`, a netlist as yosys writes it to JSON, with what `floorplan` says."""
+    sites = floorplan(module["cells"], config, device)
+    bound = {
+        name: {**cell, "attributes": {**cell["attributes"], "BEL": sites[name]}}
+        for name, cell in module["cells"].items()
+        if name in sites
+    }
+    return {**module, "cells": {**module["cells"], **bound}}
