@@ -91,7 +91,7 @@ def main() -> None:
 @click.option(
     "--device", "devices", multiple=True, help=f"One of {', '.join(DEVICES)}; repeatable."
 )
-@click.option("--seed", default=1, show_default=True, help="Seed of the placer.")
+@click.option("--seed", default=2, show_default=True, help="Seed of the placer.")
 @click.option(
     "--limit",
     type=click.FloatRange(min=0, min_open=True),

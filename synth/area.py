@@ -142,19 +142,15 @@ def _placed(folder: Path, module: dict[str, Any], device: Device) -> dict[str, A
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     (clock,) = report["fmax"].values()
     names = timing.Names(_module(folder / "names.json"), module)
-
-    def longest_paths(network: int) -> list[dict[str, Any]]:
-        delays = timing.read_sdf(folder / "delays.sdf", network)
-        return list(timing.longest_paths(delays, names))
-
-    told = longest_paths(0)[0]["ns"]
-    if round(told * 1000) != round(1e6 / clock["achieved"]):
-        raise ToolError(f"longest path {told} ns, nextpnr says {1000 / clock['achieved']:.3f} ns")
-    paths = longest_paths(1000 * NETWORK_NS)
+    delays = timing.read_sdf(folder / "delays.sdf")
+    longest, achieved = next(timing.longest_paths(delays, names))["ns"], clock["achieved"]
+    if round(longest * 1000) != round(1e6 / achieved):
+        raise ToolError(f"longest path {longest} ns, nextpnr says {1000 / achieved:.3f} ns")
+    paths = list(timing.longest_paths(delays, names, network=1000 * NETWORK_NS))
     taken = {resource: report["utilization"][cell] for resource, cell in device.placed.items()}
     return {
         "used": {resource: each["used"] for resource, each in taken.items()},
         "available": {resource: each["available"] for resource, each in taken.items()},
-        "fmax_mhz": min(clock["achieved"], 1000 / paths[0]["ns"]),
+        "fmax_mhz": min(achieved, 1000 / paths[0]["ns"]),
         "paths": paths[:PATHS],
     }

@@ -5,7 +5,8 @@ in a simple way: the words of a KV head go to the lanes of its query heads and t
 same bits of all layers to the same lanes. So every KV head gets a stretch of the die of its own:
 keys in a row of block RAMs, values in the one below, the same bits of all layers side by side; in
 the row of multipliers beside them the lanes, in the order in which they use those bits. The middle
-is left to what serves all lanes, and everything else to the placer.
+is left to what serves all lanes (side by side, the heads crowd it: nextpnr takes longer to route
+64 lanes, and fmax is lower), and everything else to the placer.
 """
 
 import re
@@ -37,10 +38,9 @@ def floorplan(cells: Collection[str], config: Config, device: Device) -> dict[st
         return {}
 
     def left(head: int) -> int:
-        """The first column of a KV head; the first of a band begins at one edge, the last ends at
-        the other."""
+        """The first column of a KV head; half of a band's lie at one edge, half at the other."""
         number = head % beside
-        return number * width + (room - beside * width) * (number >= beside / 2)
+        return number * width + (room - beside * width) * (2 * number >= beside)
 
     sites = {}
     for (layer, kind, head), rams in banks.items():
@@ -78,7 +78,9 @@ def _lanes(cells: Collection[str], slots: int, per_slot: int, group: int) -> dic
 
 def with_floorplan(module: dict[str, Any], config: Config, device: Device) -> dict[str, Any]:
     """`module`, a netlist as yosys writes it to JSON, with what `floorplan` says."""
-    sites = floorplan(module["cells"], config, device)
+    kinds = {*device.cells["bram"], *device.cells["dsp"]}  # a small bank lies in LUTs
+    cells = [name for name, cell in module["cells"].items() if cell["type"] in kinds]
+    sites = floorplan(cells, config, device)
     bound = {
         name: {**cell, "attributes": {**cell["attributes"], "BEL": sites[name]}}
         for name, cell in module["cells"].items()

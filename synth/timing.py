@@ -31,7 +31,7 @@ write_json -selected names.json
 select -clear
 """
 
-#: Where a signal enters the clock network.
+#: What brings a signal onto the clock network, from its CLKI to its CLKO.
 CLOCK_BUFFER = "DCCA"
 
 # What yosys appends to a name it makes up for what lies behind a named net.
@@ -53,12 +53,8 @@ class Delays:
     """Type of each cell."""
 
 
-def read_sdf(path: Path, network: int = 0) -> Delays:
-    """The delays in a file that nextpnr wrote.
-
-    It counts nothing for the clock network, which is right for clocks: `network` are the ps that
-    other signals take from a buffer of it to a register.
-    """
+def read_sdf(path: Path) -> Delays:
+    """The delays in a file that nextpnr wrote."""
     delays, cell, kind = Delays(), "", ""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
@@ -73,10 +69,7 @@ def read_sdf(path: Path, network: int = 0) -> Delays:
                 delays.arcs[end].append((start, _slowest(values)))
             elif text.startswith("(IOPATH"):
                 _, start, end, *values = text.split()
-                if kind == CLOCK_BUFFER:
-                    delay = _slowest(values) + network
-                    delays.arcs[f"{cell}/{end}"].append((f"{cell}/{start}", delay))
-                elif start.startswith(("CLK", "WCK")):
+                if start.startswith(("CLK", "WCK")) and kind != CLOCK_BUFFER:
                     delays.starts[f"{cell}/{end}"] = _slowest(values)
                 else:
                     delays.arcs[f"{cell}/{end}"].append((f"{cell}/{start}", _slowest(values)))
@@ -180,12 +173,13 @@ def _what(luts: int, carries: int, other: list[str]) -> str:
     return ", ".join(parts) or "wire"
 
 
-def longest_paths(delays: Delays, names: Names) -> Iterator[dict[str, Any]]:
+def longest_paths(delays: Delays, names: Names, network: int = 0) -> Iterator[dict[str, Any]]:
     """The longest path between each two registers, longest first, as values for JSON.
 
-    Registers that differ only in numbers (lanes, slots, layers) count as one.
+    Registers that differ only in numbers (lanes, slots, layers) count as one. nextpnr counts
+    nothing for the clock network; `network` are the ps that a signal is given for its way over it.
     """
-    arrival, before = _arrivals(delays)
+    arrival, before = _arrivals(delays, network)
     ends = sorted(
         ((arrival[pin] + setup, pin) for pin, setup in delays.setups.items() if pin in arrival),
         reverse=True,
@@ -214,12 +208,14 @@ def longest_paths(delays: Delays, names: Names) -> Iterator[dict[str, Any]]:
     return iter(seen.values())
 
 
-def _arrivals(delays: Delays) -> tuple[dict[str, int], dict[str, str]]:
+def _arrivals(delays: Delays, network: int) -> tuple[dict[str, int], dict[str, str]]:
     """Latest arrival at every pin that a register reaches, and the pin before it."""
     arrival, before = dict(delays.starts), dict[str, str]()
     graph = {pin: [start for start, _ in arcs] for pin, arcs in delays.arcs.items()}
     for pin in TopologicalSorter(graph).static_order():
+        cell, _, port = pin.rpartition("/")
+        extra = network * ((delays.types.get(cell), port) == (CLOCK_BUFFER, "CLKO"))
         for start, delay in delays.arcs.get(pin, ()):
-            if start in arrival and arrival[start] + delay > arrival.get(pin, -1):
-                arrival[pin], before[pin] = arrival[start] + delay, start
+            if start in arrival and arrival[start] + delay + extra > arrival.get(pin, -1):
+                arrival[pin], before[pin] = arrival[start] + delay + extra, start
     return arrival, before

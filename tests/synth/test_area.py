@@ -109,9 +109,9 @@ def test_a_signal_on_the_clock_network_takes_what_is_allowed_for_it(tmp_path: Pa
     )
     cell = '(CELL\n(CELLTYPE "DCCA")\n(INSTANCE net)\n(IOPATH CLKI CLKO (0:0:0) (0:0:0))\n)\n'
     (tmp_path / "delays.sdf").write_text(buffered[:first] + cell + buffered[first:])
+    delays = timing.read_sdf(tmp_path / "delays.sdf")
     for network in (0, 3000):
-        delays = timing.read_sdf(tmp_path / "delays.sdf", network)
-        first_path = next(timing.longest_paths(delays, _names()))
+        first_path = next(timing.longest_paths(delays, _names(), network))
         assert first_path["ns"] == (525 + 1000 + 240 + 2000 + network + 100) / 1000
         assert first_path["hops"][0]["through"] == "1 LUT, DCCA"
 

@@ -32,6 +32,12 @@ def _cells(config: Config, rams: int = 4) -> list[str]:
     ]
 
 
+def _module(cells: list[str], kind: str) -> dict:
+    """A netlist of `cells`, all of one kind."""
+    made = {name: {"type": kind, "attributes": {"src": "x"}} for name in cells}
+    return {"ports": {}, "cells": made, "netnames": {}}
+
+
 def _place(site: str) -> tuple[int, int]:
     x, y = re.match(r"X(\d+)/Y(\d+)/", site).groups()
     return int(x), int(y)
@@ -86,12 +92,16 @@ def test_what_does_not_fit_is_left_to_the_placer(config: Config, device: Device,
 
 
 def test_sites_become_attributes_and_nothing_else_changes():
-    cells = {name: {"type": "DP16KD", "attributes": {"src": "x"}} for name in _cells(STORIES)}
-    module = {"ports": {}, "cells": cells, "netnames": {}}
+    module = _module(_cells(STORIES), "DP16KD")
     planned = with_floorplan(module, STORIES, ECP5)
-    assert planned.keys() == module.keys() and list(planned["cells"]) == list(cells)
-    sites = floorplan(cells, STORIES, ECP5)
+    assert planned.keys() == module.keys() and list(planned["cells"]) == list(module["cells"])
+    sites = floorplan(module["cells"], STORIES, ECP5)
     for name, cell in planned["cells"].items():
         expected = {"src": "x"} | ({"BEL": sites[name]} if name in sites else {})
         assert cell == {"type": "DP16KD", "attributes": expected}
-    assert all("BEL" not in cell["attributes"] for cell in cells.values())
+    assert module == _module(_cells(STORIES), "DP16KD")
+
+
+def test_a_bank_in_lut_ram_is_left_to_the_placer():
+    module = _module(_cells(named("nano")), "TRELLIS_DPR16X4")
+    assert with_floorplan(module, named("nano"), ECP5) == module
