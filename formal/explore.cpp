@@ -4,7 +4,7 @@
 //
 // MODEL, written by explore.py: counts, then registers (next, initial value, the register without which
 // it holds nothing), gates (two operands), and the literals of claims, suppositions, witnesses, fair
-// and live conditions. Variables are numbered 0 (false), 1 (unknown), inputs, registers, gates; literal
+// and live conditions, and of a loop: that it goes on, that it ends. Variables are numbered 0 (false), 1 (unknown), inputs, registers, gates; literal
 // 2n is variable n, 2n + 1 its negation.
 //
 // One evaluation covers 64 input vectors at once, one a lane. Those that lead to the same state are
@@ -37,79 +37,146 @@ struct Gate { uint32_t a, b; };
 struct Edge { uint32_t to, label; };
 
 // Of each register two bits: may it be 1, may it be 0.
-bool may_be(const uint64_t *state, uint32_t number, bool value) {
-  const uint32_t place = 2 * number + !value;
-  return state[place / 64] >> place % 64 & 1;
-}
 void allow(std::vector<uint64_t> &state, uint32_t number, bool one, bool zero) {
   const uint32_t place = 2 * number;
   state[place / 64] |= (uint64_t(one) | uint64_t(zero) << 1) << place % 64;
 }
 
+// Rows of 64 bits become columns.
+void transpose(uint64_t *rows) {
+  uint64_t mask = 0x00000000ffffffff;
+  for (unsigned half = 32; half; half /= 2, mask ^= mask << half)
+    for (unsigned n = 0; n < 64; n = (n + half + 1) & ~half) {
+      const uint64_t moved = (rows[n] >> half ^ rows[n + half]) & mask;
+      rows[n] ^= moved << half, rows[n + half] ^= moved;
+    }
+}
+
 struct Circuit {
   uint32_t inputs, registers, gates;
-  std::vector<uint32_t> next, initial, guard, claims, supposed, witnesses, fair, live;
+  std::vector<uint32_t> next, initial, guard, claims, supposed, witnesses, fair, live, loop;
   std::vector<Gate> gate;
   // What is stored or looked at.
   std::vector<uint32_t> sinks;
-  // Of each literal, the lanes in which it may be 1: an unknown one and its negation in all.
+
+  // Of 64 states at a time, one a lane, whatever the inputs: of each literal, the states in which it
+  // may be 1; of each variable and input, of each variable, and of each register in the next cycle,
+  // the states in which it may depend on that input, or on any; of each input, those in which it
+  // makes a difference; of each state, what follows of all registers that depend on none.
+  std::vector<Lanes> wide, behind, depends, moves, matters;
+  std::vector<uint64_t> follows, dependents, movers;
+
+  // Of the state in work: of each literal, the input vectors with which it may be 1 (an unknown one
+  // and its negation with all); the gates, the registers, and the inputs, that differ with them.
   std::vector<Lanes> may;
-  // Of the state in work: the inputs that a variable may depend on, one bit each; the gates, and in
-  // the end the inputs, of which that is so.
-  std::vector<uint32_t> support;
-  std::vector<uint32_t> dependent, relevant;
+  std::vector<uint32_t> dependent, moving, relevant;
+  const uint64_t *settled = nullptr;
 
   explicit Circuit(const char *path) {
     std::ifstream file(path);
-    uint32_t sizes[5];
+    uint32_t sizes[6];
     file >> inputs >> registers >> gates;
     for (uint32_t &size : sizes) file >> size;
     next.resize(registers), initial.resize(registers), guard.resize(registers), gate.resize(gates);
     for (uint32_t n = 0; n < registers; ++n) file >> next[n] >> initial[n] >> guard[n];
     for (Gate &g : gate) file >> g.a >> g.b;
-    std::vector<uint32_t> *groups[] = {&claims, &supposed, &witnesses, &fair, &live};
-    for (unsigned n = 0; n < 5; ++n) {
+    std::vector<uint32_t> *groups[] = {&claims, &supposed, &witnesses, &fair, &live, &loop};
+    for (unsigned n = 0; n < 6; ++n) {
       groups[n]->resize(sizes[n]);
       for (uint32_t &literal : *groups[n]) file >> literal;
     }
     if (!file || inputs > 32) std::cerr << "the model is cut short, or has too many inputs\n", std::exit(2);
-    may.assign(2 * (FIRST + inputs + registers + gates), ALL);
-    may[0] = 0;
-    support.assign(may.size() / 2, 0);
-    for (uint32_t n = 0; n < inputs; ++n) support[FIRST + n] = 1ull << n;
-    for (const auto *group : {&next, &claims, &supposed, &witnesses, &fair, &live})
+    const uint32_t variables = FIRST + inputs + registers + gates;
+    wide.assign(2 * variables, ALL), wide[0] = 0, may = wide;
+    behind.assign(size_t(variables) * inputs, 0), depends.assign(variables, 0);
+    for (uint32_t n = 0; n < inputs; ++n) behind[(FIRST + n) * inputs + n] = depends[FIRST + n] = ALL;
+    moves.resize(registers), matters.resize(inputs);
+    for (const auto *group : {&next, &claims, &supposed, &witnesses, &fair, &live, &loop})
       sinks.insert(sinks.end(), group->begin(), group->end());
   }
+
+  // Words of a state.
+  size_t stride() const { return registers / 32 + 1; }
 
   // A gate, from what its operands may be.
   static void evaluate(const Lanes *at, Gate g, Lanes *out) {
     out[0] = at[g.a] & at[g.b], out[1] = at[g.a ^ 1] | at[g.b ^ 1];
   }
 
-  // Everything while all inputs are unknown: what is known then depends on none, and what is not
-  // depends on those of its operands at most. Returns how many batches there are to try.
-  uint64_t enter(const uint64_t *state) {
-    Lanes *out = &may[2 * FIRST];
-    for (uint32_t n = 0; n < 2 * inputs; ++n) *out++ = ALL;
-    for (uint32_t n = 0; n < registers; ++n)
-      for (bool value : {true, false}) *out++ = may_be(state, n, value) ? ALL : 0;
-    dependent.resize(gates);
-    size_t found = 0;
-    Lanes *const at = may.data();
-    uint32_t *const behind = support.data();
-    for (uint32_t n = 0, self = FIRST + inputs + registers; n < gates; ++n, ++self, out += 2) {
-      const Gate g = gate[n];
-      evaluate(at, g, out);
-      behind[self] = (behind[g.a / 2] | behind[g.b / 2]) & out[0] & out[1];
-      dependent[found] = n, found += behind[self] != 0;
+  // Lanes in which a register is forgotten: what it needs is then low for sure.
+  Lanes lost(const std::vector<Lanes> &at, uint32_t number) const {
+    return guard[number] ? ~at[next[guard[number] - 1]] : 0;
+  }
+
+  // Everything about `count` states while all inputs are unknown: what is known then depends on none,
+  // and what is not depends on those of its operands at most.
+  void load(const uint64_t *states, unsigned count) {
+    const uint32_t first_register = FIRST + inputs, first_gate = first_register + registers;
+    uint64_t block[64];
+    for (size_t word = 0; word < stride(); ++word) {
+      for (unsigned lane = 0; lane < 64; ++lane)
+        block[lane] = states[(lane < count ? lane : 0) * stride() + word];
+      transpose(block);
+      for (size_t bit = 0, place = 64 * word; bit < 64 && place < 2 * registers; ++bit, ++place)
+        wide[2 * first_register + place] = block[bit];
     }
-    dependent.resize(found);
-    uint64_t matter = 0;
-    for (uint32_t literal : sinks) matter |= support[literal / 2];
+    for (uint32_t n = 0, self = first_gate; n < gates; ++n, ++self) {
+      const Gate g = gate[n];
+      evaluate(wide.data(), g, &wide[2 * self]);
+      const Lanes unknown = wide[2 * self] & wide[2 * self + 1];
+      const Lanes *const a = &behind[g.a / 2 * inputs], *const b = &behind[g.b / 2 * inputs];
+      Lanes *const own = &behind[self * inputs], any = 0;
+      for (uint32_t input = 0; input < inputs; ++input)
+        any |= own[input] = (a[input] | b[input]) & unknown;
+      depends[self] = any;
+    }
+    std::fill(matters.begin(), matters.end(), 0);
+    for (uint32_t literal : sinks)
+      for (uint32_t input = 0; input < inputs; ++input) matters[input] |= behind[literal / 2 * inputs + input];
+
+    by_state(&depends[first_gate], gates, dependents);
+    follows.assign(64 * stride(), 0);
+    for (size_t word = 0; word < stride(); ++word) {
+      std::fill(block, block + 64, 0);
+      for (uint32_t bit = 0, n = 32 * word; bit < 64 && n < registers; bit += 2, ++n) {
+        moves[n] = depends[next[n] / 2] | (guard[n] ? depends[next[guard[n] - 1] / 2] : 0);
+        for (unsigned zero : {0, 1}) block[bit + zero] = (wide[next[n] ^ zero] | lost(wide, n)) & ~moves[n];
+      }
+      transpose(block);
+      for (unsigned lane = 0; lane < 64; ++lane) follows[lane * stride() + word] = block[lane];
+    }
+    by_state(moves.data(), registers, movers);
+  }
+
+  // For each state a row of bits, from a row of states for each bit.
+  static void by_state(const Lanes *lanes, uint32_t count, std::vector<uint64_t> &rows) {
+    const size_t words = count / 64 + 1;
+    rows.resize(64 * words);
+    uint64_t block[64];
+    for (size_t word = 0; word < words; ++word) {
+      for (size_t bit = 0; bit < 64; ++bit) block[bit] = 64 * word + bit < count ? lanes[64 * word + bit] : 0;
+      transpose(block);
+      for (unsigned lane = 0; lane < 64; ++lane) rows[lane * words + word] = block[lane];
+    }
+  }
+
+  // One of the states that are loaded. Returns how many batches of inputs there are to try.
+  uint64_t enter(unsigned lane) {
+    for (size_t literal = 0; literal < may.size(); ++literal) may[literal] = -(wide[literal] >> lane & 1);
+    const auto those = [lane](std::vector<uint32_t> &numbers, const std::vector<uint64_t> &rows, uint32_t count) {
+      const size_t words = count / 64 + 1;
+      numbers.clear();
+      for (size_t word = 0; word < words; ++word)
+        for (uint64_t bits = rows[lane * words + word]; bits; bits &= bits - 1)
+          numbers.push_back(64 * word + first(bits));
+    };
+    those(dependent, dependents, gates);
+    those(moving, movers, registers);
     relevant.clear();
     for (uint32_t n = 0; n < inputs; ++n)
-      if (matter >> n & 1) relevant.push_back(n);
+      if (matters[n] >> lane & 1) relevant.push_back(n);
       else may[2 * (FIRST + n)] = 0;
+    settled = &follows[lane * stride()];
     return relevant.size() > LANE_BITS ? 1ull << (relevant.size() - LANE_BITS) : 1;
   }
 
@@ -136,21 +203,12 @@ struct Circuit {
       values |= ((batch << LANE_BITS | lane) >> n & 1) << relevant[n];
     return values;
   }
-
-  // Of each register, the lanes in which it may be 1, and those in which it may be 0, afterwards.
-  void after(std::vector<Lanes> &rails) const {
-    rails.clear();
-    for (uint32_t n = 0; n < registers; ++n) {
-      const Lanes lost = guard[n] ? ~may[next[guard[n] - 1]] : 0;
-      rails.push_back(may[next[n]] | lost), rails.push_back(may[next[n] ^ 1] | lost);
-    }
-  }
 };
 
 // The states found so far, each with who found it and by which inputs.
 class States {
  public:
-  explicit States(uint32_t registers) : stride(registers / 32 + 1), table(1 << 20, NONE) {}
+  explicit States(size_t words) : stride(words), table(1 << 20, NONE) {}
   uint32_t size() const { return parent.size(); }
   const uint64_t *at(uint32_t index) const { return &bits[size_t(index) * stride]; }
   uint32_t add(const uint64_t *state, uint32_t from, uint64_t inputs) {
@@ -162,7 +220,7 @@ class States {
     if (size() * 2ull > table.size()) grow();
     return size() - 1;
   }
-  const uint32_t stride;
+  const size_t stride;
   std::vector<uint32_t> parent;
   std::vector<uint64_t> by;
 
@@ -193,14 +251,15 @@ struct Search {
   States states;
   Edges edges;
   const char *trace;
-  // Of the step in work: where it starts, all that it decides, what of it is the same in all lanes,
-  // the numbers of what is not, and lanes that agree in everything.
-  std::vector<uint64_t> here, common, to;
-  std::vector<Lanes> rails, classes;
-  std::vector<uint32_t> varying;
+  // The states that are loaded lie between these. Of the step in work: what is the same in all lanes, what is
+  // not (which bit, in which lanes it is high), and lanes that agree in everything.
+  uint32_t loaded_from = 0, loaded = 0;
+  std::vector<uint64_t> common, to;
+  std::vector<std::pair<uint32_t, Lanes>> varying;
+  std::vector<Lanes> classes;
 
   Search(const char *model, const char *trace_path)
-      : circuit(model), states(circuit.registers), trace(trace_path) {}
+      : circuit(model), states(circuit.stride()), trace(trace_path) {}
 
   // The inputs of each cycle from reset until `inputs` in `state`, the last first.
   std::vector<uint64_t> run_to(uint32_t state, uint64_t inputs) const {
@@ -220,9 +279,13 @@ struct Search {
   // All that follows from `state`; calls met(number of a witness, inputs) and broken(that of a claim, inputs).
   template <typename Met, typename Broken>
   void expand(uint32_t state, Met met, Broken broken) {
-    here.assign(states.at(state), states.at(state) + states.stride);
+    if (state == loaded) {
+      const uint32_t count = std::min<uint32_t>(64, states.size() - state);
+      circuit.load(states.at(state), count);
+      loaded = state + count, loaded_from = state;
+    }
     const size_t begin = edges.edge.size();
-    const uint64_t batches = circuit.enter(here.data());
+    const uint64_t batches = circuit.enter(state - loaded_from);
     for (uint64_t batch = 0; batch < batches; ++batch) {
       circuit.complete(batch);
       Lanes valid = circuit.used();
@@ -244,33 +307,40 @@ struct Search {
 
   // Lanes that lead to one state with one label are one edge. What differs between lanes is little.
   void follow(uint32_t state, Lanes valid, uint64_t batch) {
-    circuit.after(rails);
-    const uint32_t label_at = rails.size();
-    // What may be fair counts as fair, what may be not live as not live.
-    for (uint32_t literal : circuit.fair) rails.push_back(circuit.may[literal]);
-    for (uint32_t literal : circuit.live) rails.push_back(~circuit.may[literal ^ 1]);
-    varying.clear(), classes.assign(1, valid), common.assign(rails.size() / 64 + 1, 0);
-    for (uint32_t n = 0; n < rails.size(); ++n) {
-      const Lanes high = rails[n] & valid;
-      if (high == valid) common[n / 64] |= 1ull << n % 64;
-      if (!high || high == valid) continue;
-      varying.push_back(n);
+    const uint32_t label_at = 2 * circuit.registers;
+    common.assign(circuit.settled, circuit.settled + states.stride), common.push_back(0);
+    varying.clear(), classes.assign(1, valid);
+    uint32_t place = label_at;
+    const auto decide = [&](uint32_t bit, Lanes lanes) {
+      const Lanes high = lanes & valid;
+      if (high == valid) common[bit / 64] |= 1ull << bit % 64;
+      if (!high || high == valid) return;
+      varying.push_back({bit, high});
       for (size_t c = 0, old = classes.size(); c < old; ++c) {
         const Lanes in = classes[c] & high, out = classes[c] & ~high;
         if (in && out) classes[c] = in, classes.push_back(out);
       }
-    }
+    };
+    const std::vector<Lanes> &may = circuit.may;
+    for (uint32_t n : circuit.moving)
+      for (unsigned zero : {0, 1}) decide(2 * n + zero, may[circuit.next[n] ^ zero] | circuit.lost(may, n));
+    // What may be fair counts as fair, what may be not live as not live; a loop that may end ends,
+    // and one that may not go on does not.
+    for (uint32_t literal : circuit.fair) decide(place++, may[literal]);
+    for (uint32_t literal : circuit.live) decide(place++, ~may[literal ^ 1]);
+    if (!circuit.loop.empty())
+      decide(place++, ~may[circuit.loop[0] ^ 1]), decide(place++, may[circuit.loop[1]]);
     for (Lanes lanes : classes) {
       const unsigned lane = first(lanes);
       to = common;
-      for (uint32_t n : varying) to[n / 64] |= (rails[n] >> lane & 1) << n % 64;
+      for (const auto &[bit, high] : varying) to[bit / 64] |= (high >> lane & 1) << bit % 64;
       uint32_t label = 0;
-      for (uint32_t n = label_at; n < rails.size(); ++n) {
+      for (uint32_t n = label_at; n < place; ++n) {
         uint64_t &word = to[n / 64];
         label |= (word >> n % 64 & 1) << (n - label_at), word &= ~(1ull << n % 64);
       }
       const uint32_t next = states.add(to.data(), state, circuit.values(batch, lane));
-      if (rails.size() > label_at) edges.edge.push_back({next, label});
+      if (place > label_at) edges.edge.push_back({next, label});
     }
   }
 
@@ -306,11 +376,22 @@ struct Search {
     return false;
   }
 
-  // A reachable loop on which live condition `n` never holds, and each fair one does somewhere: a
-  // strongly connected component (Tarjan's algorithm) whose edges have all of them.
-  uint32_t unfair_loop(unsigned n) const {
-    const uint32_t count = states.size(), answered = 1u << (circuit.fair.size() + n);
-    const uint32_t every = (1u << circuit.fair.size()) - 1;
+  // A reachable cycle of states on which live condition `n` never holds, and each fair one does
+  // somewhere. Where a loop goes on again and again, it must end again and again, too: either it
+  // ends somewhere on that cycle, or it goes on nowhere.
+  uint32_t unanswered(unsigned n) const {
+    const unsigned conditions = circuit.fair.size() + circuit.live.size();
+    const uint32_t every = (1u << circuit.fair.size()) - 1, answered = 1u << (circuit.fair.size() + n);
+    if (circuit.loop.empty()) return cycle(answered, every);
+    const uint32_t goes_on = 1u << conditions, ends = 2u << conditions;
+    const uint32_t ending = cycle(answered, every | ends);
+    return ending != NONE ? ending : cycle(answered | goes_on, every);
+  }
+
+  // A state on a reachable cycle without a label in `never`, on which each in `every` stands
+  // somewhere: a strongly connected component (Tarjan's algorithm) whose edges have all of them.
+  uint32_t cycle(uint32_t never, uint32_t every) const {
+    const uint32_t count = states.size();
     std::vector<uint32_t> order(count, 0), low(count, 0), of(count, NONE), stack;
     std::vector<std::pair<uint32_t, size_t>> calls;
     uint32_t clock = 0;
@@ -323,7 +404,7 @@ struct Search {
         bool deeper = false;
         for (; at < edges.first[state + 1]; ++at) {
           const Edge &edge = edges.edge[at];
-          if (edge.label & answered) continue;
+          if (edge.label & never) continue;
           if (!order[edge.to]) {
             calls.push_back({edge.to, edges.first[edge.to]});
             deeper = true;
@@ -344,7 +425,7 @@ struct Search {
         bool loops = false;
         for (size_t m = bottom; m < stack.size(); ++m)
           for (size_t e = edges.first[stack[m]]; e < edges.first[stack[m] + 1]; ++e)
-            if (of[edges.edge[e].to] == done && !(edges.edge[e].label & answered))
+            if (of[edges.edge[e].to] == done && !(edges.edge[e].label & never))
               seen |= edges.edge[e].label, loops = true;
         if (loops && (seen & every) == every) return done;
         stack.resize(bottom);
@@ -359,7 +440,7 @@ int main(int, char **arguments) {
   const bool proving = !std::strcmp(arguments[2], "prove");
   if (search.visit(proving) || !proving) return 0;
   for (unsigned n = 0; n < search.circuit.live.size(); ++n) {
-    const uint32_t state = search.unfair_loop(n);
+    const uint32_t state = search.unanswered(n);
     if (state != NONE)
       std::cout << "hit " << search.circuit.claims.size() + n << ' ' << search.tell(state, 0) << '\n';
   }

@@ -20,7 +20,16 @@ from typing import Any
 
 from formal.graph import Graph, nets, run_yosys
 from formal.outcome import Job, Outcome
-from properties.dialect import ASSERT_FAIR, ASSUME_FAIR, CUT, HELD, HOLDER, STAND_IN
+from properties.dialect import (
+    ASSERT_FAIR,
+    ASSUME_FAIR,
+    CUT,
+    HELD,
+    HOLDER,
+    LOOP_ENDS,
+    LOOP_GOES_ON,
+    STAND_IN,
+)
 from sim.toolchain import find_compiler, processor
 
 _FLATTEN = """\
@@ -130,10 +139,12 @@ class Circuit:
     witnesses: dict[str, int] = field(default_factory=dict)
     fair: dict[str, int] = field(default_factory=dict)
     live: dict[str, int] = field(default_factory=dict)
+    loop: dict[str, int] = field(default_factory=dict)
 
     def text(self) -> str:
         """What ``explore.cpp`` reads."""
-        groups = (self.claims, self.suppositions, self.witnesses, self.fair, self.live)
+        loop = {name: self.loop[name] for name in (LOOP_GOES_ON, LOOP_ENDS) if self.loop}
+        groups = (self.claims, self.suppositions, self.witnesses, self.fair, self.live, loop)
         counts = [len(part) for part in (self.inputs, self.registers, self.gates, *groups)]
         rows = [*((*row, 0)[:3] for row in self.registers), *self.gates]
         literals = [str(literal) for group in groups for literal in group.values()]
@@ -199,6 +210,8 @@ def _checks(top: dict[str, Any]) -> Iterator[tuple[str, str, list[int]]]:
         for kind in (ASSERT_FAIR, ASSUME_FAIR):
             if name.startswith(kind):
                 yield kind, name.removeprefix(kind), port["bits"]
+        if name in (LOOP_GOES_ON, LOOP_ENDS):
+            yield name, name, port["bits"]
 
 
 def _read(top: dict[str, Any]) -> Circuit:
@@ -296,6 +309,8 @@ def _read(top: dict[str, Any]) -> Circuit:
             circuit.witnesses[name] = both(*literals)
         elif kind == ASSUME_FAIR:
             circuit.fair[name] = literals[0]
+        elif kind == name:
+            circuit.loop[name] = literals[0]
         else:
             circuit.live[name] = literals[0]
     return circuit

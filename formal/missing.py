@@ -15,13 +15,14 @@ from properties.dialect import Theorem
 
 
 def theorems(package: ModuleType = properties) -> set[type[Theorem]]:
-    """Every theorem in `package`, of whose dialect and classes ``_x`` theorems are made."""
+    """Every theorem in `package`. Of its dialect, of classes ``_x`` and of those that state nothing
+    themselves theorems are made."""
     found: set[type[Theorem]] = set()
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         for _, each in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             own = each.__module__ == module.name and not each.__name__.startswith("_")
             if own and issubclass(each, Theorem) and module.name != dialect.__name__:
-                found.add(each)
+                found |= {each} if hasattr(each, "elaborate") else set()
     return found
 
 

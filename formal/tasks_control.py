@@ -3,10 +3,13 @@
 from typing import Any
 
 from formal.canary import Canary
-from formal.harness import stages, token
+from formal.harness import loops, stages, token
 from formal.task import SHIPPED, Domain, Task
+from properties.dialect import Theorem
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from properties.layer_order import LayerOrder
+from properties.loops import RowsLeftCovered
+from properties.positions import ScorePositions, ValuePositions
 from properties.scheduled_beats import ScheduledBeats
 from properties.start_ignored import StartIgnored
 from properties.token_order import TokenOrder
@@ -68,6 +71,24 @@ LAYER_RESTARTED = (
                 with m.If(self.projection_done):""",
     """with m.State("S1"):
                 with m.If(self.projection_done | self.start):""",
+)
+TWICE_COUNTED = Canary(
+    "a pass is counted twice",
+    "design.stages.projection",
+    "rows_left.eq(rows_left - count)",
+    "rows_left.eq(rows_left - (count << 1))",
+)
+ABOVE = Canary(
+    "a value pass reads one position too many",
+    "design.stages.value",
+    "beat.last.eq(t == pos)",
+    "beat.last.eq(t == pos + 1)",
+)
+NEVER_NEWEST = Canary(
+    "a score pass goes on behind the newest word, to the one after",
+    "design.stages.score",
+    "newest.eq((t >> word_bits) == (pos >> word_bits))",
+    "newest.eq((t >> word_bits) > (pos >> word_bits))",
 )
 
 
@@ -163,6 +184,20 @@ def _schedule(suffix: str, canary: Canary, **changes: Any) -> Task:
     )
 
 
+def _positions(stage: str, theorem: type[Theorem], claims: int, canary: Canary) -> Task:
+    return Task(
+        id=f"schedule.positions.{stage}",
+        family="schedule",
+        theorem=theorem,
+        harness=loops.positions,
+        arguments={"stage": stage},
+        obligations=claims,
+        canary=canary,
+        cover_depth=40,
+        canary_depth=40,
+    )
+
+
 def _order(suffix: str, **lanes: int) -> Task:
     return Task(
         id=f"schedule.layer{suffix}",
@@ -206,6 +241,18 @@ CONTROL: tuple[Task, ...] = (
     _schedule("_folded", UNFOLDED, configs=("nano",), arguments={"lanes": 16}),
     # Only as wide does stories260k fold a pass.
     _schedule("_folded_wide", UNFOLDED, configs=("stories260k",), arguments={"lanes": 64}),
+    Task(
+        id="schedule.rows_left",
+        family="schedule",
+        theorem=RowsLeftCovered,
+        harness=loops.rows_left,
+        obligations=6,
+        canary=TWICE_COUNTED,
+        # Witnesses lie whole passes from reset.
+        search_by="explore",
+    ),
+    _positions("score", ScorePositions, 10, NEVER_NEWEST),
+    _positions("value", ValuePositions, 12, ABOVE),
     _order(""),
     _order("_blocks", lanes=2),
     Task(

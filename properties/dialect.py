@@ -35,6 +35,9 @@ CUT = "cut_"
 STAND_IN = "stand_in_"
 HELD = "held_"
 HOLDER = "holder_"
+#: Outputs so called: a loop that goes on infinitely often ends infinitely often, by assumption.
+LOOP_GOES_ON = "loop_goes_on"
+LOOP_ENDS = "loop_ends"
 
 
 class Theorem(Elaboratable):

@@ -7,6 +7,11 @@ from amaranth import *
 from properties.dialect import implies
 
 
+def taken(stream: Any) -> Value:
+    """A beat goes over."""
+    return stream.valid & stream.ready
+
+
 def offer_stands(m: Module, stream: Any, name: str) -> Value:
     """What `stream` offered in the cycle before, and nobody took, it offers unchanged."""
     payload = Value.cast(stream.payload)

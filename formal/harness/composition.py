@@ -10,7 +10,9 @@ from amaranth.hdl import Fragment
 from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from formal.model import Model
-from properties.composition import CacheKept, EveryTokenAnswered, ExternalCacheKept, NoClash, Parts
+from properties.composition import EveryTokenAnswered, NoClash, Parts
+from properties.composition_cache import CacheKept, CacheKeptInLoops, ExternalCacheKept
+from properties.loops import Counters
 
 #: Registers of units, each with the register, and its bit, without which it holds nothing.
 _HELD = (
@@ -30,7 +32,7 @@ _HELD = (
 _UNITS = ("rope", "cache", "swiglu", "argmax", "x", "attention", "hidden")
 
 
-def _parts(config: Config) -> tuple[Parts, Fragment]:
+def _parts(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
     dut = Decoder(config)
     inside = Fragment.get(dut, None)
 
@@ -48,12 +50,25 @@ def _parts(config: Config) -> tuple[Parts, Fragment]:
         f"{unit}_{register}": (signals(unit)[register], signals(unit)[holder][bit])
         for unit, register, holder, bit in _HELD
     }
+    # What is on its way through RoPE says by three bits that it is a query, a key or a value. Which
+    # one it is stands behind them.
+    glue, rope, ports = Module(), signals("rope"), component("rope")
+    which = slice(3, 3 + 1 + len(ports.o.d) + len(ports.o.head) + len(ports.i.row))
+    stages = [rope[f"stage_{n}"] for n in range(sum(name.startswith("stage_") for name in rope))]
+    full = Signal(len(stages))
+    glue.d.sync += full.eq(Cat(rope["arrived"][:3].any(), full))
+    held |= {f"rope_{n}": (stage[which], full[n]) for n, stage in enumerate(stages)}
     # RoPE asks in cycles counted from the second element of a pair; no pair may meet the next.
-    rope, slope = signals("rope"), component("swiglu", "sigmoid").request
+    slope = component("swiglu", "sigmoid").request
     asks = {
         "swiglu": (slope.en, signals("swiglu")["multiply"]),
         "rope": (rope["arrived"][:2].any(), *rope["since"]),
     }
+    counters = Counters(
+        newest=signals("score")["newest"],
+        rows_left=signals("projection")["rows_left"],
+        row=signals("projection")["row"],
+    )
     on_chip = config.geometry.cache is CacheBacking.ON_CHIP
     layers = [("cache", f"layer_{n}") for n in range(config.shape.layers)]
     scalars = (name for _, name, _ in inside.subfragments if str(name).startswith("scalar_"))
@@ -62,26 +77,34 @@ def _parts(config: Config) -> tuple[Parts, Fragment]:
         tokens=component("token_sequencer"),
         layers=component("layer_sequencer"),
         stages={name: component(name) for name in ("projection", "score", "value")},
+        issue=component("issue"),
+        cache=component("cache"),
         caches=[component(*path) for path in (layers if on_chip else [("cache",)])],
-        units={name: component(name) for name in (*_UNITS, *scalars)},
+        units={name: component(name) for name in _UNITS},
+        scalars=[component(str(name)) for name in scalars],
         asks=asks,
         held=held,
+        ended=signals("token_sequencer")["ended"],
+        counters=counters if loops else None,
     )
-    return parts, inside
+    return parts, inside, glue
 
 
 def _model(config: Config, theorem_of: type, changes: Mapping[str, Any]) -> Model:
-    """The decoder as it is, or with `changes`: of `lanes`, to an `external` cache, or of any size
-    of the shape. No reset, which would lose a token."""
+    """The decoder as it is, or with `changes`: of `lanes`, to an `external` cache, to `loops` that
+    run any number of times, or of any size of the shape. No reset, which would lose a token."""
     sizes = dict(changes)
     if lanes := sizes.pop("lanes", None):
         config = config.with_lanes(lanes)
     if sizes.pop("external", False):
         config = config.with_cache(CacheBacking.EXTERNAL)
+    loops = sizes.pop("loops", False)
     config = dataclasses.replace(config, shape=dataclasses.replace(config.shape, **sizes))
-    parts, inside = _parts(config)
+    parts, inside, glue = _parts(config, loops=loops)
     theorem = theorem_of(config, parts)
-    return Model(parts.decoder, theorem, inside=inside, resets=False, outputs=theorem.outputs())
+    return Model(
+        parts.decoder, theorem, inside=inside, glue=glue, resets=False, outputs=theorem.outputs()
+    )
 
 
 def answered(config: Config, **changes: Any) -> Model:
@@ -96,7 +119,7 @@ def no_clash(config: Config, **changes: Any) -> Model:
 
 def cache_kept(config: Config, **changes: Any) -> Model:
     """The units and the cache on the chip."""
-    return _model(config, CacheKept, changes)
+    return _model(config, CacheKeptInLoops if changes.get("loops") else CacheKept, changes)
 
 
 def external_cache_kept(config: Config, **changes: Any) -> Model:

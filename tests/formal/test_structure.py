@@ -23,6 +23,13 @@ TOO_LONG = Canary(
     "self.left.eq(self.length + 3)",
 )
 
+STUCK = Canary(
+    "the last round does not end the work",
+    "tests.formal.toys",
+    "with m.If(self.busy & self.ready & self.is_last):",
+    "with m.If(self.busy & self.ready & ~self.busy):",
+)
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
@@ -105,6 +112,22 @@ def test_the_search_tells_the_shortest_run_to_a_failure(run):
     result = run(task)
     assert result.detail == "violated: never_runs after 2 cycles"
     assert "start" in Path(result.proof.trace).read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "forget, status", [("", "PASS"), ("loop_", "RED"), ("assume_fair_moves", "RED")]
+)
+def test_a_loop_is_supposed_to_end_and_not_to_be_stalled(run, forget, status):
+    task = toy(
+        theorem=toys.RoundsEnd,
+        harness=toys.rounds,
+        arguments={"forget": forget},
+        obligations=1,
+        # Not even by a loop that ends nowhere: the last round is taken, and nothing comes of it.
+        canary=STUCK,
+        engine="explore",
+    )
+    assert run(task).status == status
 
 
 def test_suppositions_narrow_the_search(run):

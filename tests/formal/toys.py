@@ -11,7 +11,18 @@ from amaranth.lib.wiring import In, Out
 from design.config import Config
 from formal.harness import stage
 from formal.model import Model
-from properties.dialect import CUT, HELD, HOLDER, STAND_IN, Paths, Theorem
+from properties.dialect import (
+    ASSERT_FAIR,
+    ASSUME_FAIR,
+    CUT,
+    HELD,
+    HOLDER,
+    LOOP_ENDS,
+    LOOP_GOES_ON,
+    STAND_IN,
+    Paths,
+    Theorem,
+)
 from properties.done_pulse import Handshake
 
 
@@ -108,6 +119,64 @@ def pair_fair(config: Config, *, forget: str = "") -> Model:
     model = stage.done_fair(stage.Device(dut=dut, measure=Const(0), bound=0))
     outputs = {name: port for name, port in model.outputs.items() if name != forget}
     return Model(dut, model.theorem, resets=False, outputs=outputs)
+
+
+class Rounds(wiring.Component):
+    """Works for as many rounds as it is told."""
+
+    start: In(1)
+    ready: In(1)
+    is_last: In(1)
+    busy: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        with m.If(self.busy & self.ready & self.is_last):
+            m.d.sync += self.busy.eq(0)
+        with m.If(self.start):
+            m.d.sync += self.busy.eq(1)
+        return m
+
+
+class RoundsEnd(Theorem):
+    """If no round is stalled for ever, and not every round is followed by one, work ends.
+
+    Obligations: 1.
+    """
+
+    def __init__(self, dut: Rounds, forget: str):
+        self.dut = dut
+        round_ends = dut.busy & dut.ready
+        ends = {
+            f"{ASSUME_FAIR}moves": ~dut.busy | dut.ready,
+            f"{ASSERT_FAIR}idle": ~dut.busy,
+            LOOP_GOES_ON: round_ends & ~dut.is_last,
+            LOOP_ENDS: round_ends & dut.is_last,
+        }
+        self.ends = {
+            name: (Signal(name=name), value)
+            for name, value in ends.items()
+            if not forget or not name.startswith(forget)
+        }
+
+    def outputs(self) -> dict[str, Signal]:
+        """For the search."""
+        return {name: signal for name, (signal, _) in self.ends.items()}
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += [signal.eq(value) for signal, value in self.ends.values()]
+        # It is started while it is idle.
+        m.d.comb += self.suppose("start_when_idle", ~(self.dut.start & self.dut.busy))
+        m.d.comb += self.witness("ends", self.dut.busy & self.dut.ready & self.dut.is_last)
+        return m
+
+
+def rounds(config: Config, *, forget: str = "") -> Model:
+    """True; false when a supposition is forgotten."""
+    dut = Rounds()
+    theorem = RoundsEnd(dut, forget)
+    return Model(dut, theorem, resets=False, outputs=theorem.outputs())
 
 
 class Stays(Theorem):

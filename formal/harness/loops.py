@@ -1,0 +1,40 @@
+"""Models of the stages whose loops `properties.loops` takes the counters from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth import *
+
+from design.config import Config
+from formal.harness.stages import DEVICES
+from formal.model import Model
+from properties.loops import RowsLeftCovered
+from properties.positions import ScorePositions, ValuePositions
+
+_POSITIONS = {"score": ScorePositions, "value": ValuePositions}
+
+
+def rows_left(config: Config) -> Model:
+    """The projection stage as it is."""
+    device = DEVICES["projection"](config)
+    assert device.inside
+    (left,) = (s for s in _registers(device.inside) if s.name == "rows_left")
+    theorem = RowsLeftCovered(config, device.dut, left, device.invariants(()))
+    return Model(device.dut, theorem, inside=device.inside)
+
+
+def positions(config: Config, *, stage: str) -> Model:
+    """The score or the value stage as it is."""
+    device = DEVICES[stage](config)
+    dut: Any = device.dut
+    assert device.inside
+    (own,) = (s for s in _registers(device.inside) if s.name == "pos")
+
+    def invariants(pos: Value) -> Mapping[str, Value]:
+        return {**device.invariants(()), "pos_is_kept": ~dut.o.valid | (own == pos)}
+
+    return Model(dut, _POSITIONS[stage](config, dut, invariants), inside=device.inside)
+
+
+def _registers(inside: Any) -> list[Signal]:
+    return list(inside.statements["sync"]._lhs_signals())
