@@ -65,6 +65,9 @@ struct Circuit {
   // makes a difference; of each state, what follows of all registers that depend on none.
   std::vector<Lanes> wide, behind, depends, moves, matters;
   std::vector<uint64_t> follows, dependents, movers;
+  // The variables that are looked at in one of them.
+  std::vector<uint32_t> used_variables;
+  std::vector<bool> is_used;
 
   // Of the state in work: of each literal, the input vectors with which it may be 1 (an unknown one
   // and its negation with all); the gates, the registers, and the inputs, that differ with them.
@@ -146,6 +149,24 @@ struct Circuit {
       for (unsigned lane = 0; lane < 64; ++lane) follows[lane * stride() + word] = block[lane];
     }
     by_state(moves.data(), registers, movers);
+    look_at();
+  }
+
+  // Collects what the gates, registers and statements that depend on an input are made from.
+  void look_at() {
+    used_variables.clear(), is_used.assign(depends.size(), false);
+    const auto use = [this](uint32_t literal) {
+      if (!is_used[literal / 2]) used_variables.push_back(literal / 2);
+      is_used[literal / 2] = true;
+    };
+    for (uint32_t n = 0, self = FIRST + inputs + registers; n < gates; ++n, ++self)
+      if (depends[self]) use(gate[n].a), use(gate[n].b);
+    for (uint32_t n = 0; n < registers; ++n) {
+      if (moves[n]) use(next[n]);
+      if (moves[n] && guard[n]) use(next[guard[n] - 1]);
+    }
+    for (const auto *group : {&claims, &supposed, &witnesses, &fair, &live, &loop})
+      for (uint32_t literal : *group) use(literal);
   }
 
   // For each state a row of bits, from a row of states for each bit.
@@ -162,7 +183,8 @@ struct Circuit {
 
   // One of the states that are loaded. Returns how many batches of inputs there are to try.
   uint64_t enter(unsigned lane) {
-    for (size_t literal = 0; literal < may.size(); ++literal) may[literal] = -(wide[literal] >> lane & 1);
+    for (uint32_t variable : used_variables)
+      for (uint32_t literal : {2 * variable, 2 * variable + 1}) may[literal] = -(wide[literal] >> lane & 1);
     const auto those = [lane](std::vector<uint32_t> &numbers, const std::vector<uint64_t> &rows, uint32_t count) {
       const size_t words = count / 64 + 1;
       numbers.clear();
@@ -175,7 +197,7 @@ struct Circuit {
     relevant.clear();
     for (uint32_t n = 0; n < inputs; ++n)
       if (matters[n] >> lane & 1) relevant.push_back(n);
-      else may[2 * (FIRST + n)] = 0;
+      else may[2 * (FIRST + n)] = 0, may[2 * (FIRST + n) + 1] = ALL;
     settled = &follows[lane * stride()];
     return relevant.size() > LANE_BITS ? 1ull << (relevant.size() - LANE_BITS) : 1;
   }

@@ -18,7 +18,7 @@ from formal.task import NAMED, Task
 #: The name that a drawn configuration goes by.
 DRAWN = "drawn"
 #: Arguments of harnesses that replace what is to be drawn.
-_FIXED = {"lanes", "k_word", "v_word", "seq_len", "vocab", "hidden"}
+_FIXED = {"lanes", "k_word", "v_word", "seq_len"}
 
 
 @st.composite

@@ -77,6 +77,8 @@ def _external(
         harness=harness,
         arguments=arguments,
         search={"eager": True},
+        # It finds the deep witnesses of the wide cache in a third of the time.
+        search_by="bitwuzla" if "lanes" in arguments and config != "nano" else "",
         configs=(config,),
         obligations=claims,
         canary=canary,

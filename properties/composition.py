@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth import *
-from amaranth.asserts import AnySeq
 
 from design.beat import Sink
 from design.config import CacheBacking, Config
@@ -23,6 +22,7 @@ from properties.dialect import (
     HOLDER,
     STAND_IN,
     Theorem,
+    anything,
     implies,
 )
 from properties.kv_external import KvRow
@@ -83,7 +83,7 @@ class Whole(Theorem):
         ends: dict[str, Value] = {
             # The answer ends the text when the context is full, or as data will have it.
             f"{CUT}end": answer.end,
-            f"{STAND_IN}end": is_full | AnySeq(1),
+            f"{STAND_IN}end": is_full | anything(1),
             # A logit keeps its `last` in the queue: it is the one behind which nothing comes.
             f"{CUT}last": logit.last,
             f"{STAND_IN}last": (self.due == 1) & ~parts.stages["projection"].o.valid,
