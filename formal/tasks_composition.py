@@ -76,7 +76,8 @@ def _whole(
 
 
 def _loops(name: str, *given: Any, **fewer: Any) -> Task:
-    """All of stories260k, of any context and any vocabulary; or with `fewer` rows of a matrix."""
+    """All of stories260k, in any context, with any number of passes of the classifier; or with
+    `fewer` rows of a matrix."""
     task = _whole(f"{name}_loops", *given, loops=True, **fewer)
     return replace(task, configs=("stories260k",), domain=ON_CHIP)
 

@@ -61,7 +61,8 @@ class Parts:
 class Whole(Theorem):
     """What all theorems on the whole decoder share: its cuts, and the token in flight.
 
-    With `parts.counters`, of any context and any vocabulary (`properties.loops`).
+    With `parts.counters`, in any context, with any number of passes of the classifier
+    (`properties.loops`).
     """
 
     def __init__(self, config: Config, parts: Parts):

@@ -112,8 +112,7 @@ class CacheKeptInLoops(_CacheKept):
     row of this sequence before it is written in that layer.
 
     Which position a beat reads is not known here, only whether it is the newest, the token's own;
-    that no other is above it is `properties.positions`. For a cache on the chip, of as many
-    positions and elements as addresses. Obligations: 7.
+    that no other is above it is `properties.positions`. For a cache on the chip. Obligations: 7.
     """
 
     def elaborate(self, platform):

@@ -3,9 +3,9 @@
 A score pass and a value pass have a round for each position, the classifier a pass for each few
 rows of the vocabulary. Nothing else in the control of a decoder knows which round it is, only
 whether it is the first or the last. So in a search of all states these counters can go: `Loops`
-puts in their place what takes every value that they may take, and what is found holds for each
-context and vocabulary. That nothing is forgotten is proved of each stage, by `RowsLeftCovered` here
-and in `properties.positions`.
+puts in their place what takes every value that they may take, and what is found holds in every
+context, for any number of passes of the classifier beyond one. That nothing is forgotten is proved
+of each stage, by `RowsLeftCovered` here and in `properties.positions`.
 """
 
 from collections.abc import Mapping
