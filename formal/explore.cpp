@@ -62,8 +62,9 @@ struct Circuit {
   // Of 64 states at a time, one a lane, whatever the inputs: of each literal, the states in which it
   // may be 1; of each variable and input, of each variable, and of each register in the next cycle,
   // the states in which it may depend on that input, or on any; of each input, those in which it
-  // makes a difference; of each state, what follows of all registers that depend on none.
-  std::vector<Lanes> wide, behind, depends, moves, matters;
+  // makes a difference; what follows of all registers that depend on none. Then, of each state, its own
+  // bits of that, and the gates and registers that depend on an input.
+  std::vector<Lanes> wide, behind, depends, moves, matters, after;
   std::vector<uint64_t> follows, dependents, movers;
   // The variables that are looked at in one of them.
   std::vector<uint32_t> used_variables;
@@ -93,7 +94,7 @@ struct Circuit {
     wide.assign(2 * variables, ALL), wide[0] = 0, may = wide;
     behind.assign(size_t(variables) * inputs, 0), depends.assign(variables, 0);
     for (uint32_t n = 0; n < inputs; ++n) behind[(FIRST + n) * inputs + n] = depends[FIRST + n] = ALL;
-    moves.resize(registers), matters.resize(inputs);
+    moves.resize(registers), matters.resize(inputs), after.resize(2 * registers);
     for (const auto *group : {&next, &claims, &supposed, &witnesses, &fair, &live, &loop})
       sinks.insert(sinks.end(), group->begin(), group->end());
   }
@@ -137,18 +138,13 @@ struct Circuit {
     for (uint32_t literal : sinks)
       for (uint32_t input = 0; input < inputs; ++input) matters[input] |= behind[literal / 2 * inputs + input];
 
-    by_state(&depends[first_gate], gates, dependents);
-    follows.assign(64 * stride(), 0);
-    for (size_t word = 0; word < stride(); ++word) {
-      std::fill(block, block + 64, 0);
-      for (uint32_t bit = 0, n = 32 * word; bit < 64 && n < registers; bit += 2, ++n) {
-        moves[n] = depends[next[n] / 2] | (guard[n] ? depends[next[guard[n] - 1] / 2] : 0);
-        for (unsigned zero : {0, 1}) block[bit + zero] = (wide[next[n] ^ zero] | lost(wide, n)) & ~moves[n];
-      }
-      transpose(block);
-      for (unsigned lane = 0; lane < 64; ++lane) follows[lane * stride() + word] = block[lane];
+    for (uint32_t n = 0; n < registers; ++n) {
+      moves[n] = depends[next[n] / 2] | (guard[n] ? depends[next[guard[n] - 1] / 2] : 0);
+      for (unsigned zero : {0, 1}) after[2 * n + zero] = (wide[next[n] ^ zero] | lost(wide, n)) & ~moves[n];
     }
+    by_state(&depends[first_gate], gates, dependents);
     by_state(moves.data(), registers, movers);
+    by_state(after.data(), 2 * registers, follows);
     look_at();
   }
 

@@ -309,7 +309,7 @@ def _read(top: dict[str, Any]) -> Circuit:
             circuit.witnesses[name] = both(*literals)
         elif kind == ASSUME_FAIR:
             circuit.fair[name] = literals[0]
-        elif kind == name:
+        elif kind in (LOOP_GOES_ON, LOOP_ENDS):
             circuit.loop[name] = literals[0]
         else:
             circuit.live[name] = literals[0]

@@ -21,8 +21,9 @@ def theorems(package: ModuleType = properties) -> set[type[Theorem]]:
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         for _, each in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             own = each.__module__ == module.name and not each.__name__.startswith("_")
-            if own and issubclass(each, Theorem) and module.name != dialect.__name__:
-                found |= {each} if hasattr(each, "elaborate") else set()
+            states = hasattr(each, "elaborate")
+            if own and states and issubclass(each, Theorem) and module.name != dialect.__name__:
+                found.add(each)
     return found
 
 

@@ -18,6 +18,7 @@ from design.beat import Sink, to_sink
 from design.config import Config
 from design.schedule import Op, matrix
 from properties.dialect import CUT, LOOP_ENDS, LOOP_GOES_ON, STAND_IN, Theorem, anything, implies
+from properties.scheduled_beats import passes
 from properties.streams import taken
 
 #: Anything with the signature of a stage of `design.stages`.
@@ -33,9 +34,8 @@ class RowsLeft:
         self.matrices = [matrix(config, op) for op in Op]
         self.left = Signal(range(max(spec.rows for spec in self.matrices) + 1))
         self.classifier = matrix(config, Op.CLS)
-        passes = self.classifier.whole_passes + self.classifier.folded_passes
         #: Rows of the classifier's last pass.
-        self.rest = self.classifier.rows - self.classifier.lanes * (passes - 1)
+        self.rest = self.classifier.rows - self.classifier.lanes * (passes(self.classifier) - 1)
         #: A pass of the classifier ends that is not its last.
         self.decides = Signal()
 

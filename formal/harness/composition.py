@@ -9,6 +9,7 @@ from amaranth.hdl import Fragment
 
 from design.config import CacheBacking, Config
 from design.decoder import Decoder
+from formal.harness.stage import named_signals
 from formal.model import Model
 from properties.composition import EveryTokenAnswered, NoClash, Parts
 from properties.composition_cache import CacheKept, CacheKeptInLoops, ExternalCacheKept
@@ -37,8 +38,7 @@ def _parts(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
     inside = Fragment.get(dut, None)
 
     def signals(unit: str) -> dict[str, Signal]:
-        statements = inside.find_subfragment(unit).statements.values()
-        return {s.name: s for each in statements for s in each._lhs_signals()}
+        return named_signals(inside.find_subfragment(unit))
 
     def component(*path: str):
         fragment = inside

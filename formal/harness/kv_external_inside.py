@@ -10,15 +10,9 @@ from design.derived import derive
 from design.external_cache import ExternalCache
 from design.kv_layout import block_heads, kv_layout
 from design.ports import KV_BURST
-from formal.harness.stage import state_exists
+from formal.harness.stage import named_signals, state_exists
 from properties.dialect import implies
 from properties.kv_external import KvRow, entry, product
-
-
-def named_signals(fragment: Fragment) -> dict[str, Signal]:
-    """The registers and wires that `fragment` drives, by name."""
-    statements = fragment.statements.values()
-    return {signal.name: signal for each in statements for signal in each._lhs_signals()}
 
 
 class Inside:

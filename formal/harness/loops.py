@@ -6,6 +6,7 @@ from typing import Any
 from amaranth import *
 
 from design.config import Config
+from formal.harness.stage import named_signals
 from formal.harness.stages import DEVICES
 from formal.model import Model
 from properties.loops import RowsLeftCovered
@@ -18,7 +19,7 @@ def rows_left(config: Config) -> Model:
     """The projection stage as it is."""
     device = DEVICES["projection"](config)
     assert device.inside
-    (left,) = (s for s in _registers(device.inside) if s.name == "rows_left")
+    left = named_signals(device.inside)["rows_left"]
     theorem = RowsLeftCovered(config, device.dut, left, device.invariants(()))
     return Model(device.dut, theorem, inside=device.inside)
 
@@ -28,13 +29,9 @@ def positions(config: Config, *, stage: str) -> Model:
     device = DEVICES[stage](config)
     dut: Any = device.dut
     assert device.inside
-    (own,) = (s for s in _registers(device.inside) if s.name == "pos")
+    own = named_signals(device.inside)["pos"]
 
     def invariants(pos: Value) -> Mapping[str, Value]:
         return {**device.invariants(()), "pos_is_kept": ~dut.o.valid | (own == pos)}
 
     return Model(dut, _POSITIONS[stage](config, dut, invariants), inside=device.inside)
-
-
-def _registers(inside: Any) -> list[Signal]:
-    return list(inside.statements["sync"]._lhs_signals())

@@ -71,12 +71,14 @@ def look_inside(dut: wiring.Component) -> tuple[Fragment, dict[str, Signal]]:
     """`dut` elaborated, and its registers and wires that are no ports, by name."""
     fragment = Fragment.get(dut, None)
     ports = {id(Value.cast(port)) for _, _, port in dut.signature.flatten(dut)}
-    signals = {}
-    for statements in fragment.statements.values():
-        for signal in statements._lhs_signals():
-            if id(signal) not in ports:
-                signals[signal.name] = signal
-    return fragment, signals
+    found = named_signals(fragment)
+    return fragment, {name: signal for name, signal in found.items() if id(signal) not in ports}
+
+
+def named_signals(fragment: Fragment) -> dict[str, Signal]:
+    """The registers and wires that `fragment` drives, by name."""
+    statements = fragment.statements.values()
+    return {signal.name: signal for each in statements for signal in each._lhs_signals()}
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def queue_inside(fragment: Fragment, name: str) -> Queue:
     """The queue that is submodule `name`."""
     queue = fragment.find_subfragment(name)
     fifo: Any = queue.origins[0]
-    known = {s.name: s for each in queue.statements.values() for s in each._lhs_signals()}
+    known = named_signals(queue)
     distance = (known["produce"] - known["consume"])[: len(known["produce"])]
     consistent = (fifo.level <= fifo.depth) & (fifo.level[: len(distance)] == distance)
     return Queue(
