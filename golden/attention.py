@@ -1,12 +1,12 @@
 """Attention of the golden decoder: all that it computes for every position of the context.
 
-Exact integers in float64, as in `golden.fixed_decoder`. This is what a long context costs, so it
-moves few bytes, in few passes: keys and values lie as int16, and blocks of sequences take turns.
+Plain integers in plain loops, which numba compiles: this is what a long context costs, and passes
+of numpy over whole arrays took twice as long.
 """
 
-import math
 from collections.abc import Callable
 
+import numba
 import numpy as np
 
 from design import tables
@@ -17,8 +17,6 @@ from design.fixed import Rounding
 from design.trace import Tensor
 from golden import steps
 
-#: Scores computed at once.
-BLOCK = 1 << 16
 #: Positions there is room for at first; then it doubles.
 FIRST_ROOM = 32
 
@@ -26,29 +24,24 @@ FIRST_ROOM = 32
 class Attention:
     """Keys and values of `batch` sequences (B), and what queries find in them.
 
-    Raises :class:`BadInput` for formats whose scores could leave float64's exact integers.
+    Raises :class:`BadInput` for formats whose scores could leave 64 bits.
     """
 
     def __init__(self, config: Config, batch: int):
         shape, n = config.shape, config.numerics
         self.config, self.batch = config, batch
-        bits, shift = sum_width(shape.head_dim, n.q.width, n.k.width), n.q.f + n.k.f - n.score.f
-        if max(bits, shift) > 50:
+        bits = sum_width(shape.head_dim, n.q.width, n.k.width)
+        self._shift = n.q.f + n.k.f - n.score.f
+        if max(bits, self._shift) > 62:
             raise BadInput(
-                f"configuration {config.name!r} shifts {bits}-bit scores right by {shift} bits;"
-                " the golden decoder is exact up to 50"
+                f"configuration {config.name!r} shifts {bits}-bit scores right by {self._shift}"
+                " bits; the golden decoder is exact up to 62"
             )
-        self._scale = 0.5**shift
-        # Lifted by more than their magnitude, scores are positive: integers are cast from them
-        # as they round down. The lift, and the half of rounding, comes with the sum.
-        self._lift = 1 << max(bits - shift, 1)
-        self._bias = self._lift + (0.5 if n.rounding is Rounding.HALF_UP else 0.0)
-        self._limits = (
-            max(self._lift + n.score.min, 0),
-            min(self._lift + n.score.max, 2 * self._lift),
-        )
-        self._integer = np.int32 if 2 * self._lift < 1 << 31 else np.int64
+        self._nudge, self._even = _nudges(n.rounding, self._shift)
         self._weight_below = _weight_below(config)
+        # Those of sequence 0, which go into the trace, and of whichever other has its turn.
+        heads = (2, shape.kv_heads, shape.group, shape.seq_len)
+        self._scores, self._weights = np.empty(heads, np.int32), np.empty(heads, np.int64)
         self.reset()
 
     def reset(self) -> None:
@@ -67,15 +60,9 @@ class Attention:
 
     def _grow(self) -> None:
         """Double the room. Rows no longer than needed lie close, so a short context is cheap."""
-        shape = self.config.shape
-        room = min(max(FIRST_ROOM, 2 * self.length), shape.seq_len)
+        room = min(max(FIRST_ROOM, 2 * self.length), self.config.shape.seq_len)
         more = [(0, 0)] * 4 + [(0, room - self.length)]
         self._keys, self._values = np.pad(self._keys, more), np.pad(self._values, more)
-        self._block = min(max(1, BLOCK // (shape.heads * room)), self.batch)
-        self._scores = np.empty(self._block * shape.heads * room)
-        self._integers = np.empty(self._scores.size, self._integer)
-        # Rows a power of two apart would compete for the same places of the processor's cache.
-        self._rows = np.ones((self._block, shape.kv_heads, shape.head_dim + 1, room + 8))
 
     def __call__(
         self,
@@ -90,47 +77,77 @@ class Attention:
         Returns the values summed by their weights, (B, NK, group, hs), and the sums of the
         weights, (B, NK, group). `note` gets scores, maxima and weights of sequence 0.
         """
-        shape, n = self.config.shape, self.config.numerics
-        self._keys[layer, ..., self.length - 1] = k
-        self._values[layer, ..., self.length - 1] = v
-        biased = np.full((*q.shape[:3], shape.head_dim + 1), self._bias)
-        np.multiply(q, self._scale, out=biased[..., :-1])
-        sums = np.empty_like(biased)
-        for first in range(0, self.batch, self._block):
-            own = slice(first, min(first + self._block, self.batch))
-            size = (own.stop - first, shape.kv_heads, shape.group, self.length)  # (b, NK, group, T)
-            lifted = self._scores[: math.prod(size)].reshape(size)
-            score = self._integers[: lifted.size].reshape(size)
-            np.matmul(biased[own], self._floats(self._keys[layer, own]), out=lifted)
-            if n.rounding is Rounding.HALF_EVEN:
-                np.rint(lifted, out=lifted)
-            np.copyto(score, lifted, casting="unsafe")
-            score.clip(*self._limits, out=score)
-            maximum = score.max(axis=3, keepdims=True)
-            if first == 0:
-                note(Tensor.SCORE, score[:1].reshape(1, shape.heads, -1) - self._lift)
-                note(Tensor.MAXIMUM, maximum[:1].reshape(1, -1) - self._lift)
-            below = np.subtract(maximum, score, out=score)
+        keys, values = self._keys[layer], self._values[layer]
+        keys[..., self.length - 1], values[..., self.length - 1] = k, v
+        total, weight_sum = np.empty_like(q), np.empty_like(q[..., 0])
+        form = self.config.numerics.score
+        scaling = (self._shift, self._nudge, self._even, form.min, form.max)
+        result = (self._scores, self._weights, total, weight_sum)
+        # Two factors of 32 bits make a quicker product than two of 64.
+        queries = q.astype(np.int32)
+        _attend(self.length, queries, keys, values, *scaling, self._weight_below, *result)
+        first = np.s_[:1, ..., : self.length]
+        scores, weights = self._scores[first], self._weights[first]
+        note(Tensor.SCORE, scores.reshape(1, self.config.shape.heads, -1))
+        note(Tensor.MAXIMUM, scores.max(axis=3).reshape(1, -1))
+        note(Tensor.WEIGHT, weights.reshape(1, self.config.shape.heads, -1))
+        return total, weight_sum
+
+
+# All that it calls stands here: numba's cache on disk looks for changes in no other file.
+@numba.njit(cache=True)
+def _attend(
+    length, q, keys, values, shift, nudge, even, low, high, weight_below,
+    scores, weights, total, weight_sum,
+):  # fmt: skip
+    """The three passes over the context: scores and their maximum, weights, values.
+
+    q (B, NK, group, hs); keys, values (B, NK, hs, room); scores, weights (2, NK, group, seq_len);
+    total (B, NK, group, hs); weight_sum (B, NK, group). A score is `(sum + nudge) >> shift`, or
+    one more for an odd quotient where `even` asks for it, and saturates between `low` and `high`.
+    """
+    last = np.uint32(len(weight_below) - 1)
+    sums = np.empty(length, np.int64)
+    for b, kv_head, head in np.ndindex(weight_sum.shape):
+        score = scores[min(b, 1), kv_head, head]
+        weight = weights[min(b, 1), kv_head, head]
+        sums[:] = nudge
+        for d in range(q.shape[-1]):
+            element, row = np.int64(q[b, kv_head, head, d]), keys[b, kv_head, d]
+            for t in range(length):
+                sums[t] += element * np.int64(row[t])
+        maximum = np.int32(low)
+        for t in range(length):
+            odd = (sums[t] >> shift) & even
+            score[t] = min(max((sums[t] + odd) >> shift, low), high)
+            maximum = max(maximum, score[t])
+        for t in range(length):
             # Beyond the table nothing is left, as at its end.
-            weight = self._weight_below.take(below, out=lifted, mode="clip")
-            if first == 0:
-                note(Tensor.WEIGHT, weight[:1].reshape(1, shape.heads, -1))
-            rows = self._floats(self._values[layer, own])
-            np.matmul(weight, rows.swapaxes(2, 3), out=sums[own])
-        return sums[..., :-1].astype(np.int64), sums[..., -1].astype(np.int64)
+            weight[t] = weight_below[min(np.uint32(maximum - score[t]), last)]
+        weight_sum[b, kv_head, head] = weight[:length].sum()
+        for d in range(q.shape[-1]):
+            row = values[b, kv_head, d]
+            value = np.int64(0)
+            for t in range(length):
+                # Weights as int64, of which the lower half is looked at: the quickest by far.
+                value += np.int64(np.int32(weight[t])) * np.int64(row[t])
+            total[b, kv_head, head, d] = value
 
-    def _floats(self, cached: np.ndarray) -> np.ndarray:
-        """Rows (b, NK, hs, room) as float64 (b, NK, hs + 1, T), the last one all ones.
 
-        A product adds the bias of the queries there, or sums up the weights.
-        """
-        rows = self._rows[: len(cached), ..., : self.length]
-        rows[:, :, :-1] = cached[..., : self.length]
-        return rows
+def _nudges(rounding: Rounding, shift: int) -> tuple[int, int]:
+    """What `fixed_math.shift_right` adds before it shifts: always, and where it leaves odd."""
+    half = (1 << shift) >> 1
+    match rounding:
+        case Rounding.TRUNCATE:
+            return 0, 0
+        case Rounding.HALF_UP:
+            return half, 0
+        case Rounding.HALF_EVEN:
+            return max(half - 1, 0), int(half > 0)
 
 
 def _weight_below(config: Config) -> np.ndarray:
     """The softmax weight of every score below the maximum, up to where nothing is left."""
     n = config.numerics
     below = np.arange((n.weight.width + 1) << n.score.f)
-    return steps.softmax_weight(n, np.array(tables.exp2(config)), below).astype(np.float64)
+    return steps.softmax_weight(n, np.array(tables.exp2(config)), below).astype(np.int32)
