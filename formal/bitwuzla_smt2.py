@@ -54,15 +54,11 @@ def serve(lines) -> None:
                 flush()
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """What smtbmc calls `bitwuzla`."""
-    if "--help" in sys.argv:
+    if "--help" in arguments:
         print(HELP)
-    elif "--version" in sys.argv:
+    elif "--version" in arguments:
         print(bitwuzla.version())
     else:
         serve(sys.stdin)
-
-
-if __name__ == "__main__":
-    main()

@@ -11,13 +11,13 @@ import itertools
 import json
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from formal.compiled import compiled
 from formal.graph import Graph, nets, run_yosys
 from formal.outcome import Job, Outcome
 from properties.dialect import (
@@ -30,7 +30,6 @@ from properties.dialect import (
     LOOP_GOES_ON,
     STAND_IN,
 )
-from sim.toolchain import find_compiler, processor
 
 _FLATTEN = """\
 read_rtlil model.il
@@ -56,7 +55,6 @@ write_json gates.json
 #: Variables before are false and unknown.
 _FIRST = 2
 _SOURCE = Path(__file__).with_name("explore.cpp")
-_COMPILING = threading.Lock()
 #: What a search that went to the end met on its way, by netlist: none is made again for that.
 _MET: dict[str, Outcome] = {}
 
@@ -77,7 +75,7 @@ def run(job: Job, folder: Path) -> Outcome:
         (folder / "model.txt").write_text(circuit.text())
         found = subprocess.run(
             [
-                _program(folder.parent.parent),
+                compiled(_SOURCE, folder.parent.parent, "-O3", "-march=native"),
                 "model.txt",
                 "cover" if job.mode == "cover" else "prove",
                 "run.txt",
@@ -151,20 +149,6 @@ class Circuit:
         return "\n".join(
             [" ".join(map(str, counts)), *(" ".join(map(str, row)) for row in rows), *literals, ""]
         )
-
-
-def _program(folder: Path) -> Path:
-    """The compiled search, in `folder`; compiled only once."""
-    compiler = find_compiler()
-    content = f"{compiler.identity}{processor()}{_SOURCE.read_text()}"
-    program = folder / f"explore-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-    with _COMPILING:
-        if not program.exists():
-            fresh = program.with_suffix(".new")
-            command = [*compiler.command, "-O3", "-march=native", "-o", str(fresh), str(_SOURCE)]
-            subprocess.run(command, capture_output=True, check=True)
-            fresh.replace(program)
-    return program.resolve()
 
 
 def _circuit(job: Job, folder: Path) -> Circuit:

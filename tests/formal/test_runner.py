@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import re
 import subprocess
 import sys
@@ -84,14 +83,6 @@ def test_yosys_as_webassembly_answers_the_same(run, tmp_path, monkeypatch):
     for kind in ("proof", "cover", "canary"):
         one, other = getattr(native, kind), getattr(slow, kind)
         assert (one.status, one.named, one.found) == (other.status, other.named, other.found)
-
-
-def test_a_script_that_fails_in_native_yosys_is_no_success(tmp_path):
-    pytest.importorskip("pyosys")
-    (tmp_path / "job.ys").write_text("read_rtlil missing.il\n")
-    starter = Path(tools.__file__).with_name("native_yosys.py")
-    command = [sys.executable, str(starter), "-ql", "job.log", "job.ys"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode
 
 
 def test_a_false_theorem_is_red_with_its_trace(run):
@@ -251,10 +242,3 @@ def test_the_verdict_is_the_exit_code(build, monkeypatch):
 def test_list_shows_every_property():
     listed = CliRunner().invoke(main, ["list"], standalone_mode=False)
     assert all(task.id in listed.output for task in tasks.TASKS)
-
-
-def test_starters_are_written_once():
-    """One that was just written may be busy when another thread starts a program meanwhile."""
-    (first, *_), (second, *_) = (tools.environment()["PATH"].split(os.pathsep) for _ in range(2))
-    assert first == second
-    assert {path.name for path in Path(first).iterdir()} == {"bitwuzla", "boolector", "yosys"}

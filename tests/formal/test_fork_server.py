@@ -1,0 +1,122 @@
+"""Programs that the fork server runs behave as if they had been started."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from formal import tools
+
+
+def test_starters_are_made_once():
+    """One that was just written may be busy when another thread starts a program meanwhile."""
+    (first, *_), (second, *_) = (tools.environment()["PATH"].split(os.pathsep) for _ in range(2))
+    assert first == second
+    names = {path.name for path in Path(first).iterdir()}
+    assert names == {"sby", "yosys", "yosys-smtbmc", "yosys-witness", "bitwuzla", "boolector"}
+
+
+def test_a_script_runs_in_the_folder_of_the_client(tmp_path):
+    pytest.importorskip("pyosys")
+    (tmp_path / "job.ys").write_text("tee -q -o said.txt log here\n")
+    subprocess.run(["yosys", "-q", "job.ys"], cwd=tmp_path, env=tools.environment(), check=True)
+    assert (tmp_path / "said.txt").read_text() == "here\n"
+
+
+def test_a_solver_answers_on_its_output_what_its_input_asks():
+    pytest.importorskip("bitwuzla")
+    asked = "(set-logic QF_BV)(declare-const x (_ BitVec 8))\n(assert (= x #x2a))\n(check-sat)\n"
+    answer = subprocess.run(
+        ["bitwuzla", "--lang", "smt2"],
+        input=asked + "(get-value (x))\n(exit)\n",
+        env=tools.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.split() == ["sat", "((x", "#b00101010))"]
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        (["sby", "--no-such-option"], 2, "unrecognized arguments"),
+        (["sby", "missing.sby"], 1, "missing.sby"),
+        (["yosys", "-q", "missing.ys"], 1, ""),
+    ],
+)
+def test_what_fails_is_no_success(tmp_path, command, code, told):
+    if command[0] == "yosys":
+        pytest.importorskip("pyosys")
+    failed = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=tools.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == code
+    assert told in failed.stderr
+
+
+def test_a_program_ends_with_its_client_and_what_it_started_with_it(tmp_path):
+    """As sby ends a solver whose time is over."""
+    # smtbmc asks a solver that never answers, and that tells its number.
+    solver = tmp_path / "slow"
+    solver.write_text("#!/bin/sh\necho $$ >> started\nexec sleep 100\n")
+    solver.chmod(0o755)
+    (tmp_path / "bitwuzla").symlink_to(solver)
+    environment = tools.environment()
+    path = os.pathsep.join([str(tmp_path), environment["PATH"]])
+    (tmp_path / "model.smt2").write_text("; yosys-smt2-module top\n; yosys-smt2-topmod top\n")
+    client = subprocess.Popen(
+        ["yosys-smtbmc", "-s", "bitwuzla", "model.smt2"],
+        cwd=tmp_path,
+        env={**environment, "PATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    started = tmp_path / "started"
+    numbers = _wait_for(lambda: started.read_text().split() if started.exists() else [])
+    client.terminate()
+    client.wait()
+    _wait_for(lambda: not any(_lives(int(number)) for number in numbers))
+
+
+def test_the_server_ends_with_its_owner():
+    script = (
+        "import os; from formal import tools\n"
+        "print(tools.environment()['VERIDECODE_FORK_SERVER'], flush=True)\n"
+        "os._exit(0)  # and cleans up nothing"
+    )
+    owner = subprocess.run(
+        [sys.executable, "-c", script], cwd=tools.ROOT, capture_output=True, text=True, check=True
+    )
+    _wait_for(lambda: not _answers(owner.stdout.strip()))
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(path) == 0
+
+
+def _lives(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _wait_for(what, patience: float = 20.0):
+    """What `what` gives, once it is true."""
+    end = time.monotonic() + patience
+    while not (found := what()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
