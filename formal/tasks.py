@@ -143,7 +143,7 @@ TASKS: tuple[Task, ...] = (
         theorem=KvAssembledWriter,
         harness=assembled.single_writer,
         # A solver would unroll the whole decoder until the first key is written.
-        search={"steered": True},
+        search={"steered": True, "layers": 2},
         search_by="explore",
         obligations=2,
         canary=EVERY_LAYER,

@@ -26,6 +26,7 @@ def _power_on(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
         theorem=ResetIsPowerOn,
         harness=reset.power_on,
         arguments=arguments,
+        search={"layers": 1},
         configs=configs,
         obligations=6,
         canary=BEAT_SURVIVES,

@@ -1,5 +1,7 @@
 """Models of the whole decoder."""
 
+from dataclasses import replace
+
 from amaranth import *
 from amaranth.hdl import Fragment
 from amaranth.lib import wiring
@@ -11,13 +13,19 @@ from properties.dialect import CUT
 from properties.kv_assembled import KvAssembledWriter
 
 
-def single_writer(config: Config, *, steered: bool = False) -> Model:
-    """Shows the theorem the write enables of every bank of every layer.
+def of_layers(config: Config, layers: int) -> Config:
+    """`config` with so few layers, for a search; as it is where `layers` is 0."""
+    return replace(config, shape=replace(config.shape, layers=layers or config.shape.layers))
+
+
+def single_writer(config: Config, *, steered: bool = False, layers: int = 0) -> Model:
+    """Shows the theorem the write enables of every bank of every layer, or of `layers` of them.
 
     Hundreds of cycles pass until a first key is written. `steered` is the run in which every stream
     moves in every cycle, and all that comes in is zero. What data decide, the end of a text, is cut
     out for a search of states, which need not hold the data then.
     """
+    config = of_layers(config, layers)
     dut = Decoder(config)
     inside = Fragment.get(dut, None)
     caches = inside.find_subfragment("cache")

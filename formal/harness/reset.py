@@ -8,6 +8,7 @@ from amaranth.hdl._mem import MemoryInstance
 
 from design.config import CacheBacking, Config
 from design.decoder import Decoder
+from formal.harness.assembled import of_layers
 from formal.model import Model
 from properties.reset import ResetForgets, ResetIsPowerOn
 
@@ -24,9 +25,9 @@ def _decoder(config: Config, external: bool) -> tuple[Decoder, Fragment]:
     return dut, Fragment.get(dut, None)
 
 
-def power_on(config: Config, *, external: bool = False) -> Model:
-    """The decoder as it is, and every register of it."""
-    dut, inside = _decoder(config, external)
+def power_on(config: Config, *, external: bool = False, layers: int = 0) -> Model:
+    """The decoder as it is, or with `layers` layers, and every register of it."""
+    dut, inside = _decoder(of_layers(config, layers), external)
 
     def unit(name: str):
         return inside.find_subfragment(name).origins[0]
