@@ -1,6 +1,7 @@
 """Our programs in C++, compiled when they are first needed."""
 
 import hashlib
+import os
 import subprocess
 import threading
 from pathlib import Path
@@ -19,7 +20,7 @@ def compiled(source: Path, folder: Path, *flags: str) -> Path:
     with _COMPILING:
         if not program.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            fresh = program.with_suffix(".new")
+            fresh = program.with_suffix(f".{os.getpid()}")  # other processes may be at it, too
             command = [*compiler.command, *flags, "-o", str(fresh), str(source)]
             subprocess.run(command, capture_output=True, check=True)
             fresh.replace(program)

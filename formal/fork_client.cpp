@@ -49,7 +49,10 @@ int main(int argc, char **argv) {
   const char *path = getenv("VERIDECODE_FORK_SERVER");
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  if (!path || strlen(path) >= sizeof address.sun_path) fail("VERIDECODE_FORK_SERVER");
+  if (!path || strlen(path) >= sizeof address.sun_path) {
+    fputs("VERIDECODE_FORK_SERVER names no socket\n", stderr);
+    return 127;
+  }
   strcpy(address.sun_path, path);
   int server = socket(AF_UNIX, SOCK_STREAM, 0);
   if (server < 0 || connect(server, reinterpret_cast<sockaddr *>(&address), sizeof address))
