@@ -4,13 +4,18 @@ The claims are pairs of outputs: no bit of ``apart_from_x`` reaches one of ``apa
 are pairs between which a way must be found, so that a graph with a hole in it is told.
 """
 
+import os
 import subprocess
 import time
+from collections import deque
 from pathlib import Path
 
 from formal import graph
 from formal.outcome import Job, Outcome
 from properties.dialect import APART, CUT, REACHES
+
+#: Netlists and their graphs; as many as there may be threads that walk them.
+_LAST: deque[tuple[str, graph.Graph]] = deque(maxlen=os.cpu_count() or 1)
 
 
 def run(job: Job, folder: Path) -> Outcome:
@@ -20,13 +25,13 @@ def run(job: Job, folder: Path) -> Outcome:
     """
     start = time.monotonic()
     log = folder / "logfile.txt"
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        graph.synthesise(job.netlist, folder, job.timeout)
+        bits = _graph(job, folder)
     except subprocess.TimeoutExpired:
         return Outcome("TIMEOUT", job.timeout, log=str(log))
     except subprocess.CalledProcessError:
         return Outcome("ERROR", log=str(log))
-    bits = graph.Graph.read(folder / "graph.json")
     kind = REACHES if job.mode == "cover" else APART
     cuts = bits.ports_called(CUT)
     names = [
@@ -56,6 +61,16 @@ def run(job: Job, folder: Path) -> Outcome:
         trace=str(told) if status == "FAIL" else None,
         log=str(log),
     )
+
+
+def _graph(job: Job, folder: Path) -> graph.Graph:
+    """The graph of the netlist; the last are kept, since a cover asks about that of the proof."""
+    for netlist, known in list(_LAST):
+        if netlist == job.netlist:
+            return known
+    graph.synthesise(job.netlist, folder, job.timeout)
+    _LAST.append((job.netlist, graph.Graph.read(folder / "graph.json")))
+    return _LAST[-1][1]
 
 
 def _tell(bits: graph.Graph, name: str, way: list[int]) -> str:
