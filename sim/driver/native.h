@@ -15,10 +15,17 @@ namespace cxxrtl {
 template <size_t... Bits>
 concept Native = ((Bits <= 64) && ...);
 
+// The first 64 bits behind `from`, in one access.
+CXXRTL_ALWAYS_INLINE uint64_t vd_load(const uint32_t *from) {
+  uint64_t result;
+  __builtin_memcpy(&result, from, sizeof result);
+  return result;
+}
+
 template <size_t Bits>
 CXXRTL_ALWAYS_INLINE uint64_t vd_unsigned(const value<Bits> &a) {
   if constexpr (Bits <= 32) return a.data[0];
-  else return a.data[0] | uint64_t(a.data[1]) << 32;
+  else return vd_load(a.data);
 }
 
 template <size_t Bits>
@@ -30,7 +37,12 @@ CXXRTL_ALWAYS_INLINE int64_t vd_signed(const value<Bits> &a) {
 template <size_t Bits>
 CXXRTL_ALWAYS_INLINE value<Bits> vd_value(uint64_t a) {
   if constexpr (Bits <= 32) return value<Bits>{uint32_t(a) & value<Bits>::msb_mask};
-  else return value<Bits>{uint32_t(a), uint32_t(a >> 32) & value<Bits>::msb_mask};
+  else {
+    value<Bits> result;
+    const uint64_t masked = a & (~uint64_t(0) >> (64 - Bits));
+    __builtin_memcpy(result.data, &masked, sizeof masked);
+    return result;
+  }
 }
 
 // Bits Start to Start + Bits - 1 of a value of any width.
@@ -38,8 +50,9 @@ template <size_t Bits, size_t Start, size_t Wide>
 CXXRTL_ALWAYS_INLINE value<Bits> vd_slice(const value<Wide> &a) {
   constexpr size_t first = Start / 32, shift = Start % 32;
   if constexpr (Native<Bits>) {
-    uint64_t low = a.data[first];
-    if constexpr (shift + Bits > 32) low |= uint64_t(a.data[first + 1]) << 32;
+    uint64_t low;
+    if constexpr (shift + Bits > 32) low = vd_load(a.data + first);
+    else low = a.data[first];
     low >>= shift;
     if constexpr (shift + Bits > 64) low |= uint64_t(a.data[first + 2]) << (64 - shift);
     return vd_value<Bits>(low);
@@ -78,6 +91,12 @@ CXXRTL_ALWAYS_INLINE value<Bits> vd_word(const value<Wide> &a, size_t n) {
   using Word __attribute__((may_alias)) =
       std::conditional_t<Bits == 8, uint8_t, std::conditional_t<Bits == 16, uint16_t, uint32_t>>;
   return value<Bits>{uint32_t(reinterpret_cast<const Word *>(a.data)[n])};
+}
+
+template <size_t Bits>
+CXXRTL_ALWAYS_INLINE bool vd_differ(const value<Bits> &a, const value<Bits> &b) {
+  if constexpr (Native<Bits>) return vd_unsigned(a) != vd_unsigned(b);
+  else return __builtin_memcmp(a.data, b.data, sizeof a.data) != 0;
 }
 
 // A memory write that need not wait for commit(): everything that reads the memory is through.

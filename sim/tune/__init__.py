@@ -9,6 +9,7 @@ from sim.tune.functions import write
 from sim.tune.guards import add_guards, merge
 from sim.tune.lanes import Arrays, roll
 from sim.tune.order import order
+from sim.tune.sleep import add_sleep, watch
 from sim.tune.statements import parse
 
 
@@ -43,8 +44,10 @@ def _faster(text: str, *, rolled: bool) -> str | None:
         return None
     arrays = roll(source) if rolled else Arrays(source)
     add_guards(source)
+    add_sleep(source)
     kept = order(source, arrays.place)
     if kept is None:
         return None
+    watch(source)
     merge(source)
     return write(source, kept, arrays)

@@ -4,14 +4,18 @@ CXXRTL writes one function for the whole design, and compilers take time quadrat
 """
 
 import re
+from collections import Counter
+from itertools import groupby
 
+from sim.tune import sleep
 from sim.tune.lanes import Arrays
-from sim.tune.statements import SIGNAL, Source
+from sim.tune.statements import SIGNAL, Source, Statement
 
 #: Characters of generated code in one function.
 CHUNK = 12_000
 
 _DECLARATION = "\tbool eval(performer *performer = nullptr) override;\n"
+_RESET = "\nCXXRTL_EXTREMELY_COLD void p_top::reset() {\n"
 _WORD = re.compile(rf"\b{SIGNAL}")
 _COMMIT = re.compile(r"^\t*if \((\w+)\.commit\(observer\)\) changed = true;\n", re.MULTILINE)
 
@@ -21,25 +25,30 @@ def write(source: Source, kept: set[str], arrays: Arrays) -> str | None:
 
     None if a register that became an element of an array is needed somewhere else.
     """
-    chunks: list[str] = [""]
-    for statement in source.statements:
-        if len(chunks[-1]) > CHUNK:
-            chunks.append("")
-        if statement.guard is None:
-            chunks[-1] += statement.text + "\n"
-        else:
-            chunks[-1] += f"\tif ({statement.guard}) {{\n{statement.text}\n\t}}\n"
+    chunks = [sleep.begin(source)]
+    shared: set[str] = set()
+    for awake, statements in groupby(source.statements, key=lambda each: each.awake):
+        block = list(statements)
+        opens, closes = "", ""
+        if awake:
+            shared |= _outside(source, block)
+            opens, closes = f"\tif ({sleep.is_awake(awake)}) {{\n", "\t}\n"
+        chunks[-1] += opens
+        for statement in block:
+            if len(chunks[-1]) > CHUNK:
+                chunks[-1] += closes
+                chunks.append(opens)
+            chunks[-1] += _guarded(statement)
+        chunks[-1] += closes
 
     chunks = [arrays.rewrite(chunk) for chunk in chunks]
     used = [set(_WORD.findall(chunk)) for chunk in chunks]
-    in_chunks: dict[str, list[int]] = {}
-    for number, words in enumerate(used):
-        for name in words:
-            in_chunks.setdefault(name, []).append(number)
+    # A local that two functions use becomes a member; so does what outlives its writer's sleep.
+    uses = Counter(name for words in used for name in words)
+    shared |= {name for name, functions in uses.items() if functions > 1}
     functions, members = [], []
     for number, (chunk, words) in enumerate(zip(chunks, used, strict=True)):
-        # A local that two functions use becomes a member.
-        mine = [name for name in source.local if name in words and len(in_chunks[name]) == 1]
+        mine = [name for name in source.local if name in words - shared]
         local = "".join(f"\tvalue<{source.local[name]}> {name};\n" for name in mine)
         functions.append(
             f"__attribute__((noinline)) void p_top::eval_{number}() {{\n{local}{chunk}}}\n"
@@ -48,7 +57,7 @@ def write(source: Source, kept: set[str], arrays: Arrays) -> str | None:
     for name, bits in source.local.items():
         # With debug information a local can shadow a member of its name and value, which will do.
         member = f"\tvalue<{bits}> {name};\n"
-        if len(in_chunks.get(name, ())) > 1 and f"/*outline*/ {member.strip()}" not in source.head:
+        if name in shared and f"/*outline*/ {member.strip()}" not in source.head:
             members.append(member)
 
     def commit(found: re.Match[str]) -> str:
@@ -58,8 +67,23 @@ def write(source: Source, kept: set[str], arrays: Arrays) -> str | None:
         return found[0] if name.startswith("memory_") else f"\t\t{name}.curr = {name}.next;\n"
 
     head = arrays.rewrite(_COMMIT.sub(commit, source.head))
-    head = head.replace(_DECLARATION, _DECLARATION + "".join(members) + arrays.declarations())
-    calls = "".join(f"\teval_{number}();\n" for number in range(len(chunks)))
+    members += [arrays.declarations(), sleep.declarations(source)]
+    head = head.replace(_DECLARATION, _DECLARATION + "".join(members))
+    head = head.replace(_RESET, _RESET + sleep.reset(source))
+    calls = "".join(f"\teval_{number}();\n" for number in range(len(chunks))) + sleep.end(source)
     body = f"\nbool p_top::eval(performer *performer) {{\n{calls}\treturn true;\n}}\n"
     text = head + "\n" + "".join(functions) + body + source.tail
     return None if arrays.place.keys() & set(_WORD.findall(text)) else text
+
+
+def _guarded(statement: Statement) -> str:
+    if statement.guard is None:
+        return f"{statement.text}\n"
+    return f"\tif ({statement.guard}) {{\n{statement.text}\n\t}}\n"
+
+
+def _outside(source: Source, block: list[Statement]) -> set[str]:
+    """What is computed in `block` and used somewhere else."""
+    mine = {name for each in block if not each.clocked for name in each.writes}
+    others = set(source.statements) - set(block)
+    return {name for each in others for name in each.reads & mine}

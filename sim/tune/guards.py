@@ -130,11 +130,12 @@ def _arguments(text: str) -> list[str]:
 
 
 def merge(source: Source) -> None:
-    """Join neighbours with one guard, and move behind it what only they need."""
+    """Join neighbours with the same tests, and move behind it what only they need."""
     merged: list[Statement] = []
     for statement in source.statements:
         last = merged[-1] if merged else None
-        if last is not None and statement.guard is not None and statement.guard == last.guard:
+        tests = (statement.guard, statement.awake)
+        if last is not None and statement.guard is not None and tests == (last.guard, last.awake):
             # Nothing that the guard reads was written since: its readers go before its writer.
             last.lines += statement.lines
             last.writes |= statement.writes

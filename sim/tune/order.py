@@ -66,16 +66,11 @@ def order(source: Source, single: Container[str] = ()) -> set[str] | None:
         if not waiting[each]:
             ready.append(each)
 
-    guard: str | None = None
+    last: Statement | None = None
     while left:
         while ready:
-            chosen = len(ready) - 1
-            if guard is not None:
-                chosen = next(
-                    (n for n in reversed(range(len(ready))) if ready[n].guard == guard), chosen
-                )
-            statement = ready.pop(chosen)
-            guard = statement.guard
+            statement = ready.pop(_next_to(last, ready))
+            last = statement
             result.append(statement)
             left.discard(statement)
             for each in sorted(before[statement], key=position.__getitem__):
@@ -103,6 +98,16 @@ def order(source: Source, single: Container[str] = ()) -> set[str] | None:
     for statement in in_place:
         statement.lines = [_in_place(line) for line in statement.lines]
     return kept
+
+
+def _next_to(last: Statement | None, ready: list[Statement]) -> int:
+    """Which of those that are `ready` best stands before `last`: one with its tests, if any."""
+    newest = len(ready) - 1
+    if last is None:
+        return newest
+    alike = [n for n in reversed(range(len(ready))) if ready[n].awake == last.awake]
+    same = (n for n in alike if last.guard is not None and ready[n].guard == last.guard)
+    return next(same, alike[0] if alike and last.awake else newest)
 
 
 def _computes_for(first: Statement, second: Statement) -> bool:

@@ -43,6 +43,8 @@ class Statement:
     guard: str | None = None
     single: bool = False
     """Whether it was one assignment: all that it reads is read before it writes."""
+    awake: int = 0
+    """Bits of what it depends on, if it sleeps while none of that changes."""
 
     @property
     def text(self) -> str:
@@ -61,6 +63,9 @@ class Source:
     registers: dict[str, int]
     ports: set[str]
     """What the driver sets and reads between eval() and commit()."""
+    inputs: dict[str, int]
+    moved: dict[str, int] = field(default_factory=dict)
+    """Which bit of `vd_moved` tells that a register, memory or input has changed."""
 
 
 def parse(text: str) -> Source | None:
@@ -78,6 +83,7 @@ def parse(text: str) -> Source | None:
         local=local,
         registers={name: int(bits) for _, kind, bits, name in members if kind == "wire"},
         ports={name for comment, _, _, name in members if comment},
+        inputs={name: int(bits) for comment, _, bits, name in members if "input" in comment},
     )
     for group in _groups(line for line in lines if not _LOCAL.match(line)):
         statement = _statement(group)

@@ -11,7 +11,7 @@ from amaranth.lib.memory import Memory
 
 from sim.build import DRIVER, script
 from sim.toolchain import find_compiler, run_yosys, runtime_headers
-from sim.tune import tune
+from sim.tune import sleep, tune
 
 LANES = 8
 CYCLES = 3000
@@ -37,6 +37,47 @@ int main() {
 """
 
 
+class Waits(Elaboratable):
+    """Works after one cycle in 64, on what came then; also a memory, a counter and registers that
+    swap keep some of it awake. Called `softmax` above, which `sim.tune.sleep` knows to wait."""
+
+    def __init__(self, control, data):
+        self.control = control
+        self.data = data
+        self.out = Signal(64)
+
+    def elaborate(self, platform):
+        m = Module()
+        go, taken = Signal(), Signal(24)
+        m.d.comb += go.eq(self.control[:6] == 0)
+        with m.If(go):
+            m.d.sync += taken.eq(self.data)
+        value: Value = taken
+        for stage in range(6):
+            product = Signal(48, name=f"stage_{stage}")
+            scaled = (value * (2 * stage + 3) + (value >> 5)) ^ (value << 3)
+            m.d.sync += product.eq(Mux(value[0], scaled, value + stage))
+            value = product
+        m.submodules.table = table = Memory(shape=48, depth=16, init=range(16))
+        write, read = table.write_port(), table.read_port()
+        waited = Signal(3)
+        with m.If(go):
+            m.d.sync += waited.eq(7)
+        with m.Elif(waited != 0):
+            m.d.sync += waited.eq(waited - 1)
+        m.d.comb += [
+            write.addr.eq(value), write.data.eq(value), write.en.eq(waited == 1),
+            read.addr.eq(taken), read.en.eq(1),
+        ]  # fmt: skip
+        left, right = Signal(48, init=1), Signal(48)
+        with m.If(waited[0]):
+            m.d.sync += [left.eq(right + value), right.eq(left)]
+        wide = Signal(100)
+        m.d.sync += wide.eq(Cat(value, read.data))
+        m.d.comb += self.out.eq(wide[:64] ^ wide[50:] ^ read.data ^ left)
+        return m
+
+
 class Lanes(Elaboratable):
     """Lanes, shift registers in both directions, circles of registers, memories, guards."""
 
@@ -53,7 +94,9 @@ class Lanes(Elaboratable):
         m.d.comb += ClockSignal().eq(self.clk)
         control, count = self.control, Signal(8)
         m.d.sync += count.eq(count + control[0])
+        m.submodules.softmax = waits = Waits(self.control, self.wide[:24])
         parts = [self._pipeline(m), self._shifts(m), self._circles(m), self._memories(m, count)]
+        parts.append(waits.out)
         total = Signal(64)
         m.d.comb += total.eq(sum(parts, C(0, 64)))
         m.d.comb += self.out.eq(Mux(self.tie, 0, total))
@@ -153,14 +196,29 @@ def _run(text: str, folder: Path) -> str:
     return run.stdout
 
 
+@pytest.fixture(autouse=True)
+def _sleepy(monkeypatch):
+    """The design is small: a test before anything that may sleep."""
+    monkeypatch.setattr(sleep, "SMALLEST", 100)
+
+
 def test_every_cycle_stays_the_same(generated, tmp_path):
     expected = _run(generated, tmp_path)
     assert len(set(expected.splitlines())) > CYCLES / 2
     tuned = tune(generated)
     assert tuned.count("for (size_t n = 0;") >= 3, "nothing was rolled"
     assert tuned.count("commit(observer)") < 10, "registers are still committed"
+    assert tuned.count("vd_moved") > 5, "nothing sleeps"
     assert _run(tuned, tmp_path) == expected
     assert _run(tune(generated, observed=True), tmp_path) == expected
+
+
+@pytest.mark.parametrize("note", ["vd_next", "vd_moved"], ids=["registers", "inputs"])
+def test_who_is_not_told_of_a_change_sleeps_on(generated, tmp_path, note):
+    tuned = tune(generated)
+    deaf, notes = re.subn(rf"^\t*{note}\[\d+\] \|= .*;$", "", tuned, flags=re.MULTILINE)
+    assert notes
+    assert _run(deaf, tmp_path) != _run(tuned, tmp_path)
 
 
 def test_what_cannot_be_written_in_place_keeps_its_copy(generated):
