@@ -12,7 +12,7 @@ from sim.tune.lanes import Arrays
 from sim.tune.statements import SIGNAL, Source, Statement
 
 #: Characters of generated code in one function.
-CHUNK = 12_000
+CHUNK = 40_000
 
 _DECLARATION = "\tbool eval(performer *performer = nullptr) override;\n"
 _RESET = "\nCXXRTL_EXTREMELY_COLD void p_top::reset() {\n"
