@@ -45,7 +45,7 @@ def write(source: Source, kept: set[str], arrays: Arrays) -> str | None:
     used = [set(_WORD.findall(chunk)) for chunk in chunks]
     # A local that two functions use becomes a member; so does what outlives its writer's sleep.
     uses = Counter(name for words in used for name in words)
-    shared |= {name for name, functions in uses.items() if functions > 1}
+    shared |= {name for name, count in uses.items() if count > 1}
     functions, members = [], []
     for number, (chunk, words) in enumerate(zip(chunks, used, strict=True)):
         mine = [name for name in source.local if name in words - shared]
