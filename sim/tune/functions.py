@@ -25,14 +25,11 @@ def write(source: Source, kept: set[str], arrays: Arrays) -> str | None:
 
     None if a register that became an element of an array is needed somewhere else.
     """
+    blocks = [list(same) for _, same in groupby(source.statements, key=lambda each: each.awake)]
     chunks = [sleep.begin(source)]
-    shared: set[str] = set()
-    for awake, statements in groupby(source.statements, key=lambda each: each.awake):
-        block = list(statements)
-        opens, closes = "", ""
-        if awake:
-            shared |= _outside(source, block)
-            opens, closes = f"\tif ({sleep.is_awake(awake)}) {{\n", "\t}\n"
+    for block in blocks:
+        awake = block[0].awake
+        opens, closes = (f"\tif ({sleep.is_awake(awake)}) {{\n", "\t}\n") if awake else ("", "")
         chunks[-1] += opens
         for statement in block:
             if len(chunks[-1]) > CHUNK:
@@ -45,7 +42,7 @@ def write(source: Source, kept: set[str], arrays: Arrays) -> str | None:
     used = [set(_WORD.findall(chunk)) for chunk in chunks]
     # A local that two functions use becomes a member; so does what outlives its writer's sleep.
     uses = Counter(name for words in used for name in words)
-    shared |= {name for name, count in uses.items() if count > 1}
+    shared = _outlive_sleep(blocks) | {name for name, count in uses.items() if count > 1}
     functions, members = [], []
     for number, (chunk, words) in enumerate(zip(chunks, used, strict=True)):
         mine = [name for name in source.local if name in words - shared]
@@ -82,8 +79,19 @@ def _guarded(statement: Statement) -> str:
     return f"\tif ({statement.guard}) {{\n{statement.text}\n\t}}\n"
 
 
-def _outside(source: Source, block: list[Statement]) -> set[str]:
-    """What is computed in `block` and used somewhere else."""
-    mine = {name for each in block if not each.clocked for name in each.writes}
-    others = set(source.statements) - set(block)
-    return {name for each in others for name in each.reads & mine}
+def _outlive_sleep(blocks: list[list[Statement]]) -> set[str]:
+    """What one block of sleepers computes and another block uses."""
+    home = {
+        name: number
+        for number, block in enumerate(blocks)
+        for each in block
+        if each.awake and not each.clocked
+        for name in each.writes
+    }
+    return {
+        name
+        for number, block in enumerate(blocks)
+        for each in block
+        for name in each.reads
+        if home.get(name, number) != number
+    }
