@@ -69,7 +69,9 @@ class Interpolator(wiring.Component):
         valid = Signal()
         bases = [Signal(unsigned(TABLE_FRACTION + 1), name=f"base_{n}") for n in (1, 2)]
         m.d.comb += [read.en.eq(self.i_valid), read.addr.eq(self.i[table.fraction_bits :])]
-        m.d.sync += [valid.eq(self.i_valid), fraction.eq(self.i[: table.fraction_bits])]
+        m.d.sync += valid.eq(self.i_valid)
+        with m.If(self.i_valid):
+            m.d.sync += fraction.eq(self.i[: table.fraction_bits])
         with m.If(valid):
             m.d.comb += ask(self.request, read.data.slope, fraction)
         m.d.sync += [bases[0].eq(read.data.base), bases[1].eq(bases[0])]

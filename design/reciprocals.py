@@ -101,7 +101,8 @@ class Reciprocals(wiring.Component):
         mantissa = Signal(SCALAR_BITS)
         aligned = Signal(width)  # leading one at the top
         m.d.comb += chosen.eq(pick(self.sums, slot))
-        m.d.sync += [exponents[0].eq(exponent_of(chosen)), kept.eq(chosen)]
+        with m.If(running):
+            m.d.sync += [exponents[0].eq(exponent_of(chosen)), kept.eq(chosen)]
         leading_zeros = Signal(range(width))
         m.d.comb += [
             leading_zeros.eq(width - 1 - exponents[0]),

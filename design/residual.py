@@ -86,13 +86,14 @@ class Residual(wiring.Component):
         new = Signal(signed(form.width))
         new_row = Signal(range(dim))
         old = Mux(sink == Sink.EMBED, 0, read.data)
-        m.d.sync += [
-            writing.eq(take),
-            new.eq(saturate(old + self.i.value, form)),
-            new_row.eq(self.i.row),
-        ]
+        m.d.sync += writing.eq(take)
         with m.If(take):
-            m.d.sync += [self.source.eq(sink), self.layer.eq(self.i.layer)]
+            m.d.sync += [
+                new.eq(saturate(old + self.i.value, form)),
+                new_row.eq(self.i.row),
+                self.source.eq(sink),
+                self.layer.eq(self.i.layer),
+            ]
         m.d.comb += [
             write.en.eq(writing),
             write.addr.eq(new_row),

@@ -157,10 +157,11 @@ class Rope(wiring.Component):
             arrived.value.eq(self.i.value),
             arrived.layer.eq(self.i.layer),
         ]
-        m.d.sync += [
-            pipeline[0].eq(arrived),
-            *(later.eq(sooner) for sooner, later in itertools.pairwise(pipeline)),
-        ]
+        with m.If(take):
+            m.d.sync += pipeline[0].eq(arrived)
+        with m.Else():
+            m.d.sync += [pipeline[0][flag].eq(0) for flag in ("q", "k", "v")]
+        m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(pipeline)]
         # The pair in `first` has its first product sum now, that in `second` its second. Values
         # leave with the second, in the order in which they came.
         first, second = pipeline[first_at - 1], pipeline[second_at - 1]
@@ -202,10 +203,13 @@ class Rope(wiring.Component):
             self.next.layer.eq(Mux(is_first, first.layer, second.layer)),
             self.next.value.eq(Mux(turns, turned, second.value)),
         ]
-        m.d.sync += [
-            self.o.eq(self.next),
-            out_row.eq(Mux(is_first, first.row ^ 1, second.row)),
-        ]
+        with m.If(turns | second.v):
+            m.d.sync += [
+                self.o.eq(self.next),
+                out_row.eq(Mux(is_first, first.row ^ 1, second.row)),
+            ]
+        with m.Else():
+            m.d.sync += [self.o[flag].eq(0) for flag in ("q", "k", "v")]
         for out, tensor, start in (
             (self.o.q, Tensor.Q, 0),
             (self.o.k, Tensor.K, shape.dim),

@@ -16,6 +16,9 @@ from design.requantize import GUARD_BITS, guard, requantize, round_guarded, shif
 from design.trace import Tensor
 from design.tracing import head_position, record, slot_head
 
+#: What is kept of a row of scores beside the scores themselves, while they are stored.
+_ROW = ("t", "block", "layer", "last")
+
 
 class Softmax(wiring.Component):
     """Per slot: a score memory, the running maximum, an exp2 table and the sum of weights.
@@ -79,21 +82,24 @@ class Softmax(wiring.Component):
         m = Module()
         config, derived, n = self.config, derive(self.config), self.config.numerics
         stored = Signal()
-        stored_scores = Signal.like(self.scores)
+        row = {name: Signal.like(self.scores[name], name=f"stored_{name}") for name in _ROW}
         empty = Signal(init=1)
-        m.d.sync += [stored.eq(self.scores_valid), stored_scores.eq(self.scores)]
+        m.d.sync += stored.eq(self.scores_valid)
+        with m.If(self.scores_valid):
+            m.d.sync += [kept.eq(self.scores[name]) for name, kept in row.items()]
         with m.If(self.clear):
             m.d.sync += [self.ready.eq(0), empty.eq(1)]
         with m.Elif(stored):
-            m.d.sync += [self.ready.eq(stored_scores.last), empty.eq(0)]
+            m.d.sync += [self.ready.eq(row["last"]), empty.eq(0)]
 
         score_shift = n.q.f + n.k.f - n.score.f
         exp2 = tables.exp2(config)
         for slot in range(derived.slots):
             score = Signal(signed(n.score.width), name=f"score_{slot}")
-            m.d.sync += score.eq(
-                requantize(self.scores.sums[slot], score_shift, n.score, n.rounding)
-            )
+            with m.If(self.scores_valid):
+                m.d.sync += score.eq(
+                    requantize(self.scores.sums[slot], score_shift, n.score, n.rounding)
+                )
             maximum = self.maxima[slot]
             with m.If(stored & (empty | (score > maximum))):
                 m.d.sync += maximum.eq(score)
@@ -105,7 +111,7 @@ class Softmax(wiring.Component):
             read = memory.read_port(transparent_for=(write,))
             m.d.comb += [
                 write.en.eq(stored),
-                write.addr.eq(stored_scores.t),
+                write.addr.eq(row["t"]),
                 write.data.eq(score),
                 read.en.eq(self.rd_en),
                 read.addr.eq(self.rd_t),
@@ -147,15 +153,15 @@ class Softmax(wiring.Component):
                     Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]
                 )
 
-            seen = slot_head(config, stored_scores.block, slot)
+            seen = slot_head(config, row["block"], slot)
             used = slot_head(config, self.trace_block, slot)
             m.d.comb += [
                 record(
                     self.trace[2 * slot],
                     valid=stored & seen.exists,
                     tensor=Tensor.SCORE,
-                    layer=stored_scores.layer,
-                    index=head_position(config, seen.head, stored_scores.t),
+                    layer=row["layer"],
+                    index=head_position(config, seen.head, row["t"]),
                     value=score,
                 ),
                 record(

@@ -97,10 +97,12 @@ class SwiGlu(wiring.Component):
         sigmoid_value = Signal.like(sigmoid.o)
         m.d.sync += [
             gate_valid.eq(Cat(take_gate, gate_valid)),
-            gates[0].eq(self.i.value),
             *(later.eq(sooner) for sooner, later in itertools.pairwise(gates)),
-            sigmoid_value.eq(sigmoid.o),
         ]
+        with m.If(take_gate):
+            m.d.sync += gates[0].eq(self.i.value)
+        with m.If(gate_valid[INTERPOLATE_LATENCY - 1]):
+            m.d.sync += sigmoid_value.eq(sigmoid.o)
         with m.If(gate_valid[-1]):
             m.d.comb += ask(self.requests[1], gates[-1], sigmoid_value)
 
@@ -131,8 +133,10 @@ class SwiGlu(wiring.Component):
         m.d.sync += [
             coming.eq(Cat(multiply, coming)),
             self.o_valid.eq(coming[-1]),
-            self.o.eq(requantize(self.products[0], n.silu.f + n.up.f - n.ffn.f, n.ffn, n.rounding)),
         ]
+        ffn_shift = n.silu.f + n.up.f - n.ffn.f
+        with m.If(coming[-1]):
+            m.d.sync += self.o.eq(requantize(self.products[0], ffn_shift, n.ffn, n.rounding))
         self._trace(m, gate_valid[-1], sigmoid_value, silu_coming[-1], silu)
         return m
 

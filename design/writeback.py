@@ -160,11 +160,10 @@ class Writeback(wiring.Component):
             self.coming.eq(half_valid & is_direct),
             self.coming_row.eq(element.row),
         ]
-        m.d.sync += [
-            self.o_valid.eq(half_valid),
-            self.o.eq(element),
-            self.o.value.eq(_rounded(m, guarded, n.rounding, widths, "sum_value")),
-        ]
+        m.d.sync += self.o_valid.eq(half_valid)
+        rounded = _rounded(m, guarded, n.rounding, widths, "sum_value")
+        with m.If(half_valid):
+            m.d.sync += [self.o.eq(element), self.o.value.eq(rounded)]
 
     def _scale(self, m: Module) -> None:
         n = self.config.numerics
@@ -180,14 +179,14 @@ class Writeback(wiring.Component):
         element = self.o
         for cycle in range(SCALAR_LATENCY):
             later = Signal.like(self.o, name=f"multiplied_{cycle}")
-            m.d.sync += later.eq(element)
+            with m.If(Cat(valid, coming)[cycle]):
+                m.d.sync += later.eq(element)
             element = later
         guarded = shift_guarded(guard(self.products[0]), TABLE_FRACTION)
         widths = [(form.width, condition) for form, condition in self._formats(element)]
-        m.d.sync += [
-            self.scaled.eq(element),
-            self.scaled.value.eq(_rounded(m, guarded, n.rounding, widths, "scaled_value")),
-        ]
+        rounded = _rounded(m, guarded, n.rounding, widths, "scaled_value")
+        with m.If(coming[-1]):
+            m.d.sync += [self.scaled.eq(element), self.scaled.value.eq(rounded)]
 
     def _trace(self, m: Module) -> None:
         sums = {

@@ -38,6 +38,21 @@ def add_guards(source: Source) -> None:
             statement.lines = [lines[0], *(line[1:] for line in lines[2:-1])]
 
 
+def hand_on(source: Source) -> None:
+    """Give what is computed for statements of one guard alone that guard, too."""
+    users: dict[str, list[Statement]] = {}
+    for statement in reversed(source.statements):
+        if not statement.clocked and not statement.writes & source.ports:
+            needed = [user for name in statement.writes for user in users.get(name, ())]
+            guards = {user.guard for user in needed}
+            guard = guards.pop() if len(guards) == 1 else None
+            if guard is not None and not _mentions(guard, statement.writes):
+                statement.guard = guard
+                statement.reads |= {name.removesuffix(".curr") for name in _NAME.findall(guard)}
+        for name in statement.reads:
+            users.setdefault(name, []).append(statement)
+
+
 def take_guard(statement: Statement, lines: list[str]) -> None:
     """Let `lines` be those of `statement`; an `if` around all of them becomes its guard."""
     if _is_one_if(lines):
