@@ -99,6 +99,20 @@ CXXRTL_ALWAYS_INLINE bool vd_differ(const value<Bits> &a, const value<Bits> &b) 
   else return __builtin_memcmp(a.data, b.data, sizeof a.data) != 0;
 }
 
+// Elements of an array as they are now.
+template <size_t Count, class Element>
+CXXRTL_ALWAYS_INLINE std::array<Element, Count> vd_lanes(const Element *from) {
+  std::array<Element, Count> lanes;
+  __builtin_memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+
+template <class Element, size_t Count>
+CXXRTL_ALWAYS_INLINE bool vd_differ(const std::array<Element, Count> &a,
+                                    const std::array<Element, Count> &b) {
+  return __builtin_memcmp(&a, &b, sizeof a) != 0;
+}
+
 // A memory write that need not wait for commit(): everything that reads the memory is through.
 template <size_t Bits>
 CXXRTL_ALWAYS_INLINE void vd_write(memory<Bits> &to, size_t index, const value<Bits> &from,

@@ -49,6 +49,6 @@ def _faster(text: str, *, rolled: bool) -> str | None:
     kept = order(source, arrays.place)
     if kept is None:
         return None
-    watch(source)
+    watch(source, arrays.place)
     merge(source)
     return write(source, kept, arrays)

@@ -25,17 +25,17 @@ def write(source: Source, kept: set[str], arrays: Arrays) -> str | None:
 
     None if a register that became an element of an array is needed somewhere else.
     """
-    blocks = [list(same) for _, same in groupby(source.statements, key=lambda each: each.awake)]
+    blocks = [list(same) for _, same in groupby(source.statements, key=lambda each: each.group)]
     chunks = [sleep.begin(source)]
     for block in blocks:
-        awake = block[0].awake
-        opens, closes = (f"\tif ({sleep.is_awake(awake)}) {{\n", "\t}\n") if awake else ("", "")
+        group = block[0].group
+        opens, closes = ("", "") if group is None else (sleep.opens(source, group), "\t}\n")
         chunks[-1] += opens
         for statement in block:
             if len(chunks[-1]) > CHUNK:
                 chunks[-1] += closes
                 chunks.append(opens)
-            chunks[-1] += _guarded(statement)
+            chunks[-1] += _guarded(statement) if group is None else f"{statement.text}\n"
         chunks[-1] += closes
 
     chunks = [arrays.rewrite(chunk) for chunk in chunks]
@@ -85,7 +85,7 @@ def _outlive_sleep(blocks: list[list[Statement]]) -> set[str]:
         name: number
         for number, block in enumerate(blocks)
         for each in block
-        if each.awake and not each.clocked
+        if each.group is not None and not each.clocked
         for name in each.writes
     }
     return {

@@ -149,8 +149,8 @@ def merge(source: Source) -> None:
     merged: list[Statement] = []
     for statement in source.statements:
         last = merged[-1] if merged else None
-        tests = (statement.guard, statement.awake)
-        if last is not None and statement.guard is not None and tests == (last.guard, last.awake):
+        tests = (statement.guard, statement.group)
+        if last is not None and statement.guard is not None and tests == (last.guard, last.group):
             # Nothing that the guard reads was written since: its readers go before its writer.
             last.lines += statement.lines
             last.writes |= statement.writes

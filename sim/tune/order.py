@@ -101,13 +101,24 @@ def order(source: Source, single: Container[str] = ()) -> set[str] | None:
 
 
 def _next_to(last: Statement | None, ready: list[Statement]) -> int:
-    """Which of those that are `ready` best stands before `last`: one with its tests, if any."""
-    newest = len(ready) - 1
-    if last is None:
-        return newest
-    alike = [n for n in reversed(range(len(ready))) if ready[n].awake == last.awake]
-    same = (n for n in alike if last.guard is not None and ready[n].guard == last.guard)
-    return next(same, alike[0] if alike and last.awake else newest)
+    """Which of those that are `ready` best stands before `last`.
+
+    One with its tests, if any. A group of sleepers waits until nothing else is left, so that much
+    of it is ready when its turn comes.
+    """
+    newest_first = list(reversed(range(len(ready))))
+    if last is not None and last.guard is not None:
+        for n in newest_first:
+            if (ready[n].guard, ready[n].group) == (last.guard, last.group):
+                return n
+    of_group: dict[int | None, list[int]] = {}
+    for n in newest_first:
+        of_group.setdefault(ready[n].group, []).append(n)
+    if last is not None and last.group in of_group:
+        return of_group[last.group][0]
+    if None in of_group:
+        return of_group[None][0]
+    return max(of_group.values(), key=len)[0]
 
 
 def _computes_for(first: Statement, second: Statement) -> bool:

@@ -2,54 +2,63 @@
 
 Most of a decoder waits most of the time: its softmax while a projection runs, its cache while
 nobody asks. A statement depends, through signals, on registers, memories and inputs: its sources.
-If none of them changed at the last clock edge, the statement need not happen. Each source that
-somebody sleeps by has a bit in `vd_moved`: whether it changed at the last edge. Whoever writes it
-says so in `vd_next`, and `eval()` takes that over at its end.
+While none of them changes, and once it has happened, it need not happen again. So statements form
+groups, each with a bit in `vd_awake`. Whoever writes a source wakes those that read it, by
+`vd_wake`, which counts from the next cycle on. A group whose statements have a guard stays awake
+until that lets it happen, so what the guard depends on wakes nobody; `vd_ran` tells when it did.
 
-A test and the comparisons behind it cost time, too, and pay where a part waits much longer than it
-works. What does so cannot be read off the text: :data:`WAITING` names it.
+A test costs time, too, and pays where a part waits much longer than it works. What does so cannot
+be read off the text: :data:`WAITING` names it.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sim.tune.statements import Source, Statement
+from sim.tune.statements import SIGNAL, Source, Statement
 
-#: Components that mostly wait. It changes nothing but the speed.
+#: Components (or single registers) that mostly wait. It changes nothing but the speed.
 WAITING = (
-    "cache", "softmax", "reciprocals", "rmsnorm", "layer_sequencer", "token_sequencer", "buffer",
+    "argmax", "attention", "buffer", "cache", "layer_sequencer", "queries", "reciprocals",
+    "residual", "rmsnorm", "rope", "scalar_1", "scalar_2", "softmax", "swiglu", "token_sequencer",
+    "array.sums_valid", "issue.needs_weights", "projection.done", "score.done", "value.done",
 )  # fmt: skip
+#: Guards that let things happen nearly always. Other guards save what sleep would.
+BUSY = ("array.en", "issue.next_t_en")
 #: Characters of text below which a group of statements is not worth a test.
-SMALLEST = 1000
-#: The part of what they look at that groups must share to become one.
+SMALLEST = 300
+#: The part of their sources that groups must share to become one.
 ALIKE = 0.3
-#: Readers that make a signal count as one thing, whatever is behind it, where groups are compared.
-WIDELY_READ = 12
 
-_NAMES = "|".join(WAITING).replace("_", "__")
-_WAITS = re.compile(rf"(?:^(?:memory_)?p_|^i_flatten_|_2e_)(?:_?5c_)?(?:{_NAMES})_2e_")
+
+def _named(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches what CXXRTL calls `names`, and what is in them."""
+    escaped = "|".join(name.replace("_", "__").replace(".", "_2e_") for name in names)
+    return re.compile(rf"^(?:memory_)?p_(?:\w+_2e_)?(?:{escaped})(?:_24_\d+)?(?:_2e_|\b)")
+
+
+_READ = re.compile(rf"\b(?:memory_)?{SIGNAL}\b(?!\.next|\.update)")
 
 
 @dataclass
 class _Group:
-    """Statements that sleep together."""
+    """Statements that sleep together. `sources`, and what these have in common in all lanes."""
 
+    guard: str | None
     sources: set[str]
-    near: set[str]
+    families: set[str]
     statements: list[Statement] = field(default_factory=list)
 
     @property
     def size(self) -> int:
-        return sum(40 if each.guard else len(each.text) for each in self.statements)
+        return sum(len(each.text) for each in self.statements)
 
     def is_like(self, other: "_Group") -> bool:
-        return len(self.near & other.near) >= ALIKE * len(self.near | other.near)
+        both, any_of = self.families & other.families, self.families | other.families
+        return self.guard == other.guard and len(both) >= ALIKE * len(any_of)
 
 
 def add_sleep(source: Source) -> None:
-    """Give statements the bits they sleep by (`awake`), and their sources a bit each (`moved`)."""
+    """Give statements the `group` they sleep in, and note whom each of its sources `wakes`."""
     groups = sorted(_groups(source), key=lambda each: -each.size)
     joined: list[_Group] = []
     for group in groups:
@@ -58,92 +67,90 @@ def add_sleep(source: Source) -> None:
             joined.append(group)
         else:
             friend.sources |= group.sources
-            friend.near |= group.near
+            friend.families |= group.families
             friend.statements += group.statements
-    chosen = [each for each in joined if each.size >= SMALLEST]
-    source.moved = _bits(chosen)
-    for group in chosen:
+    for group in joined:
+        if group.size < SMALLEST:
+            continue
+        number = len(source.guards)
+        source.guards.append(group.guard)
         for statement in group.statements:
-            statement.awake = _mask(source, group.sources)
-    _follow(source)
+            statement.group = number
+        for name in group.sources:
+            source.wakes[name] = source.wakes.get(name, 0) | 1 << number
 
 
 def _groups(source: Source) -> list[_Group]:
-    """Statements of what waits, by their sources."""
-    written = {name for each in source.statements for name in each.writes}
-    readers = Counter(name for each in source.statements for name in each.reads)
-    wide = {name for name, bits in source.inputs.items() if bits > 64}
+    """Statements of which all sources mostly wait, by guard and sources."""
+    written: dict[str, int] = {}
+    for statement in source.statements:
+        for name in statement.writes:
+            written[name] = written.get(name, 0) + 1
+    waiting, busy = _named(WAITING), _named(BUSY)
+    inputs = {name for name, bits in source.inputs.items() if bits <= 64}
     behind: dict[str, set[str]] = {}
-    near: dict[str, set[str]] = {}
-    groups: dict[frozenset[str], _Group] = {}
+    groups: dict[tuple[str | None, frozenset[str]], _Group] = {}
     for statement in source.statements:
         # A memory that nobody writes is a constant.
-        reads = {name for name in statement.reads if name in written or name in source.inputs}
-        sources = set().union(*(behind.get(name, {name}) for name in reads))
-        looks_at = set().union(*(near.get(name, {name}) for name in reads))
+        reads = {n for n in _data(statement) if n in written or n in source.inputs}
+        sources = set[str]().union(*(behind.get(name, {name}) for name in reads))
         if not statement.clocked:
             behind |= dict.fromkeys(statement.writes, sources)
-            near |= {name: looks_at for name in statement.writes if readers[name] < WIDELY_READ}
-        if all(_WAITS.search(name) for name in statement.writes) and not sources & wide:
-            group = groups.setdefault(frozenset(sources), _Group(sources, set()))
-            group.near |= looks_at
+        if statement.guard is not None and not busy.match(statement.guard):
+            continue
+        # What two write cannot be left to one of them.
+        if any(written[name] > 1 for name in statement.writes):
+            continue
+        if all(name in inputs or waiting.match(name) for name in sources):
+            families = {re.sub(r"\d+", "#", name) for name in sources}
+            key = statement.guard, frozenset(families)
+            group = groups.setdefault(key, _Group(statement.guard, set(), families))
+            group.sources |= sources
             group.statements.append(statement)
     return list(groups.values())
 
 
-def _bits(groups: list[_Group]) -> dict[str, int]:
-    """A bit for each source; sources that always come together share one."""
-    used: dict[str, list[int]] = {}
-    for number, group in enumerate(groups):
-        for name in group.sources:
-            used.setdefault(name, []).append(number)
-    bits: dict[tuple[int, ...], int] = {}
-    return {name: bits.setdefault(tuple(used[name]), len(bits)) for name in sorted(used)}
+def _data(statement: Statement) -> set[str]:
+    """What a statement reads where its guard lets it happen."""
+    tested = set(_READ.findall(statement.guard or ""))
+    return statement.reads - tested | statement.reads & set(_READ.findall(statement.text))
 
 
-def _mask(source: Source, names: Iterable[str]) -> int:
-    mask = 0
-    for name in names:
-        mask |= 1 << source.moved[name]
-    return mask
-
-
-def _follow(source: Source) -> None:
-    """What is computed for sleepers alone sleeps with them."""
-    users: dict[str, list[Statement]] = {}
-    for statement in reversed(source.statements):
-        if not statement.clocked and not statement.awake and not statement.writes & source.ports:
-            needed = [user for name in statement.writes for user in users.get(name, ())]
-            if all(user.awake for user in needed):
-                for user in needed:
-                    statement.awake |= user.awake
-        for name in statement.reads:
-            users.setdefault(name, []).append(statement)
-
-
-def watch(source: Source) -> None:
-    """Have statements say what they change. They are in their final order and form."""
+def watch(source: Source, place: dict[str, tuple[int, int]]) -> None:
+    """Have statements wake whom they concern. They are in their final order and form."""
     for number, statement in enumerate(source.statements):
-        names = statement.writes & source.moved.keys()
-        if not statement.clocked or not names:
+        mask = 0
+        for name in statement.writes:
+            mask |= source.wakes.get(name, 0)
+        if not statement.clocked or not mask:
             continue
-        (name, *others) = statement.writes
-        if others or name not in source.registers:
-            # Loops over lanes, and memories: written is as good as changed.
-            statement.lines.append(f"\t{_set('vd_next', _mask(source, names))}")
-            continue
-        bit = source.moved[name]
+        name = min(statement.writes, key=lambda name: place.get(name, (0, 0)))
         old, new = f"{name}.curr", f"{name}.next"
-        if not any(f"{new} = " in line for line in statement.lines):
-            old, new = f"vd_old_{number}", old
+        if name in place:  # a loop over lanes
+            array, first = place[name]
+            new = f"vd_lanes<{len(statement.writes)}>(&vd_array_{array}[{first}])"
+        elif name not in source.registers:
+            # A memory: written is as good as changed.
+            statement.lines.append(f"\t{_set('vd_wake', mask)}")
+            continue
+        elif not any(f"{new} = " in line for line in statement.lines):
+            new = old
+        if not new.endswith(".next"):  # it is written in place
+            old = f"vd_old_{number}"
             statement.lines.insert(0, f"\tconst auto {old} = {new};")
-        changed = f"uint64_t(vd_differ({old}, {new})) << {bit % 64}"
-        statement.lines.append(f"\tvd_next[{bit // 64}] |= {changed};")
+        for word, bits in _words(mask):
+            changed = f"-uint64_t(vd_differ({old}, {new})) & {bits:#x}u"
+            statement.lines.append(f"\tvd_wake[{word}] |= {changed};")
 
 
-def is_awake(mask: int) -> str:
-    """The test for a statement that sleeps by `mask`."""
-    return " || ".join(f"(vd_moved[{word}] & {bits:#x}u)" for word, bits in _words(mask))
+def opens(source: Source, group: int) -> str:
+    """The test in front of statements of a group."""
+    word, bit = divmod(group, 64)
+    test = f"vd_awake[{word}] & {1 << bit:#x}u"
+    guard = source.guards[group]
+    if guard is None:
+        return f"\tif ({test}) {{\n"
+    return f"\tif (({test}) && ({guard})) {{\n\tvd_ran[{word}] |= {1 << bit:#x}u;\n"
 
 
 def _set(words: str, mask: int) -> str:
@@ -157,8 +164,8 @@ def _words(mask: int) -> list[tuple[int, int]]:
 
 
 def _size(source: Source) -> int:
-    """Words of 64 bits for all sources."""
-    return max(source.moved.values(), default=-1) // 64 + 1
+    """Words of 64 bits for all groups."""
+    return -(-len(source.guards) // 64)
 
 
 def begin(source: Source) -> str:
@@ -166,33 +173,44 @@ def begin(source: Source) -> str:
     return "".join(
         f"\tif (vd_differ(vd_was_{name}, {name})) {{\n"
         f"\t\tvd_was_{name} = {name};\n"
-        f"\t\t{_set('vd_moved', 1 << source.moved[name])}\n"
+        f"\t\t{_set('vd_awake', source.wakes[name])}\n"
         "\t}\n"
         for name in source.inputs
-        if name in source.moved
+        if name in source.wakes
     )
 
 
 def end(source: Source) -> str:
     """The end of eval()."""
-    words = range(_size(source))
-    return "".join(f"\tvd_moved[{n}] = vd_next[{n}];\n\tvd_next[{n}] = 0;\n" for n in words)
+    happened = 0
+    for number, guard in enumerate(source.guards):
+        happened |= (guard is None) << number
+    lines = []
+    for word in range(_size(source)):
+        always = happened >> 64 * word & (1 << 64) - 1
+        lines.append(
+            f"\tvd_awake[{word}] = (vd_awake[{word}] & ~(vd_ran[{word}] | {always:#x}u))"
+            f" | vd_wake[{word}];\n\tvd_wake[{word}] = vd_ran[{word}] = 0;\n"
+        )
+    return "".join(lines)
 
 
 def reset(source: Source) -> str:
-    """The begin of reset(): everything is new."""
-    words = range(_size(source))
-    return "".join(f"\tvd_moved[{n}] = ~uint64_t(0);\n" for n in words)
+    """The begin of reset(): all are awake."""
+    return "".join(f"\tvd_awake[{word}] = ~uint64_t(0);\n" for word in range(_size(source)))
 
 
 def declarations(source: Source) -> str:
     """Members."""
-    if not source.moved:
+    if not source.guards:
         return ""
     was = (
         f"\tvalue<{bits}> vd_was_{name};\n"
         for name, bits in source.inputs.items()
-        if name in source.moved
+        if name in source.wakes
     )
     size = _size(source)
-    return f"\tuint64_t vd_moved[{size}], vd_next[{size}] = {{}};\n" + "".join(was)
+    return (
+        f"\tuint64_t vd_awake[{size}], vd_wake[{size}] = {{}}, vd_ran[{size}] = {{}};\n"
+        + "".join(was)
+    )

@@ -43,8 +43,8 @@ class Statement:
     guard: str | None = None
     single: bool = False
     """Whether it was one assignment: all that it reads is read before it writes."""
-    awake: int = 0
-    """Bits of what it depends on, if it sleeps while none of that changes."""
+    group: int | None = None
+    """What it sleeps with, if it does while nothing changes that it reads."""
 
     @property
     def text(self) -> str:
@@ -64,8 +64,10 @@ class Source:
     ports: set[str]
     """What the driver sets and reads between eval() and commit()."""
     inputs: dict[str, int]
-    moved: dict[str, int] = field(default_factory=dict)
-    """Which bit of `vd_moved` tells that a register, memory or input has changed."""
+    guards: list[str | None] = field(default_factory=list)
+    """Of each group that sleeps, the guard of its statements."""
+    wakes: dict[str, int] = field(default_factory=dict)
+    """The groups, as bits, that a register, memory or input wakes when it changes."""
 
 
 def parse(text: str) -> Source | None:

@@ -39,7 +39,8 @@ int main() {
 
 class Waits(Elaboratable):
     """Works after one cycle in 64, on what came then; also a memory, a counter and registers that
-    swap keep some of it awake. Called `softmax` above, which `sim.tune.sleep` knows to wait."""
+    swap keep some of it awake. `en` holds some of it up. Called `softmax` above, which
+    `sim.tune.sleep` knows to wait."""
 
     def __init__(self, control, data):
         self.control = control
@@ -72,9 +73,14 @@ class Waits(Elaboratable):
         left, right = Signal(48, init=1), Signal(48)
         with m.If(waited[0]):
             m.d.sync += [left.eq(right + value), right.eq(left)]
+        en = Signal()
+        held, late = Signal(48), Signal(48)
+        m.d.sync += en.eq(self.control[6:8] != 0)
+        with m.If(en):
+            m.d.sync += [held.eq((taken * 5) ^ (taken >> 3)), late.eq((held * 7) ^ (held >> 9))]
         wide = Signal(100)
         m.d.sync += wide.eq(Cat(value, read.data))
-        m.d.comb += self.out.eq(wide[:64] ^ wide[50:] ^ read.data ^ left)
+        m.d.comb += self.out.eq(wide[:64] ^ wide[50:] ^ read.data ^ left ^ late ^ en)
         return m
 
 
@@ -200,6 +206,7 @@ def _run(text: str, folder: Path) -> str:
 def _sleepy(monkeypatch):
     """The design is small: a test before anything that may sleep."""
     monkeypatch.setattr(sleep, "SMALLEST", 100)
+    monkeypatch.setattr(sleep, "BUSY", ("softmax.en",))
 
 
 def test_every_cycle_stays_the_same(generated, tmp_path):
@@ -208,17 +215,26 @@ def test_every_cycle_stays_the_same(generated, tmp_path):
     tuned = tune(generated)
     assert tuned.count("for (size_t n = 0;") >= 3, "nothing was rolled"
     assert tuned.count("commit(observer)") < 10, "registers are still committed"
-    assert tuned.count("vd_moved") > 5, "nothing sleeps"
+    assert tuned.count("if (vd_awake") >= 5, "nothing sleeps"
+    assert "vd_ran[0] |= " in tuned, "nothing that sleeps has a guard"
     assert _run(tuned, tmp_path) == expected
     assert _run(tune(generated, observed=True), tmp_path) == expected
 
 
-@pytest.mark.parametrize("note", ["vd_next", "vd_moved"], ids=["registers", "inputs"])
-def test_who_is_not_told_of_a_change_sleeps_on(generated, tmp_path, note):
+@pytest.mark.parametrize(
+    ("line", "deaf"),
+    [
+        (r"vd_wake\[\d+\] \|= .*;$", ""),
+        (r"vd_awake\[\d+\] \|= .*;$", ""),
+        (r"(vd_awake\[\d+\]) = .* \| (vd_wake.*;)$", r"\1 = \2"),
+    ],
+    ids=["registers", "inputs", "guards"],
+)
+def test_who_is_not_told_of_a_change_sleeps_on(generated, tmp_path, line, deaf):
     tuned = tune(generated)
-    deaf, notes = re.subn(rf"^\t*{note}\[\d+\] \|= .*;$", "", tuned, flags=re.MULTILINE)
+    changed, notes = re.subn(rf"^\t*{line}", deaf, tuned, flags=re.MULTILINE)
     assert notes
-    assert _run(deaf, tmp_path) != _run(tuned, tmp_path)
+    assert _run(changed, tmp_path) != _run(tuned, tmp_path)
 
 
 def test_what_cannot_be_written_in_place_keeps_its_copy(generated):
