@@ -6,7 +6,7 @@ nothing but ports in between.
 """
 
 from sim.tune.functions import write
-from sim.tune.guards import add_guards, hand_on, merge
+from sim.tune.guards import add_guards, hand_on, inline, merge
 from sim.tune.lanes import Arrays, roll
 from sim.tune.order import order
 from sim.tune.sleep import add_sleep, watch
@@ -44,6 +44,7 @@ def _faster(text: str, *, rolled: bool) -> str | None:
         return None
     arrays = roll(source) if rolled else Arrays(source)
     add_guards(source)
+    inline(source)
     hand_on(source)
     add_sleep(source)
     kept = order(source, arrays.place)

@@ -11,9 +11,12 @@ from collections.abc import Callable
 from sim.tune.statements import SIGNAL, Source, Statement
 
 _ASSIGN = re.compile(rf"^\t({SIGNAL})\.next = (.*);$")
+_COMPUTED = re.compile(rf"^\t({SIGNAL}) = (.*);$")
 _WRITE = re.compile(r"^\t*memory_\w+\.update\((.*)\);$")
 _NAME = re.compile(rf"\b{SIGNAL}(?:\.curr)?")
 _JOINED = re.compile(r"(?:slice<[\d,]+>|repeat<\d+>|val|concat|[.() ])*")
+#: Characters of what may be computed in a branch instead, and in how many places.
+LONGEST, MOST = 600, 2
 
 
 def add_guards(source: Source) -> None:
@@ -36,6 +39,43 @@ def add_guards(source: Source) -> None:
             # A read port with enable: nothing else looks at the address.
             statement.guard = _condition(lines[1])
             statement.lines = [lines[0], *(line[1:] for line in lines[2:-1])]
+
+
+def inline(source: Source) -> None:
+    """Compute in branches what is used nowhere else."""
+    users: dict[str, list[Statement]] = {}
+    gone: set[Statement] = set()
+    for statement in reversed(source.statements):
+        found = _COMPUTED.match(statement.text)
+        if found and found[1] in source.local and len(statement.text) <= LONGEST:
+            name, value = found.groups()
+            readers = users.get(name, [])
+            uses = sum(len(_uses(name, each.text)) for each in readers)
+            if uses <= MOST and all(_in_branches(each, name) for each in readers):
+                gone.add(statement)
+                value = f"value<{source.local[name]}>({value})"
+                for reader in readers:
+                    reader.lines = [re.sub(rf"\b{name}\b", value, line) for line in reader.lines]
+                    reader.reads = reader.reads - {name} | statement.reads
+                    for each in statement.reads:
+                        users.setdefault(each, []).append(reader)
+                continue
+        for name in statement.reads:
+            users.setdefault(name, []).append(statement)
+    source.statements = [each for each in source.statements if each not in gone]
+
+
+def _in_branches(reader: Statement, name: str) -> bool:
+    """Whether `reader` looks at `name` in branches alone."""
+    if len(reader.writes) > 1:  # a loop over lanes, whose first lane may change the value
+        return False
+    if reader.guard is not None:
+        return not _mentions(reader.guard, {name})
+    return all(line.startswith("\t\t") for line in reader.lines if _uses(name, line))
+
+
+def _uses(name: str, text: str) -> list[str]:
+    return re.findall(rf"\b{name}\b", text)
 
 
 def hand_on(source: Source) -> None:
@@ -194,4 +234,4 @@ def _sink(source: Source, statements: list[Statement]) -> list[Statement]:
 
 
 def _mentions(guard: str, names: set[str]) -> bool:
-    return any(re.search(rf"\b{name}\b", guard) for name in names)
+    return any(_uses(name, guard) for name in names)
