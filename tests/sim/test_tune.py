@@ -12,6 +12,8 @@ from amaranth.lib.memory import Memory
 from sim.build import DRIVER, script
 from sim.toolchain import find_compiler, run_yosys, runtime_headers
 from sim.tune import sleep, tune
+from sim.tune.guards import add_guards, hand_on, inline
+from sim.tune.statements import parse
 
 LANES = 8
 CYCLES = 3000
@@ -76,11 +78,19 @@ class Waits(Elaboratable):
         en = Signal()
         held, late = Signal(48), Signal(48)
         m.d.sync += en.eq(self.control[6:8] != 0)
+        # Both only in branches: one behind one guard, in many places, one behind two.
+        shared, either = Signal(48), Signal(48)
+        m.d.comb += [shared.eq((taken * 5) ^ (taken >> 3)), either.eq((taken * 11) ^ held)]
         with m.If(en):
-            m.d.sync += [held.eq((taken * 5) ^ (taken >> 3)), late.eq((held * 7) ^ (held >> 9))]
+            m.d.sync += [held.eq(shared), late.eq((held * shared) ^ (shared >> 9) ^ (shared << 2))]
+        one, two = Signal(48), Signal(48)
+        with m.If(self.control[4]):
+            m.d.sync += one.eq(either)
+        with m.If(self.control[5]):
+            m.d.sync += two.eq(~either)
         wide = Signal(100)
         m.d.sync += wide.eq(Cat(value, read.data))
-        m.d.comb += self.out.eq(wide[:64] ^ wide[50:] ^ read.data ^ left ^ late ^ en)
+        m.d.comb += self.out.eq(wide[:64] ^ wide[50:] ^ read.data ^ left ^ late ^ en ^ one ^ two)
         return m
 
 
@@ -235,6 +245,16 @@ def test_who_is_not_told_of_a_change_sleeps_on(generated, tmp_path, line, deaf):
     changed, notes = re.subn(rf"^\t*{line}", deaf, tuned, flags=re.MULTILINE)
     assert notes
     assert _run(changed, tmp_path) != _run(tuned, tmp_path)
+
+
+def test_what_is_needed_behind_guards_alone_is_computed_there(generated):
+    source = parse(generated)
+    add_guards(source)
+    before = len(source.statements)
+    inline(source)
+    assert len(source.statements) < before
+    hand_on(source)
+    assert any(each.guard for each in source.statements if not each.clocked)
 
 
 def test_what_cannot_be_written_in_place_keeps_its_copy(generated):
