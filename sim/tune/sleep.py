@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 
 from sim.tune.statements import SIGNAL, Source, Statement
 
+_READ = re.compile(rf"\b(?:memory_)?{SIGNAL}\b(?!\.next|\.update)")
 #: Components (or single registers) that mostly wait. It changes nothing but the speed.
 WAITING = (
     "argmax", "attention", "buffer", "cache", "layer_sequencer", "queries", "reciprocals",
-    "residual", "rmsnorm", "rope", "scalar_1", "scalar_2", "softmax", "swiglu", "token_sequencer",
-    "array.sums_valid", "issue.needs_weights", "projection.done", "score.done", "value.done",
+    "residual", "rmsnorm", "rope", "softmax", "token_sequencer", "array.sums_valid",
+    "issue.needs_weights", "projection.done", "score.done", "value.done",
 )  # fmt: skip
 #: Guards that let things happen nearly always. Other guards save what sleep would.
 BUSY = ("array.en", "issue.next_t_en")
@@ -34,9 +35,6 @@ def _named(names: tuple[str, ...]) -> re.Pattern[str]:
     """Matches what CXXRTL calls `names`, and what is in them."""
     escaped = "|".join(name.replace("_", "__").replace(".", "_2e_") for name in names)
     return re.compile(rf"^(?:memory_)?p_(?:\w+_2e_)?(?:{escaped})(?:_24_\d+)?(?:_2e_|\b)")
-
-
-_READ = re.compile(rf"\b(?:memory_)?{SIGNAL}\b(?!\.next|\.update)")
 
 
 @dataclass
@@ -124,13 +122,13 @@ def watch(source: Source, place: dict[str, tuple[int, int]]) -> None:
             mask |= source.wakes.get(name, 0)
         if not statement.clocked or not mask:
             continue
-        name = min(statement.writes, key=lambda name: place.get(name, (0, 0)))
+        name, *others = statement.writes
         old, new = f"{name}.curr", f"{name}.next"
-        if name in place:  # a loop over lanes
-            array, first = place[name]
+        if statement.writes <= place.keys():  # a lane, or a loop over some
+            array, first = min(place[each] for each in statement.writes)
             new = f"vd_lanes<{len(statement.writes)}>(&vd_array_{array}[{first}])"
-        elif name not in source.registers:
-            # A memory: written is as good as changed.
+        elif others or name not in source.registers:
+            # Memories: written is as good as changed.
             statement.lines.append(f"\t{_set('vd_wake', mask)}")
             continue
         elif not any(f"{new} = " in line for line in statement.lines):
