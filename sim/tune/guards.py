@@ -185,7 +185,7 @@ def _arguments(text: str) -> list[str]:
 
 
 def merge(source: Source) -> None:
-    """Join neighbours with the same tests, and move behind it what only they need."""
+    """Join neighbours with the same tests."""
     merged: list[Statement] = []
     for statement in source.statements:
         last = merged[-1] if merged else None
@@ -197,40 +197,7 @@ def merge(source: Source) -> None:
             last.reads |= statement.reads
         else:
             merged.append(statement)
-    source.statements = _sink(source, merged)
-
-
-def _sink(source: Source, statements: list[Statement]) -> list[Statement]:
-    """Move what is computed for one guarded statement alone to its beginning."""
-    users: dict[str, list[Statement]] = {}
-    for statement in statements:
-        for name in statement.reads:
-            users.setdefault(name, []).append(statement)
-    place = {statement: number for number, statement in enumerate(statements)}
-    written_at: dict[str, list[int]] = {}
-    for statement in statements:
-        if statement.clocked:
-            for name in statement.writes:
-                written_at.setdefault(name, []).append(place[statement])
-    gone: set[Statement] = set()
-    for statement in reversed(statements):
-        if statement.clocked or statement.writes & source.ports:
-            continue
-        needed = {user for name in statement.writes for user in users.get(name, ())}
-        if len(needed) != 1:
-            continue
-        (user,) = needed
-        if user.guard is None or _mentions(user.guard, statement.writes):
-            continue
-        between = range(place[statement] + 1, place[user])
-        if any(n in between for name in statement.reads for n in written_at.get(name, ())):
-            continue
-        user.lines = [*statement.lines, *user.lines]
-        user.reads |= statement.reads
-        for name in statement.reads:
-            users[name] = [user if each is statement else each for each in users[name]]
-        gone.add(statement)
-    return [statement for statement in statements if statement not in gone]
+    source.statements = merged
 
 
 def _mentions(guard: str, names: set[str]) -> bool:
