@@ -104,7 +104,7 @@ def growth(
                 begin = time.perf_counter()
                 tokens = running.step(tokens).argmax(axis=1)
                 seconds[n] = min(seconds[n], time.perf_counter() - begin)
-    cost = dict(zip(wanted, best.mean(axis=1) / batch, strict=True))
+    cost = dict(zip(wanted, (best.mean(axis=1) / batch).tolist(), strict=True))
     yield row(f"context {wanted[0]}", 1e6 * cost[wanted[0]], "us/token")
     for context in wanted[1:]:
         measured = cost[context] / cost[wanted[0]]

@@ -1,5 +1,6 @@
 """``python -m benchmarks bench`` on a tiny model, and the counts behind its targets."""
 
+import dataclasses
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 from benchmarks import throughput, verilator
 from benchmarks.__main__ import main
 from design.config import named
+from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint, write_checkpoint
 
 NANO = named("nano")
@@ -66,6 +68,15 @@ def test_products_of_a_token():
 def test_contexts_end_at_the_full_one():
     assert throughput.contexts(named("stories260k").shape) == [32, 64, 128, 256, 512]
     assert throughput.contexts(NANO.shape) == []
+
+
+def test_cost_by_context_is_written():
+    shape = dataclasses.replace(NANO.shape, seq_len=64)
+    checkpoint = random_checkpoint(shape, 1)
+    rows = list(throughput.growth(checkpoint, config_for(checkpoint), 2, 1))
+    assert [row.name for row in rows] == ["context 32", "context 64 over 32"]
+    assert all(row.value > 0 for row in rows)
+    json.dumps([row.met for row in rows])
 
 
 def test_without_verilator_the_rows_say_so(monkeypatch):
