@@ -47,6 +47,11 @@ def turned_layout(config: Config) -> data.StructLayout:
     )
 
 
+def _nothing(element: data.View) -> list:
+    """Statements that say that it is no element; what else it holds stays."""
+    return [element[flag].eq(0) for flag in ("q", "k", "v")]
+
+
 class Rope(wiring.Component):
     """Turns pairs (a, b) of queries and keys to (a cos - b sin, a sin + b cos).
 
@@ -160,7 +165,7 @@ class Rope(wiring.Component):
         with m.If(take):
             m.d.sync += pipeline[0].eq(arrived)
         with m.Else():
-            m.d.sync += [pipeline[0][flag].eq(0) for flag in ("q", "k", "v")]
+            m.d.sync += _nothing(pipeline[0])
         m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(pipeline)]
         # The pair in `first` has its first product sum now, that in `second` its second. Values
         # leave with the second, in the order in which they came.
@@ -209,7 +214,7 @@ class Rope(wiring.Component):
                 out_row.eq(Mux(is_first, first.row ^ 1, second.row)),
             ]
         with m.Else():
-            m.d.sync += [self.o[flag].eq(0) for flag in ("q", "k", "v")]
+            m.d.sync += _nothing(self.o)
         for out, tensor, start in (
             (self.o.q, Tensor.Q, 0),
             (self.o.k, Tensor.K, shape.dim),

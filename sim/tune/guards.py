@@ -8,7 +8,7 @@ and what is computed for them alone moves behind it.
 import re
 from collections.abc import Callable
 
-from sim.tune.statements import SIGNAL, Source, Statement
+from sim.tune.statements import NAME, SIGNAL, Source, Statement
 
 _ASSIGN = re.compile(rf"^\t({SIGNAL})\.next = (.*);$")
 _COMPUTED = re.compile(rf"^\t({SIGNAL}) = (.*);$")
@@ -88,7 +88,7 @@ def hand_on(source: Source) -> None:
             guard = guards.pop() if len(guards) == 1 else None
             if guard is not None and not _mentions(guard, statement.writes):
                 statement.guard = guard
-                statement.reads |= {name.removesuffix(".curr") for name in _NAME.findall(guard)}
+                statement.reads.update(NAME.findall(guard))
         for name in statement.reads:
             users.setdefault(name, []).append(statement)
 

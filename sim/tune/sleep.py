@@ -12,9 +12,10 @@ be read off the text: :data:`WAITING` names it.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 
-from sim.tune.statements import SIGNAL, Source, Statement
+from sim.tune.statements import NAME, SIGNAL, Source, Statement
 
 _READ = re.compile(rf"\b(?:memory_)?{SIGNAL}\b(?!\.next|\.update)")
 #: Components (or single registers) that mostly wait. It changes nothing but the speed.
@@ -80,10 +81,7 @@ def add_sleep(source: Source) -> None:
 
 def _groups(source: Source) -> list[_Group]:
     """Statements of which all sources mostly wait, by guard and sources."""
-    written: dict[str, int] = {}
-    for statement in source.statements:
-        for name in statement.writes:
-            written[name] = written.get(name, 0) + 1
+    written = Counter(name for each in source.statements for name in each.writes)
     waiting, busy = _named(WAITING), _named(BUSY)
     inputs = {name for name, bits in source.inputs.items() if bits <= 64}
     behind: dict[str, set[str]] = {}
@@ -110,7 +108,7 @@ def _groups(source: Source) -> list[_Group]:
 
 def _data(statement: Statement) -> set[str]:
     """What a statement reads where its guard lets it happen."""
-    tested = set(_READ.findall(statement.guard or ""))
+    tested = set(NAME.findall(statement.guard or ""))
     return statement.reads - tested | statement.reads & set(_READ.findall(statement.text))
 
 

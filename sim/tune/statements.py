@@ -15,7 +15,7 @@ _CLOCKED = "\tif (posedge_p_clk) {"
 _PREAMBLE = ("\tbool converged = true;", "\tbool posedge_p_clk = this->posedge_p_clk();")
 _LOCAL = re.compile(rf"^\tvalue<(\d+)> ({SIGNAL});$")
 _MEMBER = re.compile(rf"^\t(/\*\w+\*/ )?(value|wire)<(\d+)> ({SIGNAL});$", re.MULTILINE)
-_NAME = re.compile(rf"\b(?:memory_)?{SIGNAL}")
+NAME = re.compile(rf"\b(?:memory_)?{SIGNAL}")
 _PART = rf"(?:value<\d+>\(\)|{SIGNAL})"
 _COMB = re.compile(rf"^\t*({_PART}(?:\.concat\({_PART}\))*) = ([^;]*);$")
 _NEXT = re.compile(rf"^\t*({SIGNAL})\.next = ([^;]*);$")
@@ -128,13 +128,13 @@ def _statement(lines: list[str]) -> Statement | None:
         elif found := _COMB.match(line):
             if clocked:
                 return None
-            statement.writes.update(_NAME.findall(found[1]))
+            statement.writes.update(NAME.findall(found[1]))
             read = found[2]
         elif not _OTHER.match(line):
             return None
         if ".next" in read:
             return None
-        statement.reads.update(_NAME.findall(read))
+        statement.reads.update(NAME.findall(read))
     return statement
 
 
