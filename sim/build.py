@@ -59,11 +59,12 @@ FLAGS: dict[Variant, tuple[str, ...]] = {
     "waves": (*_COMMON_FLAGS, "-O0"),
 }
 
-# Amaranth writes an expression out wherever Python uses it; opt_merge computes it once. Splitting
-# nets where their drivers split keeps wide signals (all lanes side by side) from being taken for
-# feedback arcs, and from being copied as a whole; the second round takes what the first clean-up
-# uncovered. Only wide registers are split: a leading-zero count would have adders cut into
-# bits, and a wide multiplexer is cheaper than one for each lane.
+# Amaranth writes an expression out wherever Python uses it; opt_merge computes it once, and wreduce
+# in no more bits than anybody looks at. Splitting nets where their drivers split keeps wide signals
+# (all lanes side by side) from being taken for feedback arcs, and from being copied as a whole; the
+# second round takes what the first clean-up uncovered. Only wide registers are split: a leading-
+# zero count would have adders cut into bits, and a wide multiplexer is cheaper than one for each
+# lane.
 _SCRIPT = """\
 read_rtlil design.il
 hierarchy -top top
@@ -76,6 +77,7 @@ write_cxxrtl {options} design.cc
 """
 _SPLIT = """\
 opt_merge
+wreduce
 opt_expr
 opt_clean
 splitcells t:$dff r:WIDTH>=96 %i

@@ -266,13 +266,14 @@ struct vd_sim {
     logits.clear();
     trace.clear();
     for (Gate &gate : gates) gate.new_pattern();
+    const auto junk = uint32_t(gates[I_TOKEN].junk());  // on i_token while it is not valid
     moved = cycle;
 
     while (!answered || (sample && logits.size() < VD_VOCAB)) {
       if (!offered && gates[I_TOKEN].next()) offered = true;
       const bool token_valid = offered && !accepted;
       put(top.p_i__token__valid, token_valid);
-      put(top.p_i__token__id, token_valid ? uint32_t(token) : gates[I_TOKEN].junk());
+      put(top.p_i__token__id, token_valid ? uint32_t(token) : junk);
       put(top.p_i__token__first, token_valid ? first : gates[I_TOKEN].stalls());
       put(top.p_i__token__sample, token_valid ? sample : gates[I_TOKEN].stalls());
       present_weights();

@@ -30,7 +30,9 @@ CXXRTL_ALWAYS_INLINE uint64_t vd_unsigned(const value<Bits> &a) {
 
 template <size_t Bits>
 CXXRTL_ALWAYS_INLINE int64_t vd_signed(const value<Bits> &a) {
-  if constexpr (Bits <= 32) return int32_t(a.data[0] << (32 - Bits)) >> (32 - Bits);
+  if constexpr (Bits == 8) return int8_t(a.data[0]);  // which compilers see through in a loop
+  else if constexpr (Bits == 16) return int16_t(a.data[0]);
+  else if constexpr (Bits <= 32) return int32_t(a.data[0] << (32 - Bits)) >> (32 - Bits);
   else return int64_t(vd_unsigned(a) << (64 - Bits)) >> (64 - Bits);
 }
 
@@ -45,6 +47,28 @@ CXXRTL_ALWAYS_INLINE value<Bits> vd_value(uint64_t a) {
   }
 }
 
+// What has no bit beyond its width set, and so needs no mask.
+template <size_t Bits>
+CXXRTL_ALWAYS_INLINE value<Bits> vd_exact(uint64_t a) {
+  if constexpr (Bits <= 32) return value<Bits>{uint32_t(a)};
+  else {
+    value<Bits> result;
+    __builtin_memcpy(result.data, &a, sizeof a);
+    return result;
+  }
+}
+
+// The same for up to 128 bits.
+using vd_wide = unsigned __int128;
+template <size_t Bits>
+CXXRTL_ALWAYS_INLINE value<Bits> vd_value_wide(vd_wide a) {
+  static_assert(Bits > 64 && Bits <= 128);
+  value<Bits> result;
+  __builtin_memcpy(result.data, &a, sizeof result.data);
+  result.data[value<Bits>::chunks - 1] &= value<Bits>::msb_mask;
+  return result;
+}
+
 // Bits Start to Start + Bits - 1 of a value of any width.
 template <size_t Bits, size_t Start, size_t Wide>
 CXXRTL_ALWAYS_INLINE value<Bits> vd_slice(const value<Wide> &a) {
@@ -55,7 +79,8 @@ CXXRTL_ALWAYS_INLINE value<Bits> vd_slice(const value<Wide> &a) {
     else low = a.data[first];
     low >>= shift;
     if constexpr (shift + Bits > 64) low |= uint64_t(a.data[first + 2]) << (64 - shift);
-    return vd_value<Bits>(low);
+    if constexpr (Start + Bits == Wide) return vd_exact<Bits>(low);
+    else return vd_value<Bits>(low);
   } else {
     value<Bits> result;
     for (size_t n = 0; n < value<Bits>::chunks; n++) {
@@ -67,6 +92,40 @@ CXXRTL_ALWAYS_INLINE value<Bits> vd_slice(const value<Wide> &a) {
     result.data[value<Bits>::chunks - 1] &= value<Bits>::msb_mask;
     return result;
   }
+}
+
+// Bits High to Low, and bit High repeated above them: a number in more bits, or at another scale.
+template <size_t Repeat, size_t High, size_t Low, size_t Wide>
+CXXRTL_ALWAYS_INLINE value<Repeat + High + 1 - Low> vd_extend(const value<Wide> &a) {
+  constexpr size_t bits = Repeat + High + 1 - Low;
+  if constexpr (Native<Wide> && bits <= 128) {
+    const int64_t top = int64_t(vd_unsigned(a) << (63 - High)), low = top >> (63 - High + Low);
+    if constexpr (Native<bits>) return vd_value<bits>(uint64_t(low));
+    else return vd_value_wide<bits>(vd_wide(low));
+  } else {
+    return vd_slice<1, High>(a).template repeat<Repeat>().concat(vd_slice<High + 1 - Low, Low>(a));
+  }
+}
+
+// All of it, with bit High repeated above: mostly the highest.
+template <size_t Repeat, size_t High, size_t Wide>
+CXXRTL_ALWAYS_INLINE value<Repeat + Wide> vd_extend(const value<Wide> &a) {
+  if constexpr (High + 1 == Wide) return vd_extend<Repeat, High, 0>(a);
+  else return vd_slice<1, High>(a).template repeat<Repeat>().concat(a);
+}
+
+// Whether `a` is one of the numbers whose bits are set in Numbers.
+template <uint64_t Numbers, size_t Bits>
+CXXRTL_ALWAYS_INLINE value<1> vd_among(const value<Bits> &a) {
+  const uint64_t n = vd_unsigned(a);
+  if constexpr (Bits <= 6) return vd_value<1>(Numbers >> n);
+  else return vd_value<1>(n > 63 ? 0 : Numbers >> n);
+}
+
+template <size_t Bits>
+CXXRTL_ALWAYS_INLINE bool vd_bit(const value<Bits> &a) {
+  if constexpr (Bits == 1) return a.data[0] != 0;
+  else return a.data[0] & 1;
 }
 
 // Overwrites bits from Start on; CXXRTL would copy the whole of `to` for each of its parts.
@@ -187,7 +246,7 @@ struct concat_expr<T, U> : public expr_base<concat_expr<T, U>> {
 
   CXXRTL_ALWAYS_INLINE operator value<bits>() const {
     if constexpr (Native<bits>) {
-      return vd_value<bits>(vd_unsigned(static_cast<const value<T::bits> &>(ms_expr)) << U::bits |
+      return vd_exact<bits>(vd_unsigned(static_cast<const value<T::bits> &>(ms_expr)) << U::bits |
                             vd_unsigned(static_cast<const value<U::bits> &>(ls_expr)));
     } else {
       value<bits> result;
@@ -254,19 +313,28 @@ VD_BINARY(logic_or, vd_unsigned, a || b)
     requires Native<BitsY, BitsA, BitsB>                                              \
   CXXRTL_ALWAYS_INLINE value<BitsY> name(const value<BitsA> &a, const value<BitsB> &b) { \
     const uint64_t n = vd_unsigned(b);                                                \
+    const bool far = BitsB > 6 && n > 63;                                             \
     return vd_value<BitsY>(uint64_t(expression));                                     \
   }
 
-VD_SHIFT(shl_uu, n > 63 ? 0 : vd_unsigned(a) << n)
-VD_SHIFT(sshl_uu, n > 63 ? 0 : vd_unsigned(a) << n)
-VD_SHIFT(shl_su, n > 63 ? 0 : uint64_t(vd_signed(a)) << n)
-VD_SHIFT(sshl_su, n > 63 ? 0 : uint64_t(vd_signed(a)) << n)
-VD_SHIFT(shr_uu, n > 63 ? 0 : vd_unsigned(a) >> n)
-VD_SHIFT(sshr_uu, n > 63 ? 0 : vd_unsigned(a) >> n)
+VD_SHIFT(shl_uu, far ? 0 : vd_unsigned(a) << n)
+VD_SHIFT(sshl_uu, far ? 0 : vd_unsigned(a) << n)
+VD_SHIFT(shl_su, far ? 0 : uint64_t(vd_signed(a)) << n)
+VD_SHIFT(sshl_su, far ? 0 : uint64_t(vd_signed(a)) << n)
+VD_SHIFT(shr_uu, far ? 0 : vd_unsigned(a) >> n)
+VD_SHIFT(sshr_uu, far ? 0 : vd_unsigned(a) >> n)
 // A logical shift of a signed operand: extended (or cut) to the width of the result first.
-VD_SHIFT(shr_su, n > 63 ? 0 : vd_unsigned(vd_value<BitsY>(uint64_t(vd_signed(a)))) >> n)
-VD_SHIFT(sshr_su, vd_signed(a) >> (n > 63 ? 63 : n))
+VD_SHIFT(shr_su, far ? 0 : vd_unsigned(vd_value<BitsY>(uint64_t(vd_signed(a)))) >> n)
+VD_SHIFT(sshr_su, vd_signed(a) >> (far ? 63 : n))
 #undef VD_SHIFT
+
+// A mask of ones for the bits that a shift drops comes in more bits than the number itself.
+template <size_t BitsY, size_t BitsA, size_t BitsB>
+  requires(BitsY > 64 && BitsY <= 128 && Native<BitsA, BitsB>)
+CXXRTL_ALWAYS_INLINE value<BitsY> shl_su(const value<BitsA> &a, const value<BitsB> &b) {
+  const uint64_t n = vd_unsigned(b);
+  return vd_value_wide<BitsY>(BitsB > 7 && n > 127 ? 0 : vd_wide(vd_signed(a)) << n);
+}
 
 #define VD_UNARY(name, read, expression)                                      \
   template <size_t BitsY, size_t BitsA>                                       \

@@ -8,11 +8,12 @@ from collections import Counter
 from itertools import groupby
 
 from sim.tune import sleep
+from sim.tune.expressions import shorten
 from sim.tune.lanes import Arrays
 from sim.tune.statements import SIGNAL, Source, Statement
 
 #: Characters of generated code in one function.
-CHUNK = 40_000
+CHUNK = 80_000
 
 _DECLARATION = "\tbool eval(performer *performer = nullptr) override;\n"
 _RESET = "\nCXXRTL_EXTREMELY_COLD void p_top::reset() {\n"
@@ -35,10 +36,11 @@ def write(source: Source, kept: set[str], arrays: Arrays) -> str | None:
             if len(chunks[-1]) > CHUNK:
                 chunks[-1] += closes
                 chunks.append(opens)
-            chunks[-1] += _guarded(statement) if group is None else f"{statement.text}\n"
+            held = group is not None and source.guards[group] is not None
+            chunks[-1] += f"{statement.text}\n" if held else _guarded(statement)
         chunks[-1] += closes
 
-    chunks = [arrays.rewrite(chunk) for chunk in chunks]
+    chunks = [arrays.rewrite(shorten(chunk)) for chunk in chunks]
     used = [set(_WORD.findall(chunk)) for chunk in chunks]
     # A local that two functions use becomes a member; so does what outlives its writer's sleep.
     uses = Counter(name for words in used for name in words)

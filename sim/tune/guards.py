@@ -34,7 +34,7 @@ def add_guards(source: Source) -> None:
             take_guard(statement, assign(value, f"{name}.curr", write, "\t"))
         elif statement.writes and all(name.startswith("memory_") for name in statement.writes):
             update = next(found for line in lines if (found := _WRITE.match(line)))
-            statement.guard = _enabled(_arguments(update[1])[2].strip())
+            statement.guard = _enabled(arguments(update[1])[2].strip())
         elif lines[0].startswith("\tauto tmp_") and _is_one_if(lines[1:]):
             # A read port with enable: nothing else looks at the address.
             statement.guard = _condition(lines[1])
@@ -51,7 +51,7 @@ def inline(source: Source) -> None:
             name, value = found.groups()
             readers = users.get(name, [])
             uses = sum(len(_uses(name, each.text)) for each in readers)
-            if uses <= MOST and all(_in_branches(each, name) for each in readers):
+            if uses <= MOST and all(_in_branches(each, name, statement) for each in readers):
                 gone.add(statement)
                 value = f"value<{source.local[name]}>({value})"
                 for reader in readers:
@@ -65,9 +65,10 @@ def inline(source: Source) -> None:
     source.statements = [each for each in source.statements if each not in gone]
 
 
-def _in_branches(reader: Statement, name: str) -> bool:
-    """Whether `reader` looks at `name` in branches alone."""
-    if len(reader.writes) > 1:  # a loop over lanes, whose first lane may change the value
+def _in_branches(reader: Statement, name: str, computes: Statement) -> bool:
+    """Whether `reader` looks at `name` in branches alone, and can compute it there."""
+    # One lane of several may change what the next one reads.
+    if len(reader.writes) > 1 and reader.writes & computes.reads:
         return False
     if reader.guard is not None:
         return not _mentions(reader.guard, {name})
@@ -172,7 +173,7 @@ def _enabled(mask: str) -> str:
     return f"bool({mask})"
 
 
-def _arguments(text: str) -> list[str]:
+def arguments(text: str) -> list[str]:
     """Split at the commas outside all brackets."""
     parts, depth = [""], 0
     for character in text:

@@ -2,12 +2,15 @@
 
 A decoder has many lanes, and CXXRTL writes every lane out. Statements of one form become a loop,
 and the registers in the same place of that form the elements of an array, so that the compiler
-can use vector instructions. Names do not matter, only what stands where.
+can use vector instructions. Where they choose alike, but not all they choose from lies side by
+side, they become one choice with a loop in the branches that can have one. Names do not matter,
+only what stands where.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from sim.tune.guards import assign, take_guard
 from sim.tune.statements import SIGNAL, Source, Statement
@@ -16,10 +19,17 @@ from sim.tune.statements import SIGNAL, Source, Statement
 SHORTEST = 4
 _ASSIGN = re.compile(rf"^\t({SIGNAL})\.next = (.*);$")
 _ITEM = re.compile(rf"\b{SIGNAL}\.curr\b|\b{SIGNAL}\.slice<\d+,\d+>\(\)|\b{SIGNAL}\b")
+_MARK = re.compile(r"\$\d+\$")
 _SLICE = re.compile(rf"({SIGNAL})\.slice<(\d+),(\d+)>\(\)")
 
 
-@dataclass(frozen=True)
+class _Step(Enum):
+    """How an operand moves from one lane to the next: the same, the next element, or neither."""
+
+    STAYS, FOLLOWS, VARIES = range(3)
+
+
+@dataclass(frozen=True, eq=False)
 class _Lane:
     """`target` gets `value`, a text whose operands are `items`."""
 
@@ -104,7 +114,7 @@ class Arrays:
             name = found[1]
             if name not in place:
                 return found[0]
-            return f"vd_value<{self.bits(name)}>({self.element(name)})"
+            return f"vd_exact<{self.bits(name)}>({self.element(name)})"
 
         # As eval() writes them, then as reset() does.
         text = re.sub(
@@ -136,12 +146,17 @@ def roll(source: Source) -> Arrays:
         for items in zip(*(lane.items for lane in lanes), strict=True):
             if all(item.endswith(".curr") for item in items):
                 arrays.add([item.removesuffix(".curr") for item in items])
-    runs = [run for lanes in large for run in _runs(lanes, arrays)]
-    arrays.keep({name for run in runs for lane in run for name in (lane.target, *lane.reads)})
+    loops = {
+        tuple(run): loop
+        for lanes in large
+        for run in _runs(lanes, arrays)
+        if (loop := _loop(run, arrays)) is not None
+    }
+    arrays.keep({name for run in loops for lane in run for name in (lane.target, *lane.reads)})
     replaced: dict[Statement, Statement | None] = {}
-    for run in runs:
+    for run, loop in loops.items():
         replaced |= {lane.statement: None for lane in run}
-        replaced[run[0].statement] = _loop(run, arrays)
+        replaced[run[0].statement] = loop
     new = (replaced.get(each, each) for each in source.statements)
     source.statements = [each for each in new if each is not None]
     return arrays
@@ -160,14 +175,16 @@ def _numbers(lane: _Lane) -> list[int]:
 
 
 def _runs(lanes: list[_Lane], arrays: Arrays) -> Iterator[list[_Lane]]:
-    """Neighbours whose operands are the same, neighbours in an array, or words of one signal."""
+    """Neighbours in an array whose operands move on alike, if not all in a way for a loop."""
     start = 0
     while start < len(lanes):
         stop = start + 1
-        steps: list[int | None] | None = None
+        steps: list[_Step] | None = None
         while stop < len(lanes):
             found = _steps(lanes[stop - 1], lanes[stop], arrays)
-            if found is None or (steps is not None and found != steps):
+            if not _follows(lanes[stop - 1].target, lanes[stop].target, arrays):
+                break
+            if steps is not None and found != steps:
                 break
             steps = found
             stop += 1
@@ -183,19 +200,15 @@ def _ascends(run: list[_Lane]) -> bool:
     return all(number.get(name, n) >= n for n, lane in enumerate(run) for name in lane.reads)
 
 
-def _steps(lane: _Lane, after: _Lane, arrays: Arrays) -> list[int | None] | None:
-    """How each operand moves from one lane to the next: None stays, 1 goes on. None: otherwise."""
-    steps: list[int | None] = []
-    for one, two in zip(
-        (f"{lane.target}.curr", *lane.items), (f"{after.target}.curr", *after.items), strict=True
-    ):
+def _steps(lane: _Lane, after: _Lane, arrays: Arrays) -> list[_Step]:
+    """How each operand moves from one lane to the next."""
+    steps = []
+    for one, two in zip(lane.items, after.items, strict=True):
         if one == two:
-            steps.append(None)
-        elif _follows(one, two, arrays):
-            steps.append(1)
+            steps.append(_Step.STAYS)
         else:
-            return None
-    return steps if steps[0] else None
+            steps.append(_Step.FOLLOWS if _follows(one, two, arrays) else _Step.VARIES)
+    return steps
 
 
 def _follows(one: str, two: str, arrays: Arrays) -> bool:
@@ -217,31 +230,51 @@ def _follows(one: str, two: str, arrays: Arrays) -> bool:
     return place[two] == (number, index + 1)
 
 
-def _loop(run: list[_Lane], arrays: Arrays) -> Statement:
-    lane = run[0]
-    steps = _steps(run[0], run[1], arrays)
-    assert steps is not None
-    step = iter(steps[1:])
+def _loop(run: list[_Lane], arrays: Arrays) -> Statement | None:
+    """One statement for all of `run`: a loop in each branch that can be one. None: none can."""
+    first, bits = run[0], arrays.bits(run[0].target)
+    columns = list(zip(*(lane.items for lane in run), strict=True))
+    step = dict(zip(columns, _steps(run[0], run[1], arrays), strict=True))
+    # In the common text, a mark stands for what each lane has in its place.
+    marks = {operands: f"${n}$" for n, operands in enumerate(step)}
+    behind = {mark: operands for operands, mark in marks.items()}
+    places = iter(columns)
+    value = _ITEM.sub(lambda _: marks[next(places)], first.value)
+    keep = marks.get(tuple(f"{lane.target}.curr" for lane in run), "")
 
-    def operand(found: re.Match[str]) -> str:
-        item = found[0]
-        if next(step) is None:
+    def moves(text: str) -> set[_Step]:
+        return {step[behind[mark]] for mark in _MARK.findall(text)}
+
+    def in_lane(n: int, text: str) -> str:
+        return _MARK.sub(lambda found: behind[found[0]][n], text)
+
+    def in_loop(found: re.Match[str]) -> str:
+        item = behind[found[0]][0]
+        if step[behind[found[0]]] is _Step.STAYS:
             return item
         if sliced := _SLICE.fullmatch(item):
-            bits, low = int(sliced[2]) - int(sliced[3]) + 1, int(sliced[3])
-            return f"vd_word<{bits}>({sliced[1]}, {low // bits} + n)"
+            size, low = int(sliced[2]) - int(sliced[3]) + 1, int(sliced[3])
+            return f"vd_word<{size}>({sliced[1]}, {low // size} + n)"
         name = item.removesuffix(".curr")
-        return f"vd_value<{arrays.bits(name)}>({arrays.element(name, ' + n')})"
-
-    target, bits = arrays.element(lane.target, " + n"), arrays.bits(lane.target)
-    value = _ITEM.sub(operand, lane.value)
+        return f"vd_exact<{arrays.bits(name)}>({arrays.element(name, ' + n')})"
 
     def write(value: str, tabs: str) -> str:
-        loop = f"for (size_t n = 0; n < {len(run)}; n++)"
-        return f"{tabs}{loop} {target} = vd_unsigned(value<{bits}>({value}));"
+        def one(target: str, value: str) -> str:
+            return f"{target} = vd_unsigned(value<{bits}>({value}));"
 
-    keep = f"vd_value<{bits}>({target})"
-    lines = assign(value, keep, write, "\t", lambda condition, _: " + n" not in condition)
+        if _Step.VARIES in moves(value):
+            return "\n".join(
+                tabs + one(arrays.element(lane.target), in_lane(n, value))
+                for n, lane in enumerate(run)
+            )
+        loop = f"for (size_t n = 0; n < {len(run)}; n++)"
+        target = arrays.element(first.target, " + n")
+        return f"{tabs}{loop} {one(target, _MARK.sub(in_loop, value))}"
+
+    lines = assign(value, keep, write, "\t", lambda condition, _: moves(condition) <= {_Step.STAYS})
+    lines = in_lane(0, "\n".join(lines)).split("\n")  # conditions, which are alike in all lanes
+    if not any("for (" in line for line in lines):
+        return None
     loop = Statement([], clocked=True, single=True)
     take_guard(loop, lines)
     for lane in run:

@@ -4,8 +4,9 @@ Most of a decoder waits most of the time: its softmax while a projection runs, i
 nobody asks. A statement depends, through signals, on registers, memories and inputs: its sources.
 While none of them changes, and once it has happened, it need not happen again. So statements form
 groups, each with a bit in `vd_awake`. Whoever writes a source wakes those that read it, by
-`vd_wake`, which counts from the next cycle on. A group whose statements have a guard stays awake
-until that lets it happen, so what the guard depends on wakes nobody; `vd_ran` tells when it did.
+`vd_wake`, which counts from the next cycle on. What a guard depends on is a source, too, but for
+the guards in :data:`BUSY`: their groups stay awake until these let them happen, so that what they
+depend on wakes nobody; `vd_ran` tells when it did.
 
 A test costs time, too, and pays where a part waits much longer than it works. What does so cannot
 be read off the text: :data:`WAITING` names it.
@@ -24,7 +25,7 @@ WAITING = (
     "residual", "rmsnorm", "rope", "softmax", "token_sequencer", "array.sums_valid",
     "issue.needs_weights", "projection.done", "score.done", "value.done",
 )  # fmt: skip
-#: Guards that let things happen nearly always. Other guards save what sleep would.
+#: Guards that let things happen nearly always.
 BUSY = ("array.en", "issue.next_t_en")
 #: Characters of text below which a group of statements is not worth a test.
 SMALLEST = 300
@@ -88,19 +89,20 @@ def _groups(source: Source) -> list[_Group]:
     groups: dict[tuple[str | None, frozenset[str]], _Group] = {}
     for statement in source.statements:
         # A memory that nobody writes is a constant.
-        reads = {n for n in _data(statement) if n in written or n in source.inputs}
+        held = statement.guard is not None and busy.match(statement.guard)
+        read = _data(statement) if held else statement.reads
+        reads = {n for n in read if n in written or n in source.inputs}
         sources = set[str]().union(*(behind.get(name, {name}) for name in reads))
         if not statement.clocked:
             behind |= dict.fromkeys(statement.writes, sources)
-        if statement.guard is not None and not busy.match(statement.guard):
-            continue
         # What two write cannot be left to one of them.
         if any(written[name] > 1 for name in statement.writes):
             continue
         if all(name in inputs or waiting.match(name) for name in sources):
             families = {re.sub(r"\d+", "#", name) for name in sources}
-            key = statement.guard, frozenset(families)
-            group = groups.setdefault(key, _Group(statement.guard, set(), families))
+            guard = statement.guard if held else None
+            key = guard, frozenset(families)
+            group = groups.setdefault(key, _Group(guard, set(), families))
             group.sources |= sources
             group.statements.append(statement)
     return list(groups.values())
@@ -135,8 +137,10 @@ def watch(source: Source, place: dict[str, tuple[int, int]]) -> None:
             old = f"vd_old_{number}"
             statement.lines.insert(0, f"\tconst auto {old} = {new};")
         for word, bits in _words(mask):
-            changed = f"-uint64_t(vd_differ({old}, {new})) & {bits:#x}u"
-            statement.lines.append(f"\tvd_wake[{word}] |= {changed};")
+            # A branch, since what most registers do in a cycle is what they did in the last one.
+            statement.lines.append(
+                f"\tif (vd_differ({old}, {new})) [[unlikely]] vd_wake[{word}] |= {bits:#x}u;"
+            )
 
 
 def opens(source: Source, group: int) -> str:

@@ -12,6 +12,7 @@ from amaranth.lib.memory import Memory
 from sim.build import DRIVER, script
 from sim.toolchain import find_compiler, run_yosys, runtime_headers
 from sim.tune import sleep, tune
+from sim.tune.expressions import short_circuit, shorten
 from sim.tune.guards import add_guards, hand_on, inline
 from sim.tune.statements import parse
 
@@ -112,7 +113,7 @@ class Lanes(Elaboratable):
         m.d.sync += count.eq(count + control[0])
         m.submodules.softmax = waits = Waits(self.control, self.wide[:24])
         parts = [self._pipeline(m), self._shifts(m), self._circles(m), self._memories(m, count)]
-        parts.append(waits.out)
+        parts += [self._queue(m), self._rounded(m), self._conditions(m, count), waits.out]
         total = Signal(64)
         m.d.comb += total.eq(sum(parts, C(0, 64)))
         m.d.comb += self.out.eq(Mux(self.tie, 0, total))
@@ -153,6 +154,36 @@ class Lanes(Elaboratable):
                 m.d.sync += [up[n].eq(up[(n + 1) % LANES]), down[n].eq(down[n - 1])]
             m.d.sync += fan[n].eq(fan[0] + up[n])
         return Cat(up) ^ Cat(down) ^ Cat(fan)
+
+    def _queue(self, m):
+        """Filled from here and there, and then shifted: a loop in one branch alone."""
+        fill, move = self.control[4], self.control[8]
+        queue = [Signal(24, name=f"queue_{n}", init=n) for n in range(LANES)]
+        for n, after in enumerate([*queue[1:], C(0, 24)]):
+            with m.If(fill):
+                m.d.sync += queue[n].eq(self.wide.word_select(3 * n % LANES, 16) << 5)
+            with m.Elif(move):
+                m.d.sync += queue[n].eq(after)
+        return queue[0] ^ queue[3]
+
+    def _rounded(self, m):
+        """Numbers at other scales, and what a shift drops, in more than 64 bits."""
+        number, shift = Signal(signed(43), name="number"), Signal(6)
+        m.d.sync += [number.eq(self.wide), shift.eq(self.wide[60:])]
+        lost = (number & ~(Const(-1, signed(45)) << shift)).any()
+        exact = (number >> shift) | lost
+        return exact.as_unsigned()[:43] ^ ((number >> 20) | number[0]).as_unsigned()[:40]
+
+    def _conditions(self, m, count):
+        """Tests that a decoder makes of its states."""
+        state, met, other = Signal(3, name="state"), Signal(16), Signal(16)
+        m.d.sync += state.eq(self.wide[3:])
+        among = (state == 0) | (state == 2) | (state == 5)
+        m.d.comb += other.eq(Cat(state == 1, state == 4, state == 7).any())
+        full, late = count[:3] == 7, self.wide[9:12] > state
+        with m.If((among & ~full & late) | (full & (count[3] | other[0])) | ~(late | other[0])):
+            m.d.sync += met.eq(met + state + 1)
+        return (met << 3) ^ other
 
     def _circles(self, m):
         """Registers that swap: one of them needs a second copy."""
@@ -231,10 +262,50 @@ def test_every_cycle_stays_the_same(generated, tmp_path):
     assert _run(tune(generated, observed=True), tmp_path) == expected
 
 
+def test_choices_of_lanes_keep_a_loop_where_there_is_one(generated):
+    tuned = tune(generated)
+    loop = rf"\t\t+for \(size_t n = 0; n < {LANES - 1}; n\+\+\) (vd_array_\d+)\[0 \+ n\] = .*\1"
+    assert re.search(rf"{loop}\[1 \+ n\]\)\)\);\n", tuned)
+
+
+def test_long_words_become_short(generated):
+    tuned = tune(generated)
+    assert re.search(r"\bvd_extend<\d+,\d+,\d+>\(p_number\.curr\)", tuned), "a part of a number"
+    assert re.search(r"\bvd_among<0x[0-9a-f]+u>\(p_state\.curr\)", tuned), "one of some numbers"
+    assert re.search(r"if \(.*vd_bit\(.* (?:&&|\|\|) ", tuned), "a condition"
+    assert "shl_su<10" in tuned, "a mask of more than 64 bits"
+
+
+@pytest.mark.parametrize(
+    ("condition", "short"),
+    [
+        ("p_a", "p_a"),
+        ("and_uu<1>(p_a, not_u<1>(p_b.curr))", "(vd_bit(p_a) && !vd_bit(p_b.curr))"),
+        ("!bool(or_uu<1>(p_a, p_b))", "!(vd_bit(p_a) || vd_bit(p_b))"),
+        ("reduce_or<1>(p_a.curr)", "(bool(p_a.curr.val()))"),
+        ("logic_not<1>(p_a.concat(p_b).val())", "!(bool(p_a.val()) || bool(p_b.val()))"),
+        (
+            "reduce_or<1>(and_uu<1>(p_a, p_b).concat(p_c.curr.slice<2,1>()).val())",
+            "((vd_bit(p_a) && vd_bit(p_b)) || bool(p_c.curr.slice<2,1>().val()))",
+        ),
+        ("and_uu<1>(p_a, p_b).concat(p_c).val()", "and_uu<1>(p_a, p_b).concat(p_c).val()"),
+        ("and_uu<2>(p_a, p_b)", "and_uu<2>(p_a, p_b)"),
+        ("value<1>(or_uu<1>(p_a, p_b))", "(vd_bit(p_a) || vd_bit(p_b))"),
+    ],
+)
+def test_conditions_look_no_further_than_they_need_to(condition, short):
+    assert short_circuit(condition) == short
+
+
+def test_comparisons_of_two_signals_stay():
+    text = "p_x = reduce_or<1>(eq_uu<1>(p_a, value<1>{0x1u}).concat(logic_not<1>(p_b)).val());"
+    assert shorten(text) == text
+
+
 @pytest.mark.parametrize(
     ("line", "deaf"),
     [
-        (r"vd_wake\[\d+\] \|= .*;$", ""),
+        (r"if \(vd_differ\(.*\)\) \[\[unlikely\]\] vd_wake\[\d+\] \|= .*;$", ""),
         (r"vd_awake\[\d+\] \|= .*;$", ""),
         (r"(vd_awake\[\d+\]) = .* \| (vd_wake.*;)$", r"\1 = \2"),
     ],
