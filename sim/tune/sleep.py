@@ -15,6 +15,7 @@ be read off the text: :data:`WAITING` names it.
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 
 from sim.tune.statements import NAME, SIGNAL, Source, Statement
 
@@ -59,6 +60,7 @@ class _Group:
 
 def add_sleep(source: Source) -> None:
     """Give statements the `group` they sleep in, and note whom each of its sources `wakes`."""
+    computed = {name for each in source.statements if not each.clocked for name in each.writes}
     groups = sorted(_groups(source), key=lambda each: -each.size)
     joined: list[_Group] = []
     for group in groups:
@@ -77,6 +79,7 @@ def add_sleep(source: Source) -> None:
         for statement in group.statements:
             statement.group = number
         for name in group.sources:
+            assert name not in computed, f"nothing wakes whom {name} concerns"
             source.wakes[name] = source.wakes.get(name, 0) | 1 << number
 
 
@@ -87,7 +90,7 @@ def _groups(source: Source) -> list[_Group]:
     inputs = {name for name, bits in source.inputs.items() if bits <= 64}
     behind: dict[str, set[str]] = {}
     groups: dict[tuple[str | None, frozenset[str]], _Group] = {}
-    for statement in source.statements:
+    for statement in _computed_first(source):
         # A memory that nobody writes is a constant.
         held = statement.guard is not None and busy.match(statement.guard)
         read = _data(statement) if held else statement.reads
@@ -106,6 +109,18 @@ def _groups(source: Source) -> list[_Group]:
             group.sources |= sources
             group.statements.append(statement)
     return list(groups.values())
+
+
+def _computed_first(source: Source) -> list[Statement]:
+    """Signals behind what they depend on, guards included, and then what happens at the clock."""
+    computes = {
+        name: each for each in source.statements if not each.clocked for name in each.writes
+    }
+    order: TopologicalSorter[Statement] = TopologicalSorter()
+    for each in source.statements:
+        if not each.clocked:
+            order.add(each, *(computes[name] for name in sorted(each.reads) if name in computes))
+    return [*order.static_order(), *(each for each in source.statements if each.clocked)]
 
 
 def _data(statement: Statement) -> set[str]:

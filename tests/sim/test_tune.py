@@ -14,7 +14,7 @@ from sim.toolchain import find_compiler, run_yosys, runtime_headers
 from sim.tune import sleep, tune
 from sim.tune.expressions import short_circuit, shorten
 from sim.tune.guards import add_guards, hand_on, inline
-from sim.tune.statements import parse
+from sim.tune.statements import Source, Statement, parse
 
 LANES = 8
 CYCLES = 3000
@@ -300,6 +300,24 @@ def test_conditions_look_no_further_than_they_need_to(condition, short):
 def test_comparisons_of_two_signals_stay():
     text = "p_x = reduce_or<1>(eq_uu<1>(p_a, value<1>{0x1u}).concat(logic_not<1>(p_b)).val());"
     assert shorten(text) == text
+
+
+def test_a_guard_that_is_computed_later_wakes_by_what_it_depends_on():
+    a, b, go, found, result = (
+        f"p_softmax_2e_{name}" for name in ["a", "b", "go", "found", "result"]
+    )
+    source = Source("", [], "", {}, {a: 8, b: 8, result: 8}, set(), {})
+    source.statements = [
+        Statement([f"\t{found} = {a}.curr;"], False, {found}, {a, go}, guard=go),
+        Statement([f"\t{go} = {b}.curr;"], False, {go}, {b}),
+        Statement(
+            [f"\t{result}.next = {found};" + " " * 100], True, {result}, {found, go}, guard=go
+        ),
+        Statement([f"\t{a}.next = {b}.curr;"], True, {a}, {b}),
+        Statement([f"\t{b}.next = {a}.curr;"], True, {b}, {a}),
+    ]
+    sleep.add_sleep(source)
+    assert set(source.wakes) == {a, b}
 
 
 @pytest.mark.parametrize(
