@@ -83,7 +83,9 @@ def growth(
 ) -> Iterator[Row]:
     """What a token costs the fixed-point decoder, by context, against the count of products.
 
-    Contexts take turns, `TURNS` a round, so that what else the machine does falls on all alike.
+    Contexts take turns, `TURNS` a round, and are compared within each, so that a quicker or slower
+    minute of the machine falls on all alike; of the turns, and of the positions in one, the median
+    counts.
     """
     wanted = contexts(config.shape)
     if not wanted:
@@ -96,18 +98,20 @@ def growth(
         if position + WINDOW in wanted:
             begins[position + WINDOW] = copy.deepcopy(decoder), tokens
         tokens = decoder.step(tokens).argmax(axis=1)
-    best = np.full((len(wanted), WINDOW), np.inf)  # seconds of each position
-    for _ in range(TURNS * rounds):
-        for seconds, (decoder, tokens) in zip(best, begins.values(), strict=True):
+    seconds = np.empty((TURNS * rounds, len(wanted), WINDOW))
+    for turn in seconds:
+        for each, (decoder, tokens) in zip(turn, begins.values(), strict=True):
             running = copy.deepcopy(decoder)
             for n in range(WINDOW):
                 begin = time.perf_counter()
                 tokens = running.step(tokens).argmax(axis=1)
-                seconds[n] = min(seconds[n], time.perf_counter() - begin)
-    cost = dict(zip(wanted, (best.mean(axis=1) / batch).tolist(), strict=True))
-    yield row(f"context {wanted[0]}", 1e6 * cost[wanted[0]], "us/token")
-    for context in wanted[1:]:
-        measured = cost[context] / cost[wanted[0]]
+                each[n] = time.perf_counter() - begin
+    cost = np.median(seconds, axis=2) / batch  # seconds a token, by turn and context
+    over = np.median(cost / cost[:, :1], axis=0).tolist()
+    typical = np.median(cost, axis=0).tolist()
+    yield row(f"context {wanted[0]}", 1e6 * typical[0], "us/token")
+    for number, context in enumerate(wanted[1:], start=1):
         limit = products(config, context) / products(config, wanted[0])
-        note = f"{1e6 * cost[context]:.0f} us/token"
-        yield row(f"context {context} over {wanted[0]}", measured, "x", at_most=limit, note=note)
+        note = f"{1e6 * typical[number]:.0f} us/token"
+        name = f"context {context} over {wanted[0]}"
+        yield row(name, over[number], "x", at_most=limit, note=note)

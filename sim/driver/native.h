@@ -118,10 +118,12 @@ CXXRTL_ALWAYS_INLINE value<Repeat + Wide> vd_extend(const value<Wide> &a) {
 template <uint64_t Numbers, size_t Bits>
 CXXRTL_ALWAYS_INLINE value<1> vd_among(const value<Bits> &a) {
   const uint64_t n = vd_unsigned(a);
-  if constexpr (Bits <= 6) return vd_value<1>(Numbers >> n);
-  else return vd_value<1>(n > 63 ? 0 : Numbers >> n);
+  bool far = Bits > 6 && n > 63;
+  for (size_t chunk = 2; chunk < value<Bits>::chunks; chunk++) far |= a.data[chunk] != 0;
+  return vd_value<1>(far ? 0 : Numbers >> n);
 }
 
+// The lowest bit.
 template <size_t Bits>
 CXXRTL_ALWAYS_INLINE bool vd_bit(const value<Bits> &a) {
   if constexpr (Bits == 1) return a.data[0] != 0;

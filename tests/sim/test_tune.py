@@ -179,7 +179,9 @@ class Lanes(Elaboratable):
         state, met, other = Signal(3, name="state"), Signal(16), Signal(16)
         m.d.sync += state.eq(self.wide[3:])
         among = (state == 0) | (state == 2) | (state == 5)
-        m.d.comb += other.eq(Cat(state == 1, state == 4, state == 7).any())
+        large = self.wide[: 9 * 8] & Cat(C(7, 70), self.control[:2])
+        far = Cat(large == 0, large == 1, large == 5).any()
+        m.d.comb += other.eq(Cat(state == 1, state == 4, state == 7).any() + far)
         full, late = count[:3] == 7, self.wide[9:12] > state
         with m.If((among & ~full & late) | (full & (count[3] | other[0])) | ~(late | other[0])):
             m.d.sync += met.eq(met + state + 1)
