@@ -103,4 +103,4 @@ def _closing(text: str, begin: int) -> int:
 
 def _opening(text: str) -> int:
     """Where the bracket opens that closes at the end."""
-    return len(text) - 1 - _closing(text[::-1].translate({40: 41, 41: 40}), 0)
+    return len(text) - 1 - _closing(text[::-1].translate(str.maketrans("()", ")(")), 0)

@@ -325,7 +325,7 @@ def test_a_guard_that_is_computed_later_wakes_by_what_it_depends_on():
 @pytest.mark.parametrize(
     ("line", "deaf"),
     [
-        (r"if \(vd_differ\(.*\)\) \[\[unlikely\]\] vd_wake\[\d+\] \|= .*;$", ""),
+        (r"(?:if \(vd_differ\(.*\)\) \[\[unlikely\]\] )?vd_wake\[\d+\] \|= .*;$", ""),
         (r"vd_awake\[\d+\] \|= .*;$", ""),
         (r"(vd_awake\[\d+\]) = .* \| (vd_wake.*;)$", r"\1 = \2"),
     ],
