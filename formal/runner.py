@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from design.config import CONFIGS, Config
+from design.config import Config
 from formal import judge
 from formal.cache import Cache
+from formal.configs import PROOF_CONFIGS
 from formal.engines import Engine, engine_named
 from formal.model import Netlist
 from formal.outcome import Job, Outcome
@@ -89,7 +90,7 @@ class Runner:
     canaries_only: bool = False
     proofs_only: bool = False
     waves: bool = False
-    configs: Mapping[str, Config] = dataclasses.field(default_factory=lambda: CONFIGS)
+    configs: Mapping[str, Config] = dataclasses.field(default_factory=lambda: PROOF_CONFIGS)
     watch: Watch = lambda task, config, run: None
 
     def run(self, task: Task, config: str) -> Result:

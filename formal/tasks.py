@@ -4,9 +4,9 @@ To add a component: a harness in `formal.harness` that returns a `Model`, and a 
 number of claims its theorem makes and a bug that it must catch.
 """
 
-from design.config import CONFIGS
 from design.errors import BadInput
 from formal.canary import Canary
+from formal.configs import PROOF_CONFIGS
 from formal.harness import assembled, kv
 from formal.task import NAMED, ON_CHIP, SHIPPED, Task
 from formal.tasks_arithmetic import ARITHMETIC
@@ -199,8 +199,8 @@ def select(ids: tuple[str, ...], config: str | None) -> list[tuple[Task, str]]:
 
     Raises BadInput for an id or a configuration that selects nothing.
     """
-    if config is not None and config not in CONFIGS:
-        raise BadInput(f"--config {config!r} is not one of {', '.join(CONFIGS)}")
+    if config is not None and config not in PROOF_CONFIGS:
+        raise BadInput(f"--config {config!r} is not one of {', '.join(PROOF_CONFIGS)}")
     chosen = []
     for wanted in ids or ("",):
         tasks = [t for t in TASKS if not wanted or t.id == wanted or t.id.startswith(f"{wanted}.")]

@@ -1,0 +1,19 @@
+"""Each bug of the registry is caught by the property that it names, at the width that it names."""
+
+import dataclasses
+
+import pytest
+
+from formal.planted import PLANTED, Planted
+from formal.runner import BUILD, Runner
+from formal.tasks import TASKS
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda each: each.bug.name)
+def test_a_planted_bug_is_caught(planted: Planted):
+    (task,) = [task for task in TASKS if task.id == planted.caught_by]
+    bugged = dataclasses.replace(task, canary=planted.bug)
+    result = Runner(build=BUILD / "planted", canaries_only=True).run(bugged, planted.config)
+    assert not result.detail
+    assert result.canary
+    assert result.canary.named
