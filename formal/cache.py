@@ -63,9 +63,7 @@ class Cache:
         path = self._file("answers", question or "")
         if not (self.reads and question and path.exists()):
             return None
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
-        return Outcome(**{**stored, **lists, "cached": True})
+        return Outcome.remembered(json.loads(path.read_text(encoding="utf-8")))
 
     def remember(self, job: Job, engine: Engine, outcome: Outcome) -> None:
         """Keep an answer."""

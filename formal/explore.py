@@ -6,7 +6,6 @@ away; a multiplier that claims did depend on may give any product. Memories star
 
 import dataclasses
 import functools
-import hashlib
 import itertools
 import json
 import re
@@ -19,7 +18,7 @@ from typing import Any
 
 from formal.compiled import compiled
 from formal.graph import Graph, nets, run_yosys
-from formal.outcome import Job, Outcome
+from formal.outcome import Job, Outcome, digest_of
 from properties.dialect import (
     ASSERT_FAIR,
     ASSUME_FAIR,
@@ -55,21 +54,16 @@ write_json gates.json
 #: Variables before are false and unknown.
 _FIRST = 2
 _SOURCE = Path(__file__).with_name("explore.cpp")
-#: What a search that went to the end met on its way, by netlist: none is made again for that.
-_MET: dict[str, Outcome] = {}
 
 
 def run(job: Job, folder: Path) -> Outcome:
-    """Visit all states; in mode cover, until each witness was met, or as a visit of all told.
+    """Visit all states, which shows the witnesses too; in mode cover, until each was met.
 
     `trace` of a failure gives the inputs that are high in each cycle from reset on.
     """
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "logfile.txt"
-    key = hashlib.sha256(job.netlist.encode()).hexdigest()
-    if job.mode == "cover" and key in _MET:
-        return _MET[key]
     try:
         circuit = _circuit(job, folder)
         (folder / "model.txt").write_text(circuit.text())
@@ -88,7 +82,8 @@ def run(job: Job, folder: Path) -> Outcome:
         ).stdout
         log.write_text(found)
     except subprocess.TimeoutExpired:
-        return Outcome("TIMEOUT", job.timeout, log=str(log))
+        netlist = digest_of(folder / "model.il")
+        return Outcome("TIMEOUT", job.timeout, netlist=netlist, log=str(log))
     except subprocess.CalledProcessError as error:
         log.write_text(f"{error}\n")
         return Outcome("ERROR", log=str(log))
@@ -108,6 +103,7 @@ def run(job: Job, folder: Path) -> Outcome:
             named=tuple(hits),
             found=tuple(sorted(asked)),
             assumed=tuple(sorted(circuit.suppositions)),
+            netlist=digest_of(folder / "model.il"),
             cycles=max(hits.values(), default=None),
             trace=str(trace) if trace else None,
             log=str(log),
@@ -121,8 +117,9 @@ def run(job: Job, folder: Path) -> Outcome:
     if broken:
         _tell_run(circuit, folder)
         return answer(False, broken, claims, folder / "trace.txt")
-    _MET[key] = dataclasses.replace(cover, seconds=0.0)
-    return answer(True, {}, claims)
+    return dataclasses.replace(
+        answer(True, {}, claims), cover=dataclasses.replace(cover, seconds=0.0)
+    )
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pathlib import Path
 from vcd import VCDWriter
 
 from formal import tools
-from formal.outcome import Job, Outcome
+from formal.outcome import Job, Outcome, digest_of
 from formal.waves import PERIOD
 from properties.dialect import ASSERT_FAIR
 
@@ -74,6 +74,7 @@ def run(job: Job, folder: Path) -> Outcome:
         seconds=round(time.monotonic() - start, 1),
         named=found if status == "FAIL" else (),
         found=found,
+        netlist=digest_of(folder / "model.il"),
         cycles=cycles,
         trace=str(trace) if cycles else None,
         log=str(log),

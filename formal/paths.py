@@ -4,36 +4,44 @@ The claims are pairs of outputs: no bit of ``apart_from_x`` reaches one of ``apa
 are pairs between which a way must be found, so that a graph with a hole in it is told.
 """
 
-import os
+import dataclasses
 import subprocess
 import time
-from collections import deque
 from pathlib import Path
 
 from formal import graph
-from formal.outcome import Job, Outcome
+from formal.outcome import Job, Outcome, digest_of
 from properties.dialect import APART, CUT, REACHES
-
-#: Netlists and their graphs; as many as there may be threads that walk them.
-_LAST: deque[tuple[str, graph.Graph]] = deque(maxlen=os.cpu_count() or 1)
 
 
 def run(job: Job, folder: Path) -> Outcome:
-    """Look for the paths that the netlist claims not to have, or (mode cover) to have.
+    """Look for the paths that the netlist claims not to have, and for those it claims to have;
+    in mode cover for the latter alone.
 
     `job.line` is ``through registers`` or ``within a cycle``.
     """
     start = time.monotonic()
-    log = folder / "logfile.txt"
     folder.mkdir(parents=True, exist_ok=True)
+    asked = Outcome("ERROR", log=str(folder / "logfile.txt"))
     try:
-        bits = _graph(job, folder)
+        graph.synthesise(job.netlist, folder, job.timeout)
     except subprocess.TimeoutExpired:
-        return Outcome("TIMEOUT", job.timeout, log=str(log))
+        netlist = digest_of(folder / "model.il")
+        return dataclasses.replace(asked, status="TIMEOUT", seconds=job.timeout, netlist=netlist)
     except subprocess.CalledProcessError:
-        return Outcome("ERROR", log=str(log))
-    kind = REACHES if job.mode == "cover" else APART
-    cuts = bits.ports_called(CUT)
+        return asked
+    bits = graph.Graph.read(folder / "graph.json")
+    asked = dataclasses.replace(asked, netlist=digest_of(folder / "model.il"))
+    cover = _walk(bits, REACHES, job, folder, asked)
+    seconds = round(time.monotonic() - start, 1)
+    if job.mode == "cover":
+        return dataclasses.replace(cover, seconds=seconds)
+    proof = _walk(bits, APART, job, folder, asked)
+    return dataclasses.replace(proof, seconds=seconds, cover=cover)
+
+
+def _walk(bits: graph.Graph, kind: str, job: Job, folder: Path, asked: Outcome) -> Outcome:
+    """`asked`, answered for the pairs of one `kind`."""
     names = [
         name.removeprefix(f"{kind}to_") for name in bits.ports if name.startswith(f"{kind}to_")
     ]
@@ -41,36 +49,22 @@ def run(job: Job, folder: Path) -> Outcome:
         name: bits.path(
             set(bits.ports[f"{kind}from_{name}"]),
             bits.ports[f"{kind}to_{name}"],
-            cuts=cuts,
+            cuts=bits.ports_called(CUT),
             registers=job.line == "through registers",
         )
         for name in names
     }
     found = tuple(sorted(name for name, way in ways.items() if way))
-    if job.mode == "cover":
-        status = "PASS" if len(found) == len(names) else "FAIL"
-    else:
-        status = "FAIL" if found else "PASS"
-    told = folder / "paths.txt"
+    holds = len(found) == len(names) if kind == REACHES else not found
+    told = folder / ("witnesses.txt" if kind == REACHES else "paths.txt")
     told.write_text("".join(_tell(bits, name, way) for name, way in ways.items() if way))
-    return Outcome(
-        status=status,
-        seconds=round(time.monotonic() - start, 1),
+    return dataclasses.replace(
+        asked,
+        status="PASS" if holds else "FAIL",
         named=found,
         found=tuple(sorted(names)),
-        trace=str(told) if status == "FAIL" else None,
-        log=str(log),
+        trace=None if holds else str(told),
     )
-
-
-def _graph(job: Job, folder: Path) -> graph.Graph:
-    """The graph of the netlist; the last are kept, since a cover asks about that of the proof."""
-    for netlist, known in list(_LAST):
-        if netlist == job.netlist:
-            return known
-    graph.synthesise(job.netlist, folder, job.timeout)
-    _LAST.append((job.netlist, graph.Graph.read(folder / "graph.json")))
-    return _LAST[-1][1]
 
 
 def _tell(bits: graph.Graph, name: str, way: list[int]) -> str:

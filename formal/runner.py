@@ -1,6 +1,8 @@
 """Runs a task: proof, confirmation, cover, planted bug; and judges the four together."""
 
+import contextlib
 import dataclasses
+import fcntl
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -184,7 +186,9 @@ class Runner:
         engine = self.engines_for(task)["cover"]
         narrowed = self._netlist(task, result.config, search=True) if task.search else model
         depth = task.cover_depth
-        cover = self._ask(result, "cover", narrowed, engine, "cover", depth, task.timeout)
+        cover = result.proof and engine.name == result.engine and result.proof.cover
+        if not cover or narrowed.text != model.text:
+            cover = self._ask(result, "cover", narrowed, engine, "cover", depth, task.timeout)
         detail = judge.cover(model, narrowed, cover)
         return dataclasses.replace(result, cover=cover, detail=detail)
 
@@ -213,16 +217,21 @@ class Runner:
         depth: int,
         timeout: int,
     ) -> Outcome:
-        """The engine's answer, or the remembered one to the very same question."""
+        """The engine's answer, or the remembered one to the very same question.
+
+        Raises ValueError for an answer about another netlist than the one that was handed over.
+        """
         # Nobody looks at the waves of what is expected to be found, unless asked to.
         shown = self.waves and run == "canary"
         waves = shown or run in ("proof", "confirmation")
         job = Job(model.text, mode, engine.line, depth, timeout, waves=waves)
         known = None if shown else self._cache.answer(job, engine)
         if known:
-            return known
+            return _about(job, known)
         self.watch(result.task, result.config, run)
-        outcome = engine.run(job, self.build / f"{result.task.id}-{result.config}" / run)
+        folder = self.build / f"{result.task.id}-{result.config}" / run
+        with _alone_in(folder):
+            outcome = _about(job, engine.run(job, folder))
         if outcome.status in _EXPECTED[run] and not shown:
             self._cache.remember(job, engine, outcome)
         return outcome
@@ -230,3 +239,20 @@ class Runner:
     @property
     def _cache(self) -> Cache:
         return Cache(self.build / "cache", reads=self.cache)
+
+
+def _about(job: Job, answer: Outcome) -> Outcome:
+    """`answer`, if it is about the netlist of `job`; an error is about none, and red as it is."""
+    for each in (answer, answer.cover):
+        if each and each.status != "ERROR" and each.netlist != job.digest:
+            raise ValueError("the engine's answer is about another netlist than it was given")
+    return answer
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else, of this process or another, works in `folder` meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from formal import tools
 from formal.model import THEOREM
-from formal.outcome import Job, Outcome
+from formal.outcome import Job, Outcome, digest_of
 
 _SBY = """\
 [options]
@@ -76,6 +76,7 @@ def _read(job: Job, work: Path, seconds: float) -> Outcome:
         named=tuple(dict.fromkeys(named)),
         found=_properties(work / "model", kind),
         assumed=_assumed(work / "model"),
+        netlist=digest_of(work / "src" / "model.il"),
         cycles=max((int("".join(step)) + 1 for step in steps), default=None),
         trace=str(traces[0]) if traces else None,
         log=str(log),

@@ -39,7 +39,10 @@ def test_the_second_word(first, answer, red, why):
 def test_an_engine_that_disagrees_turns_the_property_red(
     run, monkeypatch, status, verdict, confirmed_by
 ):
-    liar = Engine("liar", "smtbmc liar", "bitwuzla", run=lambda job, folder: Outcome(status))
+    def run_liar(job, folder):
+        return Outcome(status, netlist=job.digest)
+
+    liar = Engine("liar", "smtbmc liar", "bitwuzla", run=run_liar)
     monkeypatch.setitem(engines.ENGINES, "liar", liar)
     result = run(toy(confirm="liar"), cache=False)
     assert (result.status, result.confirmed_by) == (verdict, confirmed_by)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from design.config import CONFIGS
 from formal import cache, judge, model, runner, tasks, tools
 from formal.__main__ import main
 from formal.canary import Canary, build_under
@@ -182,9 +183,9 @@ def test_a_canary_must_stand_exactly_once(run, snippet, times):
 
 def test_a_canary_leaves_no_trace():
     before = dict(sys.modules)
-    under = model.netlist(build_under(DONE_STAYS, toys.safety, tasks.CONFIGS["nano"], hints=True))
+    under = model.netlist(build_under(DONE_STAYS, toys.safety, CONFIGS["nano"], hints=True))
     assert {name: sys.modules[name] for name in before} == before
-    assert under.text != model.netlist(toys.safety(tasks.CONFIGS["nano"], hints=True)).text
+    assert under.text != model.netlist(toys.safety(CONFIGS["nano"], hints=True)).text
 
 
 def test_a_bounded_proof_must_say_why():

@@ -317,3 +317,8 @@ def lock(config: Config, *, known: bool = True, chosen: bool = False) -> Model:
     dut = Lock()
     key = AnyConst(9) if chosen else C(0x155, 9)
     return Model(dut, StaysShut(dut, key if known else None))
+
+
+def mailbox_cut_when_short(config: Config) -> Model:
+    """`mailbox`, true where the context is at most 8 and false where it is longer."""
+    return mailbox(config, cut=config.shape.seq_len <= 8)

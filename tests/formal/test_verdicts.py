@@ -1,0 +1,245 @@
+"""Verdicts are values: no answer depends on who else asks, in what order, or on which thread."""
+
+import ast
+import dataclasses
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from formal import engines, graph, paths
+from formal.engines import ENGINES, Engine
+from formal.outcome import Job, Outcome
+from formal.runner import Runner
+from tests.formal import toys
+from tests.formal.toy_tasks import toy
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def interleaved() -> Iterator[None]:
+    """Threads that begin inside hand over at any line of the engine `paths`."""
+
+    def line(frame, event, argument):
+        time.sleep(random.random() / 100)
+        return line
+
+    def call(frame, event, argument):
+        return line if frame.f_code.co_filename == paths.__file__ else None
+
+    threading.settrace(call)
+    try:
+        yield
+    finally:
+        threading.settrace(None)  # type: ignore[arg-type]
+
+
+def toy_graph(joined: bool) -> str:
+    """What synthesis leaves of a netlist of one wire that is `joined` to another, or is not."""
+    bits = {"apart_from_word": [2], "apart_to_word": [2 if joined else 3]}
+    ports = {name: {"direction": "output", "bits": each} for name, each in bits.items()}
+    return json.dumps({"modules": {"top": {"ports": ports, "netnames": {}, "cells": {}}}})
+
+
+def test_an_answer_is_about_its_own_netlist_on_every_thread(tmp_path, monkeypatch):
+    def synthesise(netlist: str, folder: Path, timeout: int) -> None:
+        (folder / "model.il").write_text(netlist)
+        (folder / "graph.json").write_text(toy_graph("joined" in netlist))
+
+    monkeypatch.setattr(graph, "synthesise", synthesise)
+
+    def ask(number: int) -> tuple[str, str]:
+        netlist = f"{number} {'joined' if number % 2 else 'apart'}"
+        job = Job(netlist, "prove", "through registers", 2, 60)
+        answer = paths.run(job, tmp_path / str(number))
+        assert answer.netlist == job.digest
+        return netlist, answer.status
+
+    with interleaved(), ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(80)))
+    wrong = [each for each in answers if each[1] != ("FAIL" if "joined" in each[0] else "PASS")]
+    assert not wrong
+
+
+def test_two_configurations_with_the_same_claims_keep_their_verdicts(tmp_path, monkeypatch):
+    """True at nano, false at stories260k: asked at once, again and again, by eight threads."""
+    synthesise, known = graph.synthesise, dict[str, str]()
+
+    def quickly(netlist: str, folder: Path, timeout: int) -> None:
+        """Each netlist only once, so that the threads meet where the graphs are read."""
+        if netlist not in known:
+            synthesise(netlist, folder, timeout)
+            known[netlist] = (folder / "graph.json").read_text()
+        (folder / "model.il").write_text(netlist)
+        (folder / "graph.json").write_text(known[netlist])
+
+    monkeypatch.setattr(graph, "synthesise", quickly)
+    tasks = [
+        toy(
+            id=f"toy.{number}",
+            theorem=toys.WordStaysInside,
+            harness=toys.mailbox_cut_when_short,
+            arguments={},
+            obligations=2,
+            canary=dataclasses.replace(
+                toy().canary,
+                snippet="self.o_tag.eq(read.data[0])",
+                replacement="self.o_tag.eq(read.data[1])",
+            ),
+            engine="cone",
+        )
+        for number in range(24)
+    ]
+    pairs = [(task, config) for task in tasks for config in ("nano", "stories260k")]
+    with interleaved():
+        runner = Runner(build=tmp_path, cache=False)
+        results = list(runner.run_all(pairs, jobs=8))
+    assert len(results) == len(pairs)
+    assert {(each.config, each.detail) for each in results} == {
+        ("nano", ""),
+        ("stories260k", "violated: look_to_word after None cycles"),
+    }
+
+
+def about_another(job: Job, folder: Path) -> Outcome:
+    """An engine that answers about what somebody else asked."""
+    claims = ("active_while_pending", "done_answers_a_start", "done_lasts_a_cycle")
+    other = dataclasses.replace(job, netlist=f"{job.netlist}\n")
+    return Outcome("PASS", found=claims, netlist=other.digest)
+
+
+@pytest.mark.parametrize("run_as", ["engine", "confirm"])
+def test_an_answer_about_another_netlist_is_refused(run, monkeypatch, run_as):
+    other = Engine("other", "smtbmc other", "bitwuzla", run=about_another, second="yices")
+    monkeypatch.setitem(engines.ENGINES, "other", other)
+    result = run(toy(**{run_as: "other"}), cache=False)
+    assert result.detail == "the engine's answer is about another netlist than it was given"
+
+
+def test_witnesses_shown_by_a_proof_of_another_netlist_are_refused(run, monkeypatch):
+    def run_explore(job: Job, folder: Path) -> Outcome:
+        answer = ENGINES["explore"].run(job, folder)
+        return answer.cover and dataclasses.replace(
+            answer, cover=dataclasses.replace(answer.cover, netlist="another")
+        )
+
+    other = dataclasses.replace(ENGINES["explore"], name="other", run=run_explore)
+    monkeypatch.setitem(engines.ENGINES, "other", other)
+    result = run(toy(arguments={"hints": False}, obligations=2, engine="other"), cache=False)
+    assert result.detail == "the engine's answer is about another netlist than it was given"
+
+
+def test_a_remembered_answer_about_another_netlist_is_refused(tmp_path):
+    runner = Runner(build=tmp_path)
+    assert runner.run(toy(), "nano").detail == ""
+    for path in (tmp_path / "cache" / "answers").iterdir():
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"netlist": "another"}))
+    assert "about another netlist" in runner.run(toy(), "nano").detail
+
+
+@pytest.mark.parametrize("engine", ["yices", "pdr", "explore"])
+def test_an_engine_names_the_netlist_that_it_found_in_its_folder(tmp_path, monkeypatch, engine):
+    """Not the one that it was given: what is exchanged before it is read is noticed."""
+    original = Path.write_text
+
+    def write_text(path: Path, text: str, *args, **kwargs) -> int:
+        return original(path, text + "\n" * (path.name == "model.il"), *args, **kwargs)
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    task = toy(arguments={"hints": False}, obligations=2, engine=engine)
+    assert "about another netlist" in Runner(build=tmp_path).run(task, "nano").detail
+
+
+def test_two_runs_of_the_same_never_share_a_folder(tmp_path, monkeypatch):
+    inside: list[Path] = []
+
+    def run_slow(job: Job, folder: Path) -> Outcome:
+        assert folder not in inside
+        inside.append(folder)
+        time.sleep(0.05)
+        inside.remove(folder)
+        return Outcome("FAIL", named=("never",), netlist=job.digest)
+
+    slow = Engine("slow", "smtbmc slow", "bitwuzla", run=run_slow)
+    monkeypatch.setitem(engines.ENGINES, "slow", slow)
+    pairs = [(toy(engine="slow"), "nano")] * 4
+    results = list(Runner(build=tmp_path, cache=False).run_all(pairs, jobs=4))
+    assert [each.detail for each in results] == ["violated: never after None cycles"] * 4
+
+
+#: What a module may keep, with the reason why no verdict can depend on it.
+KEPT = {
+    "formal/statements.py _lines": "words of reports",
+    "formal/statements.py _sentence": "words of reports",
+    "formal/statements.py _entry": "words of reports",
+    "formal/sources.py _content": "the contents of files, read once",
+    "formal/sources.py _needed": "the imports of files, read once",
+    "formal/tools.py _starters": "programs of this process",
+    "formal/tools.py _fork_server": "a program of this process",
+    "sim/build.py _built": "libraries, each in a folder named by its contents",
+    "sim/rtl_decoder.py _library": "libraries, by that folder",
+    "sim/toolchain.py find_compiler": "a program of this machine",
+    "sim/toolchain.py processor": "a property of this machine",
+}
+_CACHES = {"functools.cache", "functools.lru_cache", "cache", "lru_cache"}
+_CHANGES = {"append", "appendleft", "add", "update", "setdefault", "pop", "clear", "extend"}
+
+
+def kept_by(source: str) -> set[str]:
+    """Names of a module that its functions change, and functions that remember."""
+    tree = ast.parse(source)
+    names = {
+        target.id
+        for each in tree.body
+        if isinstance(each, ast.Assign | ast.AnnAssign)
+        for target in (each.targets if isinstance(each, ast.Assign) else [each.target])
+        if isinstance(target, ast.Name)
+    }
+    changed: set[str] = set()
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            for each in ast.walk(function):
+                match each:
+                    case ast.Global():
+                        changed.update(each.names)
+                    case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)):
+                        changed |= {name} & names if method in _CHANGES else set()
+                    case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                        changed |= {name} & names
+    return changed | {
+        each.name
+        for each in tree.body
+        if isinstance(each, ast.FunctionDef)
+        and {ast.unparse(decorator).split("(")[0] for decorator in each.decorator_list} & _CACHES
+    }
+
+
+@pytest.mark.parametrize(
+    "source, names",
+    [
+        ("_LAST = deque()\ndef f(x):\n    _LAST.append(x)\n    return _LAST[-1]", {"_LAST"}),
+        ("_MET = {}\ndef f(x):\n    _MET[x] = 1", {"_MET"}),
+        ("def f(x):\n    global seen\n    seen = x", {"seen"}),
+        ("@functools.cache\ndef f(x):\n    return x", {"f"}),
+        ("TABLE = {1: 2}\ndef f(x):\n    own = []\n    own.append(TABLE[x])", set()),
+    ],
+)
+def test_what_a_module_keeps_is_found(source, names):
+    assert kept_by(source) == names
+
+
+def test_nothing_that_judges_keeps_anything():
+    kept = {
+        f"{path.relative_to(ROOT)} {name}"
+        for folder in ("formal", "properties", "sim")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in kept_by(path.read_text("utf-8"))
+    }
+    assert kept == set(KEPT)
