@@ -1,9 +1,13 @@
 """The proof tasks of what timing depends on."""
 
+from collections.abc import Callable
+from typing import Any
+
 from formal.canary import Canary
 from formal.harness import leaks
+from formal.model import Model
 from formal.task import SHIPPED, Task
-from properties.leaks import TimingLeaksNothing
+from properties.leaks import EndIsTaken, TimingLeaksNothing
 
 ZERO_SKIPPED = Canary(
     "a beat of zeros does not wait to be offered",
@@ -16,6 +20,22 @@ ZERO_SKIPPED = Canary(
                     | ~Value.cast(self.i_weights.payload).any()
                 )
             )""",
+)
+FOLLOWS_THE_CHOICE = Canary(
+    "whether a text ended follows the choice while the classifier works",
+    "design.sequencer",
+    'm.d.comb += self.busy.eq(~fsm.ongoing("Idle"))',
+    'm.d.comb += self.busy.eq(~fsm.ongoing("Idle"))\n            m.d.sync += ended.eq(answer.end)',
+)
+ENDS_EARLY = Canary(
+    "the end of an answer counts before the answer is taken",
+    "design.sequencer",
+    """                with m.If(self.o_token.ready):
+                    m.d.sync += ended.eq(answer.end)
+""",
+    """                m.d.sync += ended.eq(answer.end)
+                with m.If(self.o_token.ready):
+""",
 )
 
 
@@ -33,7 +53,35 @@ def _timing(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
     )
 
 
+def _end_is_taken(
+    suffix: str,
+    harness: Callable[..., Model],
+    canary: Canary,
+    configs: tuple[str, ...],
+    **more: Any,
+) -> Task:
+    return Task(
+        id=f"leaks.end_is_taken{suffix}",
+        family="leaks",
+        theorem=EndIsTaken,
+        harness=harness,
+        configs=configs,
+        obligations=1,
+        canary=canary,
+        # Whatever the state: one step from any.
+        depth=1,
+        **more,
+    )
+
+
 LEAKS: tuple[Task, ...] = (
     _timing("", SHIPPED),
     _timing("_external", ("stories260k",), external=True),
-)
+    _end_is_taken("", leaks.end_is_taken, ENDS_EARLY, SHIPPED, cover_depth=60, canary_depth=60),
+    # That the host sees what the sequencer answers: one decoder is like the other. Hundreds of
+    # cycles pass until its first answer.
+    _end_is_taken(
+        "_whole", leaks.end_is_taken_whole, FOLLOWS_THE_CHOICE, ("nano",),
+        search={"steered": True, "layers": 1}, search_by="explore",
+    ),
+)  # fmt: skip

@@ -1,8 +1,9 @@
 """The proof tasks of what a reset does to the whole decoder."""
 
 from formal.canary import Canary
-from formal.harness import reset
+from formal.harness import memories, reset
 from formal.task import SHIPPED, Task
+from properties.argmax import LastIsNew
 from properties.reset import ResetForgets, ResetIsPowerOn
 
 BEAT_SURVIVES = Canary(
@@ -16,6 +17,12 @@ ZERO_SKIPPED = Canary(
     "design.issue",
     "~(needs_weights & ~self.i_weights.valid)",
     "~(needs_weights & ~self.i_weights.valid & (self.hidden != 0))",
+)
+STALE_WORD = Canary(
+    "while no logit is offered, the queue shows what it held long ago",
+    "design.argmax",
+    "Mux(queue.r_rdy, queue.r_data, logit.as_value())",
+    "Mux(take & ~queue.r_rdy, logit.as_value(), queue.r_data)",
 )
 
 
@@ -43,7 +50,7 @@ def _forgets(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
         harness=reset.forgets,
         arguments=arguments,
         configs=configs,
-        obligations=11,
+        obligations=12,
         canary=ZERO_SKIPPED,
         engine="cone",
     )
@@ -54,4 +61,13 @@ RESET: tuple[Task, ...] = (
     _power_on("_external", SHIPPED, external=True),
     _forgets("", SHIPPED),
     _forgets("_external", SHIPPED, external=True),
+    Task(
+        id="reset.last_is_new",
+        family="reset",
+        theorem=LastIsNew,
+        harness=memories.last_is_new,
+        obligations=3,
+        canary=STALE_WORD,
+        depth=1,
+    ),
 )

@@ -94,6 +94,52 @@ class LogitOrder(Theorem):
         return m
 
 
+class LastIsNew(Theorem):
+    """In every cycle, `last` of the logits' stream is decided by the rows that came and the logits
+    that were taken since the reset, whatever the queue held before.
+
+    It is that of the logit that waits longest, or, where none waits, of the row that is there now.
+    `stored` are the `last`s of the queue's places, that of its first first; `consistent` says that
+    its counters agree with `waiting`. Obligations: 3.
+    """
+
+    def __init__(self, argmax: Any, *, vocab: int, stored: Signal):
+        self.argmax = argmax
+        self.vocab = vocab
+        self.stored = stored
+        self.waiting = Signal(range(len(stored) + 1))
+        self.consistent = Signal()
+
+    def elaborate(self, platform):
+        m = Module()
+        argmax, waiting, depth = self.argmax, self.waiting, len(self.stored)
+        is_last = argmax.i.row == self.vocab - 1
+        comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
+        ready = argmax.o_logits.ready
+        # A logit waits unless it is taken at once. (One that finds no room is lost, a `fault`.)
+        leaves = (waiting != 0) & ready
+        waits = comes & ((waiting != 0) | ~ready) & (waiting != depth)
+        lasts = Signal(depth)
+        left = Signal(depth)
+        left_waiting = Signal.like(waiting)
+        m.d.comb += [left.eq(Mux(leaves, lasts >> 1, lasts)), left_waiting.eq(waiting - leaves)]
+        m.d.sync += [lasts.eq(left), waiting.eq(left_waiting + waits)]
+        with m.If(waits):
+            m.d.sync += lasts.bit_select(left_waiting, 1).eq(is_last)
+
+        # It is that of the first that waits, or of the row that is there.
+        shown = argmax.o_logits.payload.last
+        m.d.comb += self.claim("last_is_new", shown == Mux(waiting != 0, lasts[0], is_last))
+        # Those that wait are in their places.
+        in_place = [(waiting <= n) | (self.stored[n] == lasts[n]) for n in range(depth)]
+        m.d.comb += self.claim("in_their_places", Cat(in_place).all())
+        # The queue holds those that wait, and no others.
+        m.d.comb += self.claim("queued", self.consistent)
+
+        m.d.comb += self.witness("last_waits", (waiting == 3) & (lasts[:3] == 0b100))
+        return m
+
+
 class FirstOfTheGreatest(Theorem):
     """`best` is the first index of the greatest logit of those that came since row 0.
 

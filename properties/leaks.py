@@ -5,7 +5,7 @@ from typing import Any
 from amaranth import *
 from amaranth.hdl import ValueLike
 
-from properties.dialect import Paths
+from properties.dialect import Paths, Theorem
 
 
 def apart_from_handshakes(theorem: Paths, decoder: Any, sources: ValueLike) -> None:
@@ -29,19 +29,23 @@ def apart_from_handshakes(theorem: Paths, decoder: Any, sources: ValueLike) -> N
 
 class TimingLeaksNothing(Paths):
     """No weight, no cached word and no token id reaches a handshake, a counter, `fault` or an
-    address of the cache port, in any number of cycles, but through the `end` of an answer.
+    address of the cache port, in any number of cycles, but through one register: whether the
+    answer that the host took last ended its text.
 
     So two decoders with different data, but equal stalls, equal `first` and `sample` of their
-    tokens and equal `end`s of their answers, make the same handshakes in every cycle.
+    tokens and equal `end`s of the answers that were taken, make the same handshakes in every
+    cycle. What the choice is before then, or the `end` of an answer that waits, reaches nothing.
 
-    `decoder` has the signature of `design.decoder.Decoder`. Obligations: 11.
+    `decoder` has the signature of `design.decoder.Decoder`, `ended` is that register, the
+    cutpoint: `EndIsTaken` claims that it holds nothing else. Obligations: 11.
     """
 
-    def __init__(self, decoder: Any):
+    def __init__(self, decoder: Any, *, ended: Value):
         super().__init__()
         words = Value.cast(decoder.i_kv_words.payload)
         secrets = Cat(Value.cast(decoder.i_weights.payload), words, decoder.i_token.payload.id)
-        self.cut("end_of_text", decoder.o_token.payload.end)
+        # Paid for by the claim `end_is_taken` of `leaks.end_is_taken`.
+        self.cut("ended", ended)
         apart_from_handshakes(self, decoder, secrets)
 
         # Data come out as data, and stalls as handshakes: ways are found where there are some.
@@ -52,3 +56,32 @@ class TimingLeaksNothing(Paths):
             self.reaches("words_to_logits", words, decoder.o_logits.payload)
             stored = decoder.o_kv_write.payload.data
             self.reaches("weights_to_cache", decoder.i_weights.payload, stored)
+
+
+class EndIsTaken(Theorem):
+    """The one register through which data decide about timing holds, in every cycle, the `end` of
+    the answer that the host took last, and is high until there was one.
+
+    `answers` has the stream `o_token`: the decoder, or its token sequencer. `ended` is that
+    register. Obligations: 1.
+    """
+
+    def __init__(self, answers: Any, *, ended: Value):
+        self.answers = answers.o_token
+        self.ended = ended
+
+    def elaborate(self, platform):
+        m = Module()
+        answers = self.answers
+        # The first token after a reset begins a text.
+        taken_end = Signal(init=1)
+        goes_on = Signal()
+        with m.If(answers.valid & answers.ready):
+            m.d.sync += [taken_end.eq(answers.payload.end), goes_on.eq(~answers.payload.end)]
+
+        # It is what the host saw when it took the answer.
+        m.d.comb += self.claim("end_is_taken", self.ended == taken_end)
+
+        m.d.comb += self.witness("text_goes_on", goes_on)
+        m.d.comb += self.witness("text_ends", goes_on & answers.valid & answers.payload.end)
+        return m

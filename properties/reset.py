@@ -67,20 +67,28 @@ class ResetIsPowerOn(Theorem):
 
 class ResetForgets(Paths):
     """Nothing that a memory held at a reset reaches a handshake, a counter, `fault` or an address
-    of the cache port, in any number of cycles, but through the `end` of an answer.
+    of the cache port, in any number of cycles, but through one register: whether the answer that
+    the host took last ended its text.
 
     So after a reset the decoder makes the handshakes of one that was just powered on, in every
-    cycle, as long as their inputs and `end`s are equal. `shown` is what the memories show at
-    every port, and what is written to them later counts, too: no word decides anything, ever.
+    cycle, as long as their inputs and the `end`s of the answers that were taken are equal. `shown`
+    is what the memories show at every port, and what is written to them later counts, too: no word
+    decides anything, ever.
 
-    `decoder` has the signature of `design.decoder.Decoder`. Obligations: 11.
+    `decoder` has the signature of `design.decoder.Decoder`, `argmax` is its
+    `design.argmax.Argmax`. `ended` is that register. The other cutpoint is `last` of the logits,
+    which waits in a memory: `LastIsNew` claims that only rows decide it, and those are apart from
+    the memories, too. Obligations: 12.
     """
 
-    def __init__(self, decoder: Any, *, shown: Sequence[Value]):
+    def __init__(self, decoder: Any, *, shown: Sequence[Value], argmax: Any, ended: Value):
         super().__init__()
         kept = Cat(shown)
-        self.cut("end_of_text", decoder.o_token.payload.end)
-        # The word of the queue that is offered came since the reset: `LogitOrder`.
+        # Paid for by the claim `end_is_taken` of `leaks.end_is_taken`.
+        self.cut("ended", ended)
+        # Paid for by the claim `last_is_new` of `reset.last_is_new`, and by `rows_to_argmax` below.
         self.cut("last_logit", decoder.o_logits.payload.last)
         apart_from_handshakes(self, decoder, kept)
+        # What decides `last`.
+        self.apart("rows_to_argmax", kept, Cat(argmax.i_valid, argmax.i.sink, argmax.i.row))
         self.reaches("memories_to_logits", kept, decoder.o_logits.payload.value)

@@ -18,12 +18,30 @@ def of_layers(config: Config, layers: int) -> Config:
     return replace(config, shape=replace(config.shape, layers=layers or config.shape.layers))
 
 
+def steered_run(glue: Module, dut: Decoder) -> list[str]:
+    """Drive every input of `dut` for the run in which every stream moves in every cycle, and all
+    that comes in is zero; returns the inputs that are driven."""
+    driven = []
+    for path, member, port in dut.signature.flatten(dut):
+        if member.flow == wiring.In:
+            driven.append("__".join(map(str, path)))
+            glue.d.comb += Value.cast(port).eq(path[-1] in ("valid", "ready"))
+    return driven
+
+
+def data_decide(glue: Module, dut: Decoder) -> dict[str, Signal]:
+    """Outputs that cut out what data decide, the end of a text, and the bit of the queue that
+    goes with it: a search of states need not hold the data then."""
+    ends = {"end": dut.o_token.payload.end, "last": dut.o_logits.payload.last}
+    cuts = {f"{CUT}{name}": Signal(name=name) for name in ends}
+    glue.d.comb += [cuts[f"{CUT}{name}"].eq(value) for name, value in ends.items()]
+    return cuts
+
+
 def single_writer(config: Config, *, steered: bool = False, layers: int = 0) -> Model:
     """Shows the theorem the write enables of every bank of every layer, or of `layers` of them.
 
-    Hundreds of cycles pass until a first key is written. `steered` is the run in which every stream
-    moves in every cycle, and all that comes in is zero. What data decide, the end of a text, is cut
-    out for a search of states, which need not hold the data then.
+    Hundreds of cycles pass until a first key is written: `steered` is the run of `steered_run`.
     """
     config = of_layers(config, layers)
     dut = Decoder(config)
@@ -37,21 +55,12 @@ def single_writer(config: Config, *, steered: bool = False, layers: int = 0) -> 
                 (port,) = bank.write_ports
                 lanes_written[tensor, layer, head] = port.en
     glue = Module()
-    driven = []
-    if steered:
-        for path, member, port in dut.signature.flatten(dut):
-            if member.flow == wiring.In:
-                driven.append("__".join(map(str, path)))
-                glue.d.comb += Value.cast(port).eq(path[-1] in ("valid", "ready"))
-    ends = {"end": dut.o_token.payload.end, "last": dut.o_logits.payload.last}
-    cuts = {f"{CUT}{name}": Signal(name=name) for name in ends}
-    glue.d.comb += [cuts[f"{CUT}{name}"].eq(value) for name, value in ends.items()]
     return Model(
         dut,
         KvAssembledWriter(lanes_written),
         inside=inside,
         glue=glue,
-        driven=driven,
+        driven=steered_run(glue, dut) if steered else (),
         resets=not steered,
-        outputs=cuts,
+        outputs=data_decide(glue, dut),
     )

@@ -14,7 +14,7 @@ from design.writeback import DIRECT, Writeback, any_of
 from formal.harness.stage import look_inside, queue_inside
 from formal.model import Model
 from properties.activations import ReadWhileItFills
-from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
+from properties.argmax import FirstOfTheGreatest, LastIsNew, LogitOrder, LogitRoom
 from properties.writeback import ResultsInTime
 
 
@@ -64,6 +64,27 @@ def logit_order(config: Config) -> Model:
     queue = queue_inside(inside, "queue")
     theorem = LogitOrder(dut, vocab=config.shape.vocab, depth=queue.depth)
     glue = queue.shown_to(theorem, holds=theorem.waiting)
+    return Model(dut, theorem, inside=inside, glue=glue)
+
+
+def last_is_new(config: Config) -> Model:
+    """Adds to the queue's memory a port for each of its places."""
+    dut = Argmax(config)
+    inside = Fragment.get(dut, None)
+    queue = queue_inside(inside, "queue")
+    glue = Module()
+    stored = Signal(queue.depth)
+    words = dut.o_logits.payload.shape()
+    for n in range(queue.depth):
+        place = Signal.like(queue.first, name=f"place_{n}")
+        word = Signal(words, name=f"word_{n}")
+        glue.d.comb += [place.eq(queue.first + n), stored[n].eq(word.last)]
+        queue.storage.read_port(
+            domain="comb", addr=place, data=word.as_value(), en=C(1, 1), transparent_for=()
+        )
+    theorem = LastIsNew(dut, vocab=config.shape.vocab, stored=stored)
+    counts = queue.consistent & (queue.level == theorem.waiting)
+    glue.d.comb += theorem.consistent.eq(counts)
     return Model(dut, theorem, inside=inside, glue=glue)
 
 

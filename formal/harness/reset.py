@@ -9,6 +9,7 @@ from amaranth.hdl._mem import MemoryInstance
 from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from formal.harness.assembled import of_layers
+from formal.harness.leaks import ended_of
 from formal.model import Model
 from properties.reset import ResetForgets, ResetIsPowerOn
 
@@ -66,5 +67,6 @@ def forgets(config: Config, *, external: bool = False) -> Model:
         if isinstance(part, MemoryInstance)
         for port in part._read_ports
     ]
-    theorem = ResetForgets(dut, shown=shown)
+    argmax = inside.find_subfragment("argmax").origins[0]
+    theorem = ResetForgets(dut, shown=shown, argmax=argmax, ended=ended_of(inside))
     return Model(dut, theorem, inside=inside, outputs=theorem.outputs())
