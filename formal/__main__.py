@@ -12,6 +12,7 @@ from design.cli import Cli
 from design.config import CONFIGS, Config
 from design.files import write_atomically
 from formal import missing, pages, report, results
+from formal.evidence import Watch
 from formal.explain import explain as explain_task
 from formal.live import Board
 from formal.runner import BUILD, Result, Runner
@@ -93,6 +94,7 @@ def prove(
     """
     if waves and not canaries:
         raise click.UsageError("--waves shows planted bugs: it goes with --canaries")
+    watch = Watch()
     tier: Tier = "all" if everything else "core"
     pairs = select(ids, config, tier)
     console = _console()
@@ -132,7 +134,13 @@ def prove(
     else:
         report.print_results(console, decided, absent)
         results.write_json(
-            BUILD / "results.json", decided, absent, complete, tier=tier, not_asked=not_asked
+            BUILD / "results.json",
+            decided,
+            absent,
+            complete,
+            sources=watch.digest(),
+            tier=tier,
+            not_asked=not_asked,
         )
         results.write_junit(BUILD / "junit.xml", decided, absent)
     red = sum(result.status != "PASS" for result in decided)
@@ -171,6 +179,7 @@ def sweep(ids: tuple[str, ...], examples: int, seed: int | None, named: bool, ti
     """
     from formal import sweep as sweeping  # Hypothesis takes a while, and no other command needs it
 
+    watch = Watch()
     tasks = sweeping.drawn_from(list({task.id: task for task, _ in select(ids, None)}.values()))
     if not tasks:
         raise click.UsageError("none of these properties leaves its configuration open")
@@ -206,7 +215,8 @@ def sweep(ids: tuple[str, ...], examples: int, seed: int | None, named: bool, ti
             )
     report.print_sweep(console, swept, runner)
     complete = tasks == sweeping.drawn_from(TASKS) and not named
-    sweeping.write_sweep(BUILD / "sweep.json", swept, seed, complete)
+    digest = watch.digest()
+    sweeping.write_sweep(BUILD / "sweep.json", swept, seed, complete, sources=digest)
     for each in [] if named else sweeping.keep(sweeping.KEPT, swept):
         line = f"kept in {sweeping.KEPT.name}, to be proved first from now on: {each.task.id}"
         console.print(line, highlight=False)

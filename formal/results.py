@@ -60,6 +60,7 @@ class Record(TypedDict):
 class File(TypedDict):
     """results.json."""
 
+    sources: str | None
     tier: Tier
     complete: bool
     not_asked: int
@@ -113,13 +114,16 @@ def write_json(
     missing: list[str],
     complete: bool,
     *,
+    sources: str | None,
     tier: Tier,
     not_asked: int,
 ) -> None:
     """Write results.json, whole or not at all; `complete` if all of `tier` was asked, `not_asked`
-    is how many records of the whole table were not."""
+    is how many records of the whole table were not. `sources` is the digest of `formal.evidence`
+    that they are about."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content: File = {
+        "sources": sources,
         "tier": tier,
         "complete": complete,
         "not_asked": not_asked,

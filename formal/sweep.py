@@ -196,9 +196,11 @@ def sweep_named(task: Task, runner: Runner, *, tell: Callable[[Config, Result], 
     return swept
 
 
-def write_sweep(path: Path, swept: Sequence[Swept], number: int, complete: bool) -> None:
-    """Write sweep.json: the seed, whether it was about all properties (`complete`), and by property
-    the configurations of each outcome."""
+def write_sweep(
+    path: Path, swept: Sequence[Swept], number: int, complete: bool, *, sources: str | None
+) -> None:
+    """Write sweep.json: the digest of the sources (`formal.evidence`), the seed, whether it was
+    about all properties (`complete`), and by property the configurations of each outcome."""
 
     def told(configs: Sequence[Config]) -> list[dict[str, Any]]:
         return [config_to_dict(config) for config in configs]
@@ -214,6 +216,6 @@ def write_sweep(path: Path, swept: Sequence[Swept], number: int, complete: bool)
         }
         for each in swept
     ]
-    content = {"seed": number, "complete": complete, "results": records}
+    content = {"sources": sources, "seed": number, "complete": complete, "results": records}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(content, indent=2) + "\n")

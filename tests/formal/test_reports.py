@@ -60,7 +60,9 @@ def decided(build):
 
 def test_results_json_is_of_its_schema(tmp_path, decided):
     path = tmp_path / "results.json"
-    results.write_json(path, decided, ["one is missing"], complete=True, tier="core", not_asked=7)
+    results.write_json(
+        path, decided, ["one is missing"], complete=True, sources="digest", tier="core", not_asked=7
+    )
     content = json.loads(path.read_text())
     assert conforms(content, results.File)
     assert not conforms(content | {"results": [{"id": 1}]}, results.File)
