@@ -16,6 +16,7 @@ from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
 from formal.tasks_kv_layers import KV_LAYERS
 from formal.tasks_leaks import LEAKS
+from formal.tasks_lemmas import LEMMAS
 from formal.tasks_reset import RESET
 from formal.tasks_streams import STREAMS
 from properties.kv_assembled import KvAssembledWriter
@@ -165,6 +166,7 @@ TASKS: tuple[Task, ...] = (
     *CONTROL,
     *DATAFLOW,
     *ARITHMETIC,
+    *LEMMAS,
     *LEAKS,
     *RESET,
     *STREAMS,
