@@ -2,10 +2,11 @@
 //
 //   explore MODEL prove|cover TRACE
 //
-// MODEL, written by explore.py: counts, then registers (next, initial value, the register without which
-// it holds nothing), gates (two operands), and the literals of claims, suppositions, witnesses, fair
-// and live conditions, and of a loop: that it goes on, that it ends. Variables are numbered 0 (false), 1 (unknown), inputs, registers, gates; literal
-// 2n is variable n, 2n + 1 its negation.
+// MODEL, written by circuit.py: counts, then registers (next; initial value, 2 for any; the register
+// without which it holds nothing, from 1, or 0), gates (two operands), and the literals of claims,
+// suppositions, witnesses, fair and live conditions, and of a loop: that it goes on, that it ends.
+// Variables are numbered 0 (false), inputs, registers, gates; literal 2n is variable n, 2n + 1 its
+// negation.
 //
 // One evaluation covers 64 input vectors at once, one a lane. Those that lead to the same state are
 // one edge. Only inputs that can make a difference in a state are tried there; the others are 0.
@@ -26,7 +27,9 @@
 #include <vector>
 
 constexpr unsigned LANE_BITS = 6;
-constexpr uint32_t NONE = ~0u, FIRST = 2;
+constexpr uint32_t NONE = ~0u, FIRST = 1, ANY = 2;
+// Registers that begin with any value of which all are tried; more are unknown from the beginning on.
+constexpr uint32_t MOST_FREE = 12;
 
 // One bit for each of the input vectors that are tried at once.
 using Lanes = uint64_t;
@@ -89,7 +92,8 @@ struct Circuit {
       groups[n]->resize(sizes[n]);
       for (uint32_t &literal : *groups[n]) file >> literal;
     }
-    if (!file || inputs > 32) std::cerr << "the model is cut short, or has too many inputs\n", std::exit(2);
+    if (!file || inputs > 32 || fair.size() + live.size() + loop.size() > 32)
+      std::cerr << "the model is cut short, or has too many inputs or conditions\n", std::exit(2);
     const uint32_t variables = FIRST + inputs + registers + gates;
     wide.assign(2 * variables, ALL), wide[0] = 0, may = wide;
     behind.assign(size_t(variables) * inputs, 0), depends.assign(variables, 0);
@@ -107,9 +111,9 @@ struct Circuit {
     out[0] = at[g.a] & at[g.b], out[1] = at[g.a ^ 1] | at[g.b ^ 1];
   }
 
-  // Lanes in which a register is forgotten: what it needs is then low for sure.
+  // Lanes in which a register is forgotten: what it needs may be low then.
   Lanes lost(const std::vector<Lanes> &at, uint32_t number) const {
-    return guard[number] ? ~at[next[guard[number] - 1]] : 0;
+    return guard[number] ? at[next[guard[number] - 1] ^ 1] : 0;
   }
 
   // Everything about `count` states while all inputs are unknown: what is known then depends on none,
@@ -362,16 +366,29 @@ struct Search {
     }
   }
 
+  // Every state to begin with.
+  void add_initial() {
+    std::vector<uint32_t> free;
+    for (uint32_t n = 0; n < circuit.registers; ++n)
+      if (circuit.initial[n] == ANY) free.push_back(n);
+    const bool unknown = free.size() > MOST_FREE;
+    for (uint64_t values = 0; values < (unknown ? 1 : 1ull << free.size()); ++values) {
+      std::vector<uint64_t> reset(states.stride);
+      for (uint32_t n = 0; n < circuit.registers; ++n)
+        if (circuit.initial[n] != ANY) allow(reset, n, circuit.initial[n], !circuit.initial[n]);
+      for (size_t n = 0; n < free.size(); ++n)
+        allow(reset, free[n], unknown || values >> n & 1, unknown || !(values >> n & 1));
+      states.add(reset.data(), NONE, 0);
+    }
+  }
+
   // Visit all, or stop at the first broken claim; without `proving`, when every witness was met.
   // Returns whether a claim was broken.
   bool visit(bool proving) {
     std::vector<bool> was_met(circuit.witnesses.size()), was_broken(circuit.claims.size());
     size_t missing = was_met.size();
     bool failed = false;
-    std::vector<uint64_t> reset(states.stride);
-    for (uint32_t n = 0; n < circuit.registers; ++n)
-      allow(reset, n, circuit.initial[n], !circuit.initial[n]);
-    states.add(reset.data(), NONE, 0);
+    add_initial();
     for (uint32_t state = 0; state < states.size(); ++state) {
       if (state == NONE - 1) std::cout << "too many\n", std::exit(3);
       edges.first.push_back(edges.edge.size());

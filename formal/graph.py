@@ -15,7 +15,7 @@ from formal import tools
 _SCRIPT = """\
 read_rtlil model.il
 hierarchy -top top
-proc
+proc -noopt
 flatten
 opt_clean
 memory_collect
@@ -25,7 +25,18 @@ simplemap
 opt_clean
 write_json graph.json
 """
-_REGISTER = re.compile(r"\$_?S?DFF", re.IGNORECASE)
+#: What `simplemap` makes of registers.
+_REGISTER = re.compile(r"\$_(S?DFFE?|SDFFCE|ALDFFE?|DFFSRE?)_[PN01]+_")
+#: Cells of which every output may depend on every input within a cycle, latches among them.
+_WITHIN_A_CYCLE = re.compile(
+    r"\$_(NOT|BUF|AND|NAND|OR|NOR|XOR|XNOR|ANDNOT|ORNOT|N?MUX|AOI[34]|OAI[34])_"
+    r"|\$_(DLATCH|DLATCHSR|SR)_[PN01]+_"
+    r"|\$(add|sub|neg|pos|mul|div|mod|divfloor|modfloor|pow|macc|macc_v2|alu|lcu|fa)"
+    r"|\$(shl|shr|sshl|sshr|shift|shiftx|lt|le|eq|ne|eqx|nex|ge|gt)"
+    r"|\$(lut|sop|pmux|bmux|demux|bweqx|bwmux)"
+)
+#: Cells that drive nothing, and one that anything may come from.
+_NO_ORIGIN = re.compile(r"\$(check|assert|assume|cover|scopeinfo|anyseq)")
 
 
 def synthesise(netlist: str, folder: Path, timeout: int) -> None:
@@ -63,26 +74,37 @@ class Graph:
     """Drivers by bit, the bits of each port, and a name for each bit that has one.
 
     A cell is taken to hand each of its inputs to each of its outputs, but for memories, registers
-    and bitwise operations, of which bits are told apart: a path that is not here is nowhere.
+    and bitwise operations, of which bits are told apart: a path that is not here is nowhere. What a
+    clock, an asynchronous set or reset, or a latch lets through comes within the cycle.
     """
 
     ports: dict[str, list[int]] = field(default_factory=dict)
+    inputs: set[int] = field(default_factory=set)
     drivers: dict[int, Driver] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> "Graph":
-        """The graph of a file that `synthesise` left."""
+        """The graph of a file that `synthesise` left.
+
+        Raises ValueError for a cell that is not known, and for a bit with two drivers.
+        """
         top = json.loads(path.read_text())["modules"]["top"]
         graph = cls()
         for name, port in top["ports"].items():
             graph.ports[name] = nets(port["bits"])
+            if port["direction"] == "input":
+                graph.inputs |= set(graph.ports[name])
+            elif port["direction"] != "output":
+                raise ValueError(f"port {name} goes both ways")
         for name, net in top["netnames"].items():
             for index, bit in enumerate(net["bits"]):
                 if isinstance(bit, int) and not name.startswith("$") and name not in top["ports"]:
                     graph.names[bit] = f"{name}[{index}]"
         for name, cell in top["cells"].items():
             for bit, driver in _drivers(name, cell):
+                if not isinstance(bit, int) or bit in graph.drivers or bit in graph.inputs:
+                    raise ValueError(f"{graph.names.get(bit, bit)} has more than one driver")
                 graph.drivers[bit] = driver
         return graph
 
@@ -113,7 +135,8 @@ class Graph:
     ) -> list[int] | None:
         """The bits along a shortest way from a source to a sink, or None if there is none.
 
-        Ways through `cuts` do not count, nor, without `registers`, ways through registers.
+        Ways through `cuts` do not count, nor, without `registers`, ways through registers. An x is
+        taken for a constant. Raises ValueError when a sink depends on what nobody drives.
         """
         came: dict[int, int | None] = {bit: None for bit in sinks if bit not in cuts}
         queue = deque(came)
@@ -126,7 +149,9 @@ class Graph:
                     found.append(step)
                     step = came[step]
                 return found
-            driver = self.drivers.get(bit, Driver())
+            driver = Driver() if bit in self.inputs else self.drivers.get(bit)
+            if driver is None:
+                raise ValueError(f"nobody drives {self.names.get(bit, bit)}")
             for origin in driver.now + (driver.before if registers else ()):
                 if origin not in came and origin not in cuts:
                     came[origin] = bit
@@ -145,36 +170,49 @@ def _drivers(name: str, cell: Mapping[str, Any]) -> Iterable[tuple[int, Driver]]
     if kind == "$mem_v2":
         yield from _read_ports(name, cell)
         return
-    origins = tuple(
-        bit
-        for pin, direction in cell["port_directions"].items()
-        if direction == "input" and not (_REGISTER.match(kind) and pin in ("C", "CLK"))
-        for bit in nets(pins[pin])
-    )
-    driver = (
-        Driver(before=origins, cell=name) if _REGISTER.match(kind) else Driver(origins, (), name)
-    )
+    if _NO_ORIGIN.fullmatch(kind):
+        yield from ((bit, Driver(cell=name)) for bit in nets(pins.get("Y", ())))
+        return
+    later: tuple[str, ...] = ()
+    if _REGISTER.fullmatch(kind):
+        # A synchronous reset waits for the clock; any other set or reset, and the clock, do not.
+        later = ("D", "E", "R") if kind.startswith("$_SDFF") else ("D", "E")
+    elif not _WITHIN_A_CYCLE.fullmatch(kind):
+        raise ValueError(f"what a cell {kind} does is not known here: {name}")
+    now, before, outputs = [], [], []
     for pin, direction in cell["port_directions"].items():
         if direction == "output":
-            for bit in nets(pins[pin]):
-                yield bit, driver
+            outputs += pins[pin]
+        elif pin in later:
+            before += pins[pin]
+        else:
+            now += pins[pin]
+    for bit in outputs:
+        yield bit, _driver(now, before, name)
+
+
+def _driver(now: Iterable[Any], before: Iterable[Any], cell: str) -> Driver:
+    return Driver(tuple(nets(now)), tuple(nets(before)), cell)
 
 
 def _read_ports(name: str, cell: Mapping[str, Any]) -> Iterable[tuple[int, Driver]]:
     """A bit of a word comes from the addresses, and from the same bit of what is written."""
-    sizes = {key: int(cell["parameters"][key], 2) for key in ("WIDTH", "ABITS", "RD_PORTS")}
-    width, address_bits = sizes["WIDTH"], sizes["ABITS"]
-    pins = cell["connections"]
-    clocked = cell["parameters"]["RD_CLK_ENABLE"][::-1]
-    for port in range(sizes["RD_PORTS"]):
+    pins, parameters = cell["connections"], cell["parameters"]
+    width, address_bits, reads, writes = (
+        int(parameters[key], 2) for key in ("WIDTH", "ABITS", "RD_PORTS", "WR_PORTS")
+    )
+    clocked = parameters["RD_CLK_ENABLE"][::-1]
+    if writes and "0" in parameters["WR_CLK_ENABLE"]:
+        raise ValueError(f"memory {name} is written without a clock")
+    for port in range(reads):
         place = slice(port * address_bits, (port + 1) * address_bits)
-        asks = nets([*pins["RD_ADDR"][place], pins["RD_EN"][port], pins["RD_SRST"][port]])
+        asks = [*pins["RD_ADDR"][place], pins["RD_EN"][port], pins["RD_SRST"][port]]
         for lane in range(width):
-            stored = nets(
-                [*pins["WR_ADDR"], *pins["WR_DATA"][lane::width], *pins["WR_EN"][lane::width]]
-            )
-            for bit in nets([pins["RD_DATA"][port * width + lane]]):
-                if clocked[port] == "1":
-                    yield bit, Driver(before=(*asks, *stored), cell=name)
-                else:
-                    yield bit, Driver(tuple(asks), tuple(stored), name)
+            # A write is there at its clock, which may itself be made from data.
+            stored = [*pins["WR_ADDR"], *pins["WR_DATA"][lane::width], *pins["WR_EN"][lane::width]]
+            bit = pins["RD_DATA"][port * width + lane]
+            if clocked[port] == "1":
+                clocks = [*pins["WR_CLK"], pins["RD_CLK"][port], pins["RD_ARST"][port]]
+                yield bit, _driver(clocks, [*asks, *stored], name)
+            else:
+                yield bit, _driver([*asks, *pins["WR_CLK"]], stored, name)

@@ -18,10 +18,10 @@ from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
 
 
-def owner_of(config: Config) -> KVRamOwner:
-    """The cache of one layer of `config`."""
+def owner_of(config: Config, **sizes: int) -> KVRamOwner:
+    """The cache of one layer of `config`; `sizes` are parameters in place of its own."""
     shape, numbers = config.shape, derive(config)
-    return KVRamOwner(
+    own = dict(
         kv_heads=shape.kv_heads,
         seq_len=shape.seq_len,
         head_dim=shape.head_dim,
@@ -29,6 +29,7 @@ def owner_of(config: Config) -> KVRamOwner:
         k_word=numbers.k_word,
         v_word=numbers.v_word,
     )
+    return KVRamOwner(**(own | sizes))
 
 
 def _stored(m: Module, owner: KVRamOwner, tensor: Tensor, place: Any) -> Value:
@@ -45,18 +46,18 @@ def _stored(m: Module, owner: KVRamOwner, tensor: Tensor, place: Any) -> Value:
     return Array(port.data for port in ports)[place.head][lane]
 
 
-def last_write(config: Config, *, tensor: Tensor) -> Model:
+def last_write(config: Config, *, tensor: Tensor, **sizes: int) -> Model:
     """Shows the theorem what is stored at the chosen element."""
-    owner = owner_of(config)
+    owner = owner_of(config, **sizes)
     theorem = KvLastWrite(owner, tensor)
     glue = Module()
     glue.d.comb += theorem.stored.eq(_stored(glue, owner, tensor, theorem.element))
     return Model(owner, theorem, glue=glue)
 
 
-def naive(config: Config) -> Model:
+def naive(config: Config, **sizes: int) -> Model:
     """Shows the theorem what banks and naive arrays hold at the chosen place."""
-    owner = owner_of(config)
+    owner = owner_of(config, **sizes)
     theorem = KvNaive(owner)
     glue = Module()
     for tensor in Tensor:
@@ -70,15 +71,15 @@ def naive(config: Config) -> Model:
     return Model(owner, theorem, glue=glue)
 
 
-def bypass(config: Config, *, tensor: Tensor) -> Model:
+def bypass(config: Config, *, tensor: Tensor, **sizes: int) -> Model:
     """The owner as it is."""
-    owner = owner_of(config)
+    owner = owner_of(config, **sizes)
     return Model(owner, KvBypass(owner, tensor))
 
 
-def single_writer(config: Config) -> Model:
+def single_writer(config: Config, **sizes: int) -> Model:
     """Shows the theorem the write enables of every bank, each of which must have one write port."""
-    owner = owner_of(config)
+    owner = owner_of(config, **sizes)
     inside = Fragment.get(owner, None)
     lanes_written = {}
     for tensor, banks in ((Tensor.KEY, owner.key_banks), (Tensor.VALUE, owner.value_banks)):
@@ -88,9 +89,9 @@ def single_writer(config: Config) -> Model:
     return Model(owner, KvSingleWriter(owner, lanes_written), inside=inside)
 
 
-def in_range(config: Config) -> Model:
+def in_range(config: Config, **sizes: int) -> Model:
     """Shows the theorem enable and address of every port of every bank."""
-    owner = owner_of(config)
+    owner = owner_of(config, **sizes)
     inside = Fragment.get(owner, None)
     accesses = [
         (Value.cast(port.en), port.addr, bank.depth)
@@ -100,7 +101,7 @@ def in_range(config: Config) -> Model:
     return Model(owner, KvInRange(owner, accesses), inside=inside)
 
 
-def row_done(config: Config) -> Model:
+def row_done(config: Config, **sizes: int) -> Model:
     """The owner as it is."""
-    owner = owner_of(config)
+    owner = owner_of(config, **sizes)
     return Model(owner, KvRowDone(owner))

@@ -1,0 +1,201 @@
+"""The engines of our own have a referee: on drawn toys they agree with abc, and with what is true.
+
+What is true is found by a model of the toy in Python that shares nothing with them, not even yosys.
+"""
+
+import itertools
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from formal import explore, graph, paths
+from formal.aiger import Aiger
+from formal.outcome import Job
+from formal.tools import abc_program
+from tests.formal import as_safety, drawn
+
+TOYS = {seed: drawn.toy(seed) for seed in range(100)}
+
+
+def job(text: str, line: str = "") -> Job:
+    return Job(text, "prove", line, 0, 60)
+
+
+@pytest.fixture(scope="module")
+def answers(build):
+    """What `explore` and abc say of each toy: the names of what is violated."""
+    ours, commands, asked = {}, [], []
+    for seed, toy in TOYS.items():
+        own = build / f"toy{seed}" / "proof"
+        try:
+            ours[seed] = explore.run(job(toy.text()), own)
+        except ValueError as error:
+            ours[seed] = str(error)
+            continue
+        for name, file in as_safety.questions(Aiger.read(own / "model.aig")):
+            path = own / f"{len(asked)}.aig"
+            file.write(path)
+            asked.append((seed, name))
+            commands.append(f"read_aiger {path}; pdr")
+    script = build / "script"
+    script.write_text("\n".join([*commands, ""]))
+    said = subprocess.run([abc_program(), "-f", script], capture_output=True, text=True).stdout
+    verdicts = re.findall(r"(Property proved|was asserted in frame)", said)
+    assert len(verdicts) == len(asked), said
+    theirs: dict[int, set[str]] = {seed: set() for seed, _ in asked}
+    for (seed, name), verdict in zip(asked, verdicts, strict=True):
+        if verdict == "was asserted in frame":
+            theirs[seed].add(name.split("#")[0])
+    return ours, theirs
+
+
+def test_all_agree(answers):
+    ours, theirs = answers
+    kinds = set()
+    for seed, toy in TOYS.items():
+        truth = toy.broken() | toy.unanswered()
+        answer = ours[seed]
+        if isinstance(answer, str):
+            # It is refused: a register is held by what yosys found to be none.
+            assert toy.held and "is held by" in answer, seed
+            continue
+        assert answer.status in ("PASS", "FAIL"), seed
+        assert set(answer.named) <= theirs[seed] | truth, seed
+        if toy.held is None:
+            assert bool(answer.named) == bool(theirs[seed]), seed
+        else:
+            # What holds nothing is unknown to us, any value to abc, which is less.
+            assert not theirs[seed] or answer.named, seed
+        if toy.held is None and toy.cut is None:
+            assert theirs[seed] == truth, seed
+            kinds.add((bool(truth), bool(toy.live)))
+        else:
+            assert not truth or answer.named, seed
+    # Of each kind there are some.
+    assert len(kinds) == 4
+
+
+ONE = {"WIDTH": 1, "CLK_POLARITY": 1}
+#: What stands between `d` and `e`, and `q`, with the pins that follow `e`.
+CORNERS = {
+    "clock": drawn.cell("dff", "c", ONE, {"CLK": "\\clk", "D": "\\e", "Q": "\\q"}),
+    "derived clock": drawn.cell("dff", "c", ONE, {"CLK": "\\e", "D": "\\d", "Q": "\\q"}),
+    "falling clock": drawn.cell(
+        "dff", "c", ONE | {"CLK_POLARITY": 0}, {"CLK": "\\clk", "D": "\\e", "Q": "\\q"}
+    ),
+    "asynchronous reset": drawn.cell(
+        "adff",
+        "c",
+        ONE | {"ARST_POLARITY": 1, "ARST_VALUE": "1'0"},
+        {"CLK": "\\clk", "D": "\\d", "Q": "\\q", "ARST": "\\e"},
+    ),
+    "asynchronous load": drawn.cell(
+        "aldff",
+        "c",
+        ONE | {"ALOAD_POLARITY": 1},
+        {"CLK": "\\clk", "D": "\\d", "Q": "\\q", "ALOAD": "1'1", "AD": "\\e"},
+    ),
+    "set and reset": drawn.cell(
+        "dffsr",
+        "c",
+        ONE | {"SET_POLARITY": 1, "CLR_POLARITY": 1},
+        {"CLK": "\\clk", "D": "\\d", "Q": "\\q", "SET": "\\e", "CLR": "\\d"},
+    ),
+    "latch": drawn.cell(
+        "dlatch", "c", {"WIDTH": 1, "EN_POLARITY": 1}, {"D": "\\d", "EN": "\\e", "Q": "\\q"}
+    ),
+    "register of any clock": drawn.cell("ff", "c", {"WIDTH": 1}, {"D": "\\e", "Q": "\\q"}),
+    "unknown cell": ["cell \\strange \\c", "connect \\D \\e", "connect \\Q \\q", "end"],
+    "two drivers": [
+        line
+        for pin in "de"
+        for line in drawn.cell("dff", pin, ONE, {"CLK": "\\clk", "D": f"\\{pin}", "Q": "\\q"})
+    ],
+    "a loop": drawn.cell(
+        "mux", "c", {"WIDTH": 1}, {"A": "\\e", "B": "\\q", "S": "\\d", "Y": "\\q"}
+    ),
+    "nobody": [],
+}
+
+
+def corner(name: str) -> str:
+    """A netlist in which `q` is high again in the cycle after it was, or else `e` was low."""
+    other = drawn.cell("dff", "o", ONE, {"CLK": "\\clk", "D": "\\q", "Q": "\\was"})
+    either = drawn.cell(
+        "mux", "either", {"WIDTH": 1}, {"A": "1'1", "B": "\\q", "S": "\\was", "Y": "\\again"}
+    )
+    ends = ["apart_from_x", "apart_to_x", "reaches_from_y", "reaches_to_y"]
+    return "\n".join(
+        [
+            "module \\top",
+            *(f"wire input {n} \\{port}" for n, port in enumerate(("clk", "d", "e"), 1)),
+            *(f"wire \\{wire}" for wire in ("again",)),
+            "attribute \\init 1'0",
+            "wire \\was",
+            "attribute \\init 1'0",
+            "wire \\q",
+            *(f"wire output {n} \\{port}" for n, port in enumerate(ends, 4)),
+            *(f"connect \\{end} \\{'q' if '_to_' in end else 'e'}" for end in ends),
+            *CORNERS[name],
+            *other,
+            *either,
+            *drawn.cell("assert", "t.assert_again", {}, {"A": "\\again", "EN": "1'1"}),
+            "end",
+            "",
+        ]
+    )
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_explore_passes_nothing_that_it_does_not_know(name, build):
+    try:
+        status = explore.run(job(corner(name)), build / "corner" / "proof").status
+    except ValueError as error:
+        status = str(error)
+    if name in ("clock", "nobody"):
+        assert status == "FAIL"
+    else:
+        assert status not in ("PASS", "FAIL"), status
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_the_graph_has_every_way_or_is_refused(name, tmp_path):
+    wires, cone = (
+        _paths(job(corner(name), line), tmp_path)
+        for line in ("within a cycle", "through registers")
+    )
+    if name in ("register of any clock", "unknown cell", "two drivers", "nobody"):
+        assert wires == cone == "ERROR"
+    else:
+        assert cone == "FAIL"
+        assert wires == ("PASS" if name in ("clock", "falling clock") else "FAIL")
+
+
+def _paths(job: Job, folder: Path) -> str:
+    try:
+        return paths.run(job, folder).status
+    except ValueError:
+        return "ERROR"
+
+
+def test_the_graph_has_the_paths_that_there_are(tmp_path):
+    answers = set()
+    for seed, toy in list(TOYS.items())[:50]:
+        nodes = range(2, toy.first_gate + len(toy.gates))
+        graph.synthesise(toy.text({f"n_{node}": node for node in nodes}), tmp_path, 60)
+        known = graph.Graph.read(tmp_path / "graph.json")
+        undriven = set(range(2 + toy.inputs, toy.first_register))
+        for sink, source, registers in itertools.product(nodes, nodes, (False, True)):
+            behind = toy.behind(sink, registers=registers)
+            ends = [set(known.ports[f"n_{node}"]) for node in (source, sink)]
+            try:
+                answer = known.path(*ends, registers=registers) is not None
+                assert answer == (source in behind), (seed, source, sink, registers)
+                assert answer or not behind & undriven, (seed, source, sink, registers)
+            except ValueError:
+                answer = None
+                assert behind & undriven, (seed, source, sink, registers)
+            answers.add((answer, registers))
+    assert len(answers) == 6
