@@ -1,12 +1,13 @@
 """The front door: ``nox`` proves and fuzzes, ``nox -s gate`` does all that a change must pass.
 
-Sessions run in the environment that nox itself runs in. The two commands of the README, and CI,
+Sessions run in the installation that nox itself runs in. The two commands of the README, and CI,
 have just made that one from the lock file; another per session would install the same packages
-again and share none of what they compile on first use.
+again and share none of what they compile on first use. Of the environment variables they see only
+those that `formal.evidence` keeps: none that chooses what is run.
 """
 
 import json
-import os
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -15,24 +16,34 @@ from pathlib import Path
 import nox
 from nox.command import CommandFailed
 
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))  # the program `nox` starts with its own folder there
+
+from formal import evidence  # noqa: E402
+from formal.manifest import DEFAULT_PROFILE, PROFILES, STEPS  # noqa: E402
+
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["formal", "fuzz", "summary"]
 
-ROOT = Path(__file__).parent
-BUILD = ROOT / "build"
-FUZZ_SUMMARY = BUILD / "fuzz" / "summary.json"
+BUILD = evidence.BUILD
 FORMAL_RESULTS = BUILD / "formal" / "results.json"
-FOLDERS = (
-    "design", "golden", "sim", "properties", "formal", "synth", "tests", "benchmarks",
-    "noxfile.py",
-)  # fmt: skip
+TESTS_RECORD = BUILD / "tests" / "summary.json"
+FUZZ_RECORD = BUILD / "fuzz" / "summary.json"
+SWEEP_RECORD = BUILD / "formal" / "sweep.json"
+RECORDS = (FORMAL_RESULTS, TESTS_RECORD, FUZZ_RECORD, SWEEP_RECORD)
 
 
 def python(session: nox.Session, *args: str, silent: bool = False) -> None:
-    """Run this interpreter; the tools installed beside it are found without activation."""
-    tools = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    session.run(sys.executable, *args, env={"PATH": tools}, external=True, silent=silent)
+    """Run this interpreter in a clean environment; the tools installed beside it are found."""
+    session.run(
+        sys.executable,
+        *args,
+        env=evidence.environment(),
+        include_outer_env=False,
+        external=True,
+        silent=silent,
+    )
 
 
 def prepare_yosys(session: nox.Session) -> None:
@@ -54,23 +65,32 @@ def formal(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Compare golden and RTL on random cases: `nox -s fuzz -- --profile dev|ci|nightly`."""
-    prepare_yosys(session)
-    FUZZ_SUMMARY.unlink(missing_ok=True)
     args = list(session.posargs)
-    profile = os.environ.get("HYPOTHESIS_PROFILE", "dev")
-    if "--profile" in args:
-        at = args.index("--profile")
-        if at + 1 == len(args):
-            session.error("--profile needs a name: dev, ci or nightly")
-        profile = args[at + 1]
-        del args[at : at + 2]
-    python(session, "-m", "pytest", "tests/fuzz", f"--hypothesis-profile={profile}", *args)
+    at = args.index("--profile") if "--profile" in args else len(args)
+    profile = _profile(session, args[at : at + 2])
+    del args[at : at + 2]
+    prepare_yosys(session)
+    pytest(session, FUZZ_RECORD, f"--hypothesis-profile={profile}", *args, folder="tests/fuzz")
+
+
+def _profile(session: nox.Session, args: list[str]) -> str:
+    """The NAME in ``--profile NAME``, or the default; refuses anything else."""
+    if args and not (len(args) == 2 and args[0] == "--profile" and args[1] in PROFILES):
+        session.error(f"takes --profile {'|'.join(PROFILES)}, which {shlex.join(args)!r} is not")
+    return args[1] if args else DEFAULT_PROFILE
+
+
+def pytest(session: nox.Session, record: Path, *args: str, folder: str) -> None:
+    """Run the tests in `folder`, and have what was run written down for the verdict."""
+    record.unlink(missing_ok=True)
+    python(session, *evidence.PYTEST, folder, f"--record={record}", *args)
 
 
 @nox.session(default=False)
 def sweep(session: nox.Session) -> None:
     """Prove the theorems about random shapes: `nox -s sweep -- [ID] --examples N --seed S`."""
     prepare_yosys(session)
+    SWEEP_RECORD.unlink(missing_ok=True)
     python(session, "-m", "formal", "sweep", *session.posargs)
 
 
@@ -78,7 +98,8 @@ def sweep(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test but the fuzzing, on all cores."""
     prepare_yosys(session)
-    python(session, "-m", "pytest", "-n", "auto", "--ignore=tests/fuzz", *session.posargs)
+    args = ("-n", "auto", "--ignore=tests/fuzz", *session.posargs)
+    pytest(session, TESTS_RECORD, *args, folder="tests")
 
 
 @nox.session(default=False)
@@ -86,8 +107,8 @@ def lint(session: nox.Session) -> None:
     """Check style, format and types; arguments go to ruff (`nox -s lint -- --fix`)."""
     red = []
     for check in (
-        ["ruff", "check", *session.posargs, *FOLDERS],
-        ["ruff", "format", "--check", *FOLDERS],
+        ["ruff", "check", *session.posargs, *evidence.FOLDERS],
+        ["ruff", "format", "--check", *evidence.FOLDERS],
         ["mypy"],
     ):
         try:
@@ -115,11 +136,11 @@ def synth(session: nox.Session) -> None:
 @nox.session(default=False)
 def generate(session: nox.Session) -> None:
     """Tell a story in RTL; VERIDECODE_DATA (or ../shared/data) holds stories260K and tok512."""
-    data = Path(os.environ.get("VERIDECODE_DATA", ROOT.parent / "shared" / "data"))
-    checkpoint, tokenizer = data / "stories260K.bin", data / "tok512.bin"
-    missing = [str(path) for path in (checkpoint, tokenizer) if not path.is_file()]
-    if missing:
-        session.skip(f"no {' and no '.join(missing)}; VERIDECODE_DATA names their folder")
+    folder = evidence.data_folder()
+    if folder is None:
+        places = " and no ".join(str(place) for place in evidence.data_folders())
+        session.skip(f"no checkpoint in {places}; VERIDECODE_DATA names its folder")
+    checkpoint, tokenizer = (folder / name for name in evidence.CHECKPOINT)
     prepare_yosys(session)
     options = ["--steps", "200", "--temperature", "0", "--backend", "rtl", *session.posargs]
     files = [str(checkpoint), "--tokenizer", str(tokenizer)]
@@ -154,25 +175,30 @@ def summary(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def gate(session: nox.Session) -> None:
-    """Everything a change must pass, in one verdict; arguments go to the fuzzing (`--profile ci`).
+    """Everything a change must pass, in one verdict: `nox -s gate -- --profile dev|ci|nightly`.
 
-    Goes on after a red step, to show all. Leaves build/gate.json and build/gate.xml (JUnit).
+    Takes no other argument, since any would narrow it. Goes on after a red step, to show all.
+    Leaves build/gate.json and build/gate.xml (JUnit).
     """
+    profile = _profile(session, list(session.posargs))
     BUILD.mkdir(exist_ok=True)
-    for stale in BUILD.glob("gate*.*"):
-        stale.unlink()
-    fuzz_args = list(session.posargs)
-    steps = []
-    for name, job, args in (
-        ("lint", lint, []),
-        ("tests", tests, ["--junit-xml=build/gate-tests.xml"]),
-        ("formal", formal, []),
-        ("ports", ports, []),
-        ("fuzz", fuzz, ["--junit-xml=build/gate-fuzz.xml", *fuzz_args]),
-    ):
-        steps.append(gate_step(session, name, job, args))
+    verdict = BUILD / "gate.json"
+    for stale in (*BUILD.glob("gate*.*"), *RECORDS):
+        stale.unlink(missing_ok=True)
+    jobs = {
+        "lint": (lint, []),
+        "tests": (tests, ["--junit-xml=build/gate-tests.xml"]),
+        "formal": (formal, ["--all"]),
+        "ports": (ports, []),
+        "fuzz": (fuzz, ["--junit-xml=build/gate-fuzz.xml", "--profile", profile]),
+        "sweep": (sweep, []),
+    }
+    steps = [gate_step(session, name, *jobs[name]) for name in STEPS]
     (BUILD / "gate-steps.json").write_text(json.dumps(steps, indent=2) + "\n")
-    python(session, "-m", "formal.summary", "--gate")  # the verdict; fails when anything is red
+    # The verdict; fails when anything is red.
+    python(session, "-m", "formal.summary", "--gate", "--profile", profile)
+    if not verdict.exists():
+        session.error("no step was run, so there is no verdict")
 
 
 def gate_step(
@@ -181,10 +207,11 @@ def gate_step(
     """Run one session's body, and report a failure instead of ending the gate with it."""
     session.log(f"gate: {name}")
     session.posargs[:] = args
-    start = time.monotonic()
+    start, watch = time.monotonic(), evidence.Watch()
     try:
         job(session)
         ok = True
     except CommandFailed:
         ok = False
-    return {"step": name, "ok": ok, "seconds": round(time.monotonic() - start, 1)}
+    seconds = round(time.monotonic() - start, 1)
+    return {"step": name, "ok": ok, "seconds": seconds, "sources": watch.digest()}

@@ -1,5 +1,6 @@
 """``python -m formal``: list the properties, explain them, prove them, at any shape."""
 
+import datetime
 import os
 import sys
 from dataclasses import replace
@@ -9,10 +10,13 @@ from rich.console import Console
 
 from design.cli import Cli
 from design.config import CONFIGS, Config
-from formal import missing, report, results
+from design.files import write_atomically
+from formal import missing, pages, report, results
+from formal.evidence import Watch
 from formal.explain import explain as explain_task
 from formal.live import Board
 from formal.runner import BUILD, Result, Runner
+from formal.task import Tier
 from formal.tasks import TASKS, select
 from formal.tools import warm_up
 
@@ -42,6 +46,17 @@ def list_tasks() -> None:
 
 
 @main.command()
+@click.option("--write", is_flag=True, help="Renew docs/proofs.md.")
+def table(write: bool) -> None:
+    """Print docs/proofs.md: all properties, and for which configurations there is a proof."""
+    page = pages.page(TASKS)
+    if write:
+        write_atomically(pages.PAGE, page)
+    else:
+        click.echo(page, nl=False)
+
+
+@main.command()
 @click.argument("ids", nargs=-1, required=True)
 def explain(ids: tuple[str, ...]) -> None:
     """Tell all about the properties IDS: assumptions, claims, engines, bound, planted bug."""
@@ -54,7 +69,8 @@ def explain(ids: tuple[str, ...]) -> None:
 
 @main.command()
 @click.argument("ids", nargs=-1)
-@click.option("--config", help="Prove for this configuration only.")
+@click.option("--config", help="Prove for this configuration only, any of the table.")
+@click.option("--all", "everything", is_flag=True, help="Prove for every width of the table.")
 @jobs_option
 @click.option("--engine", help="Use this engine in place of each property's own.")
 @click.option("--no-cache", is_flag=True, help="Ask the engines even what was answered before.")
@@ -63,6 +79,7 @@ def explain(ids: tuple[str, ...]) -> None:
 def prove(
     ids: tuple[str, ...],
     config: str | None,
+    everything: bool,
     jobs: int,
     engine: str | None,
     no_cache: bool,
@@ -72,11 +89,14 @@ def prove(
     """Prove the properties IDS (or the beginning of their ids); all when none is named.
 
     Exit code 0 only if each is proved, confirmed by a second engine or told why not, its cover
-    reached and its planted bug caught, and none is missing; 1 otherwise.
+    reached and its planted bug caught, and none is missing; 1 otherwise. What is proved without
+    --all is the core of the table; the last line says how much that leaves.
     """
     if waves and not canaries:
         raise click.UsageError("--waves shows planted bugs: it goes with --canaries")
-    pairs = select(ids, config)
+    watch = Watch()
+    tier: Tier = "all" if everything else "core"
+    pairs = select(ids, config, tier)
     console = _console()
     board = Board(console, len(pairs))
     runner = Runner(
@@ -104,7 +124,8 @@ def prove(
             decided.append(result)
     decided.sort(key=lambda result: order[result.task.id, result.config])
 
-    complete = len(pairs) == len(select((), None))
+    complete = len(pairs) == len(select((), None, tier))
+    not_asked = len(select((), None, "all")) - len(pairs)
     absent = missing.from_results(pairs, decided)
     if complete:
         absent += missing.from_table(TASKS, missing.theorems())
@@ -112,11 +133,22 @@ def prove(
         report.print_canaries(console, decided)
     else:
         report.print_results(console, decided, absent)
-        results.write_json(BUILD / "results.json", decided, absent, complete)
+        results.write_json(
+            BUILD / "results.json",
+            decided,
+            absent,
+            complete,
+            sources=watch.digest(),
+            tier=tier,
+            not_asked=not_asked,
+        )
         results.write_junit(BUILD / "junit.xml", decided, absent)
     red = sum(result.status != "PASS" for result in decided)
     verdict = f"{len(decided) - red} of {len(decided)} properties hold"
     console.print(verdict + f", {len(absent)} missing" * bool(absent) + ", RED" * bool(red))
+    if not_asked:
+        rest = f"not asked: {not_asked} of the {len(pairs) + not_asked} of the whole table"
+        console.print(f"{rest} (--all asks)", highlight=False)
     return 1 if red or absent else 0
 
 
@@ -125,11 +157,11 @@ def prove(
 @click.option(
     "--examples",
     type=click.IntRange(min=1),
-    default=5,
+    default=2,
     show_default=True,
     help="Configurations drawn for each property.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="What they are drawn from.")
+@click.option("--seed", type=int, show_default="today's date", help="What they are drawn from.")
 @click.option("--named", is_flag=True, help="Nothing drawn: the named configurations, every one.")
 @click.option(
     "--timeout",
@@ -138,18 +170,23 @@ def prove(
     show_default=True,
     help="Seconds after which a proof is left undecided.",
 )
-def sweep(ids: tuple[str, ...], examples: int, seed: int, named: bool, timeout: int) -> int:
-    """Prove the properties IDS (all when none is named) about random small configurations, or
-    about the named ones, up to `llama2_70b`.
+def sweep(ids: tuple[str, ...], examples: int, seed: int | None, named: bool, timeout: int) -> int:
+    """Prove the properties IDS (all when none is named) about those configurations that once
+    refuted them, and about random small ones; or about the named ones, up to `llama2_70b`.
 
-    Exit code 0 if none is refuted; 1 otherwise, with the smallest configuration that refutes it.
+    Exit code 0 if none is refuted; 1 otherwise, with the smallest configuration that refutes it,
+    which is kept in formal/sweep_kept.json.
     """
     from formal import sweep as sweeping  # Hypothesis takes a while, and no other command needs it
 
+    watch = Watch()
     tasks = sweeping.drawn_from(list({task.id: task for task, _ in select(ids, None)}.values()))
     if not tasks:
         raise click.UsageError("none of these properties leaves its configuration open")
+    if seed is None:
+        seed = int(datetime.date.today().strftime("%Y%m%d"))
     console = _console()
+    console.print(f"seed {seed}", highlight=False)
     shapes = len(CONFIGS) if named else examples
     board = Board(console, len(tasks) * shapes)
     runner = Runner(build=BUILD / "sweep", proofs_only=True, watch=board.watch)
@@ -170,9 +207,19 @@ def sweep(ids: tuple[str, ...], examples: int, seed: int, named: bool, timeout: 
             if named:
                 swept.append(sweeping.sweep_named(limited, runner, tell=tell))
                 continue
-            swept.append(sweeping.sweep(limited, runner, examples=examples, number=seed, tell=tell))
+            kept = sweeping.kept_for(task, sweeping.KEPT)
+            swept.append(
+                sweeping.sweep(
+                    limited, runner, examples=examples, number=seed, tell=tell, kept=kept
+                )
+            )
     report.print_sweep(console, swept, runner)
-    sweeping.write_sweep(BUILD / "sweep.json", swept, seed)
+    complete = tasks == sweeping.drawn_from(TASKS) and not named
+    digest = watch.digest()
+    sweeping.write_sweep(BUILD / "sweep.json", swept, seed, complete, sources=digest)
+    for each in [] if named else sweeping.keep(sweeping.KEPT, swept):
+        line = f"kept in {sweeping.KEPT.name}, to be proved first from now on: {each.task.id}"
+        console.print(line, highlight=False)
     return 1 if any(each.red for each in swept) else 0
 
 

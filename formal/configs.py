@@ -6,7 +6,7 @@ lanes, and how many blocks of heads there are; a theorem at one width says nothi
 
 import dataclasses
 
-from design.config import CONFIGS, Config, Numerics
+from design.config import CONFIGS, Config, Geometry, Numerics, Shape
 
 _NANO, _STORIES260K = CONFIGS["nano"], CONFIGS["stories260k"]
 
@@ -15,12 +15,31 @@ def _named(name: str, config: Config) -> Config:
     return dataclasses.replace(config, name=name)
 
 
+#: Few sizes are powers of two.
+_MHA3 = Shape(dim=18, hidden=5, layers=2, heads=3, kv_heads=3, vocab=10, seq_len=11)
+_MQA3 = Shape(dim=6, hidden=5, layers=2, heads=3, kv_heads=1, vocab=10, seq_len=5)
+
 #: ``nano@N`` and ``stories260k@N`` have N lanes, `nano_int8` has weights of 8 bits.
+#:
+#: nano@1, nano@2 and mha3 have several blocks of heads; mqa3, too, and in the last a slot without
+#: a head. From nano@8 on words hold several elements; the last word of a row is not full in mqa3
+#: and mha3, nor in mha3 that of a head. There are column-split passes in nano@16, nano@32,
+#: stories260k@64 and mqa3. In mqa3 3 query heads share the only KV head, in mha3 none is shared.
 PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
     config.name: config
     for config in (
         *(_named(f"nano@{lanes}", _NANO.with_lanes(lanes)) for lanes in (1, 2, 8, 16, 32)),
         _named("nano_int8", _NANO.with_numerics(Numerics(weight_bits=8))),
+        Config(name="mha3", shape=_MHA3, geometry=Geometry(lanes=4)),
+        Config(name="mqa3", shape=_MQA3, geometry=Geometry(lanes=8)),
         _named("stories260k@64", _STORIES260K.with_lanes(64)),
     )
 }
+
+#: Proved in every run: the two shipped decoders, with one element a word, and the least width that
+#: has several elements a word and a column-split pass.
+CORE = ("nano", "stories260k", "nano@16")
+#: Proved besides by ``prove --all``, in the gate and nightly.
+WIDE = (
+    "nano@1", "nano@2", "nano@8", "nano@32", "nano_int8", "mha3", "mqa3", "stories260k@64",
+)  # fmt: skip

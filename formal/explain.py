@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from design.config import CONFIGS
+from formal.configs import PROOF_CONFIGS
 from formal.engines import Engine
 from formal.runner import Runner
 from formal.statements import Statement, statements
@@ -15,7 +15,7 @@ from formal.task import Task
 
 def explain(console: Console, task: Task, runner: Runner) -> None:
     """Print theorem, configurations, engines, bound, assumptions, claims, covers, planted bug."""
-    config = CONFIGS[task.configs[0]]
+    config = PROOF_CONFIGS[task.configs[0]]
     model = task.harness(config, **task.arguments)
     told = statements(model)
     console.print(f"[bold]{task.id}[/]  ({task.family})", highlight=False)
@@ -46,6 +46,9 @@ def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
     given = ", ".join(f"{name} = {value}" for name, value in task.arguments.items())
     yield "harness", f"{task.harness.__module__}.{task.harness.__name__}({given})"
     yield "configurations", ", ".join(task.configs)
+    yield "  with --all", ", ".join(task.wide) or "none"
+    for name, why in task.unproved.items():
+        yield f"  {name}", why
     yield "claimed for", task.domain.words
     yield "engine", engine.name
     if second:

@@ -59,4 +59,74 @@ _LEAKS = (
     ),
 )
 
-PLANTED: tuple[Planted, ...] = (*_LEAKS,)
+
+def _planted(config: str, caught_by: str, name: str, module: str, old: str, new: str) -> Planted:
+    return Planted(Canary(name, module, old, new), caught_by, config)
+
+
+_WIDTHS = (
+    _planted(
+        "nano", "kv.group.key",
+        "query heads take turns on the KV heads",
+        "design.cache", "of_head[head // shape.group]", "of_head[head % shape.kv_heads]",
+    ),
+    _planted(
+        "nano", "kv.single_writer",
+        "a write goes to every head's bank",
+        "design.kv_cache", "write.en.eq(Mux(self.wr_head_kv == head, lane_en, 0))",
+        "write.en.eq(lane_en)",
+    ),
+    _planted(
+        "mha3", "kv.in_range",
+        "keys are written a row too far",
+        "design.kv_cache", "wr_address=self._key_address(self.wr_pos, self.wr_d)",
+        "wr_address=self._key_address(self.wr_pos, self.wr_d) + self.head_dim",
+    ),
+    _planted(
+        "nano", "schedule.projection",
+        "a header comes before every pass",
+        "design.stages.projection",
+        "shift_index == derive(config).header_passes - 1", "shift_index == 0",
+    ),
+    # Where one scalar multiplier does all, and blocks of heads take turns.
+    _planted(
+        "nano@2", "composition.no_clash",
+        "silu * up is asked for in the phase of another product",
+        "design.swiglu", "self.phase == 1", "self.phase == 0",
+    ),
+    # What one element a word and whole passes hide.
+    _planted(
+        "nano@16", "schedule.positions.score",
+        "a score pass goes on by one position, not by a word",
+        "design.stages.score", "t.eq(t + derived.k_word)", "t.eq(t + 1)",
+    ),
+    _planted(
+        "nano@16", "kv.last_write.key",
+        "a key goes to every lane of its word",
+        "design.kv_cache", "lane_en.eq(wr_en << wr_lane)", "lane_en.eq(wr_en.replicate(lanes))",
+    ),
+    _planted(
+        "nano@16", "kv.last_write.value",
+        "a value goes to every lane of its word",
+        "design.kv_cache", "lane_en.eq(wr_en << wr_lane)", "lane_en.eq(wr_en.replicate(lanes))",
+    ),
+    _planted(
+        "nano@16", "schedule.projection",
+        "a column-split pass has every column",
+        "design.stages.projection",
+        "Mux(beat.folded, last_column >> 1, last_column)", "last_column",
+    ),
+    _planted(
+        "nano@16", "dataflow.drain_order",
+        "the first row of a column-split pass loses its right half",
+        "design.drain", "new_right = Mux(self.beat.folded, self.sums[middle], 0)",
+        "new_right = C(0, 1)",
+    ),
+    _planted(
+        "nano@16", "dataflow.drain_timing",
+        "value sums do not wait for their reciprocal",
+        "design.drain", "result.eq(self.reciprocals_ready)", "result.eq(1)",
+    ),
+)  # fmt: skip
+
+PLANTED: tuple[Planted, ...] = (*_LEAKS, *_WIDTHS)

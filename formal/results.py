@@ -12,6 +12,7 @@ from typing import TypedDict
 from design.files import write_atomically
 from formal.outcome import Outcome
 from formal.runner import Result
+from formal.task import Tier
 
 
 class Run(TypedDict):
@@ -59,7 +60,10 @@ class Record(TypedDict):
 class File(TypedDict):
     """results.json."""
 
+    sources: str | None
+    tier: Tier
     complete: bool
+    not_asked: int
     missing: list[str]
     results: list[Record]
 
@@ -104,11 +108,25 @@ def record(result: Result) -> Record:
     }
 
 
-def write_json(path: Path, results: Sequence[Result], missing: list[str], complete: bool) -> None:
-    """Write results.json, whole or not at all; `complete` if all that is declared was asked."""
+def write_json(
+    path: Path,
+    results: Sequence[Result],
+    missing: list[str],
+    complete: bool,
+    *,
+    sources: str | None,
+    tier: Tier,
+    not_asked: int,
+) -> None:
+    """Write results.json, whole or not at all; `complete` if all of `tier` was asked, `not_asked`
+    is how many records of the whole table were not. `sources` is the digest of `formal.evidence`
+    that they are about."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content: File = {
+        "sources": sources,
+        "tier": tier,
         "complete": complete,
+        "not_asked": not_asked,
         "missing": missing,
         "results": [record(result) for result in results],
     }

@@ -97,6 +97,7 @@ class Runner:
 
     def run(self, task: Task, config: str) -> Result:
         """Run one task for one configuration."""
+        task = task.for_config(config)
         result = Result(task=task, config=config, engine=self.engine_for(task).name)
         steps = [self._prove, self._confirm, self._cover, self._plant]
         if self.canaries_only:

@@ -1,4 +1,7 @@
-"""Proofs about random configurations: what supports that a theorem holds beyond the named ones."""
+"""Proofs about random configurations: what supports that a theorem holds beyond the named ones.
+
+What once refuted a theorem is kept, shrunk, in `KEPT`, and proved first in every sweep.
+"""
 
 import dataclasses
 import json
@@ -7,18 +10,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
-from design.config import CONFIGS, CacheBacking, Config, Geometry, Numerics, Shape, config_to_dict
+from design.config import (
+    CONFIGS,
+    CacheBacking,
+    Config,
+    Geometry,
+    Numerics,
+    Shape,
+    config_from_dict,
+    config_to_dict,
+)
 from design.files import write_atomically
 from formal.runner import Result, Runner
 from formal.task import NAMED, Task
 
 #: The name that a drawn configuration goes by.
 DRAWN = "drawn"
-#: Arguments of harnesses that replace what is to be drawn.
-_FIXED = {"lanes", "k_word", "v_word", "seq_len"}
+#: Configurations that refuted a theorem, by its id: part of the repo, like a regression test.
+KEPT = Path(__file__).with_name("sweep_kept.json")
 
 
 @st.composite
@@ -47,6 +59,14 @@ def configs(draw: st.DrawFn) -> Config:
     )
     numerics = Numerics(weight_bits=draw(st.sampled_from((16, 8))))
     return Config(name=DRAWN, shape=shape, numerics=numerics, geometry=geometry)
+
+
+#: What these draws begin with.
+_SMALLEST = Config(
+    name=DRAWN,
+    shape=Shape(dim=2, hidden=1, layers=1, heads=1, kv_heads=1, vocab=2, seq_len=1),
+    geometry=Geometry(lanes=1),
+)
 
 
 def describe(config: Config) -> str:
@@ -92,8 +112,28 @@ class _Red(Exception):
 
 
 def drawn_from(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks that take their whole configuration as it comes, and are claimed of others."""
-    return [task for task in tasks if not _FIXED & set(task.arguments) and task.domain is not NAMED]
+    """The tasks that are claimed of other configurations than those of the table."""
+    return [task for task in tasks if task.domain is not NAMED]
+
+
+def kept_for(task: Task, path: Path) -> list[Config]:
+    """The configurations in the file `path` that once refuted `task`."""
+    if not path.exists():
+        return []
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    return [config_from_dict(entry["config"]) for entry in entries if entry["id"] == task.id]
+
+
+def keep(path: Path, swept: Sequence[Swept]) -> list[Swept]:
+    """Add to the file `path` what was refuted and is not in it; what was added."""
+    new = [each for each in swept if each.red and each.red not in kept_for(each.task, path)]
+    if new:
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        known += [
+            {"id": each.task.id, "config": config_to_dict(each.red)} for each in new if each.red
+        ]
+        write_atomically(path, json.dumps(known, indent=2) + "\n")
+    return new
 
 
 def sweep(
@@ -103,12 +143,22 @@ def sweep(
     examples: int,
     number: int,
     tell: Callable[[Config, Result], None],
+    kept: Sequence[Config] = (),
 ) -> Swept:
-    """Prove `task` for `examples` configurations of its domain, drawn from seed `number`.
+    """Prove `task` for the `kept` configurations, then for `examples` of its domain, drawn from
+    seed `number`.
 
-    A red one is shrunk. `tell` is told each result.
+    A red one that was drawn is shrunk. `tell` is told each result.
     """
     swept = Swept(task)
+
+    def refutes(config: Config) -> bool:
+        result = dataclasses.replace(runner, configs={DRAWN: config}).run(task, DRAWN)
+        tell(config, result)
+        return swept.add(config, result)
+
+    if any(refutes(config) for config in kept):
+        return swept
 
     @seed(f"{number} {task.id}")
     @settings(
@@ -122,9 +172,9 @@ def sweep(
     )
     @given(configs().filter(task.domain.holds))
     def check(config: Config) -> None:
-        result = dataclasses.replace(runner, configs={DRAWN: config}).run(task, DRAWN)
-        tell(config, result)
-        if swept.add(config, result):
+        # Hypothesis begins with the smallest of all, on which no day's examples are spent.
+        assume(swept.red or config != _SMALLEST)
+        if refutes(config):
             raise _Red
 
     try:
@@ -146,8 +196,11 @@ def sweep_named(task: Task, runner: Runner, *, tell: Callable[[Config, Result], 
     return swept
 
 
-def write_sweep(path: Path, swept: Sequence[Swept], number: int) -> None:
-    """Write sweep.json: the seed, and by property the configurations of each outcome."""
+def write_sweep(
+    path: Path, swept: Sequence[Swept], number: int, complete: bool, *, sources: str | None
+) -> None:
+    """Write sweep.json: the digest of the sources (`formal.evidence`), the seed, whether it was
+    about all properties (`complete`), and by property the configurations of each outcome."""
 
     def told(configs: Sequence[Config]) -> list[dict[str, Any]]:
         return [config_to_dict(config) for config in configs]
@@ -163,5 +216,6 @@ def write_sweep(path: Path, swept: Sequence[Swept], number: int) -> None:
         }
         for each in swept
     ]
+    content = {"sources": sources, "seed": number, "complete": complete, "results": records}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps({"seed": number, "results": records}, indent=2) + "\n")
+    write_atomically(path, json.dumps(content, indent=2) + "\n")

@@ -1,16 +1,17 @@
 """What a proof task is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from design.config import CacheBacking, Config
 from formal.canary import Canary
+from formal.configs import CORE, WIDE
 from formal.model import Model
 from properties.dialect import Theorem
 
-#: The configurations that a task is for, unless it says otherwise.
-SHIPPED = ("nano", "stories260k")
+#: How much of the table is proved: what every run proves, or all of it.
+Tier = Literal["core", "all"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ NAMED = Domain("the configurations that it names, no others", lambda config: Fal
 class Task:
     """One theorem about one model, for several configurations.
 
+    `configs` are those that every run proves. Of the others of `CORE` and `WIDE`, ``prove --all``
+    adds each that `unproved` does not list, with what stopped it and what is known instead.
+    `at` says what is different for one of them: ``{"nano@1": {"cover_depth": 90}}``.
+
     `depth` is the k of the induction (or the bound); `cover_depth` and `canary_depth` are how far
     the witnesses and the planted bug may lie from reset. `search` are further arguments of the
     harness for these two, which may narrow what comes in: what is found there is found. They are
@@ -56,7 +61,9 @@ class Task:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     search: Mapping[str, Any] = field(default_factory=dict)
     search_by: str = ""
-    configs: tuple[str, ...] = SHIPPED
+    configs: tuple[str, ...] = CORE
+    unproved: Mapping[str, str] = field(default_factory=dict)
+    at: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     obligations: int
     canary: Canary
     engine: str = "yices"
@@ -78,3 +85,15 @@ class Task:
             raise ValueError(f"task {self.id}: confirmed by {self.confirm!r}, or unconfirmed")
         if self.confirm == self.engine:
             raise ValueError(f"task {self.id}: {self.engine!r} cannot confirm itself")
+        if strange := set(self.unproved) - {*CORE, *WIDE} | set(self.unproved) & set(self.configs):
+            raise ValueError(f"task {self.id}: unproved where? {', '.join(sorted(strange))}")
+
+    def for_config(self, name: str) -> "Task":
+        """The task as it is for the configuration `name`."""
+        return replace(self, **self.at[name]) if name in self.at else self
+
+    @property
+    def wide(self) -> tuple[str, ...]:
+        """The configurations that ``prove --all`` adds."""
+        known = {*self.configs, *self.unproved}
+        return tuple(name for name in (*CORE, *WIDE) if name not in known)

@@ -6,9 +6,9 @@ number of claims its theorem makes and a bug that it must catch.
 
 from design.errors import BadInput
 from formal.canary import Canary
-from formal.configs import PROOF_CONFIGS
+from formal.configs import CORE, PROOF_CONFIGS, WIDE
 from formal.harness import assembled, kv
-from formal.task import NAMED, ON_CHIP, SHIPPED, Task
+from formal.task import NAMED, ON_CHIP, Task, Tier
 from formal.tasks_arithmetic import ARITHMETIC
 from formal.tasks_composition import COMPOSITION
 from formal.tasks_control import CONTROL
@@ -16,6 +16,7 @@ from formal.tasks_dataflow import DATAFLOW
 from formal.tasks_kv_external import KV_EXTERNAL
 from formal.tasks_kv_layers import KV_LAYERS
 from formal.tasks_leaks import LEAKS
+from formal.tasks_lemmas import LEMMAS
 from formal.tasks_reset import RESET
 from formal.tasks_streams import STREAMS
 from properties.kv_assembled import KvAssembledWriter
@@ -32,10 +33,10 @@ def _kv_canary(name: str, snippet: str, replacement: str) -> Canary:
     return Canary(name, "design.kv_cache", snippet, replacement)
 
 
-EVERY_BANK = _kv_canary(
-    "a write goes to every head's bank",
-    "write.en.eq(Mux(self.wr_head_kv == head, lane_en, 0))",
-    "write.en.eq(lane_en)",
+BOTH_BANKS = _kv_canary(
+    "a key is written into the value bank, too",
+    "wr_en=self.wr_en_v,",
+    "wr_en=self.wr_en_k | self.wr_en_v,",
 )
 KEY_ALIAS = _kv_canary(
     "two key words share an address",
@@ -58,15 +59,10 @@ EVERY_LAYER = Canary(
     "owner.wr_en_k.eq(self.wr_en_k & is_layer)",
     "owner.wr_en_k.eq(self.wr_en_k)",
 )
-WRONG_LANE = _kv_canary(
-    "a write goes to every lane of its word",
-    "lane_en.eq(wr_en << wr_lane)",
-    "lane_en.eq(wr_en.replicate(lanes))",
-)
 NEXT_WORD = _kv_canary(
-    "keys are written a row too far",
-    "wr_address=self._key_address(self.wr_pos, self.wr_d)",
-    "wr_address=self._key_address(self.wr_pos, self.wr_d) + self.head_dim",
+    "values are written too far",
+    "wr_address=self._value_address(self.wr_pos, self.wr_d)",
+    "wr_address=self._value_address(self.wr_pos, self.wr_d) + self.head_dim",
 )
 DONE_EARLY = _kv_canary(
     "a row is done as soon as it is announced",
@@ -74,52 +70,36 @@ DONE_EARLY = _kv_canary(
     "self.done.eq(row_open)",
 )
 
-#: Several elements a word, as stories260k has with 64 lanes; with its 8 lanes it has one.
-_WIDE = {"k_word": 8, "v_word": 8}
-#: Sizes none of which is a power of two, and words that the last of a row does not fill.
-_ODD = {"kv_heads": 3, "seq_len": 11, "head_dim": 6, "k_word": 4, "v_word": 4}
+#: Where every depth is a power of two.
+_NO_OTHER_ADDRESS = {
+    name: "its depths are powers of two: there is no address outside"
+    for name in (*CORE, *WIDE)
+    if name not in ("mha3", "mqa3")
+}
 
 
-def _bypass(id: str, tensor: Tensor, configs: tuple[str, ...] = SHIPPED, **words: int) -> Task:
+def _bypass(tensor: Tensor) -> Task:
     return Task(
-        id=id,
+        id=f"kv.bypass.{tensor.name.lower()}",
         family="kv_cache",
         domain=ON_CHIP,
         theorem=KvBypass,
         harness=kv.bypass,
-        arguments={"tensor": tensor, **words},
-        configs=configs,
+        arguments={"tensor": tensor},
         obligations=1,
         canary=NO_BYPASS,
     )
 
 
-def _last_write(
-    id: str, tensor: Tensor, canary: Canary, configs: tuple[str, ...] = SHIPPED, **sizes: int
-) -> Task:
+def _last_write(tensor: Tensor, canary: Canary) -> Task:
     return Task(
-        id=id,
+        id=f"kv.last_write.{tensor.name.lower()}",
         family="kv_cache",
         domain=ON_CHIP,
         theorem=KvLastWrite,
         harness=kv.last_write,
-        arguments={"tensor": tensor, **sizes},
-        configs=configs,
+        arguments={"tensor": tensor},
         obligations=3,
-        canary=canary,
-    )
-
-
-def _naive(suffix: str, canary: Canary, configs: tuple[str, ...] = SHIPPED, **sizes: int) -> Task:
-    return Task(
-        id=f"kv.naive{suffix}",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvNaive,
-        harness=kv.naive,
-        arguments=sizes,
-        configs=configs,
-        obligations=6,
         canary=canary,
     )
 
@@ -134,7 +114,7 @@ TASKS: tuple[Task, ...] = (
         theorem=KvSingleWriter,
         harness=kv.single_writer,
         obligations=2,
-        canary=EVERY_BANK,
+        canary=BOTH_BANKS,
     ),
     Task(
         id="kv.assembled_writer",
@@ -148,28 +128,20 @@ TASKS: tuple[Task, ...] = (
         obligations=2,
         canary=EVERY_LAYER,
     ),
-    _bypass("kv.bypass.key", Tensor.KEY),
-    _bypass("kv.bypass.value", Tensor.VALUE),
-    _last_write("kv.last_write.key", Tensor.KEY, KEY_ALIAS),
-    _last_write("kv.last_write.value", Tensor.VALUE, VALUE_ALIAS),
-    _last_write("kv.last_write.key_wide", Tensor.KEY, WRONG_LANE, ("stories260k",), **_WIDE),
-    _last_write("kv.last_write.value_wide", Tensor.VALUE, WRONG_LANE, ("stories260k",), **_WIDE),
-    _last_write("kv.last_write.key_odd", Tensor.KEY, WRONG_LANE, ("nano",), **_ODD),
-    _last_write("kv.last_write.value_odd", Tensor.VALUE, WRONG_LANE, ("nano",), **_ODD),
+    *(_bypass(tensor) for tensor in Tensor),
+    _last_write(Tensor.KEY, KEY_ALIAS),
+    _last_write(Tensor.VALUE, VALUE_ALIAS),
     Task(
         id="kv.in_range",
         family="kv_cache",
         domain=NAMED,
         theorem=KvInRange,
         harness=kv.in_range,
-        # Where depths are powers of two, every address is one of the bank.
-        arguments=_ODD,
-        configs=("nano",),
+        configs=("mha3",),
+        unproved=_NO_OTHER_ADDRESS,
         obligations=1,
         canary=NEXT_WORD,
     ),
-    _bypass("kv.bypass.key_wide", Tensor.KEY, ("stories260k",), **_WIDE),
-    _bypass("kv.bypass.value_wide", Tensor.VALUE, ("stories260k",), **_WIDE),
     Task(
         id="kv.row_done",
         family="kv_cache",
@@ -180,22 +152,33 @@ TASKS: tuple[Task, ...] = (
         canary=DONE_EARLY,
         cover_depth=40,
     ),
-    _naive("", NO_BYPASS),
-    _naive("_odd", KEY_ALIAS, ("nano",), **_ODD),
+    Task(
+        id="kv.naive",
+        family="kv_cache",
+        domain=ON_CHIP,
+        theorem=KvNaive,
+        harness=kv.naive,
+        obligations=6,
+        canary=NO_BYPASS,
+    ),
     *KV_LAYERS,
     *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,
     *ARITHMETIC,
+    *LEMMAS,
     *LEAKS,
     *RESET,
     *STREAMS,
 )
 
 
-def select(ids: tuple[str, ...], config: str | None) -> list[tuple[Task, str]]:
-    """Tasks and configurations asked for; all when nothing is. An id may be a leading part
-    (``kv.last_write``).
+def select(ids: tuple[str, ...], config: str | None, tier: Tier = "core") -> list[tuple[Task, str]]:
+    """Tasks and configurations asked for, of all tasks when no id is. An id may be a leading part
+    (``kv.last_write``). A `config` may be any of the table; without one they are those of `tier`.
+
+    What a wider tier adds stands behind, configuration by configuration: where two have the same
+    netlist, the second is remembered by the time it is asked about.
 
     Raises BadInput for an id or a configuration that selects nothing.
     """
@@ -207,7 +190,10 @@ def select(ids: tuple[str, ...], config: str | None) -> list[tuple[Task, str]]:
         if not tasks:
             raise BadInput(f"property {wanted!r} is not in the table; see `python -m formal list`")
         chosen += [task for task in tasks if task not in chosen]
-    pairs = [(t, name) for t in chosen for name in t.configs if config in (None, name)]
+    pairs = [(t, name) for t in chosen for name in t.configs]
+    if tier == "all" or config:
+        pairs += [(t, name) for name in (*CORE, *WIDE) for t in chosen if name in t.wide]
+    pairs = [(t, name) for t, name in pairs if config in (None, name)]
     if not pairs:
         raise BadInput(f"nothing selected is proved for --config {config!r}")
     return pairs

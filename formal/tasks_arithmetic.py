@@ -133,7 +133,7 @@ ARITHMETIC: tuple[Task, ...] = (
         arguments={"by_header": False}, obligations=3, depth=1),
     _golden("requantize.row", golden.Requantizes, arithmetic.requantized, ROUNDS_UP,
         arguments={"by_header": True}, obligations=3, engine="bitwuzla", depth=1),
-    _golden("multiply", golden.Multiplies, arithmetic.multiplies, SIGNLESS, obligations=3, depth=3),
+    _golden("multiply", golden.Multiplies, arithmetic.multiplies, SIGNLESS, obligations=9, depth=3),
     _golden(
         "writeback_sum", golden.RoundsSums, writeback.sums_rounded, NO_EXPONENT, obligations=2,
         engine="bitwuzla", confirm="yices-gates", depth=3,

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from formal.canary import Canary
+from formal.configs import CORE, WIDE
 from formal.harness import composition
 from formal.model import Model
-from formal.task import NAMED, ON_CHIP, Task
+from formal.task import NAMED, Task
 from properties.composition import EveryTokenAnswered, NoClash
 from properties.composition_cache import CacheKept, CacheKeptInLoops, ExternalCacheKept
 from properties.dialect import Theorem
@@ -32,12 +33,6 @@ ALL_MULTIPLIED = Canary(
     """with m.If(self.o_valid):
             m.d.comb += ask(""",
 )
-OUT_OF_TURN = Canary(
-    "silu * up is asked for in the phase of another product",
-    "design.swiglu",
-    "self.phase == 1",
-    "self.phase == 0",
-)
 ABOVE = Canary(
     "a value pass reads one position too many",
     "design.stages.value",
@@ -52,22 +47,32 @@ ANNOUNCED_LATE = Canary(
 )
 
 
+_STORIES = tuple(name for name in (*CORE, *WIDE) if name.startswith("stories260k"))
+_OTHERS = tuple(name for name in (*CORE, *WIDE) if name not in _STORIES)
+
+
 def _whole(
     name: str,
     theorem: type[Theorem],
     harness: Callable[..., Model],
     obligations: int,
     canary: Canary,
+    *,
+    instead: str = "`composition.*_loops` instead",
     **changes: Any,
 ) -> Task:
-    """A theorem on nano, with `changes` to its sizes, lanes or backing, or to its loops."""
+    """A theorem on decoders of nano's size, with `changes` to their sizes or backing; `instead`
+    says what is proved of stories260k."""
     return Task(
         id=f"composition.{name}",
         family="composition",
         theorem=theorem,
         harness=harness,
         arguments=changes,
-        configs=("nano",),
+        configs=("nano", "nano@16"),
+        unproved=dict.fromkeys(
+            _STORIES, f"19 million states for one layer at one position; {instead}"
+        ),
         obligations=obligations,
         canary=canary,
         engine="explore",
@@ -78,13 +83,17 @@ def _whole(
 def _loops(name: str, *given: Any, **fewer: Any) -> Task:
     """All of stories260k, in any context, with any number of passes of the classifier; or with
     `fewer` rows of a matrix."""
-    task = _whole(f"{name}_loops", *given, loops=True, **fewer)
-    return replace(task, configs=("stories260k",), domain=ON_CHIP)
+    return replace(
+        _whole(f"{name}_loops", *given, loops=True, **fewer),
+        configs=("stories260k",),
+        unproved=dict.fromkeys(_OTHERS, "without loops there: `composition.*`"),
+    )
 
 
 def _external(name: str, *given: Any) -> Task:
     """With any memory that keeps its contract behind the cache port."""
-    return _whole(f"{name}_external", *given, external=True, seq_len=2)
+    instead = "nothing is proved instead, stalls and latencies are fuzzed"
+    return _whole(f"{name}_external", *given, instead=instead, external=True, seq_len=2)
 
 
 _ANSWERED = (EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY)
@@ -98,8 +107,6 @@ COMPOSITION: tuple[Task, ...] = (
     _loops("answered", *_ANSWERED[:-1], NO_RECIPROCAL),
     _external("answered", *_ANSWERED),
     _whole("no_clash", *_NO_CLASH, ALL_MULTIPLIED),
-    # On so few lanes one scalar multiplier does all, and blocks of heads take turns.
-    _whole("no_clash_turns", *_NO_CLASH, OUT_OF_TURN, lanes=2, layers=1, seq_len=2),
     _loops("no_clash", *_NO_CLASH, ALL_MULTIPLIED),
     _external("no_clash", *_NO_CLASH, ALL_MULTIPLIED),
     _whole("cache_kept", *_CACHE_KEPT),

@@ -1,10 +1,9 @@
 """The proof tasks of whatever says what happens when: stages and sequencers."""
 
-from typing import Any
-
 from formal.canary import Canary
+from formal.configs import CORE
 from formal.harness import loops, stages, token
-from formal.task import SHIPPED, Domain, Task
+from formal.task import Domain, Task
 from properties.dialect import Theorem
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from properties.layer_order import LayerOrder
@@ -30,17 +29,11 @@ AGAIN = (
 )
 UNANSWERED = ("there is no answer", "self.o_token.valid.eq(1)", "self.o_token.valid.eq(0)")
 
-HEADER_EACH_PASS = Canary(
-    "a header comes before every pass",
+ALWAYS_FIRST = Canary(
+    "every column begins a sum",
     "design.stages.projection",
-    "shift_index == derive(config).header_passes - 1",
-    "shift_index == 0",
-)
-UNFOLDED = Canary(
-    "the folded pass has every column",
-    "design.stages.projection",
-    "Mux(beat.folded, last_column >> 1, last_column)",
-    "last_column",
+    "beat.first.eq(column == 0)",
+    "beat.first.eq(1)",
 )
 ONE_BLOCK = Canary(
     "the output projection starts with a block too many or too few",
@@ -98,60 +91,52 @@ def _handshake(
     claims: int,
     *,
     children: int = 0,
-    suffix: str = "",
     tied: tuple[str, str, str] = TIED,
     lost: tuple[str, str, str] = LOST,
-    configs: tuple[str, ...] = SHIPPED,
-    fair: tuple[str, ...] = ("nano",),
-    **lanes: int,
+    too_large_for_pdr: tuple[str, ...] = (),
 ) -> tuple[Task, ...]:
-    """The three theorems on the start and done of `device`; `claims` of them on its inside."""
-    arguments = {"device": device, **lanes}
+    """The three theorems on the start and done of `device`; `claims` of them on its inside.
+
+    Without a ranking PDR counts through every counter. Where that takes too long, every state is
+    visited, of which there is one for each value of a counter.
+    """
+    arguments = {"device": device}
     unanswered = Canary(lost[0], module, *lost[1:])
-
-    def always(suffix: str, engine: str, configs: tuple[str, ...]) -> Task:
-        return Task(
-            id=f"done.fair.{device}{suffix}",
-            family="control",
-            theorem=DonePulseFair,
-            harness=stages.done_fair,
-            arguments=arguments,
-            configs=configs,
-            obligations=1,
-            canary=unanswered,
-            engine=engine,
-        )
-
-    # Without a ranking PDR counts through every counter; a search of all states visits each value.
-    too_large_for_pdr = tuple(config for config in configs if config not in fair)
     return (
         Task(
-            id=f"done.pulse.{device}{suffix}",
+            id=f"done.pulse.{device}",
             family="control",
             theorem=DonePulse,
             harness=stages.done_pulse,
             arguments=arguments,
             search={"bare": True},
-            configs=configs,
             obligations=2 + children + claims,
             canary=Canary(tied[0], module, *tied[1:]),
             cover_depth=60,
             canary_depth=60,
         ),
         Task(
-            id=f"done.ranking.{device}{suffix}",
+            id=f"done.ranking.{device}",
             family="control",
             theorem=DonePulseRanking,
             harness=stages.done_ranking,
             arguments=arguments,
             search={"bare": True},
-            configs=configs,
             obligations=4 + claims,
             canary=unanswered,
             canary_depth=60,
         ),
-        always(suffix, "l2s", fair),
-        *([always(f"{suffix}_states", "explore", too_large_for_pdr)] if too_large_for_pdr else []),
+        Task(
+            id=f"done.fair.{device}",
+            family="control",
+            theorem=DonePulseFair,
+            harness=stages.done_fair,
+            arguments=arguments,
+            obligations=1,
+            canary=unanswered,
+            engine="l2s",
+            at={name: {"engine": "explore"} for name in too_large_for_pdr},
+        ),
     )
 
 
@@ -168,27 +153,11 @@ def _start_ignored(device: str, module: str, heard: tuple[str, str, str]) -> Tas
     )
 
 
-def _schedule(suffix: str, canary: Canary, **changes: Any) -> Task:
-    return Task(
-        id=f"schedule.projection{suffix}",
-        family="schedule",
-        theorem=ScheduledBeats,
-        harness=stages.scheduled_beats,
-        obligations=14,
-        canary=canary,
-        # Yices takes nine times as long on the counters of the largest shapes, five on their gates.
-        engine="bitwuzla",
-        confirm="yices-gates",
-        # Witnesses lie whole passes from reset.
-        search_by="explore",
-        **changes,
-    )
-
-
 def _positions(stage: str, theorem: type[Theorem], claims: int, canary: Canary) -> Task:
     return Task(
         id=f"schedule.positions.{stage}",
         family="schedule",
+        domain=SEVERAL_POSITIONS,
         theorem=theorem,
         harness=loops.positions,
         arguments={"stage": stage},
@@ -199,49 +168,41 @@ def _positions(stage: str, theorem: type[Theorem], claims: int, canary: Canary) 
     )
 
 
-def _order(suffix: str, **lanes: int) -> Task:
-    return Task(
-        id=f"schedule.layer{suffix}",
-        family="schedule",
-        theorem=LayerOrder,
-        harness=stages.layer_order,
-        arguments=lanes,
-        obligations=6,
-        canary=ONE_BLOCK,
-        cover_depth=20,
-    )
-
-
 #: In a context of one token there is no position to claim anything of.
 SEVERAL_POSITIONS = Domain(
     "every shape with a context of 2 or more, number of lanes, backing",
     lambda config: config.shape.seq_len > 1,
 )
 #: The order of the weights is proved up to the largest shape; `nox -s sweep` does the others.
-SEVERAL_SHAPES = ("nano", "stories260k", "stories15m", "stories110m", "llama2_7b", "llama2_70b")
+_SEVERAL_SHAPES = (*CORE, "stories15m", "stories110m", "llama2_7b", "llama2_70b")
+#: Here stages count further than PDR gets within minutes.
+_LONG = ("stories260k", "stories260k@64")
 _PROJECTION = ("projection", "design.stages.projection", 6)
-_LAYER = ("layer", "design.sequencer", 4)
 
 CONTROL: tuple[Task, ...] = (
-    *_handshake(*_PROJECTION),
-    # On so many lanes the last pass is folded.
-    *_handshake(*_PROJECTION, suffix="_folded", lanes=16),
-    *_handshake("score", "design.stages.score", 4),
-    *_handshake("value", "design.stages.value", 5),
-    *_handshake(*_LAYER, children=3, tied=TOLD_TWICE, fair=SHIPPED),
-    # On so few, several blocks of heads take turns.
-    *_handshake(*_LAYER, children=3, suffix="_blocks", tied=TOLD_TWICE, fair=SHIPPED, lanes=2),
-    *_handshake(
-        "token", "design.sequencer", 6, children=3, tied=AGAIN, lost=UNANSWERED, fair=SHIPPED
-    ),
+    *_handshake(*_PROJECTION, too_large_for_pdr=_LONG),
+    *_handshake("score", "design.stages.score", 4, too_large_for_pdr=_LONG),
+    *_handshake("value", "design.stages.value", 5, too_large_for_pdr=_LONG),
+    *_handshake("layer", "design.sequencer", 4, children=3, tied=TOLD_TWICE),
+    *_handshake("token", "design.sequencer", 6, children=3, tied=AGAIN, lost=UNANSWERED),
     _start_ignored("projection", "design.stages.projection", HEADER_ON_START),
     _start_ignored("score", "design.stages.score", RESTARTED),
     _start_ignored("value", "design.stages.value", RESTARTED),
     _start_ignored("layer", "design.sequencer", LAYER_RESTARTED),
-    _schedule("", HEADER_EACH_PASS, configs=SEVERAL_SHAPES),
-    _schedule("_folded", UNFOLDED, configs=("nano",), arguments={"lanes": 16}),
-    # Only as wide does stories260k fold a pass.
-    _schedule("_folded_wide", UNFOLDED, configs=("stories260k",), arguments={"lanes": 64}),
+    Task(
+        id="schedule.projection",
+        family="schedule",
+        theorem=ScheduledBeats,
+        harness=stages.scheduled_beats,
+        configs=_SEVERAL_SHAPES,
+        obligations=14,
+        canary=ALWAYS_FIRST,
+        # Yices takes nine times as long on the counters of the largest shapes, five on their gates.
+        engine="bitwuzla",
+        confirm="yices-gates",
+        # Witnesses lie whole passes from reset.
+        search_by="explore",
+    ),
     Task(
         id="schedule.rows_left",
         family="schedule",
@@ -254,8 +215,15 @@ CONTROL: tuple[Task, ...] = (
     ),
     _positions("score", ScorePositions, 10, NEVER_NEWEST),
     _positions("value", ValuePositions, 12, ABOVE),
-    _order(""),
-    _order("_blocks", lanes=2),
+    Task(
+        id="schedule.layer",
+        family="schedule",
+        theorem=LayerOrder,
+        harness=stages.layer_order,
+        obligations=6,
+        canary=ONE_BLOCK,
+        cover_depth=20,
+    ),
     Task(
         id="schedule.token",
         domain=SEVERAL_POSITIONS,

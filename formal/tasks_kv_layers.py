@@ -14,11 +14,11 @@ EVERY_READ = Canary(
     "starts_v.eq(self.rd_start_v & is_layer)",
     "starts_v.eq(self.rd_start_v)",
 )
-WRONG_HEAD = Canary(
-    "query heads take turns on the KV heads",
+NEXT_LAYER = Canary(
+    "a word is of the layer that the read behind it named",
     "design.cache",
-    "of_head[head // shape.group]",
-    "of_head[head % shape.kv_heads]",
+    "held, layers[-1], blocks[-1]",
+    "held, layers[-2], blocks[-1]",
 )
 ONE_ADDRESS = Canary(
     "all elements of a query share an address",
@@ -45,7 +45,7 @@ KV_LAYERS: tuple[Task, ...] = (
             harness=kv_layers.group,
             arguments={"tensor": tensor},
             obligations=3,
-            canary=WRONG_HEAD,
+            canary=NEXT_LAYER,
             domain=ON_CHIP,
         )
         for tensor in Tensor

@@ -6,7 +6,7 @@ from typing import Any
 from formal.canary import Canary
 from formal.harness import leaks
 from formal.model import Model
-from formal.task import SHIPPED, Task
+from formal.task import Task
 from properties.leaks import EndIsTaken, TimingLeaksNothing
 
 ZERO_SKIPPED = Canary(
@@ -39,14 +39,13 @@ ENDS_EARLY = Canary(
 )
 
 
-def _timing(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
+def _timing(suffix: str, **arguments: bool) -> Task:
     return Task(
         id=f"leaks.timing{suffix}",
         family="leaks",
         theorem=TimingLeaksNothing,
         harness=leaks.timing,
         arguments=arguments,
-        configs=configs,
         obligations=11,
         canary=ZERO_SKIPPED,
         engine="cone",
@@ -57,7 +56,6 @@ def _end_is_taken(
     suffix: str,
     harness: Callable[..., Model],
     canary: Canary,
-    configs: tuple[str, ...],
     **more: Any,
 ) -> Task:
     return Task(
@@ -65,7 +63,6 @@ def _end_is_taken(
         family="leaks",
         theorem=EndIsTaken,
         harness=harness,
-        configs=configs,
         obligations=1,
         canary=canary,
         # Whatever the state: one step from any.
@@ -75,13 +72,13 @@ def _end_is_taken(
 
 
 LEAKS: tuple[Task, ...] = (
-    _timing("", SHIPPED),
-    _timing("_external", ("stories260k",), external=True),
-    _end_is_taken("", leaks.end_is_taken, ENDS_EARLY, SHIPPED, cover_depth=60, canary_depth=60),
+    _timing(""),
+    _timing("_external", external=True),
+    _end_is_taken("", leaks.end_is_taken, ENDS_EARLY, cover_depth=60, canary_depth=60),
     # That the host sees what the sequencer answers: one decoder is like the other. Hundreds of
     # cycles pass until its first answer.
     _end_is_taken(
-        "_whole", leaks.end_is_taken_whole, FOLLOWS_THE_CHOICE, ("nano",),
+        "_whole", leaks.end_is_taken_whole, FOLLOWS_THE_CHOICE, configs=("nano",),
         search={"steered": True, "layers": 1}, search_by="explore",
     ),
 )  # fmt: skip

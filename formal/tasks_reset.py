@@ -2,7 +2,7 @@
 
 from formal.canary import Canary
 from formal.harness import memories, reset
-from formal.task import SHIPPED, Task
+from formal.task import Task
 from properties.argmax import LastIsNew
 from properties.reset import ResetForgets, ResetIsPowerOn
 
@@ -26,7 +26,7 @@ STALE_WORD = Canary(
 )
 
 
-def _power_on(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
+def _power_on(suffix: str, **arguments: bool) -> Task:
     return Task(
         id=f"reset.power_on{suffix}",
         family="reset",
@@ -34,7 +34,6 @@ def _power_on(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
         harness=reset.power_on,
         arguments=arguments,
         search={"layers": 1},
-        configs=configs,
         obligations=6,
         canary=BEAT_SURVIVES,
         # Whatever the state: one step from any.
@@ -42,14 +41,13 @@ def _power_on(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
     )
 
 
-def _forgets(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
+def _forgets(suffix: str, **arguments: bool) -> Task:
     return Task(
         id=f"reset.forgets{suffix}",
         family="reset",
         theorem=ResetForgets,
         harness=reset.forgets,
         arguments=arguments,
-        configs=configs,
         obligations=12,
         canary=ZERO_SKIPPED,
         engine="cone",
@@ -57,10 +55,10 @@ def _forgets(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
 
 
 RESET: tuple[Task, ...] = (
-    _power_on("", SHIPPED),
-    _power_on("_external", SHIPPED, external=True),
-    _forgets("", SHIPPED),
-    _forgets("_external", SHIPPED, external=True),
+    _power_on(""),
+    _power_on("_external", external=True),
+    _forgets(""),
+    _forgets("_external", external=True),
     Task(
         id="reset.last_is_new",
         family="reset",

@@ -18,6 +18,7 @@ from design.trace import ONCE, Tensor
 from golden import fixed_math, steps
 from golden.attention import Attention
 from golden.quantise import Model, Rows, row_formats
+from golden.work import products
 
 #: Least and greatest integer.
 _Limits = tuple[np.ndarray, np.ndarray] | tuple[int, int]
@@ -161,6 +162,10 @@ class FixedDecoder:
             self.trace = {tensor: np.stack(records) for tensor, records in self._records.items()}
             assert all(len(self.trace[tensor]) == 1 for tensor in ONCE)
         return logits
+
+    def products(self, *, classified: bool) -> int:
+        """Multiply-accumulates of the last step of one sequence; see `golden.work`."""
+        return products(self.config.shape, self.pos - 1, classified=classified)
 
     def _note(self, tensor: Tensor, value: np.ndarray) -> None:
         """Keep sequence 0 of `value` (B, ...) in the trace."""

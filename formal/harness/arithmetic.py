@@ -139,18 +139,22 @@ def requantized(config: Config, *, by_header: bool) -> Model:
 
 
 def multiplies(config: Config) -> Model:
-    """A scalar multiplier of three clients; its operands and golden's share a product."""
-    dut = ScalarMultiplier(3)
+    """A scalar multiplier of as many clients as there are in any decoder: idle ones are silent, so
+    fewer are no other case. Its operands and golden's share a product."""
+    dut = ScalarMultiplier(8)
     inside, hidden = look_inside(dut)
     glue = Module()
     made = Product(hidden["a"], hidden["b"], hidden["a"] * hidden["b"])
     given, equal = {"one_at_a_time": ~dut.fault}, {}
     for client, request in enumerate(dut.requests):
         a, b = (later(glue, each, 1) for each in (request.a, request.b))
-        with Circuit(glue, [made]):
-            (product,) = Terms(a) * Terms(b)
-            same = expected(glue, product, 1).equals(dut.product)
         given[f"silent_{client}"] = request.en | (request.as_value() == 0)
-        equal[f"client_{client}"] = implies(later(glue, request.en, 2), same)
+        # Whoever asked has its operands multiplied, in the next cycle.
+        own = (made.a == a) & (made.b == b)
+        equal[f"client_{client}"] = implies(later(glue, request.en, 1), own)
+    with Circuit(glue, [made]):
+        (product,) = Terms(made.a) * Terms(made.b)
+        same = expected(glue, product, 1).equals(dut.product)
+    equal["product"] = implies(later(glue, C(1, 1), 1), same)
     theorem = theorems.Multiplies(equal, given=given, shown={"negative": dut.product < 0})
     return Model(dut, theorem, glue=glue, inside=inside)

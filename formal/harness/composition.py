@@ -91,11 +91,9 @@ def _parts(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
 
 
 def _model(config: Config, theorem_of: type, changes: Mapping[str, Any]) -> Model:
-    """The decoder as it is, or with `changes`: of `lanes`, to an `external` cache, to `loops` that
-    run any number of times, or of any size of the shape. No reset, which would lose a token."""
+    """The decoder as it is, or with `changes`: to an `external` cache, to `loops` that run any
+    number of times, or of any size of the shape. No reset, which would lose a token."""
     sizes = dict(changes)
-    if lanes := sizes.pop("lanes", None):
-        config = config.with_lanes(lanes)
     if sizes.pop("external", False):
         config = config.with_cache(CacheBacking.EXTERNAL)
     loops = sizes.pop("loops", False)

@@ -36,12 +36,11 @@ def pass_fair(config: Config) -> Model:
     return Model(buffer, theorem, resets=False, outputs=theorem.outputs())
 
 
-def drain_order(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+def drain_order(config: Config, *, bare: bool = False) -> Model:
     """The column holds what has not left, the chosen lane's sum among it.
 
     `bare` claims nothing of the inside: a planted bug must break the theorem itself.
     """
-    config = config if lanes is None else config.with_lanes(lanes)
     dut = Drain(config)
     inside, hidden = look_inside(dut)
     lanes = config.geometry.lanes
@@ -70,9 +69,8 @@ def drain_order(config: Config, *, lanes: int | None = None, bare: bool = False)
     return Model(dut, DrainOrder(config, dut, _none if bare else invariants), inside=inside)
 
 
-def drain_timing(config: Config, *, lanes: int | None = None, bare: bool = False) -> Model:
+def drain_timing(config: Config, *, bare: bool = False) -> Model:
     """While nothing is waited for, age and rest make up the limit; `bare` as in `drain_order`."""
-    config = config if lanes is None else config.with_lanes(lanes)
     dut = Drain(config)
     inside, hidden = look_inside(dut)
 

@@ -18,10 +18,10 @@ from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
 
 
-def owner_of(config: Config, **sizes: int) -> KVRamOwner:
-    """The cache of one layer of `config`; `sizes` are parameters in place of its own."""
+def owner_of(config: Config) -> KVRamOwner:
+    """The cache of one layer of `config`."""
     shape, numbers = config.shape, derive(config)
-    own = dict(
+    return KVRamOwner(
         kv_heads=shape.kv_heads,
         seq_len=shape.seq_len,
         head_dim=shape.head_dim,
@@ -29,7 +29,6 @@ def owner_of(config: Config, **sizes: int) -> KVRamOwner:
         k_word=numbers.k_word,
         v_word=numbers.v_word,
     )
-    return KVRamOwner(**(own | sizes))
 
 
 def _stored(m: Module, owner: KVRamOwner, tensor: Tensor, place: Any) -> Value:
@@ -46,18 +45,18 @@ def _stored(m: Module, owner: KVRamOwner, tensor: Tensor, place: Any) -> Value:
     return Array(port.data for port in ports)[place.head][lane]
 
 
-def last_write(config: Config, *, tensor: Tensor, **sizes: int) -> Model:
+def last_write(config: Config, *, tensor: Tensor) -> Model:
     """Shows the theorem what is stored at the chosen element."""
-    owner = owner_of(config, **sizes)
+    owner = owner_of(config)
     theorem = KvLastWrite(owner, tensor)
     glue = Module()
     glue.d.comb += theorem.stored.eq(_stored(glue, owner, tensor, theorem.element))
     return Model(owner, theorem, glue=glue)
 
 
-def naive(config: Config, **sizes: int) -> Model:
+def naive(config: Config) -> Model:
     """Shows the theorem what banks and naive arrays hold at the chosen place."""
-    owner = owner_of(config, **sizes)
+    owner = owner_of(config)
     theorem = KvNaive(owner)
     glue = Module()
     for tensor in Tensor:
@@ -71,15 +70,15 @@ def naive(config: Config, **sizes: int) -> Model:
     return Model(owner, theorem, glue=glue)
 
 
-def bypass(config: Config, *, tensor: Tensor, **sizes: int) -> Model:
+def bypass(config: Config, *, tensor: Tensor) -> Model:
     """The owner as it is."""
-    owner = owner_of(config, **sizes)
+    owner = owner_of(config)
     return Model(owner, KvBypass(owner, tensor))
 
 
-def single_writer(config: Config, **sizes: int) -> Model:
+def single_writer(config: Config) -> Model:
     """Shows the theorem the write enables of every bank, each of which must have one write port."""
-    owner = owner_of(config, **sizes)
+    owner = owner_of(config)
     inside = Fragment.get(owner, None)
     lanes_written = {}
     for tensor, banks in ((Tensor.KEY, owner.key_banks), (Tensor.VALUE, owner.value_banks)):
@@ -89,9 +88,9 @@ def single_writer(config: Config, **sizes: int) -> Model:
     return Model(owner, KvSingleWriter(owner, lanes_written), inside=inside)
 
 
-def in_range(config: Config, **sizes: int) -> Model:
+def in_range(config: Config) -> Model:
     """Shows the theorem enable and address of every port of every bank."""
-    owner = owner_of(config, **sizes)
+    owner = owner_of(config)
     inside = Fragment.get(owner, None)
     accesses = [
         (Value.cast(port.en), port.addr, bank.depth)
@@ -101,7 +100,7 @@ def in_range(config: Config, **sizes: int) -> Model:
     return Model(owner, KvInRange(owner, accesses), inside=inside)
 
 
-def row_done(config: Config, **sizes: int) -> Model:
+def row_done(config: Config) -> Model:
     """The owner as it is."""
-    owner = owner_of(config, **sizes)
+    owner = owner_of(config)
     return Model(owner, KvRowDone(owner))

@@ -1,9 +1,9 @@
 """Models of the KV cache in an external memory.
 
-Each takes `lanes`, where others than the configuration's are meant, and `eager`, for the search of
-witnesses and bugs at sizes where they lie too deep for a solver: the caller and the memory then do
-what they may at once, on the first row of the first layer, and nothing is claimed but the theorem,
-so that a bug must break that, and no invariant. (Of values, the first of that row is looked at.)
+Each takes `eager`, for the search of witnesses and bugs at sizes where they lie too deep for a
+solver: the caller and the memory then do what they may at once, on the first row of the first
+layer, and nothing is claimed but the theorem, so that a bug must break that, and no invariant. (Of
+values, the first of that row is looked at.)
 """
 
 from typing import Any
@@ -24,10 +24,9 @@ from properties.kv_external_requests import KvExternalRequests
 from properties.kv_external_row import KvExternalAnswered, KvExternalRowDone
 
 
-def external(config: Config, lanes: int | None) -> ExternalCache:
-    """The external cache of `config`; `lanes` may be others."""
-    config = config.with_cache(CacheBacking.EXTERNAL)
-    return ExternalCache(config if lanes is None else config.with_lanes(lanes))
+def external(config: Config) -> ExternalCache:
+    """The external cache of `config`."""
+    return ExternalCache(config.with_cache(CacheBacking.EXTERNAL))
 
 
 def _model(inside: Inside, theorem: Any, glue: Module, eager: bool, stalls: bool = False) -> Model:
@@ -84,11 +83,9 @@ def _model(inside: Inside, theorem: Any, glue: Module, eager: bool, stalls: bool
     return Model(cache, theorem, glue=glue, driven=driven, inside=inside.fragment, resets=not eager)
 
 
-def last_write(
-    config: Config, *, tensor: Tensor, lanes: int | None = None, eager: bool = False
-) -> Model:
+def last_write(config: Config, *, tensor: Tensor, eager: bool = False) -> Model:
     """Adds a combinational port to the queue and to the buffer, at the chosen element."""
-    cache = external(config, lanes)
+    cache = external(config)
     queue = cache.writer.queue.read_port(domain="comb")
     buffer = cache.reader.buffer.read_port(domain="comb")
     inside = Inside(cache)
@@ -114,9 +111,9 @@ def last_write(
     return _model(inside, theorem, glue, eager)
 
 
-def requests(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
+def requests(config: Config, *, eager: bool = False) -> Model:
     """Adds a combinational port to the queue, at the next element to be taken."""
-    cache = external(config, lanes)
+    cache = external(config)
     queue = cache.writer.queue.read_port(domain="comb")
     inside = Inside(cache)
     theorem = KvExternalRequests(cache.config, cache, None if eager else inside.invariants)
@@ -129,9 +126,9 @@ def requests(config: Config, *, lanes: int | None = None, eager: bool = False) -
     return _model(inside, theorem, glue, eager, stalls=True)
 
 
-def buffer(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
+def buffer(config: Config, *, eager: bool = False) -> Model:
     """Adds a combinational port to the buffer, at the chosen word."""
-    cache = external(config, lanes)
+    cache = external(config)
     port = cache.reader.buffer.read_port(domain="comb")
     inside = Inside(cache)
     known = None if eager else inside.invariants
@@ -145,9 +142,9 @@ def buffer(config: Config, *, lanes: int | None = None, eager: bool = False) -> 
     return _model(inside, theorem, glue, eager)
 
 
-def row_done(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
+def row_done(config: Config, *, eager: bool = False) -> Model:
     """Shows the theorem the writer's own account of the row."""
-    cache = external(config, lanes)
+    cache = external(config)
     inside = Inside(cache)
     known = None if eager else inside.of_writer
     writer = cache.writer
@@ -155,9 +152,9 @@ def row_done(config: Config, *, lanes: int | None = None, eager: bool = False) -
     return _model(inside, theorem, Module(), eager)
 
 
-def answered(config: Config, *, lanes: int | None = None, eager: bool = False) -> Model:
+def answered(config: Config, *, eager: bool = False) -> Model:
     """Tells the theorem how many steps the reader makes beside its requests."""
-    cache = external(config, lanes)
+    cache = external(config)
     inside = Inside(cache)
     blocks, words = derive(cache.config).head_blocks, derive(cache.config).v_words
     fsm = inside.fragment.find_subfragment("reader").find_generated("fsm")

@@ -1,8 +1,4 @@
-"""The decoder's stages and its layer sequencer, as devices with a handshake.
-
-`lanes` may be others than those of the configuration: the named ones fold no pass and have one
-block of heads.
-"""
+"""The decoder's stages and its layer sequencer, as devices with a handshake."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -205,41 +201,36 @@ DEVICES: dict[str, Callable[[Config], Device]] = {
 }
 
 
-def _device(config: Config, device: str, lanes: int | None, bare: bool = False) -> Device:
-    found = DEVICES[device](config if lanes is None else config.with_lanes(lanes))
+def _device(config: Config, device: str, bare: bool = False) -> Device:
+    found = DEVICES[device](config)
     return stage.bare(found) if bare else found
 
 
-def done_pulse(
-    config: Config, *, device: str, lanes: int | None = None, bare: bool = False
-) -> Model:
+def done_pulse(config: Config, *, device: str, bare: bool = False) -> Model:
     """Safety."""
-    return stage.done_pulse(_device(config, device, lanes, bare))
+    return stage.done_pulse(_device(config, device, bare))
 
 
-def done_ranking(
-    config: Config, *, device: str, lanes: int | None = None, bare: bool = False
-) -> Model:
+def done_ranking(config: Config, *, device: str, bare: bool = False) -> Model:
     """Liveness by measure."""
-    return stage.done_ranking(_device(config, device, lanes, bare))
+    return stage.done_ranking(_device(config, device, bare))
 
 
-def done_fair(config: Config, *, device: str, lanes: int | None = None) -> Model:
+def done_fair(config: Config, *, device: str) -> Model:
     """Liveness by liveness-to-safety."""
-    return stage.done_fair(_device(config, device, lanes))
+    return stage.done_fair(_device(config, device))
 
 
-def scheduled_beats(config: Config, *, lanes: int | None = None) -> Model:
+def scheduled_beats(config: Config) -> Model:
     """The projection stage as it is."""
-    device = projection(config if lanes is None else config.with_lanes(lanes))
+    device = projection(config)
     dut: Any = device.dut
-    theorem = ScheduledBeats(dut.config, dut, device.invariants)
+    theorem = ScheduledBeats(config, dut, device.invariants)
     return Model(dut, theorem, inside=device.inside)
 
 
-def layer_order(config: Config, *, lanes: int | None = None) -> Model:
+def layer_order(config: Config) -> Model:
     """The states of the layer sequencer are the numbers of the stages."""
-    config = config if lanes is None else config.with_lanes(lanes)
     dut, blocks = LayerSequencer(config), derive(config).head_blocks
     inside, hidden = look_inside(dut)
     fsm = inside.find_generated("fsm")
@@ -264,7 +255,7 @@ def layer_order(config: Config, *, lanes: int | None = None) -> Model:
 
 def start_ignored(config: Config, *, device: str, bare: bool = False) -> Model:
     """Two devices side by side; `bare` claims nothing of their insides."""
-    one, other = (_device(config, device, None) for _ in range(2))
+    one, other = (_device(config, device) for _ in range(2))
     insides = [Fragment.get(each.inside, None) for each in (one, other)]
     registers = [
         {signal.name: signal for signal in inside.statements["sync"]._lhs_signals()}

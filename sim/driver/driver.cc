@@ -77,6 +77,7 @@ struct vd_result {
   uint64_t cycles;          // of this token, from offering it to taking its answer
   uint64_t design_cycles;   // the design's own counter, since reset
   uint64_t design_macs;     // likewise
+  uint64_t busy_cycles;     // what design_cycles must be, by our own clock
 };
 
 enum vd_status { VD_OK, VD_NO_PROGRESS, VD_PROTOCOL };
@@ -95,6 +96,7 @@ struct vd_sim {
   uint64_t cycle = 0;
   uint64_t moved = 0;  // last cycle in which any stream moved
   uint64_t moved_macs = 0;
+  uint64_t busy_cycles = 0;  // cycles before this one in which a token was in flight
   bool weights_valid = false;
 #if VD_KV_ELEMENTS
   KvMemory kv;
@@ -290,6 +292,11 @@ struct vd_sim {
       evaluate();
       record_trace();
       if (get(top.p_fault)) return fail("fault is high in cycle %" PRIu64, cycle);
+
+      // In flight from the cycle behind that in which it was taken to that of its answer.
+      const bool in_flight = accepted && !answered;
+      result->busy_cycles = busy_cycles;
+      busy_cycles += in_flight;
 
       bool move = false;
       if (token_valid && get(top.p_i__token__ready)) move = accepted = true;

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from design.config import CONFIGS
-from formal import l2s, report, results, waves
+from formal import l2s, pages, report, results, waves
 from formal.__main__ import main
+from formal.configs import PROOF_CONFIGS
 from formal.live import Board
 from formal.model import netlist
 from formal.outcome import Job
@@ -43,6 +44,8 @@ def conforms(value: object, kind: object) -> bool:
         return isinstance(value, list) and all(
             conforms(each, typing.get_args(kind)[0]) for each in value
         )
+    if typing.get_origin(kind) is typing.Literal:
+        return value in typing.get_args(kind)
     if kind is float:
         return isinstance(value, float | int) and not isinstance(value, bool)
     return type(value) is kind
@@ -57,7 +60,9 @@ def decided(build):
 
 def test_results_json_is_of_its_schema(tmp_path, decided):
     path = tmp_path / "results.json"
-    results.write_json(path, decided, ["one is missing"], complete=True)
+    results.write_json(
+        path, decided, ["one is missing"], complete=True, sources="digest", tier="core", not_asked=7
+    )
     content = json.loads(path.read_text())
     assert conforms(content, results.File)
     assert not conforms(content | {"results": [{"id": 1}]}, results.File)
@@ -72,6 +77,10 @@ def test_results_json_is_of_its_schema(tmp_path, decided):
 def test_the_schema_is_documented(kind):
     page = (ROOT / "docs" / "verification.md").read_text("utf-8")
     assert [name for name in typing.get_type_hints(kind) if f"`{name}`" not in page] == []
+
+
+def test_the_page_of_proofs_is_that_of_the_table():
+    assert pages.PAGE.read_text("utf-8") == pages.page(TASKS), "python -m formal table --write"
 
 
 def test_junit_counts_what_is_red_and_what_is_missing(tmp_path, decided):
@@ -144,7 +153,7 @@ def test_every_claim_of_the_table_has_its_sentence():
 
 
 def _model(task):
-    return task.harness(CONFIGS[task.configs[0]], **task.arguments)
+    return task.harness(PROOF_CONFIGS[task.configs[0]], **task.arguments)
 
 
 def test_explain_tells_all(monkeypatch):

@@ -198,13 +198,13 @@ def test_a_bounded_proof_must_say_why():
     [
         (["prove", "kv.nonsense"], "property 'kv.nonsense' is not in the table"),
         (["prove", "--config", "huge"], "--config 'huge' is not one of nano, stories260k"),
-        (["prove", "kv.last_write.key_wide", "--config", "nano"], "nothing selected"),
+        (["prove", "kv.in_range", "--config", "nano"], "nothing selected"),
         (["prove", "kv", "--config", "stories15m"], "nothing selected is proved for --config"),
         (["prove", "--engine", "magic"], "engine 'magic' is not one of yices"),
         (["prove", "--jobs", "0"], "Invalid value for '--jobs'"),
         (["prove", "--waves"], "--waves shows planted bugs: it goes with --canaries"),
         (["explain", "kv.nonsense"], "property 'kv.nonsense' is not in the table"),
-        (["sweep", "kv.last_write.key_wide"], "leaves its configuration open"),
+        (["sweep", "kv.in_range"], "leaves its configuration open"),
         (["prove", "--nonsense"], "No such option"),
     ],
 )

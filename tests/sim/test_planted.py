@@ -9,6 +9,7 @@ import design.activations
 import design.array
 import design.cache
 import design.external_cache
+import design.ports
 import design.rmsnorm
 import design.rope
 import design.scalar
@@ -28,10 +29,12 @@ from sim.rtl_decoder import RtlDecoder
 NANO = CONFIGS["nano"]
 
 
-def first_difference(config: Config, stalls: int | None = None) -> Difference | None:
+def first_difference(
+    config: Config, stalls: int | None = None, decoder: type[Decoder] = Decoder
+) -> Difference | None:
     """Compare golden with the decoder as it is patched now."""
     model = quantise(random_checkpoint(config.shape, seed=1), config)
-    component = Decoder(config)
+    component = decoder(config)
     with RtlDecoder(config, pack(model), "quick", stalls, component, quiet=True) as rtl:
         prompt = [1, 5, 2]
         for progress in compare(FixedDecoder(model), rtl, prompt, config.shape.seq_len):
@@ -169,3 +172,74 @@ def test_two_users_of_a_scalar_multiplier_are_a_fault(monkeypatch):
     assert difference is not None
     assert difference.kind == "simulation"
     assert "fault is high" in difference.detail
+
+
+class ByTheWay(Decoder):
+    """The counter of products counts the cycles in which sums are complete as well."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        array = m.submodules.array
+        m.d.sync += self.macs.eq(self.macs + array.macs + array.sums_valid)
+        return m
+
+
+class AllLanes(Decoder):
+    """A weight beat counts for every lane, padding or not."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        beat = m.submodules.projection.o.payload
+        with m.If(beat.macs != 0):
+            m.d.comb += m.submodules.issue.i.payload.macs.eq(self.config.geometry.lanes)
+        return m
+
+
+class Eager(Decoder):
+    """The clock runs as soon as a token is offered."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.i_token.valid):
+            m.d.sync += self.cycles.eq(self.cycles + 1)
+        return m
+
+
+class Patient(Decoder):
+    """The clock stands still while the answer waits to be taken."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        with m.If(self.o_token.valid & ~self.o_token.ready):
+            m.d.sync += self.cycles.eq(self.cycles)
+        return m
+
+
+@pytest.mark.parametrize(
+    ("decoder", "counter", "position", "stalls"),
+    [
+        (ByTheWay, "macs", 0, None),
+        (AllLanes, "macs", 0, None),
+        (Eager, "cycles", 0, None),
+        (Patient, "cycles", 0, 3),
+    ],
+)
+def test_a_counter_that_lies_is_named(decoder, counter, position, stalls):
+    config = NANO.with_lanes(16) if decoder is AllLanes else NANO
+    difference = first_difference(config, stalls, decoder)
+    assert difference is not None
+    assert (difference.kind, difference.detail) == ("counter", counter)
+    assert difference.position == position
+    assert difference.golden != difference.rtl
+    assert f"counter {counter}: expected {difference.golden}, RTL {difference.rtl}" in str(
+        difference
+    )
+
+
+@pytest.mark.parametrize("stalls", [None, 3])
+def test_counters_that_wrap_are_compared_as_well(monkeypatch, stalls):
+    monkeypatch.setattr(design.ports, "COUNTER_BITS", 9)
+    assert first_difference(NANO, stalls) is None
+    difference = first_difference(NANO, stalls, ByTheWay)
+    assert difference is not None
+    assert difference.detail == "macs"

@@ -197,6 +197,12 @@ class GoldenToy:
         self.weights = weights.astype(np.int64)
         self.total = 0
 
+    def macs(self, sample: bool) -> int:
+        """What one token counts: every weight that it takes."""
+        beats = image(self.config)
+        taken = beats.embedding_beats + beats.body_beats + sample * beats.classifier_beats
+        return taken * self.config.geometry.lanes
+
     def step(self, token: int, first: bool, sample: bool) -> SimpleNamespace:
         """One token; `.id`, `.logits` and `.trace`."""
         beats = image(self.config)

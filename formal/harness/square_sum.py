@@ -1,0 +1,42 @@
+"""A model of the residual and what squares its elements."""
+
+from amaranth import *
+
+from design.config import Config
+from design.derived import derive
+from design.residual import Residual
+from design.scalar import SCALAR_LATENCY
+from formal.harness.arithmetic import later
+from formal.harness.stage import look_inside
+from formal.model import Model
+from properties.square_sum import SquareSumHolds
+
+
+def square_sum(config: Config) -> Model:
+    """The unit gets the squares of what it asks for, as `arith.multiply` has it.
+
+    The square of a magnitude, of one bit less than the element: that of the whole element, with
+    its sign, is beyond most solvers.
+    """
+    width = config.numerics.residual.width
+    dut = Residual(config)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    element = dut.requests[0].a
+    magnitude = Signal(width)
+    square = Signal(2 * width - 1)
+    below = magnitude[:-1]
+    glue.d.comb += [
+        magnitude.eq(Mux(element < 0, -element, element)),
+        square.eq(Mux(magnitude[-1], 1 << 2 * (width - 1), below * below)),
+        dut.products[0].eq(later(glue, square, SCALAR_LATENCY)),
+    ]
+    theorem = SquareSumHolds(
+        dut,
+        dim=config.shape.dim,
+        width=width,
+        epsilon=derive(config).epsilon,
+        adds=hidden["squared"][-1],
+        first=hidden["squared_first"][-1],
+    )
+    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))

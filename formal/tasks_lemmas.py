@@ -1,0 +1,160 @@
+"""The proof tasks of what one unit promises to another: they pay for suppositions of others."""
+
+from formal.canary import Canary
+from formal.harness import requests, square_sum, tables
+from formal.task import Task
+from properties.requests import IdleIsSilent
+from properties.square_sum import SquareSumHolds
+from properties.tables import TableOfFactors, WeightsOfTheTable
+
+
+def _leaves(operand: str, client: str, asks: str, left: str) -> Canary:
+    return Canary(
+        f"the {operand} stays on the port while nothing is asked for",
+        f"design.{client}",
+        asks,
+        f"m.d.comb += {left}\n        {asks}",
+    )
+
+
+FRACTION_STAYS = _leaves(
+    "fraction",
+    "interpolate",
+    "with m.If(valid):\n            m.d.comb += ask(",
+    "self.request.b.eq(fraction)",
+)
+#: What a client leaves on its port, for each client: how many ports it has, and the bug.
+IDLE: dict[str, tuple[int, Canary]] = {
+    "writeback": (
+        1,
+        _leaves(
+            "factor",
+            "writeback",
+            "with m.If(valid):\n            m.d.comb += ask(",
+            "self.requests[0].b.eq(factor)",
+        ),
+    ),
+    "residual": (
+        1,
+        _leaves(
+            "last element",
+            "residual",
+            "with m.If(writing):\n            m.d.comb += ask(",
+            "self.requests[0].a.eq(new)",
+        ),
+    ),
+    "rmsnorm": (1, FRACTION_STAYS),
+    "reciprocals": (1, FRACTION_STAYS),
+    "rope": (
+        2,
+        _leaves(
+            "first of a pair",
+            "rope",
+            "for cycle, (port, element, factor) in zip(",
+            "self.requests[0].a.eq(a)",
+        ),
+    ),
+    "swiglu": (
+        2,
+        _leaves(
+            "sigmoid",
+            "swiglu",
+            "with m.If(gate_valid[-1]):\n            m.d.comb += ask(",
+            "self.requests[1].b.eq(sigmoid_value)",
+        ),
+    ),
+}
+
+
+def _idle(client: str, ports: int, canary: Canary) -> Task:
+    return Task(
+        id=f"requests.silent.{client}",
+        family="arithmetic",
+        theorem=IdleIsSilent,
+        harness=requests.idle,
+        arguments={"client": client},
+        obligations=ports,
+        canary=canary,
+        # Nothing is remembered.
+        depth=1,
+        cover_depth=20,
+        canary_depth=20,
+    )
+
+
+#: A table of factors that is too large somewhere, for each unit that holds one.
+FACTORS: dict[str, Canary] = {
+    "norm": Canary(
+        "the table of inverse roots is nearly twice as large",
+        "design.tables",
+        "lambda m: scale / math.sqrt(max(m, 1.0))",
+        "lambda m: 1.99 * scale / math.sqrt(max(m, 1.0))",
+    ),
+    "reciprocals": Canary(
+        "the table of reciprocals is stretched by 1 in 10,000",
+        "design.tables",
+        "lambda m: 1.0 / m, 1.0, 2.0",
+        "lambda m: 1.0001 / m, 1.0, 2.0",
+    ),
+    "swiglu": Canary(
+        "a sigmoid exceeds 1 by 1 in 1,000",
+        "design.tables",
+        "lambda u: 1.0 / (1.0 + math.exp(-u))",
+        "lambda u: 1.001 / (1.0 + math.exp(-u))",
+    ),
+}
+LESS_THAN_ONE = Canary(
+    "the weight of the maximum is 1 less than the greatest",
+    "design.tables",
+    "min(weight.max, round(",
+    "min(weight.max - 1, round(",
+)
+SUM_GOES_ON = Canary(
+    "a sum of squares begins with the sum before",
+    "design.residual",
+    "squared_first.eq(Cat(new_row == 0, squared_first))",
+    "squared_first.eq(Cat((new_row == 0) & (self.source == Sink.EMBED), squared_first))",
+)
+
+
+def _factors(unit: str, canary: Canary) -> Task:
+    return Task(
+        id=f"tables.factors.{unit}",
+        family="arithmetic",
+        theorem=TableOfFactors,
+        harness=tables.factors,
+        arguments={"unit": unit},
+        obligations=1,
+        canary=canary,
+        depth=1,
+        cover_depth=1,
+        canary_depth=1,
+    )
+
+
+LEMMAS: tuple[Task, ...] = (
+    *(_idle(client, *given) for client, given in IDLE.items()),
+    *(_factors(unit, canary) for unit, canary in FACTORS.items()),
+    Task(
+        id="tables.exp2",
+        family="arithmetic",
+        theorem=WeightsOfTheTable,
+        harness=tables.exp2,
+        obligations=2,
+        canary=LESS_THAN_ONE,
+        depth=1,
+        cover_depth=1,
+        canary_depth=1,
+    ),
+    Task(
+        id="arith.square_sum",
+        family="arithmetic",
+        theorem=SquareSumHolds,
+        harness=square_sum.square_sum,
+        obligations=9,
+        canary=SUM_GOES_ON,
+        depth=5,
+        cover_depth=80,
+        canary_depth=80,
+    ),
+)

@@ -1,0 +1,96 @@
+"""The sum of squares that a norm begins with."""
+
+from typing import Any
+
+from amaranth import *
+
+from design.beat import Sink
+from properties.dialect import Theorem, implies
+
+#: Cycles from an element to its square: it is written, multiplied, and the product is there.
+_SQUARE_LATENCY = 3
+
+
+class SquareSumHolds(Theorem):
+    """When the residual says that it is complete, its sum of squares is at least epsilon, and stays
+    for another cycle; each sum begins with the first element, and has no more than all of them.
+
+    `residual` has the signature of `design.residual.Residual`, of `dim` elements of `width` bits;
+    its products must be the squares of the operands `a` that it asks for. `adds` tells that a
+    square is added in this cycle, `first` that it is the first, to `epsilon`. Obligations: 9.
+    """
+
+    def __init__(
+        self, residual: Any, *, dim: int, width: int, epsilon: int, adds: Value, first: Value
+    ):
+        self.residual = residual
+        self.dim = dim
+        self.epsilon = epsilon
+        self.width = width
+        self.most = 1 << 2 * (width - 1)
+        self.adds = adds
+        self.first = first
+
+    def elaborate(self, platform):
+        m = Module()
+        residual, dim, adds, first = self.residual, self.dim, self.adds, self.first
+        total, square = residual.square_sum, residual.products[0]
+        sinks = (Sink.EMBED, Sink.WO, Sink.W2)
+        takes = residual.i_valid & Cat(residual.i.sink == sink for sink in sinks).any()
+        row = Signal(range(dim))  # that comes next
+        came_last = Signal()
+        m.d.sync += came_last.eq(takes & (row == dim - 1))
+        with m.If(takes):
+            m.d.sync += row.eq(Mux(row == dim - 1, 0, row + 1))
+        # Each update brings all elements, in order.
+        m.d.comb += self.suppose("rows_in_order", implies(takes, residual.i.row == row))
+        # Behind the last element of an update is a cycle without one.
+        m.d.comb += self.suppose("updates_apart", implies(came_last, ~takes))
+
+        # The row whose square is, or will be, added next.
+        due = row
+        for cycle in range(_SQUARE_LATENCY):
+            earlier = Signal.like(row, name=f"row_{cycle + 1}_ago")
+            m.d.sync += earlier.eq(due)
+            due = earlier
+        # Squares in this sum.
+        count = Signal(range(dim + 1))
+        counted = Mux(first, 0, count)
+        completes = Signal()
+        sum_then, was_complete = Signal.like(total), Signal()
+        m.d.sync += [
+            completes.eq(adds & (due == dim - 1)),
+            sum_then.eq(total),
+            was_complete.eq(residual.complete),
+        ]
+        with m.If(adds):
+            m.d.sync += count.eq(counted + 1)
+
+        # It asks for squares of elements.
+        request = residual.requests[0]
+        is_element = request.a == request.a[: self.width].as_signed()
+        asks_square = (request.a == request.b) & is_element
+        m.d.comb += self.claim("squares", implies(request.en, asks_square))
+        # A square is not negative, nor greater than that of the least element.
+        in_bound = (square >= 0) & (square <= self.most)
+        m.d.comb += self.claim("term_in_bound", implies(adds, in_bound))
+        # Whatever comes after a reset begins a sum.
+        m.d.comb += self.claim("begins", implies(adds & (count == 0), first))
+        # Each element is squared once.
+        m.d.comb += self.claim("no_more_terms", implies(adds, counted < dim))
+        all_or_none = (count == 0) | (count == dim)
+        own_count = Mux(due == 0, all_or_none, count == due)
+        m.d.comb += self.claim("counted", own_count & (row < dim))
+        # The sum has not wrapped.
+        within = (total >= self.epsilon) & (total <= self.epsilon + count * self.most)
+        m.d.comb += self.claim("bounded", implies(count != 0, within))
+        # The residual is complete when the last square is added, and only then.
+        m.d.comb += self.claim("complete", residual.complete == completes)
+        # Its sum of squares is never less than what it begins with.
+        at_least_epsilon = implies(residual.complete, total >= self.epsilon)
+        m.d.comb += self.claim("at_least_epsilon", at_least_epsilon)
+        # It stays for the cycle in which the norm looks at it.
+        m.d.comb += self.claim("sum_stays", implies(was_complete, total == sum_then))
+
+        m.d.comb += self.witness("complete", residual.complete)
+        return m

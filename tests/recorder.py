@@ -1,0 +1,80 @@
+"""Writes down what pytest did: ``--record FILE``, which the verdict reads (`formal.verdict`).
+
+A plugin, loaded by `tests/conftest.py`. With several workers it runs in their controller.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from design.files import write_atomically
+from formal.evidence import Watch
+
+#: What a test that compares counts: `user_properties` of these names go into the record.
+COUNTS = ("examples", "steps", "values")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--record``."""
+    parser.addoption("--record", type=Path, metavar="FILE", help="write down what was run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record, if asked to."""
+    path = config.getoption("record")
+    if path is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(path.absolute()), "recorder")
+
+
+class Recorder:
+    """Gathers the outcome of every test, and writes it with the sources that it is about.
+
+    A test is ``passed`` when it was set up, called and torn down without a word. One that was
+    never called, as with ``--setup-only``, is ``not called``.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        path.unlink(missing_ok=True)
+        self.watch = Watch()
+        self.collected: list[str] = []
+        self.cases: dict[str, dict[str, Any]] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Keep the ids; workers do not tell theirs."""
+        self.collected = [item.nodeid for item in session.items]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One phase of one test."""
+        new = {"test": report.nodeid, "outcome": "not called", "reason": "", "seconds": 0.0}
+        case = self.cases.setdefault(report.nodeid, new)
+        case["seconds"] = round(case["seconds"] + report.duration, 2)
+        case |= {name: count for name, count in report.user_properties if name in COUNTS}
+        expected = hasattr(report, "wasxfail")
+        if report.outcome != "passed" or expected:
+            case["outcome"] = f"{report.outcome}, {report.when}"
+            if report.skipped and isinstance(report.longrepr, tuple) and not expected:
+                case["outcome"] = "skipped"
+                case["reason"] = report.longrepr[2].removeprefix("Skipped: ")
+        elif report.when == "call":
+            case["outcome"] = "passed"
+
+    def pytest_sessionfinish(self) -> None:
+        """Write it all."""
+        cases = list(self.cases.values())
+        content = {
+            "sources": self.watch.digest(),
+            # Without them (python -O) most checks of ours are none.
+            "asserts": __debug__,
+            "profile": settings.get_current_profile_name(),
+            # Then every run draws the same.
+            "derandomized": settings().derandomize,
+            **{name: sum(case.get(name, 0) for case in cases) for name in COUNTS},
+            "collected": self.collected,
+            "cases": cases,
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, json.dumps(content, indent=1) + "\n")
