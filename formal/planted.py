@@ -88,6 +88,35 @@ _WIDTHS = (
         "design.stages.projection",
         "shift_index == derive(config).header_passes - 1", "shift_index == 0",
     ),
+    _planted(
+        "nano", "kv.last_write.key",
+        "two key words share an address",
+        "design.kv_cache", "times_constant(t[exact_log2(self.k_word) :], self.head_dim)",
+        "times_constant(t[exact_log2(self.k_word) + 1 :], self.head_dim)",
+    ),
+    _planted(
+        "nano", "arith.reciprocals",
+        "a shift is that of the slot before",
+        "design.reciprocals", "valid[-3] & (slots[-3] == number)",
+        "valid[-3] & (slots[-2] == number)",
+    ),
+    _planted(
+        "nano", "dataflow.activations.residual",
+        "a column-split beat reads the left half twice",
+        "design.activations", "Mux(in_right | folded, found[-1], found[0])",
+        "Mux(in_right, found[-1], found[0])",
+    ),
+    _planted(
+        "nano", "dataflow.drain_order",
+        "the next pass is captured over the last two sums",
+        "design.drain", "leaves & is_last", "leaves & (remaining <= 2)",
+    ),
+    _planted(
+        "nano", "schedule.rows_left",
+        "a pass is counted twice",
+        "design.stages.projection", "rows_left.eq(rows_left - count)",
+        "rows_left.eq(rows_left - (count << 1))",
+    ),
     # Where one scalar multiplier does all, and blocks of heads take turns.
     _planted(
         "nano@2", "composition.no_clash",

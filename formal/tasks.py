@@ -39,9 +39,9 @@ BOTH_BANKS = _kv_canary(
     "wr_en=self.wr_en_k | self.wr_en_v,",
 )
 KEY_ALIAS = _kv_canary(
-    "two key words share an address",
+    "all elements of a key share an address",
+    "times_constant(t[exact_log2(self.k_word) :], self.head_dim) + d",
     "times_constant(t[exact_log2(self.k_word) :], self.head_dim)",
-    "times_constant(t[exact_log2(self.k_word) + 1 :], self.head_dim)",
 )
 VALUE_ALIAS = _kv_canary(
     "two positions of the value bank share an address",

@@ -36,10 +36,10 @@ WRONG_POINT = Canary(
     "shift_guarded(guard(self.products[0]), TABLE_FRACTION - 1)",
 )
 SHIFTED = Canary(
-    "a shift is that of the slot before",
+    "a shift is that of the sum before",
     "design.reciprocals",
-    "with m.If(valid[-3] & (slots[-3] == number)):",
-    "with m.If(valid[-3] & (slots[-2] == number)):",
+    "exponents[-3] + rebase",
+    "exponents[-2] + rebase",
 )
 TRUNCATED = Canary(
     "silu is truncated",

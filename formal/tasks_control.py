@@ -65,11 +65,11 @@ LAYER_RESTARTED = (
     """with m.State("S1"):
                 with m.If(self.projection_done | self.start):""",
 )
-TWICE_COUNTED = Canary(
-    "a pass is counted twice",
+ROW_TOO_FEW = Canary(
+    "a projection begins with a row too few",
     "design.stages.projection",
-    "rows_left.eq(rows_left - count)",
-    "rows_left.eq(rows_left - (count << 1))",
+    "rows_left.eq(spec.rows)",
+    "rows_left.eq(spec.rows - 1)",
 )
 ABOVE = Canary(
     "a value pass reads one position too many",
@@ -180,7 +180,7 @@ _LONG = ("stories260k", "stories260k@64")
 _PROJECTION = ("projection", "design.stages.projection", 6)
 
 CONTROL: tuple[Task, ...] = (
-    *_handshake(*_PROJECTION, too_large_for_pdr=_LONG),
+    *_handshake(*_PROJECTION, too_large_for_pdr=(*_LONG, "nano@1")),
     *_handshake("score", "design.stages.score", 4, too_large_for_pdr=_LONG),
     *_handshake("value", "design.stages.value", 5, too_large_for_pdr=_LONG),
     *_handshake("layer", "design.sequencer", 4, children=3, tied=TOLD_TWICE),
@@ -209,7 +209,7 @@ CONTROL: tuple[Task, ...] = (
         theorem=RowsLeftCovered,
         harness=loops.rows_left,
         obligations=6,
-        canary=TWICE_COUNTED,
+        canary=ROW_TOO_FEW,
         # Witnesses lie whole passes from reset.
         search_by="explore",
     ),

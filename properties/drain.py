@@ -170,11 +170,13 @@ class DrainOrder(_Drained):
         finished = ~self.works | (leaves & self.last)
         m.d.comb += self.claim("none_overwritten", implies(self.captures, finished))
 
-        m.d.comb += self.witness("row", mine & ~is_value & (self.lane != 0))
-        m.d.comb += self.witness("value_sum", mine & is_value & (self.lane != 0))
+        # Behind the first, where there are several.
+        behind = mine & ((self.lane != 0) | (lanes == 1))
+        m.d.comb += self.witness("row", behind & ~is_value)
+        m.d.comb += self.witness("value_sum", behind & is_value)
         m.d.comb += self.witness("score", drain.scores_valid & self.last)
         if derived.slots > 1:
-            m.d.comb += self.witness("folded", mine & beat.folded & (self.lane != 0))
+            m.d.comb += self.witness("folded", behind & beat.folded)
         return m
 
 
@@ -234,6 +236,8 @@ class DrainTiming(_Drained):
         overdue = smooth & (self.age == self.limit)
         m.d.comb += self.claim("occupies_no_longer", implies(overdue, drain.i_ready))
 
-        m.d.comb += self.witness("in_turn", drain.o_valid & takes_turns & (self.place == 1))
+        m.d.comb += self.witness(
+            "in_turn", drain.o_valid & takes_turns & (self.place == (lanes > 1))
+        )
         m.d.comb += self.witness("overdue", overdue & self.works)
         return m
