@@ -124,7 +124,7 @@ def prove(
             decided.append(result)
     decided.sort(key=lambda result: order[result.task.id, result.config])
 
-    complete = len(pairs) == len(select((), None, tier))
+    complete = pairs == select((), None, tier)
     not_asked = len(select((), None, "all")) - len(pairs)
     absent = missing.from_results(pairs, decided)
     if complete:
@@ -166,7 +166,7 @@ def prove(
 @click.option(
     "--timeout",
     type=click.IntRange(min=1),
-    default=60,
+    default=20,
     show_default=True,
     help="Seconds after which a proof is left undecided.",
 )
@@ -193,9 +193,10 @@ def sweep(ids: tuple[str, ...], examples: int, seed: int | None, named: bool, ti
     warm_up(lambda text: click.echo(text, err=True))
 
     def tell(config: Config, result: Result) -> None:
-        board.count(result.status != "PASS")
+        late = sweeping.Swept.late(result)
+        board.count(result.status != "PASS" and not late)
         console.print(
-            f"{result.status:<5} {result.task.id:<32} {sweeping.describe(config)}",
+            f"{'LATE' if late else result.status} {result.task.id:<32} {sweeping.describe(config)}",
             highlight=False,
             soft_wrap=True,
         )

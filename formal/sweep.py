@@ -94,12 +94,17 @@ class Swept:
         """Count what came of `config`; whether it refutes the theorem."""
         if not result.detail:
             self.proved.append(config)
-        elif result.proof and result.proof.status == "TIMEOUT":
+        elif self.late(result):
             self.undecided.append(config)
         else:
             self.red, self.result = config, result
             return True
         return False
+
+    @staticmethod
+    def late(result: Result) -> bool:
+        """Whether the proof ran out of time, and says nothing."""
+        return bool(result.proof and result.proof.status == "TIMEOUT")
 
     @property
     def smallest(self) -> str:

@@ -14,9 +14,10 @@ from design.config import CONFIGS
 from formal import cache, judge, model, runner, tasks, tools
 from formal.__main__ import main
 from formal.canary import Canary, build_under
+from formal.configs import CORE, WIDE
 from formal.outcome import Outcome
 from formal.runner import Runner
-from properties.done_pulse import DonePulseFair, DonePulseRanking
+from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from tests.formal import toys
 from tests.formal.toy_tasks import DONE_STAYS, NEVER_DONE, false, toy
 
@@ -238,6 +239,43 @@ def test_the_verdict_is_the_exit_code(build, monkeypatch):
     assert "theorem: Each done answers exactly one start" in both.output
     one = CliRunner().invoke(main, ["prove", "toy.red", "--canaries"], standalone_mode=False)
     assert one.return_value == 0
+
+
+def test_what_the_core_leaves_is_counted_and_all_asks_it(build, monkeypatch):
+    elsewhere = {*CORE, *WIDE} - {"nano", "nano@2"}
+    task = toy(unproved=dict.fromkeys(elsewhere, "nobody asked"))
+    for module in ("formal.tasks", "formal.__main__"):
+        monkeypatch.setattr(f"{module}.TASKS", (task,))
+    monkeypatch.setattr("formal.__main__.BUILD", build)
+    monkeypatch.setattr("formal.missing.theorems", lambda: {DonePulse})
+
+    def prove(*arguments):
+        shown = CliRunner().invoke(main, ["prove", *arguments], standalone_mode=False)
+        assert shown.return_value == 0
+        content = json.loads((build / "results.json").read_text())
+        asked = [record["config"] for record in content["results"]]
+        return shown.output, asked, content["tier"], content["complete"], content["not_asked"]
+
+    output, *core = prove()
+    assert core == [["nano"], "core", True, 1]
+    assert "not asked: 1 of the 2 of the whole table" in output
+    output, *everything = prove("--all")
+    assert everything == [["nano", "nano@2"], "all", True, 0]
+    assert "not asked" not in output
+    # A part of a tier is not complete.
+    assert prove("--config", "nano@2")[1:] == (["nano@2"], "core", False, 1)
+
+
+def test_a_task_says_what_is_different_at_a_configuration(run):
+    task = toy(obligations=4, at={"nano": {"obligations": 3}})
+    assert run(task).status == "PASS"
+    assert run(dataclasses.replace(task, at={})).detail == "4 obligations declared, 3 stated"
+
+
+@pytest.mark.parametrize("where", ["nano@3", "nano"])
+def test_unproved_is_only_what_the_table_has_and_the_task_does_not_prove(where):
+    with pytest.raises(ValueError, match=f"unproved where\\? {where}"):
+        toy(unproved={where: "no reason"})
 
 
 def test_list_shows_every_property():
