@@ -117,6 +117,12 @@ _WIDTHS = (
         "design.stages.projection", "rows_left.eq(rows_left - count)",
         "rows_left.eq(rows_left - (count << 1))",
     ),
+    # Where a value word is a whole head, the decoder waits for ever for a word that never comes.
+    _planted(
+        "nano", "composition.cache_kept_external",
+        "a value pass reads one position too many",
+        "design.stages.value", "beat.last.eq(t == pos)", "beat.last.eq(t == pos + 1)",
+    ),
     # Where one scalar multiplier does all, and blocks of heads take turns.
     _planted(
         "nano@2", "composition.no_clash",

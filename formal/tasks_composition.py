@@ -39,6 +39,12 @@ ABOVE = Canary(
     "beat.last.eq(t == pos)",
     "beat.last.eq(t == pos + 1)",
 )
+ANNOUNCED_TWICE = Canary(
+    "a row is announced again when its keys are read",
+    "design.decoder",
+    "cache.row_start.eq(starts_qkv)",
+    "cache.row_start.eq(starts_qkv | starts_attention)",
+)
 ANNOUNCED_LATE = Canary(
     "a row is announced when its keys are read",
     "design.decoder",
@@ -120,5 +126,7 @@ COMPOSITION: tuple[Task, ...] = (
         vocab=8,
         hidden=8,
     ),
-    _external("cache_kept", ExternalCacheKept, composition.external_cache_kept, 12, ABOVE),
+    _external(
+        "cache_kept", ExternalCacheKept, composition.external_cache_kept, 12, ANNOUNCED_TWICE
+    ),
 )

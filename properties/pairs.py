@@ -237,10 +237,10 @@ class PairsInPlace(Theorem):
         is_turned = before_b | Cat(each.b for each in since_b).any()
         # From the first of its products to the last, a pair is turned by its own angle.
         m.d.comb += self.claim("angle", implies(is_turned, self.angle == self.in_table))
-        # The table is read at the token's position and the pair that comes.
+        # The table is read at the token's position, which exists, and the pair that comes.
         next_pair = (d + (self.turn == 1)) >> 1
         at_pair = self.pair == Mux(next_pair == pairs, 0, next_pair)
-        at_pos = self.base == times_constant(pos, pairs)
+        at_pos = (pos < shape.seq_len) & (self.base == times_constant(pos, pairs))
         m.d.comb += self.claim("reads_ahead", at_pos & implies(turned, at_pair))
 
         first, second = (came[ago] for ago in self.outs)
