@@ -70,7 +70,7 @@ def fuzz(session: nox.Session) -> None:
     profile = _profile(session, args[at : at + 2])
     del args[at : at + 2]
     prepare_yosys(session)
-    pytest(session, FUZZ_RECORD, f"--hypothesis-profile={profile}", *args, folder="tests/fuzz")
+    pytest(session, FUZZ_RECORD, "tests/fuzz", f"--hypothesis-profile={profile}", *args)
 
 
 def _profile(session: nox.Session, args: list[str]) -> str:
@@ -80,10 +80,10 @@ def _profile(session: nox.Session, args: list[str]) -> str:
     return args[1] if args else DEFAULT_PROFILE
 
 
-def pytest(session: nox.Session, record: Path, *args: str, folder: str) -> None:
-    """Run the tests in `folder`, and have what was run written down for the verdict."""
+def pytest(session: nox.Session, record: Path, *args: str) -> None:
+    """Run tests, and have what was run written down for the verdict."""
     record.unlink(missing_ok=True)
-    python(session, *evidence.PYTEST, folder, f"--record={record}", *args)
+    python(session, *evidence.PYTEST, f"--record={record}", *args)
 
 
 @nox.session(default=False)
@@ -98,8 +98,7 @@ def sweep(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test but the fuzzing, on all cores."""
     prepare_yosys(session)
-    args = ("-n", "auto", "--ignore=tests/fuzz", *session.posargs)
-    pytest(session, TESTS_RECORD, *args, folder="tests")
+    pytest(session, TESTS_RECORD, "-n", "auto", "--ignore=tests/fuzz", *session.posargs)
 
 
 @nox.session(default=False)

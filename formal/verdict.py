@@ -14,6 +14,7 @@ from typing import Any
 
 from formal.manifest import PROFILES, VALUES_AN_EXAMPLE, Required, Skip, by_folder
 
+FUZZING = "tests/fuzz"
 STALE = "is of other sources than these, or they changed while it ran"
 
 
@@ -107,15 +108,17 @@ def _wrong_proof(result: Mapping[str, Any], task: Any) -> str:
 
 def tested(build: Path, required: Required) -> list[Line] | None:
     """What became of every test but the fuzzing."""
-    fuzzing = required.in_folder("tests/fuzz")
-    return _ran(build / "tests" / "summary.json", required.tests - fuzzing, required)
+    tests = required.tests - required.in_folder(FUZZING)
+    least = {name: least for name, least in required.least_tests.items() if name != FUZZING}
+    return _ran(build / "tests" / "summary.json", tests, least, required)
 
 
 def compared(build: Path, required: Required) -> list[Line] | None:
     """A line for each fuzz test, and one for all."""
     path = build / "fuzz" / "summary.json"
     try:
-        lines = _ran(path, required.in_folder("tests/fuzz"), required)
+        least_tests = {FUZZING: required.least_tests[FUZZING]}
+        lines = _ran(path, required.in_folder(FUZZING), least_tests, required)
         if lines is None:
             return None
         record = _read(path)
@@ -146,8 +149,10 @@ def compared(build: Path, required: Required) -> list[Line] | None:
         return None
 
 
-def _ran(path: Path, tests: frozenset[str], required: Required) -> list[Line] | None:
-    """Every one of `tests` ran once and passed, or was skipped for an allowed reason."""
+def _ran(
+    path: Path, tests: frozenset[str], least: Mapping[str, int], required: Required
+) -> list[Line] | None:
+    """Every one of `tests` passed, or was skipped for an allowed reason; `least` by folder."""
     try:
         record = _read(path)
         cases = {str(case["test"]): case for case in record["cases"]}
@@ -169,7 +174,12 @@ def _ran(path: Path, tests: frozenset[str], required: Required) -> list[Line] | 
             Line(name=f"{count} skipped", ok=True, detail=f"{skip.reason}: {skip.why}")
             for skip, count in skipped.items()
         ]
-        lines += _fewer(tests, required)
+        folders = by_folder(tests)
+        lines += [
+            _red(folder, f"{folders[folder]} tests are collected, must be {number} at least")
+            for folder, number in least.items()
+            if folders[folder] < number
+        ]
         passed = sum(case["outcome"] == "passed" for case in cases.values())
         seconds = sum(float(case["seconds"]) for case in cases.values())
         total = f"{passed:,} of {len(tests):,} passed"
@@ -184,17 +194,6 @@ def _allowed(case: Mapping[str, Any], skips: Sequence[Skip]) -> Skip | None:
             if case["reason"].startswith(skip.reason):
                 return skip
     return None
-
-
-def _fewer(tests: frozenset[str], required: Required) -> list[Line]:
-    """Folders whose collection has fewer tests than there must be."""
-    folders = by_folder(tests)
-    looked_at = folders.keys() | by_folder(required.tests - tests).keys()
-    return [
-        _red(folder, f"{folders[folder]} tests are collected, must be {least} at least")
-        for folder, least in required.least_tests.items()
-        if (folder in folders or folder not in looked_at) and folders[folder] < least
-    ]
 
 
 def _name(test: str) -> str:

@@ -380,6 +380,20 @@ def test_the_record_of_a_narrowed_run_lacks_tests(tiny, arguments, variables):
     assert passed(written) < ALL
 
 
+def test_no_profile_repeats_its_examples_where_there_is_CI(tiny):
+    """Hypothesis then has another default, which ours must not inherit."""
+    assert record_of(tiny, CI="true")["derandomized"] is True
+    path = tiny / "profiles.json"
+    for profile in PROFILES:
+        subprocess.run(
+            [sys.executable, *evidence.PYTEST, "tests/fuzz", "-q", "-k", "share",
+             f"--record={path}", f"--hypothesis-profile={profile}"],
+            cwd=ROOT, env=evidence.environment() | {"CI": "true"}, check=True,
+        )  # fmt: skip
+        written = json.loads(path.read_text())
+        assert (written["profile"], written["derandomized"]) == (profile, False)
+
+
 def test_the_record_says_what_became_of_each(tmp_path):
     (tmp_path / "test_tiny.py").write_text(TINY.format(wrong=1, skips=True))
     written = record_of(tmp_path, "-x")
