@@ -10,7 +10,9 @@ from golden.checkpoint import Checkpoint, random_checkpoint
 from golden.image import pack
 from golden.quantise import quantise
 from golden.tokenizer import BOS
-from sim.rtl_decoder import RtlDecoder, Step
+from golden.work import products
+from sim.compare import miscount
+from sim.rtl_decoder import RtlDecoder, SimulationError, Step
 
 #: (configuration, lanes): the most cycles at position 0; the least array and DSP utilisation.
 TARGETS = {
@@ -23,10 +25,16 @@ FULL = 0.80
 
 
 def greedy_steps(rtl: RtlDecoder, count: int) -> Iterator[Step]:
-    """Sampled tokens at positions 0 to `count` - 1, each fed back, whatever it is."""
+    """Sampled tokens at positions 0 to `count` - 1, each fed back, whatever it is.
+
+    Raises SimulationError when a counter is wrong: the figures would be, too.
+    """
     token = BOS
     for position in range(count):
         step = rtl.step(token, first=position == 0)
+        work = products(rtl.config.shape, position, classified=True)
+        if wrong := miscount(work, step, position, token):
+            raise SimulationError(str(wrong))
         token = step.id
         yield step
 

@@ -183,7 +183,7 @@ def first_difference(
     return Difference(kind, position, token, layer, tensor, element, expected, got)
 
 
-def _miscount(products: int, step: Step, position: int, token: int) -> Difference | None:
+def miscount(products: int, step: Step, position: int, token: int) -> Difference | None:
     """The counter of the RTL that went wrong during `step`, or None."""
     for name, expected, counted in (
         ("macs", products, step.macs),
@@ -237,7 +237,7 @@ def compare(
             detail = f"o_token.end is {int(step.end)}, must be {int(ended)}"
             difference = Difference("simulation", position, token, detail=detail)
         if difference is None:
-            difference = _miscount(golden.products(classified=sample), step, position, token)
+            difference = miscount(golden.products(classified=sample), step, position, token)
         values += len(expected[0])
         cycles += step.cycles
         macs += step.macs

@@ -1,6 +1,7 @@
 """The verdict against every way that we know of to get a green one without having done the work."""
 
 import dataclasses
+import importlib.util
 import io
 import json
 import os
@@ -297,6 +298,49 @@ def test_the_gate_refuses_what_would_narrow_it(arguments):
     refused = nox("gate", *arguments)
     assert "takes --profile dev|ci|nightly, which" in refused.stdout
     assert "gate: lint" not in refused.stdout
+
+
+class Quit(Exception):
+    """What a session does that refuses."""
+
+
+def test_the_gate_runs_every_step_in_a_clean_environment(tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("noxfile", ROOT / "noxfile.py")
+    assert spec and spec.loader
+    noxfile = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(noxfile)
+    stale = tmp_path / "summary.json"
+    stale.touch()
+    monkeypatch.setattr(noxfile, "BUILD", tmp_path)
+    for name in ("FORMAL_RESULTS", "TESTS_RECORD", "FUZZ_RECORD", "SWEEP_RECORD"):
+        monkeypatch.setattr(noxfile, name, tmp_path / name)
+    monkeypatch.setattr(noxfile, "RECORDS", [stale])
+    for name in NARROWING:
+        monkeypatch.setenv(name, "x")
+    calls: list[str] = []
+
+    def run(*command: str, env: dict[str, str], include_outer_env: bool, **_: Any) -> None:
+        assert not include_outer_env
+        assert not set(env) & set(NARROWING)
+        calls.append(" ".join(command[1:]))
+        if "ports" in command:
+            raise noxfile.CommandFailed("red")
+
+    def error(why: str) -> None:
+        raise Quit(why)
+
+    session = SimpleNamespace(posargs=["--profile", "ci"], log=lambda text: 0, run=run, error=error)
+    with pytest.raises(Quit, match="no verdict"):
+        noxfile.gate.func(session)
+    assert not stale.exists()
+    steps = json.loads((tmp_path / "gate-steps.json").read_text())
+    assert [(step["step"], step["ok"]) for step in steps] == [(n, n != "ports") for n in STEPS]
+    assert {step["sources"] for step in steps} == {evidence.sources()}
+    assert "-m formal prove --all" in calls
+    assert "-m formal sweep" in calls
+    assert calls[-1] == "-m formal.summary --gate --profile ci"
+    (fuzzing,) = [call for call in calls if "tests/fuzz" in call.split()]
+    assert "--hypothesis-profile=ci" in fuzzing
 
 
 def nox(session: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,7 @@ import design.rmsnorm
 import design.rope
 import design.scalar
 import design.swiglu
+from benchmarks.utilisation import greedy_steps
 from design.config import CONFIGS, CacheBacking, Config
 from design.decoder import Decoder
 from design.fixed import Rounding
@@ -24,7 +25,7 @@ from golden.fixed_decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import quantise
 from sim.compare import Difference, compare
-from sim.rtl_decoder import RtlDecoder
+from sim.rtl_decoder import RtlDecoder, SimulationError
 
 NANO = CONFIGS["nano"]
 
@@ -234,6 +235,15 @@ def test_a_counter_that_lies_is_named(decoder, counter, position, stalls):
     assert f"counter {counter}: expected {difference.golden}, RTL {difference.rtl}" in str(
         difference
     )
+
+
+def test_no_utilisation_is_published_of_a_counter_that_lies():
+    image = pack(quantise(random_checkpoint(NANO.shape, seed=1), NANO))
+    with (
+        RtlDecoder(NANO, image, "quick", component=ByTheWay(NANO), quiet=True) as rtl,
+        pytest.raises(SimulationError, match="counter macs: expected"),
+    ):
+        list(greedy_steps(rtl, 3))
 
 
 @pytest.mark.parametrize("stalls", [None, 3])
