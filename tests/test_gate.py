@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from formal import evidence, summary
+from formal import evidence, manifest, summary
 from formal.manifest import PROFILES, SKIPS, STEPS, VALUES_AN_EXAMPLE, Required
 from formal.verdict import STALE
 
@@ -254,6 +254,25 @@ def test_every_fuzz_test_that_compares_has_a_least_number_of_examples():
     ]
     assert len(recording) == 2
     assert all(PROFILES["dev"].least(f"tests/fuzz/test_decoder.py::{name}") for name in recording)
+
+
+def test_what_the_gate_requires_is_there():
+    """Collected for real: else the least numbers of the manifest could turn the gate red for ever,
+    or be far below what there is."""
+    required = manifest.required(gate=True)
+    counted = manifest.by_folder(required.tests)
+    assert counted.keys() == required.least_tests.keys()
+    for folder, least in required.least_tests.items():
+        assert least <= counted[folder] <= 1.5 * least, f"LEAST_TESTS of {folder}"
+    assert set(required.tests) >= {
+        "tests/fuzz/test_decoder.py::test_random_shapes",
+        "tests/test_gate.py::test_what_the_gate_requires_is_there",
+    }
+    core = manifest.required(gate=False)
+    assert set(core.tests) == required.in_folder("tests/fuzz")
+    assert core.table == required.table
+    assert core.proofs < required.proofs == required.table.keys()
+    assert required.swept and not core.swept
 
 
 def test_the_digest_is_of_contents_alone(tmp_path):
