@@ -11,6 +11,7 @@ import importlib.resources
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -22,7 +23,8 @@ from amaranth.back import rtlil
 
 from design.config import Config
 from design.errors import BadInput
-from sim.build import DRIVER, FLAGS, Build, cache_folder, decoder_component, defines
+from design.sources import SOURCES
+from sim.build import FLAGS, Build, cache_folder, copy_driver, decoder_component, defines
 from sim.harness import Harness
 from sim.toolchain import BuildError, find_compiler, processor, run_yosys
 
@@ -102,9 +104,9 @@ def build(config: Config) -> Build:
     harness = Harness(config, decoder_component(config), traced=False)
     text = rtlil.convert(harness, name="top", ports=harness.ports, emit_src=False)
     compiler = find_compiler()
-    sources = [path.read_text() for path in (*sorted(DRIVER.iterdir()), Path(__file__))]
+    machinery = SOURCES.digest("sim.build", __name__, but=("design",)) or secrets.token_hex()
     parts = (text, str(version()), compiler.identity, " ".join(FLAGS["fast"]), processor())
-    key = hashlib.sha256("\0".join((*parts, *sources)).encode()).hexdigest()[:20]
+    key = hashlib.sha256("\0".join((*parts, machinery)).encode()).hexdigest()[:20]
     folder = cache_folder() / f"{config.name}-{config.geometry.lanes}-verilator-{key}"
     with contextlib.suppress(OSError, ValueError):
         return _load(folder, cached=True)
@@ -114,10 +116,11 @@ def build(config: Config) -> Build:
         (scratch / "top.il").write_text(text)
         run_yosys(_TO_VERILOG, scratch)
         (scratch / "ports.h").write_text(defines(config, "fast") + "#define VD_FEEDBACK 0\n")
+        copies = copy_driver(scratch)
         _compile(scratch, list(compiler.command))
         seconds = time.perf_counter() - begin
-        for name in ("top.il", "top.v", "script.ys"):
-            (scratch / name).unlink()
+        for path in (*copies, *(scratch / each for each in ("top.il", "top.v", "script.ys"))):
+            path.unlink()
         shutil.rmtree(scratch / "model")
         (scratch / "info.json").write_text(json.dumps({"seconds": seconds}))
     return _load(folder, cached=False)
@@ -148,7 +151,7 @@ def _compile(folder: Path, compiler: list[str]) -> None:
     headers = ("ports.h", "shim.h", "driver.cc")
     (folder / "main.cc").write_text("".join(f'#include "{name}"\n' for name in headers))
     include = root / "include"
-    includes = [f"-I{each}" for each in (".", "model", DRIVER, include, include / "vltstd")]
+    includes = [f"-I{each}" for each in (".", "model", include, include / "vltstd")]
     runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
     objects = []
     for source in (folder / "main.cc", *runtime, *sorted((folder / "model").glob("*.cpp"))):

@@ -16,9 +16,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from design import sources
 from design.config import Config
 from design.files import write_atomically
-from formal import sources
 from formal.canary import Canary, build_under
 from formal.engines import Engine
 from formal.model import Netlist, netlist
@@ -52,8 +52,7 @@ class Cache:
             return Netlist(**json.loads(path.read_text(encoding="utf-8")))
         with _BUILDING, _no_collection():
             built = netlist(build_under(canary, task.harness, config, **arguments))
-        # A bug is planted in the file as it is now: that must still be the one that was digested.
-        if origin and origin == _origin(task, config, canary, arguments):
+        if origin and sources.SOURCES.on_disk(*_modules(task, canary)):
             self._write(path, dataclasses.asdict(built))
         return built
 
@@ -66,8 +65,9 @@ class Cache:
         return Outcome.remembered(json.loads(path.read_text(encoding="utf-8")))
 
     def remember(self, job: Job, engine: Engine, outcome: Outcome) -> None:
-        """Keep an answer."""
-        if question := _question(job, engine):
+        """Keep an answer, unless the machinery that asked is no longer what is on the disk."""
+        question = _question(job, engine)
+        if question and sources.SOURCES.on_disk(engine.run.__module__):
             self._write(self._file("answers", question), dataclasses.asdict(outcome))
 
     def _file(self, kind: str, key: str) -> Path:
@@ -91,18 +91,23 @@ def _no_collection() -> Iterator[None]:
 def _origin(
     task: Task, config: Config, canary: Canary | None, arguments: Mapping[str, Any]
 ) -> str | None:
-    modules = [task.harness.__module__, task.theorem.__module__, *_ELABORATION]
-    if canary:
-        modules.append(canary.module)
+    """All that a netlist depends on, or None where that cannot be told."""
     harness = (task.harness.__module__, task.harness.__qualname__)
     called = (*harness, sorted(arguments.items()), config, canary, metadata.version("amaranth"))
-    digest = sources.digest(modules)
-    return digest and repr(called) + digest
+    digest = sources.SOURCES.digest(*_modules(task, canary))
+    # What has no name of its own is another in the next process.
+    named = "<" not in task.harness.__qualname__ and " at 0x" not in repr(called)
+    return repr(called) + digest if digest and named else None
+
+
+def _modules(task: Task, canary: Canary | None) -> list[str]:
+    planted = [canary.module] if canary else []
+    return [task.harness.__module__, task.theorem.__module__, *_ELABORATION, *planted]
 
 
 def _question(job: Job, engine: Engine) -> str | None:
-    """All that an answer depends on, the machinery that asks included; None if that is being
-    written while it runs."""
+    """All that an answer depends on, the machinery that asks included, or None where that cannot
+    be told."""
     asked = json.dumps([dataclasses.asdict(job), engine.name, engine.versions()])
-    machinery = sources.digest([engine.run.__module__])
+    machinery = sources.SOURCES.digest(engine.run.__module__)
     return machinery and "\0".join([asked, machinery])

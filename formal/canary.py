@@ -5,7 +5,6 @@ exactly once, and what to put in its place; the model of a task is then built ov
 modules, among them the changed one, and the task must fail.
 """
 
-import importlib.abc
 import importlib.util
 import pickle
 import sys
@@ -13,8 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType
 from typing import Any
+
+from design import sources
 
 #: Packages loaded afresh under a canary; what changed reaches whoever imported it.
 FRESH = ("design", "golden", "properties", "formal.harness")
@@ -30,49 +31,51 @@ class Canary:
     replacement: str
 
 
-class _Planter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Loads one module from changed code."""
+class _Planter(sources.Loader):
+    """Finds and loads one module, from changed code."""
 
-    def __init__(self, module: str, code: CodeType):
-        self.module = module
+    def __init__(self, module: str, path: str, code: CodeType):
+        super().__init__(module, path, sources.SOURCES)
         self.code = code
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname != self.module:
+        if fullname != self.name:
             return None
-        return importlib.util.spec_from_loader(fullname, self)
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
 
-    def exec_module(self, module: ModuleType) -> None:
-        exec(self.code, module.__dict__)
+    def get_code(self, fullname: str) -> CodeType:
+        return self.code
 
 
-def _mutate(canary: Canary) -> CodeType:
+def _mutate(canary: Canary) -> _Planter:
     spec = importlib.util.find_spec(canary.module)
     if spec is None or spec.origin is None:
         raise ValueError(f"canary {canary.name!r}: no module {canary.module}")
-    source = Path(spec.origin).read_text(encoding="utf-8")
+    source = sources.SOURCES.content(Path(spec.origin)).decode()
     times = source.count(canary.snippet)
     if times != 1:
         raise ValueError(
             f"canary {canary.name!r}: its snippet stands {times} times in {canary.module}"
         )
-    return compile(source.replace(canary.snippet, canary.replacement), spec.origin, "exec")
+    changed = source.replace(canary.snippet, canary.replacement)
+    code = compile(changed, spec.origin, "exec", dont_inherit=True)
+    return _Planter(canary.module, spec.origin, code)
 
 
 @contextmanager
 def _planted(canary: Canary, *also: str) -> Iterator[None]:
-    planter = _Planter(canary.module, _mutate(canary))
+    planter = _mutate(canary)
     roots = (*FRESH, canary.module, *also)
     aside = {
         name: sys.modules.pop(name)
         for name in list(sys.modules)
         if any(name == root or name.startswith(f"{root}.") for root in roots)
     }
-    sys.meta_path.insert(0, planter)
+    sys.meta_path.insert(0, planter)  # type: ignore[arg-type]
     try:
         yield
     finally:
-        sys.meta_path.remove(planter)
+        sys.meta_path.remove(planter)  # type: ignore[arg-type]
         for name in list(sys.modules):
             if any(name == root or name.startswith(f"{root}.") for root in roots):
                 del sys.modules[name]
@@ -82,7 +85,8 @@ def _planted(canary: Canary, *also: str) -> Iterator[None]:
 def build_under(canary: Canary | None, factory: Callable, *args: Any, **kwargs: Any) -> Any:
     """``factory(*args, **kwargs)``, with the bug planted if there is one.
 
-    Raises ValueError when the snippet does not stand exactly once in its module. Not to be called
+    Raises ValueError when the snippet does not stand exactly once in its module, and when modules
+    are loaded that `sources` does not find. Not to be called
     from two threads at once: the table of modules is the interpreter's.
     """
     if canary is None:
@@ -92,4 +96,17 @@ def build_under(canary: Canary | None, factory: Callable, *args: Any, **kwargs: 
     call = pickle.dumps((factory, args, kwargs))
     with _planted(canary, factory.__module__):
         factory, args, kwargs = pickle.loads(call)
-        return factory(*args, **kwargs)
+        model = factory(*args, **kwargs)
+        _check_reached(factory.__module__, canary)
+        return model
+
+
+def _check_reached(harness: str, canary: Canary) -> None:
+    """What was loaded afresh must be what `sources` found, under which the model is remembered."""
+    known = sources.SOURCES
+    reached = known.reached(harness, canary.module)
+    for name, module in list(sys.modules.items()):
+        fresh = any(name == root or name.startswith(f"{root}.") for root in FRESH)
+        path = Path(getattr(module, "__file__", None) or "")
+        if fresh and known.ours(path) and path not in reached:
+            raise ValueError(f"{harness} loads {name}, which no import of its sources names")

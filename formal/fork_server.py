@@ -5,6 +5,7 @@ starts one starts `fork_client.cpp` under its name, which sends here what it was
 """
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -14,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from design.sources import SOURCES
 from formal import wheel_program
 
 #: By the names that sby and smtbmc call them.
@@ -35,7 +37,10 @@ _SIZE = struct.Struct("=I")
 
 
 def serve(path: str) -> None:
-    """Answer at the socket `path` until the standard input ends, as it does with its owner."""
+    """Answer at the socket `path` until the standard input ends, as it does with its owner.
+
+    Once it listens it prints the digests of the sources that it runs.
+    """
     # Nobody waits for those that attend to a client: they are gone when they are done.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # A Ctrl-C ends the clients, and with them the programs.
@@ -43,7 +48,7 @@ def serve(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
-        print("ready", flush=True)
+        print(json.dumps(SOURCES.digests()), flush=True)
         while True:
             waiting, _, _ = select.select([listener.fileno(), sys.stdin.fileno()], [], [])
             if sys.stdin.fileno() in waiting:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from design.sources import ROOT
 from formal.configs import CORE, WIDE
-from formal.sources import ROOT
 from formal.task import Task
 
 PAGE = ROOT / "docs" / "proofs.md"

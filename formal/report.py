@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from design.sources import ROOT
 from formal import waves
 from formal.outcome import Outcome
 from formal.runner import Result, Runner
-from formal.sources import ROOT
 from formal.statements import Statement, statements
 from formal.task import Task
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from design.config import Config
+from design.sources import ROOT
 from formal import judge
 from formal.cache import Cache
 from formal.configs import PROOF_CONFIGS
 from formal.engines import Engine, engine_named
 from formal.model import Netlist
 from formal.outcome import Job, Outcome
-from formal.sources import ROOT
 from formal.task import Task
 
 BUILD = ROOT / "build" / "formal"

@@ -12,8 +12,8 @@ from amaranth.hdl import Fragment, Signal
 from amaranth.hdl._ast import Assign, Property, Switch
 from amaranth.hdl._ir import Fragment as AnyFragment
 
+from design.sources import ROOT, parsed
 from formal.model import Model
-from formal.sources import ROOT, parsed
 from properties import dialect
 
 

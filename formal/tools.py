@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import json
 import os
 import shlex
 import shutil
@@ -14,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from design.errors import BadInput
+from design.sources import ROOT, SOURCES
 from formal.compiled import compiled
-from formal.sources import ROOT
 
 #: Seconds after which the first call of yosys is taken for a compilation.
 PATIENCE = 3.0
@@ -63,10 +64,15 @@ def _fork_server() -> Path:
         stdout=subprocess.PIPE,
     )
     assert server.stdin is not None and server.stdout is not None
-    if not server.stdout.readline():
-        raise RuntimeError("the fork server of the proof engines does not start")
     atexit.register(server.wait)
     atexit.register(server.stdin.close)
+    ready = server.stdout.readline()
+    if not ready:
+        raise RuntimeError("the fork server of the proof engines does not start")
+    # It was started later than this process, and may have read something else.
+    if changed := SOURCES.differing(json.loads(ready)):
+        server.stdin.close()
+        raise RuntimeError(f"{', '.join(changed)} changed while this was running: run it again")
     return path
 
 

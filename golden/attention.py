@@ -5,6 +5,7 @@ of numpy over whole arrays took twice as long.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -14,6 +15,7 @@ from design.config import Config
 from design.derived import sum_width
 from design.errors import BadInput
 from design.fixed import Rounding
+from design.sources import ROOT, SOURCES
 from design.trace import Tensor
 from golden import steps
 
@@ -94,8 +96,22 @@ class Attention:
         return total, weight_sum
 
 
-# All that it calls stands here: numba's cache on disk looks for changes in no other file.
-@numba.njit(cache=True)
+def _compiled(function: Callable) -> Callable:
+    """`function` in machine code, remembered in ``build/golden`` by the sources that run.
+
+    numba itself goes by the time and size of the one file.
+    """
+    digest = SOURCES.digest(__name__)
+    default = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    folder = Path(default or ROOT / "build" / "golden")
+    numba.config.CACHE_DIR = str(folder / str(digest))  # type: ignore[attr-defined]
+    try:
+        return numba.njit(cache=digest is not None)(function)
+    finally:
+        numba.config.CACHE_DIR = default  # type: ignore[attr-defined]
+
+
+@_compiled
 def _attend(
     length, q, keys, values, shift, nudge, even, low, high, weight_below,
     scores, weights, total, weight_sum,

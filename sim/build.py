@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from design.errors import BadInput
 from design.files import write_atomically
 from design.kv_layout import kv_layout
 from design.ports import KV_BURST, trace_channels
+from design.sources import SOURCES
 from sim.harness import Harness
 from sim.toolchain import (
     compile_library,
@@ -44,11 +46,6 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 #: The clock loop in C++.
 DRIVER = Path(__file__).parent / "driver"
-_SOURCES = (
-    *sorted(DRIVER.iterdir()),
-    Path(__file__),
-    *sorted((Path(__file__).parent / "tune").glob("*.py")),
-)
 # NDEBUG: CXXRTL asserts that addresses are in range even on ports that are not enabled.
 _COMMON_FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-fvisibility=hidden")
 #: What the compiler is told. -O3: for vector instructions in the loops over lanes.
@@ -153,17 +150,17 @@ def _build_decoder(config: Config, variant: Variant, quiet: bool) -> Build:
 
     Elaboration takes a third of a build, and would otherwise be the price of each start.
     """
-    sources = sorted((Path(__file__).parent.parent / "design").rglob("*.py"))
-    key = _digest(
-        repr(config), *_tools(variant), importlib.metadata.version("amaranth"),
-        *(f"{path.name}\n{path.read_text()}" for path in (*sources, Path(__file__))),
-    )  # fmt: skip
+    sources = SOURCES.digest(__name__)
+    if sources is None:
+        return _build(config, variant, decoder_component(config), quiet)
+    key = _digest(repr(config), sources, *_tools(variant), importlib.metadata.version("amaranth"))
     note = cache_folder() / f"{_prefix(config, variant)}-{key}.built"
     with contextlib.suppress(OSError, ValueError, TypeError):
         return _load(note.parent / note.read_text(), variant, cached=True)
     made = _build(config, variant, decoder_component(config), quiet)
-    with contextlib.suppress(OSError):  # it would only save time
-        write_atomically(note, made.library.parent.name)
+    if SOURCES.on_disk(__name__):
+        with contextlib.suppress(OSError):  # it would only save time
+            write_atomically(note, made.library.parent.name)
     return made
 
 
@@ -180,14 +177,10 @@ def _digest(*parts: str) -> str:
 
 
 def _tools(variant: Variant) -> tuple[str, ...]:
-    """Everything but the design that a build depends on."""
+    """The tools that a build depends on."""
     flags = FLAGS[variant]
     native = processor() if "-march=native" in flags else ""
-    sources = (path.read_text() for path in _SOURCES)
-    return (
-        script(variant), yosys_version(), find_compiler().identity, " ".join(flags), native,
-        *sources,
-    )  # fmt: skip
+    return script(variant), yosys_version(), find_compiler().identity, " ".join(flags), native
 
 
 def script(variant: Variant) -> str:
@@ -201,7 +194,10 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     begin = time.perf_counter()
     text = _rtlil(config, variant, component)
     constants = defines(config, variant)
-    key = _digest(text, constants, *_tools(variant))
+    # What the design decides is in the text and the constants.
+    machinery = SOURCES.digest(__name__, but=("design",))
+    # Without a digest, what runs is not known: a library for this call alone.
+    key = _digest(text, constants, machinery or secrets.token_hex(), *_tools(variant))
     folder = cache_folder() / f"{_prefix(config, variant)}-{key}"
     with contextlib.suppress(OSError, ValueError, TypeError):
         return _load(folder, variant, cached=True)
@@ -222,13 +218,14 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
         observed = variant == "waves"
         tuned = tune(design.read_text(), feedback=bool(feedback), observed=observed)
         design.write_text(tuned)
+        copies = copy_driver(scratch)
         headers = ("ports.h", "native.h", "design.cc", "driver.cc")
         (scratch / "main.cc").write_text("".join(f'#include "{name}"\n' for name in headers))
-        includes = (f"-I{runtime_headers()}", "-I.", f"-I{DRIVER}")
+        includes = (f"-I{runtime_headers()}", "-I.")
         compile_library(compiler, (*FLAGS[variant], *includes), "main.cc", scratch)
         compile_end = time.perf_counter()
-        for name in ("design.il", "script.ys", "main.cc"):
-            (scratch / name).unlink()
+        for path in (*copies, *(scratch / each for each in ("design.il", "script.ys", "main.cc"))):
+            path.unlink()
         info = {
             "seconds": compile_end - begin,
             "yosys_seconds": yosys_end - yosys_begin,
@@ -242,6 +239,15 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return _load(folder, variant, cached=False)
+
+
+def copy_driver(folder: Path) -> list[Path]:
+    """Put the clock loop into `folder`, as it was digested and not as it lies there by now."""
+    copies = []
+    for path in sorted(DRIVER.iterdir()):
+        copies.append(folder / path.name)
+        copies[-1].write_bytes(SOURCES.content(path))
+    return copies
 
 
 def _load(folder: Path, variant: Variant, *, cached: bool) -> Build:

@@ -2,14 +2,14 @@
 
 import dataclasses
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from design.config import Config
 from design.decoder import multipliers
-from synth import floorplan, global_nets, pins, timing
+from design.derived import derive
+from synth import timing
 from synth.cycles import cycles_per_token
 from synth.devices import Device
 from synth.floorplan import with_floorplan
@@ -56,15 +56,17 @@ def measure(
     script = _SCRIPT.format(top=TOP, mark=timing.MARK, synth=device.synth)
     options = [*device.nextpnr, "--seed", str(seed), "--freq", str(CLOCK)] if device.nextpnr else []
     tools = [version("yosys")] + [version("nextpnr-ecp5")] * bool(options)
-    modules = (pins, floorplan, global_nets, timing)
-    sources = [Path(str(m.__file__)).read_text() for m in (sys.modules[__name__], *modules)]
 
     def make(folder: Path) -> dict[str, Any]:
         return _implement(config, device, text, script, options, folder, tell, limit)
 
-    parts = [text, script, *options, *tools, *sources, repr(device)]
+    # `derive`: where the floorplan puts things.
+    parts = [text, script, *options, *tools, repr(device), repr(derive(config))]
     try:
-        costs = cached(f"{name}-{device.name}-area", parts, make)
+        costs = cached(
+            f"{name}-{device.name}-area", parts, make,
+            by=__name__, but=("design", "sim", "golden"),
+        )  # fmt: skip
     except _GivenUp as given_up:
         costs = given_up.result
     record = {

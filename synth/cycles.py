@@ -33,4 +33,4 @@ def cycles_per_token(config: Config, text: str) -> dict[str, Any]:
             return {"positions": positions, "cycles_per_token": rtl.cycles / positions}
 
     name = f"{config.name}-{config.geometry.lanes}-cycles"
-    return cached(name, [text, str(positions), Path(__file__).read_text()], measure)
+    return cached(name, [text, str(positions)], measure, by=__name__)

@@ -54,8 +54,8 @@ def found_memories(text: str, device: Device, name: str, tell: Tell) -> list[Fou
                 path.unlink()
         return [asdict(memory) for memory in match(logical, mapped, device)]
 
-    parts = [text, script, version("yosys"), Path(__file__).read_text(), repr(device)]
-    values = cached(f"{name}-{device.name}-memories", parts, make)
+    parts = [text, script, version("yosys"), repr(device)]
+    values = cached(f"{name}-{device.name}-memories", parts, make, by=__name__)
     return [Found(**value) for value in values]
 
 

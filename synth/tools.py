@@ -9,18 +9,20 @@ import importlib.metadata
 import json
 import math
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from design.errors import BadInput
 from design.files import write_atomically
+from design.sources import SOURCES
 
 BUILD = Path(__file__).resolve().parent.parent / "build" / "synth"
 
@@ -120,13 +122,23 @@ def _last_line(log: Path) -> str:
     return lines[-1].strip() if lines else ""
 
 
-def cached(name: str, parts: list[str], make: Callable[[Path], Any], *, fresh: bool = False) -> Any:
+def cached(
+    name: str,
+    parts: list[str],
+    make: Callable[[Path], Any],
+    *,
+    by: str,
+    but: Collection[str] = ("design",),
+    fresh: bool = False,
+) -> Any:
     """``make(folder)``, a value for JSON, unless it was made before from the same `parts`.
 
-    The folder keeps what `make` leaves in it (logs). It appears by one rename, with its result.
+    `by` is the module of `make`: what it reaches is a part, too, except for the folders `but`, of
+    which `parts` tell all that matters. The folder keeps what `make` leaves in it (logs). It
+    appears by one rename, with its result.
     """
     digest = hashlib.sha256()
-    for part in parts:
+    for part in (*parts, SOURCES.digest(by, but=but) or secrets.token_hex()):
         digest.update(part.encode() + b"\0")
     folder = BUILD / "cache" / f"{name}-{digest.hexdigest()[:20]}"
     result = folder / "result.json"

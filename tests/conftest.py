@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from design import sources as sources  # first, so that all others are loaded as they are digested
 from formal import evidence
 from formal.manifest import DEFAULT_PROFILE, PROFILES
 from tests import recorder

@@ -14,7 +14,10 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The modules of design/ that know nothing of Amaranth, which golden/ shares.
-SHARED = {"cli", "config", "derived", "errors", "files", "fixed", "schedule", "tables", "trace"}
+SHARED = {
+    "cli", "config", "derived", "errors", "files", "fixed", "schedule", "sources", "tables",
+    "trace",
+}  # fmt: skip
 
 FOLDERS = ("design", "golden", "sim", "properties", "formal", "synth", "tests", "benchmarks")
 

@@ -2,12 +2,14 @@
 
 import importlib
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from formal import cache, sources
+from design import sources
+from design.config import CONFIGS
+from design.sources import SOURCES, Sources
+from formal import cache
 from formal.canary import Canary
 from formal.engines import ENGINES
 from formal.outcome import Job
@@ -19,24 +21,26 @@ from tests.formal.toy_tasks import DONE_STAYS, toy
 @pytest.fixture
 def rooms(tmp_path, monkeypatch):
     """Two components of a repository of their own, in the modules room_a and room_b."""
-    monkeypatch.setattr(sources, "ROOT", tmp_path)
-    monkeypatch.setattr(sources, "STARTED", sources.STARTED)
+    monkeypatch.setattr(sources, "SOURCES", Sources(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     for name in ("room_a", "room_b"):
         (tmp_path / f"{name}.py").write_text(Path(toys.__file__).read_text("utf-8"), "utf-8")
     yield tmp_path
     for name in ("room_a", "room_b"):
         sys.modules.pop(name, None)
-    forget_sources()
 
 
 def forget_sources():
     """What a new process knows of the files: nothing yet."""
-    sources.STARTED = time.time() + 1
-    for remembered in (sources._content, sources._needed):
-        remembered.cache_clear()
+    before = sources.SOURCES
+    if before in sys.meta_path:
+        sys.meta_path.remove(before)
+    sources.SOURCES = Sources(before.root)
+    sources.SOURCES.install()
     importlib.invalidate_caches()
+    for name in ("room_a", "room_b"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture
@@ -56,7 +60,6 @@ def prove(tmp_path, monkeypatch):
         forget_sources()
         asked = []
         for name in ("room_a", "room_b"):
-            sys.modules.pop(name, None)
             room = importlib.import_module(name)
             bug = Canary(DONE_STAYS.name, name, DONE_STAYS.snippet, DONE_STAYS.replacement)
             task = toy(id=name, harness=room.safety, canary=bug)
@@ -84,17 +87,33 @@ def test_a_changed_line_concerns_only_what_depends_on_it(rooms, prove):
     assert prove() == (["room_b"], ["room_b"])
 
 
-def test_what_is_written_while_a_session_runs_is_not_remembered(rooms, prove, monkeypatch):
-    assert prove()[0] == ["room_a", "room_b"]
-    monkeypatch.setattr(sources, "STARTED", 0)
-    assert sources.digest(["room_a"]) is None
+def test_what_is_edited_while_a_session_runs_is_not_remembered(rooms, prove):
+    forget_sources()
     task = toy(id="room_a", harness=importlib.import_module("room_a").safety)
-    assert cache._origin(task, None, None, {}) is None
+    origin = cache._origin(task, None, None, {})
+    path = rooms / "room_a.py"
+    before = path.read_text("utf-8")
+    path.write_text(before + "\n# Said nothing.\n", "utf-8")
+    assert cache._origin(task, None, None, {}) == origin  # what runs is what was imported
+    assert not sources.SOURCES.on_disk("room_a")
+    remembers = cache.Cache(rooms / "cache")
+    remembers.netlist(task, CONFIGS["nano"], None, {"hints": True})
+    assert not (rooms / "cache").exists()
+    path.write_text(before, "utf-8")
+    remembers.netlist(task, CONFIGS["nano"], None, {"hints": True})
+    assert (rooms / "cache").exists()
+
+
+def test_a_harness_without_a_name_of_its_own_is_not_remembered():
+    unnamed = toy(harness=lambda config: toys.safety(config, hints=True))
+    assert cache._origin(unnamed, None, None, {}) is None
+    assert cache._origin(toy(), None, None, {"with": object()}) is None
+    assert cache._origin(toy(), None, None, {"with": 1}) is not None
 
 
 def test_a_model_reaches_the_files_of_its_component_and_no_others():
     def names(module):
-        return {str(path.relative_to(sources.ROOT)) for path in sources.reached([module])}
+        return {str(path.relative_to(sources.ROOT)) for path in SOURCES.reached(module)}
 
     one_layer, whole = names("formal.harness.kv"), names("formal.harness.assembled")
     assert {"design/kv_cache.py", "design/derived.py", "properties/dialect.py"} <= one_layer
@@ -106,7 +125,7 @@ def test_a_model_reaches_the_files_of_its_component_and_no_others():
 def test_an_engine_reaches_the_programs_that_it_starts_and_no_other_engine():
     def names(engine):
         module = ENGINES[engine].run.__module__
-        return {path.name for path in sources.reached([module])}
+        return {path.name for path in SOURCES.reached(module)}
 
     programs = {"bitwuzla_smt2.py", "native_yosys.py", "wheel_program.py"}
     assert {"sby.py", "tools.py"} | programs <= names("yices")
@@ -120,9 +139,9 @@ def test_an_answer_of_other_machinery_is_not_remembered(monkeypatch):
     job, engine = Job("", "prove", "smtbmc yices", 2, 60), ENGINES["yices"]
     before = cache._question(job, engine)
     assert before == cache._question(job, engine)
-    monkeypatch.setattr(sources, "_content", lambda path: f"{path.name} was changed")
+    monkeypatch.setattr(SOURCES, "digest_of", lambda path: f"{path.name} was changed")
     assert cache._question(job, engine) != before
-    monkeypatch.setattr(sources, "STARTED", 0)
+    monkeypatch.setattr(SOURCES, "digest", lambda *modules: None)
     assert cache._question(job, engine) is None
 
 

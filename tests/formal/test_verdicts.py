@@ -45,6 +45,7 @@ def toy_graph(joined: bool) -> str:
     """What synthesis leaves of a netlist of one wire that is `joined` to another, or is not."""
     bits = {"apart_from_word": [2], "apart_to_word": [2 if joined else 3]}
     ports = {name: {"direction": "output", "bits": each} for name, each in bits.items()}
+    ports["free"] = {"direction": "input", "bits": [2, 3]}
     return json.dumps({"modules": {"top": {"ports": ports, "netnames": {}, "cells": {}}}})
 
 
@@ -179,8 +180,6 @@ KEPT = {
     "formal/statements.py _lines": "words of reports",
     "formal/statements.py _sentence": "words of reports",
     "formal/statements.py _entry": "words of reports",
-    "formal/sources.py _content": "the contents of files, read once",
-    "formal/sources.py _needed": "the imports of files, read once",
     "formal/tools.py _starters": "programs of this process",
     "formal/tools.py _fork_server": "a program of this process",
     "sim/build.py _built": "libraries, each in a folder named by its contents",
