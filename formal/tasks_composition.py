@@ -82,6 +82,8 @@ def _whole(
         obligations=obligations,
         canary=canary,
         engine="explore",
+        # Minutes, of a core for itself, where sizes are those of mha3.
+        timeout=1200,
         domain=NAMED,
     )
 

@@ -128,6 +128,8 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
     captured = implies(
         remaining != 0,
         full
+        & implies(beat.folded, (beat.sink != Sink.SCORE) & (beat.sink != Sink.VALUE))
+        & implies(beat.folded, derived.slots > 1)
         & (beat.d < config.shape.head_dim)
         & (beat.d & (derived.v_word - 1) == 0)
         & (beat.block < derived.head_blocks)
