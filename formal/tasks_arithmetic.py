@@ -7,8 +7,15 @@ from formal.canary import Canary
 from formal.harness import accumulators, arithmetic, units, writeback
 from formal.task import NAMED, Task
 from properties import golden
-from properties.accumulator import AccumulatesExactly, MultipliesWithinBound
+from properties.accumulator import (
+    AccumulatesExactly,
+    EachLaneMultiplies,
+    MultipliesWithinBound,
+)
+from properties.array_sums import SumsOfAPass
+from properties.beat_order import PassesInOrder
 from properties.maximum import RunningMaximum
+from properties.scores import ScoresKept
 from properties.softmax_sum import WeightsSumToOne
 
 ROUNDS_UP = Canary(
@@ -71,11 +78,29 @@ HALF_SIGNLESS = Canary(
     'a = Signal(signed(derived.a_width), name=f"a_{lane}")',
     'a = Signal(derived.a_width, name=f"a_{lane}")',
 )
+NOT_CLEARED = Canary(
+    "a pass goes on from the sums of the one before",
+    "design.array",
+    "Mux(product_beat.first, 0, total)",
+    "total",
+)
+TAKEN_AGAIN = Canary(
+    "while the array stands still, sums that were taken are offered again",
+    "design.array",
+    "with m.Elif(self.sums_taken):",
+    "with m.Elif(0):",
+)
 ALL_OCTAVES = Canary(
     "the second shift repeats the first",
     "design.softmax",
     "rest.eq(octaves - Cat(C(0, 2), fours))",
     "rest.eq(octaves)",
+)
+OLD_SCORE = Canary(
+    "a score that is read as it is stored is the old one",
+    "design.softmax",
+    "memory.read_port(transparent_for=(write,))",
+    "memory.read_port()",
 )
 WRAPS = Canary(
     "the residual wraps",
@@ -122,10 +147,8 @@ def _golden(id: str, theorem: Any, harness: Any, canary: Canary, **more: Any) ->
     )
 
 
-def _sum(id: str, harness: Any, canary: Canary, **arguments: Any) -> Task:
-    return _golden(
-        f"sum.{id}", AccumulatesExactly, harness, canary, arguments=arguments, obligations=2
-    )
+def _sum(id: str, harness: Any, canary: Canary, **more: Any) -> Task:
+    return _golden(f"sum.{id}", AccumulatesExactly, harness, canary, obligations=2, **more)
 
 
 ARITHMETIC: tuple[Task, ...] = (
@@ -143,7 +166,8 @@ ARITHMETIC: tuple[Task, ...] = (
         depth=4,
     ),
     _golden("norm", golden.FindsNorm, units.norm_found, ODD_EXPONENT, obligations=2, depth=6),
-    _golden("weights", golden.Weighs, units.weights_found, ALL_OCTAVES, obligations=1, depth=4),
+    _golden("scores", ScoresKept, units.score_kept, OLD_SCORE, obligations=4),
+    _golden("weights", golden.Weighs, units.weights_found, ALL_OCTAVES, obligations=4),
     _golden("residual", golden.AddsUp, units.residual_added, WRAPS, obligations=1, depth=3),
     _golden("reciprocals", golden.FindsReciprocals, units.reciprocals_found, SHIFTED,
         obligations=2, depth=7, cover_depth=20),
@@ -151,9 +175,18 @@ ARITHMETIC: tuple[Task, ...] = (
         cover_depth=20, canary_depth=20),
     _golden("rope", golden.TurnsPairs, units.pairs_turned, WRONG_SIGN, obligations=8, depth=10,
         cover_depth=20, canary_depth=20),
+    _golden("lanes", EachLaneMultiplies, accumulators.lanes_multiply, HALF_SIGNLESS,
+        obligations=2, depth=1),
     _golden("lane", MultipliesWithinBound, accumulators.lane_product, HALF_SIGNLESS,
-        obligations=7, engine="bitwuzla", depth=1, unconfirmed="yices: over 60 s for the bounds"),
-    *(_sum(sink.name.lower(), accumulators.lane_sum, NARROW, sink=sink) for sink in LANE_SINKS),
+        obligations=5, engine="bitwuzla", depth=1, unconfirmed="yices: over 60 s for the bounds"),
+    *(
+        _sum(sink.name.lower(), accumulators.lane_sum, NARROW, arguments={"sink": sink}, depth=1,
+            search={"lane": -1})
+        for sink in LANE_SINKS
+    ),
+    _golden("array_sums", SumsOfAPass, accumulators.array_sums, NOT_CLEARED, obligations=7, depth=1,
+        search={"lane": -1}),
+    _golden("array_order", PassesInOrder, accumulators.array_order, TAKEN_AGAIN, obligations=4),
     _sum("softmax", accumulators.weight_sum, NEVER_CLEARED),
     _sum("squares", accumulators.square_sum, NO_EPSILON),
     _golden("maximum", RunningMaximum, accumulators.running_maximum, LEAST, obligations=3),

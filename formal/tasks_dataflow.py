@@ -1,15 +1,17 @@
 """The proof tasks of the way into the array and from it to the memories."""
 
 from formal.canary import Canary
-from formal.harness import dataflow, memories, pairs
+from formal.harness import assembled, dataflow, memories, pairs
 from formal.task import Task
 from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
 from properties.beat_order import BeatOrder
 from properties.drain import DrainOrder, DrainTiming
+from properties.operand_routing import OperandsRouted
 from properties.operands import OperandsExist
 from properties.pairs import PairsInPlace, UpMeetsSilu
 from properties.pass_buffer import PassFair, PassOrder
+from properties.wiring import UnitsConnected
 from properties.writeback import ResultsInTime
 
 OVERTAKES = Canary(
@@ -29,6 +31,18 @@ WRONG_HALF = Canary(
     "design.rope",
     "Mux(is_first, first.d ^ 1, second.d)",
     "Mux(is_first, first.d, second.d)",
+)
+WRONG_OPERAND = Canary(
+    "the output projection multiplies the hidden vector",
+    "design.issue",
+    "half.eq(self.attention)",
+    "half.eq(self.hidden)",
+)
+WRONG_VECTOR = Canary(
+    "the output projection multiplies the hidden vector",
+    "design.decoder",
+    "issue.attention.eq(attention.rd_data)",
+    "issue.attention.eq(hidden.rd_data)",
 )
 TAKEN_TWICE = Canary(
     "a beat stays at the entrance though it entered",
@@ -128,6 +142,27 @@ DATAFLOW: tuple[Task, ...] = (
         canary=TOO_EARLY,
     ),
     Task(
+        id="dataflow.routing",
+        family="dataflow",
+        theorem=OperandsRouted,
+        harness=dataflow.operands_routed,
+        search={"lane": -1},
+        obligations=10,
+        canary=WRONG_OPERAND,
+        depth=1,
+    ),
+    Task(
+        id="dataflow.wiring",
+        family="dataflow",
+        theorem=UnitsConnected,
+        harness=assembled.units_connected,
+        obligations=18,
+        canary=WRONG_VECTOR,
+        depth=1,
+        cover_depth=16,
+        canary_depth=16,
+    ),
+    Task(
         id="dataflow.pass_order",
         family="dataflow",
         theorem=PassOrder,
@@ -150,7 +185,7 @@ DATAFLOW: tuple[Task, ...] = (
         theorem=DrainOrder,
         harness=dataflow.drain_order,
         search={"bare": True},
-        obligations=11,
+        obligations=12,
         canary=CAPTURED_EARLY,
     ),
     Task(

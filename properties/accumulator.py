@@ -1,32 +1,72 @@
 """Products within their bound, and sums that never wrap."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from amaranth import *
 
-from properties.dialect import Theorem, implies
+from properties.dialect import OneOf, Theorem, implies
 
 
-class MultipliesWithinBound(Theorem):
-    """A lane of the array makes the product of the operands that it was given, 2 enabled cycles
-    later, and of two formats no greater one than that of their greatest magnitudes.
+class EachLaneMultiplies(Theorem):
+    """Each lane of the array makes, 2 enabled cycles later, the product of its own operand and that
+    of its slot.
 
-    `en` is the lane's clock enable, `given` its operands, `held` the registers that they go to,
-    `product` the register of their product; `formats` the bits of both operands, by name.
-    Obligations: 2, and one for each of `formats`.
+    `en` is the clock enable. By lane: `given` are its two operands, `held` the registers that they
+    go to, `products` the register of its product. No solver multiplies: specification and lane are
+    the same product of the same registers. Obligations: 2.
     """
 
     def __init__(
         self,
         *,
         en: Value,
-        given: tuple[Value, Value],
+        given: Sequence[tuple[Value, Value]],
+        held: Sequence[tuple[Value, Value]],
+        products: Sequence[Value],
+    ):
+        self.en = en
+        self.given = given
+        self.held = held
+        self.products = products
+
+    def elaborate(self, platform):
+        m = Module()
+        same_operands, same_product = [], []
+        lanes = zip(self.given, self.held, self.products, strict=True)
+        for lane, (given, (a, b), product) in enumerate(lanes):
+            asked = [Signal(each.shape(), name=f"asked_{lane}_{n}") for n, each in enumerate(given)]
+            expected = Signal.like(product, name=f"expected_{lane}")
+            with m.If(self.en):
+                m.d.sync += [each.eq(value) for each, value in zip(asked, given, strict=True)]
+                m.d.sync += expected.eq(a * b)
+            same_operands.append((a == asked[0]) & (b == asked[1]))
+            same_product.append(product == expected)
+        # The operands are those that the lane was given.
+        m.d.comb += self.claim("operands", Cat(same_operands).all())
+        # The product is theirs.
+        m.d.comb += self.claim("product", Cat(same_product).all())
+        m.d.comb += self.witness("negative", self.products[-1] < -1)
+        m.d.comb += self.witness("positive", self.products[-1] > 1)
+        return m
+
+
+class MultipliesWithinBound(Theorem):
+    """The product of a lane's operands, of two formats, is no greater than that of their greatest
+    magnitudes.
+
+    `en` is the lane's clock enable, `held` the registers of its operands, `product` that of their
+    product; `formats` the bits of both operands, by name. Obligations: one for each of `formats`.
+    """
+
+    def __init__(
+        self,
+        *,
+        en: Value,
         held: tuple[Value, Value],
         product: Value,
         formats: Mapping[str, tuple[int, int]],
     ):
         self.en = en
-        self.given = given
         self.held = held
         self.product = product
         self.formats = formats
@@ -34,15 +74,6 @@ class MultipliesWithinBound(Theorem):
     def elaborate(self, platform):
         m = Module()
         a, b = self.held
-        asked = [Signal(each.shape(), name=f"asked_{n}") for n, each in enumerate(self.given)]
-        expected = Signal.like(self.product)
-        with m.If(self.en):
-            m.d.sync += [each.eq(value) for each, value in zip(asked, self.given, strict=True)]
-            m.d.sync += expected.eq(a * b)
-        # The operands are those that were given.
-        m.d.comb += self.claim("operands", (a == asked[0]) & (b == asked[1]))
-        # The product is theirs.
-        m.d.comb += self.claim("product", self.product == expected)
         for name, widths in self.formats.items():
             fits = Signal(name=f"fits_{name}")
             bound = 1 << sum(width - 1 for width in widths)
@@ -67,7 +98,8 @@ class AccumulatesExactly(Theorem):
 
     `adds` tells that `term` is added in this cycle, to nothing if it is the `first`; `total` is
     the register from the next cycle on. `start` is what a sum begins with. `terms` is the most of
-    them, `low` and `high` the bounds of one. Obligations: 2.
+    them, `low` and `high` the bounds of one. Of several accumulators `term` and `total` are those
+    that `chosen` names. Obligations: 2.
     """
 
     def __init__(
@@ -81,6 +113,7 @@ class AccumulatesExactly(Theorem):
         low: int,
         high: int,
         start: int = 0,
+        chosen: OneOf | None = None,
     ):
         self.adds = adds
         self.first = first
@@ -90,9 +123,12 @@ class AccumulatesExactly(Theorem):
         self.low = low
         self.high = high
         self.start = start
+        self.chosen = chosen
 
     def elaborate(self, platform):
         m = Module()
+        if self.chosen:
+            self.chosen.choose(self, m)
         # The same sum in a register that has room for it twice over.
         limit = self.start + self.terms * max(self.high, -self.low)
         exact = Signal(signed(limit.bit_length() + 2))

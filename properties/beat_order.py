@@ -9,38 +9,47 @@ from properties.dialect import Theorem, implies
 from properties.followed import follow
 
 
-class BeatOrder(Theorem):
-    """Each beat that `Issue` takes leaves it once, unchanged and in order, and nothing else does.
+class _InOrder(Theorem):
+    """What comes leaves once, unchanged and in order, and nothing else does.
 
-    `issue` has the signature of `design.issue.Issue`; `places` are, from the entrance to the exit,
-    what holds a beat and whether it does. About any beat. Obligations: 4.
+    `comes` and `leaves` say that one does, `coming` and `offered` which; `places` are, from the
+    entrance to the exit, whether one is held there, and which. About any one. Obligations: 4.
     """
 
-    def __init__(self, issue: Any, places: Sequence[tuple[Value, Value]]):
-        self.issue = issue
+    def __init__(
+        self,
+        *,
+        comes: Value,
+        coming: Value,
+        leaves: Value,
+        offered: Value,
+        places: Sequence[tuple[Value, Value]],
+    ):
+        self.comes = comes
+        self.coming = coming
+        self.leaves = leaves
+        self.offered = offered
         self.places = places
 
     def elaborate(self, platform):
         m = Module()
-        issue, places = self.issue, self.places
-        takes, leaves = issue.i.valid & issue.i.ready, issue.o_valid & issue.en
-        comes, offered = issue.i.payload.as_value(), issue.o_beat.as_value()
+        places, leaves = self.places, self.leaves
 
         inside = Signal(range(len(places) + 1))
-        m.d.sync += inside.eq(inside + takes - leaves)
-        # One beat that is taken is looked at until it leaves; so many are in front of it.
-        ahead, beat = Signal.like(inside), Signal.like(comes)
-        one = follow(m, ahead, comes=takes, leaves=leaves, inside=inside)
+        m.d.sync += inside.eq(inside + self.comes - leaves)
+        # One that comes is looked at until it leaves; so many are in front of it.
+        ahead, beat = Signal.like(inside), Signal.like(self.coming)
+        one = follow(m, ahead, comes=self.comes, leaves=leaves, inside=inside)
         with m.If(one.begins):
-            m.d.sync += beat.eq(comes)
+            m.d.sync += beat.eq(self.coming)
 
         held = sum((valid for valid, _ in places), C(0))
-        # Those that were taken and did not leave are there, and no others.
+        # Those that came and did not leave are there, and no others.
         m.d.comb += self.claim("all_there", inside == held)
-        # No beat leaves that was not taken.
+        # None leaves that did not come.
         m.d.comb += self.claim("none_invented", implies(leaves, inside != 0))
-        # When those in front of it are gone, the beat leaves as it came.
-        m.d.comb += self.claim("as_it_came", implies(one.its_turn, offered == beat))
+        # When those in front of it are gone, it leaves as it came.
+        m.d.comb += self.claim("as_it_came", implies(one.its_turn, self.offered == beat))
         found = [
             valid
             & (Value.cast(each) == beat)
@@ -50,6 +59,53 @@ class BeatOrder(Theorem):
         # Until then it is in one of the places, behind them.
         m.d.comb += self.claim("behind_the_others", implies(one.looked_at, Cat(found).any()))
 
-        m.d.comb += self.witness("behind_three", one.looked_at & (ahead == len(places) - 1))
+        m.d.comb += self.witness("behind_others", one.looked_at & (ahead == len(places) - 1))
         m.d.comb += self.witness("its_turn", one.its_turn & (beat != 0))
+        return m
+
+
+class BeatOrder(_InOrder):
+    """Each beat that `Issue` takes leaves it once, unchanged and in order, and nothing else does.
+
+    `issue` has the signature of `design.issue.Issue`; `places` are, from the entrance to the exit,
+    whether a beat is held, and which. About any beat. Obligations: 4.
+    """
+
+    def __init__(self, issue: Any, places: Sequence[tuple[Value, Value]]):
+        super().__init__(
+            comes=issue.i.valid & issue.i.ready,
+            coming=issue.i.payload.as_value(),
+            leaves=issue.o_valid & issue.en,
+            offered=issue.o_beat.as_value(),
+            places=places,
+        )
+
+
+class PassesInOrder(_InOrder):
+    """Each pass whose last beat enters the array leaves it once, with that beat and in order, and
+    nothing else does, whenever the array stands still.
+
+    `array` has the signature of `design.array.MultiplierArray`; `places` are the steps between its
+    operands and its accumulators: whether a last beat is there, and which. About any pass.
+    Obligations: 4.
+    """
+
+    def __init__(self, array: Any, places: Sequence[tuple[Value, Value]]):
+        offered = array.sums_beat.as_value()
+        super().__init__(
+            comes=array.en & array.i_valid & array.i_beat.last,
+            coming=array.i_beat.as_value(),
+            leaves=array.sums_valid & array.sums_taken,
+            offered=offered,
+            places=[*places, (array.sums_valid, offered)],
+        )
+        self.array = array
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        array = self.array
+        waits = array.sums_valid & ~array.sums_taken
+        # The array moves on only when its finished sums are taken.
+        m.d.comb += self.suppose("stands_still_meanwhile", implies(waits, ~array.en))
+        m.d.comb += self.witness("taken_as_it_stands", array.sums_valid & self.leaves & ~array.en)
         return m

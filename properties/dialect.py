@@ -5,6 +5,8 @@ as the cell's message; the runner renames the cell after it, so that solvers, tr
 all speak of properties.
 """
 
+from collections.abc import Iterable
+
 from amaranth import *
 from amaranth.asserts import AnyConst, AnySeq
 from amaranth.hdl import Assert, Assume, Cover, ValueLike
@@ -16,6 +18,7 @@ __all__ = [
     "ASSUME_FAIR",
     "CUT",
     "REACHES",
+    "OneOf",
     "Paths",
     "Theorem",
     "anything",
@@ -66,9 +69,12 @@ class Theorem(Elaboratable):
         """Some run makes `condition` true: the claims are not met for want of an occasion."""
         return Cover(condition, name, src_loc_at=1)
 
-    def choose(self, m: Module, signal: Signal, size: int) -> None:
-        """Let the solver pick `signal`, once and for all cycles, out of range(size)."""
-        if len(signal) > 0:
+    def choose(self, m: Module, signal: Signal, size: int, *, fixed: int | None = None) -> None:
+        """Let the solver pick `signal`, once and for all cycles, out of range(size); or take the
+        one that is `fixed`: what is found of one, in a search, is found."""
+        if fixed is not None:
+            m.d.comb += signal.eq(fixed)
+        elif len(signal) > 0:
             m.d.comb += signal.eq(self.constant(len(signal)))
         # What is chosen exists.
         m.d.comb += self.suppose(f"{signal.name}_in_range", signal < size)
@@ -76,6 +82,24 @@ class Theorem(Elaboratable):
     def constant(self, bits: int) -> Value:
         """What the solver picks, once and for all cycles."""
         return AnyConst(bits)
+
+
+class OneOf:
+    """One of `size` that are alike, by its number `which`: the solver chooses it, if the theorem
+    lets it, unless it is `fixed`."""
+
+    def __init__(self, size: int, name: str, *, fixed: int | None = None):
+        self.which = Signal(range(size), name=name)
+        self.size = size
+        self.fixed = fixed
+
+    def choose(self, theorem: Theorem, m: Module) -> None:
+        """State in `theorem` which it is; see `Theorem.choose`."""
+        theorem.choose(m, self.which, self.size, fixed=self.fixed)
+
+    def of(self, each: Iterable[Value]) -> Value:
+        """What belongs to it, of all."""
+        return Array(each)[self.which]
 
 
 class Paths(Theorem):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from amaranth import *
+from amaranth.utils import exact_log2
 
 from design.beat import Sink
 from design.config import Config
@@ -117,7 +118,7 @@ class DrainOrder(_Drained):
     """Each row, score and value sum of a pass leaves the drain once, unchanged and in order, the
     padding never, before the next pass is captured.
 
-    Obligations: 5, and one for each invariant.
+    Obligations: 6, and one for each invariant.
     """
 
     def __init__(self, *args: Any):
@@ -166,6 +167,11 @@ class DrainOrder(_Drained):
         unchanged = (result.sum == total) & (is_value | (result.shift == self.shift))
         mine = drain.o_valid & (place == self.lane)
         m.d.comb += self.claim("unchanged", implies(mine, unchanged))
+        # A slot's score is the sum of the lane whose turn it is, of every slot.
+        bits = exact_log2(derived.per_slot)
+        of_slot = Array(scores.sums[n] for n in range(derived.slots))[self.lane >> bits]
+        its_turn = drain.scores_valid & (self.place == (self.lane & (derived.per_slot - 1)))
+        m.d.comb += self.claim("score_unchanged", implies(its_turn, of_slot == self.left))
         # The next pass is captured when all of this one has left, or leaves now.
         finished = ~self.works | (leaves & self.last)
         m.d.comb += self.claim("none_overwritten", implies(self.captures, finished))
@@ -174,7 +180,7 @@ class DrainOrder(_Drained):
         behind = mine & ((self.lane != 0) | (lanes == 1))
         m.d.comb += self.witness("row", behind & ~is_value)
         m.d.comb += self.witness("value_sum", behind & is_value)
-        m.d.comb += self.witness("score", drain.scores_valid & self.last)
+        m.d.comb += self.witness("score", its_turn & self.last & (of_slot != 0))
         if derived.slots > 1:
             m.d.comb += self.witness("folded", behind & beat.folded)
         return m

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from amaranth import *
 
-from properties.dialect import Theorem
+from properties.dialect import OneOf, Theorem
 
 
 class _EqualsGolden(Theorem):
     """What comes out is what golden computes of what came in.
 
-    `equal` are the claims, `given` what is supposed, `shown` the witnesses.
+    `equal` are the claims, `given` what is supposed, `shown` the witnesses, about any of several
+    that are alike where one is `chosen`.
     """
 
     def __init__(
@@ -22,13 +23,17 @@ class _EqualsGolden(Theorem):
         *,
         given: Mapping[str, Value] | None = None,
         shown: Mapping[str, Value],
+        chosen: OneOf | None = None,
     ):
         self.equal = equal
         self.given = given or {}
         self.shown = shown
+        self.chosen = chosen
 
     def elaborate(self, platform):
         m = Module()
+        if self.chosen:
+            self.chosen.choose(self, m)
         # What is not among these never comes.
         m.d.comb += [self.suppose(name, condition) for name, condition in self.given.items()]
         # Golden's integers are defined, and the same.
@@ -61,8 +66,8 @@ class Gates(_EqualsGolden):
 
 
 class Weighs(_EqualsGolden):
-    """The softmax weight of a score is golden's for every distance from the maximum, 2 enabled
-    cycles behind the score, whatever the table of exp2 holds."""
+    """The softmax weight of a score, of any slot, is golden's for every distance from the maximum,
+    3 enabled cycles after the score memory shows the score, whatever the table of exp2 holds."""
 
 
 class AddsUp(_EqualsGolden):

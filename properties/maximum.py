@@ -4,32 +4,36 @@ from typing import Any
 
 from amaranth import *
 
-from properties.dialect import Theorem, implies
+from properties.dialect import OneOf, Theorem, implies
 
 
 class RunningMaximum(Theorem):
     """The running maximum of a slot is the greatest of the scores stored since the last `clear`.
 
-    `softmax` has the signature of `design.softmax.Softmax`; scores are read off its trace, of slot
-    0, whose head always exists. `empty` tells that none is stored, for the induction.
-    Obligations: 3.
+    `softmax` has the signature of `design.softmax.Softmax`, `chosen` is any of its slots. Scores
+    are read off its trace; they are stored when `stored` says so (see `ScoresKept`). `empty` tells
+    that none is, for the induction. Obligations: 3.
     """
 
-    def __init__(self, softmax: Any, *, empty: Value):
+    def __init__(self, softmax: Any, *, chosen: OneOf, stored: Value, empty: Value):
         self.softmax = softmax
+        self.chosen = chosen
+        self.stored = stored
         self.empty = empty
 
     def elaborate(self, platform):
         m = Module()
-        softmax, maximum = self.softmax, self.softmax.maxima[0]
-        stored, score = softmax.trace[0].valid, softmax.trace[0].value
+        softmax, slots = self.softmax, range(self.chosen.size)
+        self.chosen.choose(self, m)
+        maximum = self.chosen.of(softmax.maxima[slot] for slot in slots)
+        score = self.chosen.of(softmax.trace[2 * slot].value for slot in slots)
         # A score that the solver chooses; whether it came, and whether any did.
         chosen = Signal(maximum.shape(), name="score")
         m.d.comb += chosen.eq(self.constant(len(chosen)))
         came, some_came = Signal(), Signal()
         with m.If(softmax.clear):
             m.d.sync += [came.eq(0), some_came.eq(0)]
-        with m.Elif(stored):
+        with m.Elif(self.stored):
             m.d.sync += [came.eq(came | (score == chosen)), some_came.eq(1)]
 
         # No score is greater.

@@ -1,8 +1,10 @@
 """Models of what adds up, and of the running maximum."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth import *
+from amaranth.hdl import Fragment
 
 from design.array import MultiplierArray
 from design.beat import Sink, beat_layout
@@ -10,9 +12,16 @@ from design.config import Config
 from design.derived import derive
 from design.residual import Residual
 from design.softmax import Softmax
-from formal.harness.stage import look_inside
+from formal.harness.stage import assignments, look_inside
 from formal.model import Model
-from properties.accumulator import AccumulatesExactly, MultipliesWithinBound
+from properties.accumulator import (
+    AccumulatesExactly,
+    EachLaneMultiplies,
+    MultipliesWithinBound,
+)
+from properties.array_sums import SumsOfAPass
+from properties.beat_order import PassesInOrder
+from properties.dialect import OneOf, anything
 from properties.maximum import RunningMaximum
 
 
@@ -31,13 +40,50 @@ def _terms(config: Config) -> dict[Any, tuple[int, tuple[int, int]]]:
     }
 
 
+def _lane(config: Config, fixed: int | None) -> OneOf:
+    """Any lane of the array, or the one that is `fixed` (the last is -1)."""
+    lanes = config.geometry.lanes
+    return OneOf(lanes, "lane", fixed=None if fixed is None else fixed % lanes)
+
+
+def _slot(config: Config) -> OneOf:
+    """Any slot."""
+    return OneOf(derive(config).slots, "slot")
+
+
+def _array(config: Config, lane: int | None) -> tuple[MultiplierArray, Fragment, dict[str, Signal]]:
+    """The array, elaborated, and its registers. Where the lane is any, so are the products: that
+    makes more possible, and a solver that would need none of 64 multipliers takes a minute more."""
+    dut = MultiplierArray(config)
+    inside, hidden = look_inside(dut)
+    if lane is None:
+        products = {id(hidden[f"product_{n}"]) for n in range(config.geometry.lanes)}
+        for each in assignments(inside):
+            if id(each.lhs) in products:
+                each._rhs = anything(len(each.lhs))
+    return dut, inside, hidden
+
+
+def lanes_multiply(config: Config) -> Model:
+    """The array as it is, and the registers of every lane."""
+    dut = MultiplierArray(config)
+    inside, hidden = look_inside(dut)
+    lanes, per_slot = range(config.geometry.lanes), derive(config).per_slot
+    theorem = EachLaneMultiplies(
+        en=dut.en,
+        given=[(dut.a[n], dut.b[n // per_slot]) for n in lanes],
+        held=[(hidden[f"a_{n}"], hidden[f"b_{n // per_slot}"]) for n in lanes],
+        products=[hidden[f"product_{n}"] for n in lanes],
+    )
+    return Model(dut, theorem, inside=inside)
+
+
 def lane_product(config: Config) -> Model:
-    """A lane of the array (all are alike)."""
+    """An array of one lane: `lanes_multiply` says that each of several multiplies as it does."""
     dut = MultiplierArray(config.with_lanes(1))
     inside, hidden = look_inside(dut)
     theorem = MultipliesWithinBound(
         en=dut.en,
-        given=(dut.a[0], dut.b[0]),
         held=(hidden["a_0"], hidden["b_0"]),
         product=hidden["product_0"],
         formats={sink.name.lower(): widths for sink, (_, widths) in _terms(config).items()},
@@ -45,37 +91,68 @@ def lane_product(config: Config) -> Model:
     return Model(dut, theorem, inside=inside)
 
 
-def lane_sum(config: Config, *, sink: Sink) -> Model:
-    """A lane of the array (all are alike), while it multiplies for `sink` alone."""
-    one_lane = config.with_lanes(1)
+def lane_sum(config: Config, *, sink: Sink, lane: int | None = None) -> Model:
+    """Any lane of the array, or the one that is fixed, while it multiplies for `sink` alone."""
     terms, widths = _terms(config)[sink]
-    dut = MultiplierArray(one_lane)
-    inside, hidden = look_inside(dut)
+    dut, inside, hidden = _array(config, lane)
+    chosen, lanes = _lane(config, lane), range(config.geometry.lanes)
     bound = 1 << sum(width - 1 for width in widths)
     theorem = AccumulatesExactly(
         adds=hidden["take_product"],
-        first=hidden["product_beat"][beat_layout(one_lane)["first"].offset],
-        term=hidden["product_0"],
-        total=hidden["sum_0"],
+        first=hidden["product_beat"][beat_layout(config)["first"].offset],
+        term=chosen.of(hidden[f"product_{n}"] for n in lanes),
+        total=chosen.of(dut.sums[n] for n in lanes),
         terms=terms,
         low=-bound,
         high=bound,
+        chosen=chosen,
     )
     return Model(dut, theorem, inside=inside)
 
 
+def array_sums(config: Config, *, lane: int | None = None) -> Model:
+    """Any lane of the array, or the one that is fixed, and the beats at its steps."""
+    dut, inside, hidden = _array(config, lane)
+    chosen, lanes = _lane(config, lane), range(config.geometry.lanes)
+    theorem = SumsOfAPass(
+        dut,
+        chosen=chosen,
+        product=chosen.of(hidden[f"product_{n}"] for n in lanes),
+        header=chosen.of(hidden[f"header_{n}"] for n in lanes),
+        steps=_steps(hidden),
+    )
+    return Model(dut, theorem, inside=inside)
+
+
+def array_order(config: Config) -> Model:
+    """The beats of the array; no lane matters."""
+    dut = MultiplierArray(config)
+    inside, hidden = look_inside(dut)
+    last = beat_layout(config)["last"].offset
+    places = [(valid & beat[last], beat) for valid, beat in _steps(hidden)]
+    return Model(dut, PassesInOrder(dut, places), inside=inside)
+
+
+def _steps(hidden: Mapping[str, Signal]) -> list[tuple[Value, Value]]:
+    """Of the two steps in front of the accumulators: whether a beat is there, and which."""
+    beats = (hidden["operand_beat"], hidden["product_beat"])
+    return [(hidden["valid"][step], beat) for step, beat in enumerate(beats)]
+
+
 def weight_sum(config: Config) -> Model:
-    """The sum of the softmax weights of a slot."""
-    n = config.numerics
+    """The sum of the softmax weights of any slot."""
+    n, chosen = config.numerics, _slot(config)
     dut = Softmax(config)
+    slots = range(chosen.size)
     theorem = AccumulatesExactly(
         adds=dut.add,
         first=dut.add_first,
-        term=dut.weights[0],
-        total=dut.sums[0],
+        term=chosen.of(dut.weights[slot] for slot in slots),
+        total=chosen.of(dut.sums[slot] for slot in slots),
         terms=config.shape.seq_len,
         low=0,
         high=n.weight.max,
+        chosen=chosen,
     )
     return Model(dut, theorem)
 
@@ -102,4 +179,7 @@ def running_maximum(config: Config) -> Model:
     """The unit as it is."""
     dut = Softmax(config)
     inside, hidden = look_inside(dut)
-    return Model(dut, RunningMaximum(dut, empty=hidden["empty"]), inside=inside)
+    theorem = RunningMaximum(
+        dut, chosen=_slot(config), stored=hidden["stored"], empty=hidden["empty"]
+    )
+    return Model(dut, theorem, inside=inside)

@@ -5,7 +5,7 @@ product, the same to the unit and to golden when both ask for the same one.
 """
 
 from amaranth import *
-from amaranth.hdl import signed
+from amaranth.hdl import ValueLike, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,19 +23,20 @@ from properties import golden as theorems
 from properties.dialect import anything, implies
 
 
-def later(m: Module, value: Value, cycles: int) -> Value:
-    """`value` of so many cycles ago."""
+def later(m: Module, value: Value, cycles: int, *, en: ValueLike = 1) -> Value:
+    """`value` of so many cycles ago; where there is a clock enable, of so many enabled ones."""
     for cycle in range(cycles):
         register = Signal.like(value, name=f"ago_{cycle + 1}")
-        m.d.sync += register.eq(value)
+        with m.If(en):
+            m.d.sync += register.eq(value)
         value = register
     return value
 
 
-def expected(m: Module, term: Term, cycles: int) -> Term:
-    """What golden made of the inputs of so many cycles ago."""
+def expected(m: Module, term: Term, cycles: int, *, en: ValueLike = 1) -> Term:
+    """What golden made of the inputs of so many (enabled) cycles ago."""
     term = term._fixed()
-    value, defined = later(m, term.value, cycles), later(m, term.defined, cycles)
+    value, defined = later(m, term.value, cycles, en=en), later(m, term.defined, cycles, en=en)
     return Term(value, range(term.low, term.high + 1), defined=defined)
 
 

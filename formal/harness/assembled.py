@@ -1,16 +1,18 @@
 """Models of the whole decoder."""
 
 from dataclasses import replace
+from typing import Any
 
 from amaranth import *
 from amaranth.hdl import Fragment
 from amaranth.lib import wiring
 
-from design.config import Config
+from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from formal.model import Model
 from properties.dialect import CUT
 from properties.kv_assembled import KvAssembledWriter
+from properties.wiring import UnitsConnected
 
 
 def of_layers(config: Config, layers: int) -> Config:
@@ -36,6 +38,32 @@ def data_decide(glue: Module, dut: Decoder) -> dict[str, Signal]:
     cuts = {f"{CUT}{name}": Signal(name=name) for name in ends}
     glue.d.comb += [cuts[f"{CUT}{name}"].eq(value) for name, value in ends.items()]
     return cuts
+
+
+def units_connected(config: Config) -> Model:
+    """The decoder as it is; nothing comes in but what is free."""
+    dut = Decoder(config)
+    inside = Fragment.get(dut, None)
+    on_chip = config.geometry.cache is CacheBacking.ON_CHIP
+
+    def port(path: str) -> Any:
+        unit, *names = path.split(".")
+        if unit == "decoder":
+            found: Any = dut
+        elif unit == "words":
+            found = unit_named("issue").claims_beat if on_chip else unit_named("issue").read_beat
+        elif unit == "row":
+            found = unit_named("rope").next if on_chip else unit_named("rope").o
+        else:
+            found = unit_named(unit)
+        for name in names:
+            found = getattr(found, name)
+        return found
+
+    def unit_named(name: str) -> Any:
+        return inside.find_subfragment(name).origins[0]
+
+    return Model(dut, UnitsConnected(port), inside=inside)
 
 
 def single_writer(config: Config, *, steered: bool = False, layers: int = 0) -> Model:

@@ -17,8 +17,9 @@ from design.pass_buffer import PassBuffer
 from formal.harness.stage import look_inside
 from formal.model import Model
 from properties.beat_order import BeatOrder
-from properties.dialect import implies
+from properties.dialect import OneOf, implies
 from properties.drain import DrainOrder, DrainTiming
+from properties.operand_routing import OperandsRouted
 from properties.operands import OperandsExist
 from properties.pass_buffer import PassFair, PassOrder
 
@@ -60,7 +61,9 @@ def drain_order(config: Config, *, bare: bool = False) -> Model:
             & implies(folded, column[(at + middle)[: len(at)]] == theorem.right),
         )
         waits = (hidden["remaining"] != 0) & (lane <= theorem.lane)
-        counted = theorem.lane < lane + hidden["remaining"]
+        # Of scores, each slot's lanes move on together.
+        is_score = theorem.beat.sink == Sink.SCORE
+        counted = is_score | (theorem.lane < lane + hidden["remaining"])
         return {
             **_drains(config, hidden, theorem),
             "column": implies(waits & counted, ahead & (shifts[at] == theorem.shift)),
@@ -134,6 +137,7 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
         & (beat.d & (derived.v_word - 1) == 0)
         & (beat.block < derived.head_blocks)
         & (beat.count <= (lanes >> beat.folded))
+        & implies(beat.sink == Sink.SCORE, (beat.count <= derived.per_slot) & ~beat.folded)
         & (beat.row & (lanes - 1) == 0),
     )
     return {
@@ -174,3 +178,11 @@ def operands_exist(config: Config) -> Model:
         takes_weights=hidden["needs_weights"],
     )
     return Model(dut, theorem, inside=inside)
+
+
+def operands_routed(config: Config, *, lane: int | None = None) -> Model:
+    """The pipeline as it is; any lane, or the one that is fixed (the last is -1)."""
+    dut = Issue(config)
+    lanes = config.geometry.lanes
+    chosen = OneOf(lanes, "lane", fixed=None if lane is None else lane % lanes)
+    return Model(dut, OperandsRouted(config, dut, lane=chosen))

@@ -4,12 +4,13 @@ A `Device` says about a component what its signature does not: what is left of i
 an induction must know about its inside. The three models of it follow.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from amaranth import *
 from amaranth.hdl import Fragment
+from amaranth.hdl._ast import Assign, Switch
 from amaranth.lib import stream, wiring
 
 from formal.model import Model
@@ -79,6 +80,17 @@ def named_signals(fragment: Fragment) -> dict[str, Signal]:
     """The registers and wires that `fragment` drives, by name."""
     statements = fragment.statements.values()
     return {signal.name: signal for each in statements for signal in each._lhs_signals()}
+
+
+def assignments(fragment: Fragment) -> Iterator[Assign]:
+    """What `fragment` assigns, under whatever conditions; the right-hand side may be replaced."""
+    waiting = [each for group in fragment.statements.values() for each in group]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, Switch):
+            waiting += [inner for _, statements, _ in each.cases for inner in statements]
+        elif isinstance(each, Assign):
+            yield each
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from amaranth import *
 from amaranth.hdl import Fragment, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
+from amaranth.utils import ceil_log2
 
 from design import rope, tables
 from design.arith import pick
@@ -27,7 +28,8 @@ from formal.model import Model
 from formal.terms import Circuit, Lookup, Product, Term, Terms, select
 from golden import fixed_math, steps
 from properties import golden as theorems
-from properties.dialect import implies
+from properties.dialect import OneOf, implies
+from properties.scores import ScoresKept
 from properties.softmax_sum import WeightsSumToOne
 
 
@@ -95,7 +97,8 @@ def norm_found(config: Config) -> Model:
 
 
 def weights_found(config: Config) -> Model:
-    """A slot (all are alike) from the score that its memory gave, no greater than the maximum.
+    """Any slot, from the score that its memory shows, which is no greater than the maximum. The
+    clock enable is free: what is expected moves with it, so the unit must.
 
     Golden's table of weights ends where nothing is left, and so do the distances.
     """
@@ -103,32 +106,95 @@ def weights_found(config: Config) -> Model:
     dut = Softmax(config)
     inside, hidden = look_inside(dut)
     glue = Module()
-    score, maximum = hidden["held_0"], dut.maxima[0]
-    word = Signal(n.weight.f, name="entry")
+    chosen, en = OneOf(derive(config).slots, "slot"), dut.en
+    slots = range(chosen.size)
+    tables_of_slots = [inside.find_subfragment(f"exp2_{slot}") for slot in slots]
+    words = [Signal(n.weight.f, name=f"entry_{slot}") for slot in slots]
     node = Signal(n.score.f, name="node")
-    inside.find_subfragment("exp2_0").read_port(
-        domain="comb", addr=node, data=word, en=C(1, 1), transparent_for=()
+    for table, word in zip(tables_of_slots, words, strict=True):
+        table.read_port(domain="comb", addr=node, data=word, en=C(1, 1), transparent_for=())
+    shown = chosen.of(_shown(inside, f"scores_{slot}") for slot in slots)
+    looked_up = chosen.of(_shown(inside, f"exp2_{slot}") for slot in slots)
+    held, octaves = (
+        chosen.of(hidden[f"{name}_{slot}"] for slot in slots) for name in ("held", "octaves")
     )
+    word, maximum = chosen.of(words), chosen.of(dut.maxima[slot] for slot in slots)
+    weight = chosen.of(dut.weights[slot] for slot in slots)
+
+    # One enabled cycle to the register behind the memory, one to the table, one to the shift.
+    score = later(glue, shown, 1, en=en)
+    moved = Signal(range(4))
+    with glue.If(en & (moved < 3)):
+        glue.d.sync += moved.eq(moved + 1)
+    begun, has_distance, has_weight = (moved >= times for times in (1, 2, 3))
+    far = later(glue, (maximum - score)[: n.score.width], 1, en=en)
     with Circuit(glue, []):
-        distance = Term(maximum - score, range(1 << n.score.width))
+        distance = Terms(Term(far, range(1 << n.score.width)))
+        (whole,) = np.minimum(distance >> n.score.f, n.weight.width)
         last = ((n.weight.width + 1) << n.score.f) - 1
-        below = np.minimum(Terms(distance), last)
+        below = np.minimum(distance, last)
         (fraction,) = below & ((1 << n.score.f) - 1)
         glue.d.comb += node.eq(fraction.value)
         table = Lookup(lambda at: Term(word, defined=[at.value == node]))
-        (weight,) = steps.softmax_weight(n, table, below)
-        same = expected(glue, weight, 2).equals(dut.weights[0])
-    begun = later(glue, C(1, 1), 2)
-    given = {
-        # A clock enable of all of this.
-        "enabled": dut.en,
-        "not_above_the_maximum": score <= maximum,
+        (of_golden,) = steps.softmax_weight(n, table, below)
+        same = expected(glue, of_golden, 1, en=en).equals(weight)
+        same_octaves = whole.equals(octaves)
+    equal = {
+        # The score goes on when the pipeline moves, and only then.
+        "held": implies(begun, held == score),
+        # So does its distance from the maximum: whole octaves,
+        "octaves": implies(has_distance, same_octaves),
+        # and what the table holds for the rest.
+        "looked_up": implies(has_distance & (far <= last), looked_up == word),
+        # So does the weight.
+        "weight": implies(has_weight, same),
     }
+    given = {"not_above_the_maximum": implies(begun & en, score <= maximum)}
     theorem = theorems.Weighs(
-        {"weight": implies(begun, same)},
+        equal,
         given=given,
-        shown={"small": begun & (dut.weights[0] == 1), "great": begun & dut.weights[0][-1]},
+        shown={"small": has_weight & (weight == 1), "great": has_weight & weight[-1]},
+        chosen=chosen,
     )
+    return Model(dut, theorem, glue=glue, inside=inside)
+
+
+def _shown(inside: Fragment, memory: str) -> Value:
+    """What the one read port of a memory in `inside` shows."""
+    (port,) = inside.find_subfragment(memory).origins[0].read_ports
+    return Value.cast(port.data)
+
+
+def score_kept(config: Config) -> Model:
+    """Any slot and position; adds to the memories of scores a port at that position."""
+    n, derived = config.numerics, derive(config)
+    dut = Softmax(config)
+    inside, hidden = look_inside(dut)
+    glue = Module()
+    chosen = OneOf(derived.slots, "slot")
+    slots = range(chosen.size)
+    theorem = ScoresKept(
+        dut,
+        chosen=chosen,
+        seq_len=config.shape.seq_len,
+        written=hidden["stored"],
+        written_t=hidden["stored_t"],
+        shown=chosen.of(_shown(inside, f"scores_{slot}") for slot in slots),
+    )
+    stored = [Signal(signed(n.score.width), name=f"stored_{slot}") for slot in slots]
+    for slot in slots:
+        memory = inside.find_subfragment(f"scores_{slot}")
+        address = Signal(ceil_log2(memory.origins[0].depth), name=f"stored_address_{slot}")
+        glue.d.comb += address.eq(theorem.t)
+        memory.read_port(
+            domain="comb", addr=address, data=stored[slot], en=C(1, 1), transparent_for=()
+        )
+    glue.d.comb += theorem.stored.eq(chosen.of(stored))
+    with Circuit(glue):
+        raw = Terms(chosen.of(dut.scores.sums[slot] for slot in slots))
+        shift = n.q.f + n.k.f - n.score.f
+        (rounded,) = fixed_math.requantize(raw, shift, n.score, n.rounding)
+        glue.d.comb += theorem.rounded.eq(rounded.value)
     return Model(dut, theorem, glue=glue, inside=inside)
 
 
@@ -194,7 +260,6 @@ def reciprocals_found(config: Config) -> Model:
     equal = {"factor": implies(taken, same_factor), "shift": implies(taken, same_shift)}
     given = {
         "at_least_the_maximum": implies(running, total >= least),
-        "slot_exists": slot < derived.slots,
         "block_after_block": implies(
             dut.start, ~Cat(later(glue, running, ago) for ago in range(1, 6)).any()
         ),

@@ -1,0 +1,109 @@
+"""What a pass leaves in the lanes of the multiplier array."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth import *
+
+from design.beat import Kind
+from design.derived import SHIFT_BITS
+from properties.dialect import OneOf, Theorem, implies
+
+
+class SumsOfAPass(Theorem):
+    """When the array reports a pass, each lane shows the sum of its products since the pass began
+    and the shift that the last header had for it; the beat is the last of the pass.
+
+    `array` has the signature of `design.array.MultiplierArray`; of the lane that is `chosen`,
+    `product` is the register of its product (see `EachLaneMultiplies`) and `header` that of its
+    shifts. `steps` are, from the entrance to the products, whether a beat is there, and which.
+    Obligations: 7.
+    """
+
+    def __init__(
+        self,
+        array: Any,
+        *,
+        chosen: OneOf,
+        product: Value,
+        header: Value,
+        steps: Sequence[tuple[Value, Value]],
+    ):
+        self.array = array
+        self.chosen = chosen
+        self.product = product
+        self.header = header
+        self.steps = steps
+
+    def elaborate(self, platform):
+        m = Module()
+        array, lanes = self.array, range(self.chosen.size)
+        self.chosen.choose(self, m)
+        sums = self.chosen.of(array.sums[lane] for lane in lanes)
+        shift = self.chosen.of(array.shifts[lane] for lane in lanes)
+
+        # Two enabled cycles behind its operands, a beat has its product.
+        came = Signal(len(self.steps))
+        beats = [Signal.like(array.i_beat, name=f"beat_{n}") for n in range(len(self.steps))]
+        with m.If(array.en):
+            m.d.sync += came.eq(Cat(array.i_valid, came))
+            m.d.sync += [
+                later.eq(sooner)
+                for sooner, later in zip([array.i_beat, *beats], beats, strict=False)
+            ]
+        beat = beats[-1]
+        multiplies = array.en & came[-1]
+        is_header = beat.kind == Kind.HEADER
+
+        # What has been summed, and the shifts of the last header, after this cycle's beat.
+        total, total_now = Signal.like(sums), Signal.like(sums)
+        header, header_now = Signal.like(self.header), Signal.like(self.header)
+        m.d.comb += [total_now.eq(total), header_now.eq(header)]
+        with m.If(multiplies & is_header):
+            m.d.comb += header_now.eq(self.product)
+        with m.Elif(multiplies):
+            m.d.comb += total_now.eq(Mux(beat.first, 0, total) + self.product)
+        m.d.sync += [total.eq(total_now), header.eq(header_now)]
+
+        # The same when the last beat of a pass was summed.
+        of_pass, header_of_pass = Signal.like(sums), Signal.like(header)
+        beat_of_pass = Signal.like(beat)
+        with m.If(multiplies & beat.last):
+            m.d.sync += [
+                of_pass.eq(total_now),
+                header_of_pass.eq(header_now),
+                beat_of_pass.eq(beat),
+            ]
+        macs = Signal.like(array.macs)
+        m.d.sync += macs.eq(Mux(multiplies & ~is_header, beat.macs, 0))
+
+        in_step = [
+            (valid == came[n]) & (each == beats[n].as_value())
+            for n, (valid, each) in enumerate(self.steps)
+        ]
+        # The beats go on when the array moves, and only then.
+        m.d.comb += self.claim("in_step", Cat(in_step).all())
+        # The accumulator adds each product of a beat once, and begins with the first.
+        m.d.comb += self.claim("accumulates", sums == total)
+        # The shifts are those of the last header.
+        m.d.comb += self.claim("header", self.header == header)
+        # Until a pass is taken, its sums stand there whole.
+        m.d.comb += self.claim("sums", implies(array.sums_valid, sums == of_pass))
+        # So does the beat that ended it.
+        same_beat = array.sums_beat.as_value() == beat_of_pass.as_value()
+        m.d.comb += self.claim("beat", implies(array.sums_valid, same_beat))
+        index = array.sums_beat.shift_index
+        passes = range(len(header) // SHIFT_BITS)
+        of_index = Array(header_of_pass.word_select(n, SHIFT_BITS) for n in passes)[index]
+        exists = index < len(passes)
+        # Of the shifts of the lane's header, it shows the one that the pass names.
+        m.d.comb += self.claim("shift", implies(array.sums_valid & exists, shift == of_index))
+        # What is counted as multiplied is what the beat of the cycle before said.
+        m.d.comb += self.claim("macs", array.macs == macs)
+
+        taken_late = array.sums_valid & array.sums_taken & ~array.en
+        m.d.comb += self.witness("taken_late", taken_late & (sums > 1) & ~beat_of_pass.first)
+        m.d.comb += self.witness(
+            "shifted", array.sums_valid & (index == len(passes) - 1) & (shift != 0)
+        )
+        return m

@@ -1,0 +1,86 @@
+"""Which of what was read each lane and slot multiplies."""
+
+from typing import Any
+
+from amaranth import *
+from amaranth.utils import exact_log2
+
+from design.beat import Kind, Sink
+from design.config import Config
+from design.derived import derive
+from properties.dialect import OneOf, Theorem, implies
+
+
+class OperandsRouted(Theorem):
+    """Each lane gets the weight of its own, or its element of the word that its slot read, and 0
+    beyond the word; each slot what the beat multiplies by: of its own query or softmax weight, or
+    of the vector that the projection reads.
+
+    `issue` has the signature of `design.issue.Issue`; `lane` is any, and its slot is that of the
+    claims. Obligations: 10.
+    """
+
+    def __init__(self, config: Config, issue: Any, *, lane: OneOf):
+        self.config = config
+        self.issue = issue
+        self.lane = lane
+
+    def elaborate(self, platform):
+        m = Module()
+        issue, derived, beat = self.issue, derive(self.config), self.issue.o_beat
+        self.lane.choose(self, m)
+        lane = self.lane.which
+        bits = exact_log2(derived.per_slot)
+        slot, element = lane >> bits, lane & (derived.per_slot - 1)
+
+        def of_slot(each: Any) -> Value:
+            return Array(each[n] for n in range(derived.slots))[slot]
+
+        a = self.lane.of(issue.a[n] for n in range(self.lane.size))
+        b = of_slot(issue.b)
+        kind, sink = beat.kind, beat.sink
+        of_stream = (kind == Kind.HEADER) | (kind == Kind.WEIGHT)
+        weight = self.lane.of(issue.i_weights.payload[n] for n in range(self.lane.size))
+        # What the stream brings goes to the lane that it is for.
+        self._claim(m, "stream", of_stream, a == weight)
+        tensors = (
+            ("key", Kind.KEY, issue.keys, derived.k_word),
+            ("value", Kind.VALUE, issue.values, derived.v_word),
+        )
+        for name, reads, words, length in tensors:
+            word = Array(Value.cast(words[n]) for n in range(derived.slots))[slot]
+            width = derived.kv_width
+            in_word = word.word_select(element[: exact_log2(length)], width).as_signed()
+            expected = Mux(element < length, in_word, 0)
+            # Of the word of its slot, the lane gets its element; beyond the word, nothing.
+            self._claim(m, name, kind == reads, a == expected)
+
+        # Shifts pass unchanged.
+        self._claim(m, "header", kind == Kind.HEADER, b == 1)
+        projects = kind == Kind.WEIGHT
+        # An embedding is multiplied by one.
+        self._claim(m, "embedding", projects & (sink == Sink.EMBED), b == derived.one)
+        # The output projection reads what attention wrote, and the second of SwiGLU its product.
+        self._claim(m, "attention", projects & (sink == Sink.WO), b == issue.attention)
+        self._claim(m, "hidden", projects & (sink == Sink.W2), b == issue.hidden)
+        normed = Cat(sink == each for each in (Sink.QKV, Sink.W13, Sink.CLS)).any()
+        # What is read right of the middle is for the upper half of the lanes.
+        upper = (lane >= self.lane.size // 2) & (derived.slots > 1)
+        of_half = Mux(upper, issue.residual_right, issue.residual)
+        self._claim(m, "residual", projects & normed, b == of_half)
+        # A key is multiplied by the query of its slot.
+        self._claim(m, "query", kind == Kind.KEY, b == of_slot(issue.queries))
+        # A value is multiplied by the softmax weight of its slot.
+        self._claim(m, "softmax_weight", kind == Kind.VALUE, b == of_slot(issue.weights))
+
+        last = issue.o_valid & (lane == self.lane.size - 1)
+        m.d.comb += [
+            self.witness("key_read", last & (kind == Kind.KEY) & (b > 1)),
+            self.witness("value_read", last & (kind == Kind.VALUE) & (b > 1)),
+            self.witness("weight_read", last & projects & (a > 1)),
+        ]
+        return m
+
+    def _claim(self, m: Module, name: str, when: Value, condition: Value) -> None:
+        # A beat meets what it multiplies as it leaves.
+        m.d.comb += self.claim(name, implies(self.issue.o_valid & when, condition))

@@ -1,0 +1,83 @@
+"""The scores of a block of heads, written by the drain and read by the value pass."""
+
+from typing import Any
+
+from amaranth import *
+
+from properties.dialect import OneOf, Theorem, implies
+
+
+class ScoresKept(Theorem):
+    """Every read of a score of a slot shows what was last stored for its position, and holds it; a
+    raw score is stored in the cycle after it comes, rounded as golden rounds it.
+
+    `softmax` has the signature of `design.softmax.Softmax`; `written` and `written_t` are its
+    registers that say that scores are stored, and for which position. Of the slot that is `chosen`,
+    `shown` is what its memory shows. `rounded` must be driven with golden's rounding of the raw
+    score of that slot, `stored` with what its memory holds for position `t`, any of `seq_len`.
+    Obligations: 4.
+    """
+
+    def __init__(
+        self,
+        softmax: Any,
+        *,
+        chosen: OneOf,
+        seq_len: int,
+        written: Value,
+        written_t: Value,
+        shown: Value,
+    ):
+        self.softmax = softmax
+        self.chosen = chosen
+        self.seq_len = seq_len
+        self.written = written
+        self.written_t = written_t
+        self.shown = shown
+        self.t = Signal(range(seq_len), name="t")
+        self.rounded = Signal(shown.shape())
+        self.stored = Signal(shown.shape())
+
+    def elaborate(self, platform):
+        m = Module()
+        softmax = self.softmax
+        self.chosen.choose(self, m)
+        self.choose(m, self.t, self.seq_len)
+        score = self.chosen.of(softmax.trace[2 * slot].value for slot in range(self.chosen.size))
+        # What comes, and is asked for, is of a position that there is.
+        m.d.comb += [
+            self.suppose(
+                "comes_in_range", implies(softmax.scores_valid, softmax.scores.t < self.seq_len)
+            ),
+            self.suppose("read_in_range", implies(softmax.rd_en, softmax.rd_t < self.seq_len)),
+        ]
+
+        # The score that came in the cycle before; then it stays where it is.
+        comes, t, last = Signal(), Signal.like(self.t), Signal.like(self.stored)
+        m.d.sync += comes.eq(softmax.scores_valid)
+        with m.If(softmax.scores_valid):
+            m.d.sync += [t.eq(softmax.scores.t), last.eq(self.rounded)]
+        # Reset does not clear a RAM, so it does not clear its shadow.
+        known = Signal(reset_less=True)
+        kept = Signal.like(self.stored, reset_less=True)
+        writes = comes & (t == self.t)
+        known_now, kept_now = known | writes, Mux(writes, last, kept)
+        m.d.sync += [known.eq(known_now), kept.eq(kept_now)]
+        due, expected = Signal(), Signal.like(self.stored)
+        with m.If(softmax.rd_en):
+            m.d.sync += [due.eq(known_now & (softmax.rd_t == self.t)), expected.eq(kept_now)]
+
+        # What came is stored in the next cycle, under its position.
+        in_time = (self.written == comes) & implies(comes, self.written_t == t)
+        m.d.comb += self.claim("stored_in_time", in_time)
+        # It is rounded as golden rounds it, and the trace shows it.
+        m.d.comb += self.claim("rounded", implies(comes, score == last))
+        # No score of another position touches it.
+        m.d.comb += self.claim("stays_stored", implies(known, self.stored == kept))
+        # What is read is what was stored last, which may be in its very cycle, until the next read.
+        m.d.comb += self.claim("returns_last_stored", implies(due, self.shown == expected))
+
+        m.d.comb += self.witness("read_back", due & (expected < 0))
+        met = writes & softmax.rd_en & (softmax.rd_t == self.t)
+        m.d.comb += self.witness("read_as_it_is_stored", met)
+        return m
