@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from design.sources import ROOT, SOURCES
+
 BUILD = ROOT / "build"
 
 #: What `nox -s lint` looks at, and, with the two below, what a verdict is about.
@@ -63,9 +64,19 @@ class Watch:
         self._begin = sources()
 
     def digest(self) -> str | None:
-        """Their digest; None if they changed meanwhile, so that nobody knows what was run."""
+        """Their digest; None if they changed meanwhile, or since this process imported one of them,
+        so that nobody knows what was run."""
         now = sources()
-        return now if now == self._begin else None
+        return now if now == self._begin and _imported_as_on_disk() else None
+
+
+def _imported_as_on_disk() -> bool:
+    """Whether all that this process read of the repository is there still, unchanged."""
+    for name, digest in SOURCES.digests().items():
+        path = ROOT / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            return False
+    return True
 
 
 def environment(outer: Mapping[str, str] = os.environ) -> dict[str, str]:

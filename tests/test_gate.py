@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from design.sources import SOURCES
 from formal import evidence, manifest, summary
 from formal.manifest import PROFILES, SKIPS, STEPS, VALUES_AN_EXAMPLE, Required
 from formal.verdict import STALE
@@ -291,6 +292,20 @@ def test_the_digest_is_of_contents_alone(tmp_path):
     assert evidence.sources(tmp_path) == before
     source.rename(source.with_name("two.py"))
     assert evidence.sources(tmp_path) != before
+
+
+def test_sources_that_change_or_were_imported_otherwise_have_no_digest(monkeypatch):
+    now, read = evidence.sources(), SOURCES.digests()
+    assert "formal/evidence.py" in read
+    assert evidence.Watch().digest() == now
+    watch = evidence.Watch()
+    monkeypatch.setattr(evidence, "sources", lambda: "others")
+    assert watch.digest() is None
+    monkeypatch.undo()
+    monkeypatch.setattr(SOURCES, "digests", lambda: read | {"formal/evidence.py": "as it was"})
+    assert watch.digest() is None
+    monkeypatch.setattr(SOURCES, "digests", lambda: read | {"formal/gone.py": "as it was"})
+    assert watch.digest() is None
 
 
 NARROWING = (
