@@ -144,8 +144,7 @@ def prove(
         )
         results.write_junit(BUILD / "junit.xml", decided, absent)
     red = sum(result.status != "PASS" for result in decided)
-    verdict = f"{len(decided) - red} of {len(decided)} properties hold"
-    console.print(verdict + f", {len(absent)} missing" * bool(absent) + ", RED" * bool(red))
+    console.print(report.verdict(decided, absent), highlight=False)
     if not_asked:
         rest = f"not asked: {not_asked} of the {len(pairs) + not_asked} of the whole table"
         console.print(f"{rest} (--all asks)", highlight=False)

@@ -115,6 +115,21 @@ def print_results(console: Console, results: list[Result], missing: list[str]) -
         console.print(f"[bold red]MISSING[/] {escape(sentence)}", highlight=False)
 
 
+def verdict(results: Sequence[Result], missing: Sequence[str]) -> str:
+    """The last line: how many hold, how many on one engine's word alone, and of these, how many
+    because the other ran out of time."""
+    red = sum(result.status != "PASS" for result in results)
+    alone = sum(bool(result.unconfirmed) for result in results)
+    late = sum(result.late for result in results)
+    return (
+        f"{len(results) - red} of {len(results)} properties hold"
+        + f", {alone} without a second engine" * bool(alone)
+        + f", {late} of these out of time" * bool(late)
+        + f", {len(missing)} missing" * bool(missing)
+        + ", RED" * bool(red)
+    )
+
+
 def print_canaries(console: Console, results: list[Result]) -> None:
     """Which bug was planted for which property, what caught it, and after how many cycles."""
     table = Table(title="Planted bugs", title_justify="left")

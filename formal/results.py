@@ -64,6 +64,8 @@ class File(TypedDict):
     tier: Tier
     complete: bool
     not_asked: int
+    unconfirmed: int
+    unconfirmed_by_time: int
     missing: list[str]
     results: list[Record]
 
@@ -127,6 +129,8 @@ def write_json(
         "tier": tier,
         "complete": complete,
         "not_asked": not_asked,
+        "unconfirmed": sum(bool(result.unconfirmed) for result in results),
+        "unconfirmed_by_time": sum(result.late for result in results),
         "missing": missing,
         "results": [record(result) for result in results],
     }

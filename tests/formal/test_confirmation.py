@@ -49,6 +49,26 @@ def test_an_engine_that_disagrees_turns_the_property_red(
     assert bool(result.unconfirmed) == (verdict == "PASS")
 
 
+@pytest.mark.parametrize("status, times", [("PASS", 1), ("UNKNOWN", 1), ("TIMEOUT", 2)])
+def test_that_an_engine_ran_out_of_time_is_asked_again(tmp_path, monkeypatch, status, times):
+    asked = []
+
+    def run_second(job, folder):
+        asked.append(job)
+        found = ("done_answers_a_start", "done_lasts_a_cycle")
+        return Outcome(status, found=found, netlist=job.digest)
+
+    # pytest loads this module in its own way, and nothing that it asks would be remembered.
+    run_second.__module__ = "formal.sby"
+    monkeypatch.setitem(
+        engines.ENGINES, "second", Engine("second", "pdr second", "pyosys", run=run_second)
+    )
+    task = toy(arguments={"hints": False}, obligations=2, engine="pdr", confirm="second")
+    results = [Runner(build=tmp_path).run(task, "nano") for _ in range(2)]
+    assert [(each.detail, each.late) for each in results] == [("", status == "TIMEOUT")] * 2
+    assert len(asked) == times
+
+
 def test_what_no_engine_can_confirm_says_why(run):
     result = run(toy(unconfirmed="bitwuzla: over 600 s"))
     assert (result.status, result.confirmation) == ("PASS", None)

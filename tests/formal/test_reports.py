@@ -1,5 +1,6 @@
 """What people and programs get to see: traces, tables, results.json, junit.xml, explain."""
 
+import dataclasses
 import io
 import json
 import types
@@ -17,7 +18,7 @@ from formal.__main__ import main
 from formal.configs import PROOF_CONFIGS
 from formal.live import Board
 from formal.model import netlist
-from formal.outcome import Job
+from formal.outcome import Job, Outcome
 from formal.runner import ROOT, Runner
 from formal.statements import statements
 from formal.tasks import TASKS
@@ -66,11 +67,30 @@ def test_results_json_is_of_its_schema(tmp_path, decided):
     content = json.loads(path.read_text())
     assert conforms(content, results.File)
     assert not conforms(content | {"results": [{"id": 1}]}, results.File)
+    assert (content["unconfirmed"], content["unconfirmed_by_time"]) == (0, 0)
     green, red = content["results"]
     assert (green["status"], green["confirmed_by"]) == ("PASS", "bitwuzla")
     assert (green["cover"]["cycles"], green["canary"]["cycles"]) == (5, 4)
     assert (red["status"], red["proof"]["names"]) == ("RED", ["never_runs"])
     assert Path(red["proof"]["trace"]).is_file()
+
+
+def test_a_second_engine_that_ran_out_of_time_is_counted(tmp_path, decided):
+    green, red = decided
+    late = dataclasses.replace(
+        green, confirmation=Outcome("TIMEOUT"), confirmed_by="", unconfirmed="bitwuzla: over 60 s"
+    )
+    declared = dataclasses.replace(green, confirmation=None, confirmed_by="", unconfirmed="slow")
+    path = tmp_path / "results.json"
+    results.write_json(
+        path, [green, late, declared], [], complete=True, sources="", tier="core", not_asked=0
+    )
+    content = json.loads(path.read_text())
+    assert (content["unconfirmed"], content["unconfirmed_by_time"]) == (2, 1)
+    assert report.verdict([green], []) == "1 of 1 properties hold"
+    assert report.verdict([green, late, declared, red], ["one"]) == (
+        "3 of 4 properties hold, 2 without a second engine, 1 of these out of time, 1 missing, RED"
+    )
 
 
 @pytest.mark.parametrize("kind", [results.File, results.Record, results.Run])
