@@ -1,9 +1,11 @@
 """The proof tasks of what one unit promises to another: they pay for suppositions of others."""
 
 from formal.canary import Canary
-from formal.harness import requests, square_sum, tables
+from formal.harness import ranges, requests, score_pass, square_sum, tables
 from formal.task import Task
+from properties.ranges import ExponentInRange, ShiftsInRange
 from properties.requests import IdleIsSilent
+from properties.score_pass import ScoresBelowMaximum, SumIncludesTheMaximum
 from properties.square_sum import SquareSumHolds
 from properties.tables import TableOfFactors, WeightsOfTheTable
 
@@ -115,6 +117,30 @@ SUM_GOES_ON = Canary(
     "squared_first.eq(Cat(new_row == 0, squared_first))",
     "squared_first.eq(Cat((new_row == 0) & (self.source == Sink.EMBED), squared_first))",
 )
+LEAST_KEPT = Canary(
+    "the least score is kept as the maximum",
+    "design.softmax",
+    "score > maximum",
+    "score < maximum",
+)
+HALVED = Canary(
+    "every weight is halved, that of the maximum, too",
+    "design.softmax",
+    "Mux(whole > n.weight.width, n.weight.width, whole)",
+    "Mux(whole >= n.weight.width, n.weight.width, whole + 1)",
+)
+BELOW_FLOOR = Canary(
+    "the exponent of a norm counts from one more than the least",
+    "design.rmsnorm",
+    "self.exponent.eq(e - derived.norm_floor)",
+    "self.exponent.eq(e - derived.norm_floor - 1)",
+)
+TOO_SOON = Canary(
+    "value sums leave two cycles before their shift is there",
+    "design.reciprocals",
+    "valid[-4] & (slots[-4] == enough)",
+    "self.start",
+)
 
 
 def _factors(unit: str, canary: Canary) -> Task:
@@ -156,5 +182,46 @@ LEMMAS: tuple[Task, ...] = (
         depth=5,
         cover_depth=80,
         canary_depth=80,
+    ),
+    Task(
+        id="softmax.below_maximum",
+        family="arithmetic",
+        theorem=ScoresBelowMaximum,
+        harness=score_pass.below_maximum,
+        obligations=5,
+        canary=LEAST_KEPT,
+        engine="bitwuzla",
+        cover_depth=20,
+        canary_depth=20,
+    ),
+    Task(
+        id="softmax.sum_includes_the_maximum",
+        family="arithmetic",
+        theorem=SumIncludesTheMaximum,
+        harness=score_pass.sum_includes_the_maximum,
+        obligations=9,
+        canary=HALVED,
+        engine="bitwuzla",
+        cover_depth=20,
+        canary_depth=20,
+    ),
+    Task(
+        id="ranges.norm_exponent",
+        family="arithmetic",
+        theorem=ExponentInRange,
+        harness=ranges.norm_exponent,
+        obligations=3,
+        canary=BELOW_FLOOR,
+    ),
+    Task(
+        id="ranges.value_shift",
+        family="arithmetic",
+        theorem=ShiftsInRange,
+        harness=ranges.value_shift,
+        obligations=5,
+        canary=TOO_SOON,
+        depth=7,
+        cover_depth=20,
+        canary_depth=20,
     ),
 )

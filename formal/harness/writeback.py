@@ -13,6 +13,7 @@ from design.derived import SHIFT_BITS, derive
 from design.schedule import Op, matrix
 from design.writeback import DIRECT, NORMED, Writeback, any_of
 from formal.harness.arithmetic import expected, later, stand_in
+from formal.harness.ranges import norm_exponents, value_shifts
 from formal.model import Model
 from formal.terms import Circuit, Term, Terms, select
 from golden import steps
@@ -67,33 +68,38 @@ def sums_rounded(config: Config) -> Model:
     dut = Writeback(config)
     glue = Module()
     raw = dut.i
-    norm_exponents = range(derived.square_sum_width // 2 - derived.norm_floor)
+    exponents, shifts = norm_exponents(config), value_shifts(config)
+    shift_of_slot = pick(dut.value_shifts, raw.slot)
     # Reciprocals adds a constant to the exponent of the sum of weights.
     rebase = n.v.f - n.attention.f + derived.lead
-    sum_exponents = range(n.weight.f - 1, derived.softmax_sum_width)
-    sum_exponent = pick(dut.value_shifts, raw.slot) - rebase
+    sum_exponents = range(shifts[0] - rebase, shifts[-1] - rebase + 1)
 
     golden: dict[Any, Term] = {}
     with Circuit(glue):
         total = Terms(raw.sum).reshape(1, 1)
-        norm_exponent = Terms(Term(dut.norm_exponent, norm_exponents))
+        norm_exponent = Terms(Term(dut.norm_exponent, exponents))
         for sink, op in _OPS.items():
             projection = _projection(config, op, raw.row, raw.shift)
             if sink in NORMED:
                 ((golden[sink],),) = projection.behind_norm(total, norm_exponent)
             else:
                 ((golden[sink],),) = projection(total)
-        value_exponent = Terms(Term(sum_exponent, sum_exponents))
+        value_exponent = Terms(Term(shift_of_slot - rebase, sum_exponents))
         ((golden[Sink.VALUE],),) = steps.value_sum(n, total, value_exponent)
         result = expected(glue, _by_sink(raw.sink, golden), 2)
         same = result.equals(dut.o.value)
     came = later(glue, dut.i_valid, 2)
     equal = {"value": implies(came, same), "in_time": dut.o_valid == came}
+    in_range = (shift_of_slot >= shifts[0]) & (shift_of_slot <= shifts[-1])
     given = {
-        "no_score": raw.sink != Sink.SCORE,
-        "row_exists": _row_exists(config, raw),
-        "norm_exponent": dut.norm_exponent < norm_exponents.stop,
-        "value_shift": (sum_exponent >= sum_exponents[0]) & (sum_exponent <= sum_exponents[-1]),
+        # Only of what comes: a pass of scores lies in the drain, too, and before the first norm and
+        # block there are neither exponents nor shifts.
+        "no_score": implies(dut.i_valid, raw.sink != Sink.SCORE),
+        "row_exists": implies(dut.i_valid, _row_exists(config, raw)),
+        "norm_exponent": implies(
+            dut.i_valid & any_of(raw.sink, NORMED), dut.norm_exponent < exponents.stop
+        ),
+        "value_shift": implies(dut.i_valid & (raw.sink == Sink.VALUE), in_range),
     }
     shown = {
         f"{sink.name.lower()}_negative": dut.o_valid & (dut.o.sink == sink) & (dut.o.value < 0)
@@ -119,7 +125,7 @@ def sums_scaled(config: Config) -> Model:
         same = result.equals(dut.scaled.value)
     asks = dut.o_valid & ~any_of(dut.o.sink, DIRECT) & (dut.o.sink != Sink.SCORE)
     came = later(glue, asks, 3)
-    given = {"row_exists": _row_exists(config, dut.o)}
+    given = {"row_exists": implies(asks, _row_exists(config, dut.o))}
     shown = {
         f"{sink.name.lower()}_negative": came & (dut.scaled.sink == sink) & (dut.scaled.value < 0)
         for sink in golden

@@ -1,0 +1,60 @@
+"""Models of the units that say how far the writeback shifts."""
+
+from amaranth import *
+
+from design.arith import pick
+from design.config import Config
+from design.derived import derive
+from design.reciprocals import Reciprocals
+from design.rmsnorm import RmsNorm
+from formal.harness.stage import look_inside
+from formal.model import Model
+from properties.ranges import ExponentInRange, ShiftsInRange
+
+
+def norm_exponents(config: Config) -> range:
+    """What may add to the shift of a row behind a norm."""
+    derived = derive(config)
+    return range(derived.square_sum_width // 2 - derived.norm_floor)
+
+
+def value_shifts(config: Config) -> range:
+    """How far a value sum may be shifted: the exponent of its sum of weights, and a constant."""
+    derived, n = derive(config), config.numerics
+    rebase = n.v.f - n.attention.f + derived.lead
+    return range(n.weight.f - 1 + rebase, derived.softmax_sum_width + rebase)
+
+
+def norm_exponent(config: Config) -> Model:
+    """The unit as it is."""
+    derived = derive(config)
+    dut = RmsNorm(config)
+    inside, hidden = look_inside(dut)
+    theorem = ExponentInRange(
+        dut,
+        epsilon=derived.epsilon,
+        exponents=len(norm_exponents(config)),
+        floor=derived.norm_floor,
+        e=hidden["e"],
+    )
+    return Model(dut, theorem, inside=inside)
+
+
+def value_shift(config: Config) -> Model:
+    """The unit as it is."""
+    n, derived = config.numerics, derive(config)
+    dut = Reciprocals(config)
+    inside, hidden = look_inside(dut)
+    rebase = n.v.f - n.attention.f + derived.lead
+    theorem = ShiftsInRange(
+        dut,
+        shifts=value_shifts(config),
+        least=n.weight.max,
+        running=hidden["running"],
+        taken=hidden["slot"],
+        total=pick(dut.sums, hidden["slot"]),
+        valid=hidden["valid"],
+        slot_of=[hidden["slot_0"], hidden["slot_1"]],
+        shift_of=[hidden["exponent_0"] + rebase, hidden["exponent_1"] + rebase],
+    )
+    return Model(dut, theorem, inside=inside)

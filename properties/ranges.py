@@ -1,0 +1,138 @@
+"""The ranges of what the writeback shifts by."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth import *
+
+from properties.dialect import Theorem, implies
+
+#: Cycles from `start` to the first shift of `design.reciprocals.Reciprocals`.
+_FIRST_SHIFT = 3
+
+
+class ExponentInRange(Theorem):
+    """From the first norm on, its exponent is one of those that a sum of squares can have; `ready`
+    says that there was one.
+
+    `norm` has the signature of `design.rmsnorm.RmsNorm`; a sum of squares is at least `epsilon`,
+    and its exponent one of so many `exponents`; the register `e` is greater by `floor`.
+    Obligations: 3.
+    """
+
+    def __init__(self, norm: Any, *, epsilon: int, exponents: int, floor: int, e: Value):
+        self.norm = norm
+        self.epsilon = epsilon
+        self.exponents = exponents
+        self.floor = floor
+        self.e = e
+
+    def elaborate(self, platform):
+        m = Module()
+        norm = self.norm
+        begun = Signal()
+        with m.If(norm.start):
+            m.d.sync += begun.eq(1)
+        # What is added to epsilon is not negative.
+        at_least_epsilon = implies(norm.start, norm.square_sum >= self.epsilon)
+        m.d.comb += self.suppose("at_least_epsilon", at_least_epsilon)
+
+        # There is such an exponent.
+        m.d.comb += self.claim("norm_exponent", implies(begun, norm.exponent < self.exponents))
+        # It is not less than that of epsilon.
+        m.d.comb += self.claim("not_below_floor", implies(begun, self.e >= self.floor))
+        # Nobody is told that it is there before.
+        m.d.comb += self.claim("ready", implies(norm.ready, begun))
+
+        m.d.comb += self.witness("greatest", norm.ready & (norm.exponent == self.exponents - 1))
+        return m
+
+
+class ShiftsInRange(Theorem):
+    """The shift of each slot is one that a sum of weights can have, from the time on at which its
+    value sums can come: those of slot n not before ``n + 1`` cycles of `ready` are over.
+
+    `reciprocals` has the signature of `design.reciprocals.Reciprocals`; a shift is in `shifts`, a
+    sum of weights at least `least`. `running` says that the sum `total` of slot `taken` is taken;
+    `valid`, `slot_of` and `shift_of` are what is known of those that were taken, 1 and 2 cycles
+    later. Obligations: 5.
+    """
+
+    def __init__(
+        self,
+        reciprocals: Any,
+        *,
+        shifts: range,
+        least: int,
+        running: Value,
+        taken: Value,
+        total: Value,
+        valid: Value,
+        slot_of: Sequence[Value],
+        shift_of: Sequence[Value],
+    ):
+        self.reciprocals = reciprocals
+        self.shifts = shifts
+        self.least = least
+        self.running = running
+        self.taken = taken
+        self.total = total
+        self.valid = valid
+        self.slot_of = slot_of
+        self.shift_of = shift_of
+
+    def _is_shift(self, value: Value) -> Value:
+        return (value >= self.shifts[0]) & (value <= self.shifts[-1])
+
+    def elaborate(self, platform):
+        m = Module()
+        unit, running = self.reciprocals, self.running
+        slots = len(unit.shifts)
+        slot = Signal(range(slots), name="slot")
+        self.choose(m, slot, slots)
+        # Cycles since the first start, until all its shifts are there; cycles of `ready`.
+        all_there = slots + _FIRST_SHIFT
+        since, ready_for = Signal(range(all_there + 1)), Signal(range(slots + 1))
+        with m.If((unit.start | (since != 0)) & (since != all_there)):
+            m.d.sync += since.eq(since + 1)
+        with m.If(~unit.ready):
+            m.d.sync += ready_for.eq(0)
+        with m.Elif(ready_for != slots):
+            m.d.sync += ready_for.eq(ready_for + 1)
+        before: Value = running
+        ran = []
+        for cycle in range(5):
+            earlier = Signal(name=f"ran_{cycle + 1}_ago")
+            m.d.sync += earlier.eq(before)
+            ran.append(earlier)
+            before = earlier
+        m.d.comb += [
+            # The sum of a slot that is taken has the weight of its maximum in it.
+            self.suppose("at_least_the_maximum", implies(running, self.total >= self.least)),
+            # A block begins when the one before was dealt with.
+            self.suppose("block_after_block", implies(unit.start, ~Cat(ran).any())),
+        ]
+
+        # The slots of the first block are taken one after the other, from its start on.
+        first = since != all_there
+        takes = running == ((since != 0) & (since < slots) | unit.start)
+        own = implies(running, self.taken == since)
+        idle = implies(~first & ~running, self.taken == 0)
+        m.d.comb += self.claim("one_by_one", implies(first, takes & own) & idle)
+        for stage, (of, shift) in enumerate(zip(self.slot_of, self.shift_of, strict=True)):
+            valid, after = self.valid[stage], stage + 1
+            there = (since >= after) & (since < after + slots)
+            in_step = (valid == there) & implies(valid, of == since - after)
+            fits = implies(valid, self._is_shift(shift))
+            # They go through the pipeline, and come out with a shift that there is.
+            m.d.comb += self.claim(f"in_step_{after}", implies(first, in_step) & fits)
+        # Once it is there, the shift of a slot is one that there is.
+        written = since >= slot + _FIRST_SHIFT
+        own_shift = Array(unit.shifts)[slot]
+        m.d.comb += self.claim("value_shift", implies(written, self._is_shift(own_shift)))
+        # It is there when it is needed.
+        due = implies(unit.ready, since >= ready_for + _FIRST_SHIFT - 1)
+        m.d.comb += self.claim("in_time", (due | ~first) & implies(ready_for > slot, written))
+
+        m.d.comb += self.witness("all_ready", (ready_for == slots) & (own_shift == self.shifts[0]))
+        return m
