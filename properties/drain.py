@@ -176,13 +176,15 @@ class DrainOrder(_Drained):
         finished = ~self.works | (leaves & self.last)
         m.d.comb += self.claim("none_overwritten", implies(self.captures, finished))
 
-        # Behind the first, where there are several.
-        behind = mine & ((self.lane != 0) | (lanes == 1))
-        m.d.comb += self.witness("row", behind & ~is_value)
-        m.d.comb += self.witness("value_sum", behind & is_value)
+        def behind_first(several: bool) -> Value:
+            """From a lane behind the first, where there are several."""
+            return mine & (self.lane != 0) if several else mine
+
+        m.d.comb += self.witness("row", behind_first(lanes > 1) & ~is_value)
+        m.d.comb += self.witness("value_sum", behind_first(lanes > 1) & is_value)
         m.d.comb += self.witness("score", its_turn & self.last & (of_slot != 0))
         if derived.slots > 1:
-            m.d.comb += self.witness("folded", behind & beat.folded)
+            m.d.comb += self.witness("folded", behind_first(lanes > 2) & beat.folded)
         return m
 
 
