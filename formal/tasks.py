@@ -122,6 +122,7 @@ TASKS: tuple[Task, ...] = (
         domain=ON_CHIP,
         theorem=KvAssembledWriter,
         harness=assembled.single_writer,
+        configs=("nano", "stories260k"),
         # A solver would unroll the whole decoder until the first key is written.
         search={"steered": True, "layers": 2},
         search_by="explore",

@@ -1,6 +1,6 @@
 """The proof tasks of the whole decoder, by a search of all its states."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -45,12 +45,6 @@ ANNOUNCED_TWICE = Canary(
     "cache.row_start.eq(starts_qkv)",
     "cache.row_start.eq(starts_qkv | starts_attention)",
 )
-ANNOUNCED_LATE = Canary(
-    "a row is announced when its keys are read",
-    "design.decoder",
-    "cache.row_start.eq(starts_qkv)",
-    "cache.row_start.eq(starts_attention)",
-)
 
 
 _STORIES = tuple(name for name in (*CORE, *WIDE) if name.startswith("stories260k"))
@@ -88,20 +82,27 @@ def _whole(
     )
 
 
-def _loops(name: str, *given: Any, **fewer: Any) -> Task:
+#: With 64 lanes the states of `answered_loops` took 5.4 GB after 195 seconds of a core, and grew.
+_TOO_MANY = {
+    "stories260k@64": "over 5.4 GB of states; nano@32 has as many multipliers, and is proved"
+}
+
+
+def _loops(name: str, *given: Any, beside: Mapping[str, str] = _TOO_MANY, **fewer: Any) -> Task:
     """All of stories260k, in any context, with any number of passes of the classifier; or with
-    `fewer` rows of a matrix."""
+    `fewer` rows of a matrix. `beside` is what else it is not proved for."""
     return replace(
         _whole(f"{name}_loops", *given, loops=True, **fewer),
         configs=("stories260k",),
-        unproved=dict.fromkeys(_OTHERS, "without loops there: `composition.*`"),
+        unproved={**dict.fromkeys(_OTHERS, "without loops there: `composition.*`"), **beside},
     )
 
 
 def _external(name: str, *given: Any) -> Task:
     """With any memory that keeps its contract behind the cache port."""
     instead = "nothing is proved instead, stalls and latencies are fuzzed"
-    return _whole(f"{name}_external", *given, instead=instead, external=True, seq_len=2)
+    task = _whole(f"{name}_external", *given, instead=instead, external=True, seq_len=2)
+    return replace(task, configs=("nano",))
 
 
 _ANSWERED = (EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY)
@@ -124,7 +125,8 @@ COMPOSITION: tuple[Task, ...] = (
         CacheKeptInLoops,
         composition.cache_kept,
         7,
-        ANNOUNCED_LATE,
+        ANNOUNCED_TWICE,
+        beside={},
         vocab=8,
         hidden=8,
     ),

@@ -52,7 +52,7 @@ LONE_BEAT = Canary(
 
 #: What 8 lanes make of stories260k.
 _LONG_COUNTERS = {
-    "stories260k": "a solver takes over 5 minutes for its longer counters: stories260k@64 is proved"
+    "stories260k": "a solver takes over 5 minutes for its longer counters; stories260k@64 is proved"
 }
 
 #: A name, its theorem and harness, the claims it makes (those on its inside included), its planted
@@ -88,8 +88,8 @@ KV_EXTERNAL: tuple[Task, ...] = tuple(
         harness=harness,
         arguments=arguments,
         search={"eager": True},
-        configs=("nano", "nano@16", "stories260k@64"),
-        unproved=_LONG_COUNTERS,
+        configs=("nano", "nano@16"),
+        unproved=_LONG_COUNTERS if name == "last_write.value" else {},
         # It finds the deep witnesses of the wide cache in a third of the time.
         at={"stories260k@64": {"search_by": "bitwuzla"}},
         obligations=claims,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from formal.canary import Canary
+from formal.configs import CORE
 from formal.harness import leaks
 from formal.model import Model
 from formal.task import Task
@@ -39,13 +40,14 @@ ENDS_EARLY = Canary(
 )
 
 
-def _timing(suffix: str, **arguments: bool) -> Task:
+def _timing(suffix: str, configs: tuple[str, ...] = CORE, **arguments: bool) -> Task:
     return Task(
         id=f"leaks.timing{suffix}",
         family="leaks",
         theorem=TimingLeaksNothing,
         harness=leaks.timing,
         arguments=arguments,
+        configs=configs,
         obligations=11,
         canary=ZERO_SKIPPED,
         engine="cone",
@@ -73,7 +75,7 @@ def _end_is_taken(
 
 LEAKS: tuple[Task, ...] = (
     _timing(""),
-    _timing("_external", external=True),
+    _timing("_external", ("nano@16",), external=True),
     _end_is_taken("", leaks.end_is_taken, ENDS_EARLY, cover_depth=60, canary_depth=60),
     # That the host sees what the sequencer answers: one decoder is like the other. Hundreds of
     # cycles pass until its first answer.

@@ -1,6 +1,7 @@
 """The proof tasks of what a reset does to the whole decoder."""
 
 from formal.canary import Canary
+from formal.configs import CORE
 from formal.harness import memories, reset
 from formal.task import Task
 from properties.argmax import LastIsNew
@@ -26,13 +27,14 @@ STALE_WORD = Canary(
 )
 
 
-def _power_on(suffix: str, **arguments: bool) -> Task:
+def _power_on(suffix: str, configs: tuple[str, ...] = CORE, **arguments: bool) -> Task:
     return Task(
         id=f"reset.power_on{suffix}",
         family="reset",
         theorem=ResetIsPowerOn,
         harness=reset.power_on,
         arguments=arguments,
+        configs=configs,
         search={"layers": 1},
         obligations=6,
         canary=BEAT_SURVIVES,
@@ -41,13 +43,14 @@ def _power_on(suffix: str, **arguments: bool) -> Task:
     )
 
 
-def _forgets(suffix: str, **arguments: bool) -> Task:
+def _forgets(suffix: str, configs: tuple[str, ...] = CORE, **arguments: bool) -> Task:
     return Task(
         id=f"reset.forgets{suffix}",
         family="reset",
         theorem=ResetForgets,
         harness=reset.forgets,
         arguments=arguments,
+        configs=configs,
         obligations=12,
         canary=ZERO_SKIPPED,
         engine="cone",
@@ -56,9 +59,9 @@ def _forgets(suffix: str, **arguments: bool) -> Task:
 
 RESET: tuple[Task, ...] = (
     _power_on(""),
-    _power_on("_external", external=True),
+    _power_on("_external", ("nano@16",), external=True),
     _forgets(""),
-    _forgets("_external", external=True),
+    _forgets("_external", ("nano@16",), external=True),
     Task(
         id="reset.last_is_new",
         family="reset",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from formal.canary import Canary
+from formal.configs import CORE
 from formal.harness import stream_ports
 from formal.model import Model
 from formal.task import Task
@@ -42,13 +43,14 @@ VALUE_MOVES_ON = _moves_on(
 )
 
 
-def _first(suffix: str, **arguments: bool) -> Task:
+def _first(suffix: str, configs: tuple[str, ...] = CORE, **arguments: bool) -> Task:
     return Task(
         id=f"streams.offers_first{suffix}",
         family="streams",
         theorem=OffersFirst,
         harness=stream_ports.offers_first,
         arguments=arguments,
+        configs=configs,
         obligations=10,
         canary=ASKS_FIRST,
         engine="wires",
@@ -68,7 +70,7 @@ def _stand(name: str, harness: Callable[..., Model], canary: Canary, obligations
 
 STREAMS: tuple[Task, ...] = (
     _first(""),
-    _first("_external", external=True),
+    _first("_external", ("nano@16",), external=True),
     _stand("score", stream_ports.score, SCORE_MOVES_ON),
     _stand("value", stream_ports.value, VALUE_MOVES_ON),
     _stand("logits", stream_ports.logits, NOT_KEPT, obligations=2),
