@@ -6,6 +6,7 @@ from formal.task import Task
 from properties.ranges import ExponentInRange, ShiftsInRange
 from properties.requests import IdleIsSilent
 from properties.score_pass import ScoresBelowMaximum, SumIncludesTheMaximum
+from properties.score_reads import ScoreOfItsBeat
 from properties.square_sum import SquareSumHolds
 from properties.tables import TableOfFactors, WeightsOfTheTable
 
@@ -123,6 +124,12 @@ LEAST_KEPT = Canary(
     "score > maximum",
     "score < maximum",
 )
+NOT_READ_AGAIN = Canary(
+    "a score is read once, stored or not",
+    "design.issue",
+    "self.next_t_en.eq(stays | ~waits | self.en)",
+    "self.next_t_en.eq(~waits | (self.en & ~stays))",
+)
 HALVED = Canary(
     "every weight is halved, that of the maximum, too",
     "design.softmax",
@@ -182,6 +189,14 @@ LEMMAS: tuple[Task, ...] = (
         depth=5,
         cover_depth=80,
         canary_depth=80,
+    ),
+    Task(
+        id="softmax.score_of_its_beat",
+        family="arithmetic",
+        theorem=ScoreOfItsBeat,
+        harness=score_pass.score_of_its_beat,
+        obligations=6,
+        canary=NOT_READ_AGAIN,
     ),
     Task(
         id="softmax.below_maximum",

@@ -9,10 +9,12 @@ from amaranth.utils import ceil_log2
 from design.arith import pick
 from design.config import Config
 from design.derived import derive
+from design.issue import Issue
 from design.softmax import Softmax
 from formal.harness.stage import look_inside
 from formal.model import Model
 from properties.score_pass import ScoresBelowMaximum, SumIncludesTheMaximum
+from properties.score_reads import ScoreOfItsBeat
 
 
 def _shown(memory: Fragment) -> Value:
@@ -87,3 +89,21 @@ def sum_includes_the_maximum(config: Config) -> Model:
     ):
         glue.d.comb += own.eq(pick(each, theorem.slot))
     return Model(dut, theorem, inside=inside, glue=glue)
+
+
+def score_of_its_beat(config: Config) -> Model:
+    """The unit as it is."""
+    dut = Issue(config)
+    inside, hidden = look_inside(dut)
+    theorem = ScoreOfItsBeat(
+        dut,
+        waits=hidden["waits"],
+        waiting=dut.o_beat.shape()(hidden["waiting"]),
+        enters=hidden["enter"],
+        stages=[
+            (hidden["read_valid"], dut.read_beat),
+            (hidden["fetch_valid"], dut.fetch_beat),
+            (dut.o_valid, dut.o_beat),
+        ],
+    )
+    return Model(dut, theorem, inside=inside)

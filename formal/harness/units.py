@@ -28,7 +28,7 @@ from formal.model import Model
 from formal.terms import Circuit, Lookup, Product, Term, Terms, select
 from golden import fixed_math, steps
 from properties import golden as theorems
-from properties.dialect import OneOf, implies
+from properties.dialect import OneOf, anything, implies
 from properties.scores import ScoresKept
 from properties.softmax_sum import WeightsSumToOne
 
@@ -97,8 +97,9 @@ def norm_found(config: Config) -> Model:
 
 
 def weights_found(config: Config) -> Model:
-    """Any slot, from the score that its memory shows, which is no greater than the maximum. The
-    clock enable is free: what is expected moves with it, so the unit must.
+    """Any slot, from the score that its memory shows, on: that of a value beat, any one, is no
+    greater than the maximum. The clock enable is free: what is expected moves with it, so the unit
+    must.
 
     Golden's table of weights ends where nothing is left, and so do the distances.
     """
@@ -123,10 +124,11 @@ def weights_found(config: Config) -> Model:
 
     # One enabled cycle to the register behind the memory, one to the table, one to the shift.
     score = later(glue, shown, 1, en=en)
-    moved = Signal(range(4))
-    with glue.If(en & (moved < 3)):
-        glue.d.sync += moved.eq(moved + 1)
-    begun, has_distance, has_weight = (moved >= times for times in (1, 2, 3))
+    is_of_beat = Signal()
+    glue.d.comb += is_of_beat.eq(anything(1))
+    begun = later(glue, is_of_beat, 1, en=en)
+    has_distance = later(glue, begun, 1, en=en)
+    has_weight = later(glue, has_distance, 1, en=en)
     far = later(glue, (maximum - score)[: n.score.width], 1, en=en)
     with Circuit(glue, []):
         distance = Terms(Term(far, range(1 << n.score.width)))
@@ -149,7 +151,7 @@ def weights_found(config: Config) -> Model:
         # So does the weight.
         "weight": implies(has_weight, same),
     }
-    given = {"not_above_the_maximum": implies(begun & en, score <= maximum)}
+    given = {"not_above_the_maximum": implies(begun, score <= maximum)}
     theorem = theorems.Weighs(
         equal,
         given=given,
