@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from formal import tools
 from formal.aiger import question
 from formal.circuit import Circuit, circuit_of
 from formal.compiled import compiled
@@ -31,19 +32,10 @@ def run(job: Job, folder: Path) -> Outcome:
         circuit = circuit_of(job, folder)
         (folder / "model.txt").write_text(circuit.text())
         question(circuit).write(folder / "model.aig")
-        found = subprocess.run(
-            [
-                compiled(_SOURCE, folder.parent.parent, "-O3", "-march=native"),
-                "model.txt",
-                "cover" if job.mode == "cover" else "prove",
-                "run.txt",
-            ],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=max(1.0, job.timeout - (time.monotonic() - start)),
-            check=True,
-        ).stdout
+        program = compiled(_SOURCE, folder.parent.parent, "-O3", "-march=native")
+        mode = "cover" if job.mode == "cover" else "prove"
+        command = ["limited", str(program), "model.txt", mode, "run.txt"]
+        found = tools.run(command, folder, job.timeout, capture_output=True, text=True).stdout
         log.write_text(found)
     except subprocess.TimeoutExpired:
         netlist = digest_of(folder / "model.il")

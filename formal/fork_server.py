@@ -1,34 +1,49 @@
 """Runs the Python programs behind the engines, each in a fork of one process that has them loaded.
 
 A proof starts nine of them, and most spend longer on their imports than on their work. Whoever
-starts one starts `fork_client.cpp` under its name, which sends here what it was given.
+starts one starts `fork_client.cpp` under its name, which sends here what it was given. Each may
+take so many seconds of the processor as VERIDECODE_SECONDS says, however busy the machine is; where
+one wants more, it is ended, and the file VERIDECODE_LATE is there.
 """
 
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
 import struct
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from design.sources import SOURCES
 from formal import wheel_program
+
+
+def _native(program: str) -> Callable[[list[str]], None]:
+    """Become the program beside this interpreter, or of a path of its own."""
+    path = str(Path(sys.executable).parent / program)
+    return lambda arguments: os.execv(path, [path, *arguments])
+
 
 #: By the names that sby and smtbmc call them.
 PROGRAMS: dict[str, Callable[[list[str]], None]] = {
     "sby": wheel_program.load("sby"),
     "yosys-smtbmc": wheel_program.load("smtbmc"),
     "yosys-witness": wheel_program.load("witness"),
+    "yices-smt2": _native("yices-smt2"),
+    "z3": _native("z3"),
+    "limited": lambda arguments: os.execv(arguments[0], arguments),
 }
 # There are platforms without the one or the other.
 with contextlib.suppress(ImportError):
     from formal import native_yosys
 
     PROGRAMS["yosys"] = native_yosys.main
+    PROGRAMS["yosys-abc"] = _native(native_yosys.ABC)
 with contextlib.suppress(ImportError):
     from formal import bitwuzla_smt2
 
@@ -67,13 +82,17 @@ def _attend(client: socket.socket) -> None:
     request = bytearray()
     while len(request) < _SIZE.unpack(size)[0]:
         request += client.recv(1 << 16) or sys.exit("a client left early")
+    folder, count, *words = request.decode(errors="surrogateescape").split("\0")[:-1]
+    command = words[: int(count)]
+    environment = dict(each.split("=", 1) for each in words[int(count) :])
     ended, program_lives = os.pipe()
     program = os.fork()
     if program == 0:
         os.close(ended)
         client.close()
         os.setpgid(0, 0)
-        _become(bytes(request), files)
+        os.set_inheritable(program_lives, True)
+        _become(command, folder, environment, files)
     os.close(program_lives)
     for file in files:
         os.close(file)
@@ -81,24 +100,33 @@ def _attend(client: socket.socket) -> None:
     if ended not in gone:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(program, signal.SIGTERM)
-    _, status = os.waitpid(program, 0)
+    _, status, usage = os.wait4(program, 0)
     code = os.waitstatus_to_exitcode(status)
+    seconds = int(environment.get("VERIDECODE_SECONDS", 0))
+    # Not by the signal: there are programs (yices) that catch it, and fail.
+    if code and seconds and usage.ru_utime + usage.ru_stime > seconds - 0.1:
+        Path(environment["VERIDECODE_LATE"]).touch()
     with contextlib.suppress(OSError):
         client.send(bytes([code if code >= 0 else 128 - code]))
     os._exit(0)
 
 
-def _become(request: bytes, files: list[int]) -> None:
+def _become(
+    command: list[str], folder: str, environment: Mapping[str, str], files: list[int]
+) -> None:
     """Be the program asked for."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder, count, *words = request.decode(errors="surrogateescape").split("\0")[:-1]
-    name, *arguments = words[: int(count)]
+    name, *arguments = command
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
     os.chdir(folder)
     os.environ.clear()
-    os.environ.update(dict(each.split("=", 1) for each in words[int(count) :]))
+    os.environ.update(environment)
+    if seconds := int(environment.get("VERIDECODE_SECONDS", 0)):
+        resource.setrlimit(
+            resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1])
+        )
     code = 1
     try:
         PROGRAMS[name](arguments)

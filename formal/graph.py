@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -49,15 +48,7 @@ def run_yosys(script: str, folder: Path, timeout: int) -> None:
     """Run a script in `folder`; raises subprocess.SubprocessError when it fails or takes long."""
     (folder / "script.ys").write_text(script)
     with (folder / "logfile.txt").open("w") as log:
-        subprocess.run(
-            ["yosys", "-q", "script.ys"],
-            cwd=folder,
-            env=tools.environment(),
-            stdout=log,
-            stderr=log,
-            timeout=timeout,
-            check=True,
-        )
+        tools.run(["yosys", "-q", "script.ys"], folder, timeout, stdout=log, stderr=log)
 
 
 @dataclass(frozen=True)

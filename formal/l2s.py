@@ -45,23 +45,16 @@ def run(job: Job, folder: Path) -> Outcome:
     loop, trace = folder / "loop.txt", folder / "trace.vcd"
     for stale in (loop, trace):
         stale.unlink(missing_ok=True)
+    tools.abc_program()  # or it is told what is missing
     start = time.monotonic()
     log = folder / "logfile.txt"
     try:
         with log.open("w") as sink:
             for command in (
                 ["yosys", "-q", "model.ys"],
-                [str(tools.abc_program()), "-c", _PROOF],
+                ["yosys-abc", "-c", _PROOF],
             ):
-                subprocess.run(
-                    command,
-                    cwd=folder,
-                    env=tools.environment(),
-                    stdout=sink,
-                    stderr=sink,
-                    timeout=job.timeout,
-                    check=True,
-                )
+                tools.run(command, folder, job.timeout, stdout=sink, stderr=sink)
         status = _status(log.read_text())
     except subprocess.TimeoutExpired:
         status = "TIMEOUT"

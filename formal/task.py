@@ -49,9 +49,9 @@ class Task:
     `bmc` must give its `reason`: why the bound is the theorem.
 
     A proof of safety is repeated by a second engine, `confirm`, or by the one that goes with
-    `engine`, within `confirm_timeout` seconds. Where measurements say that none can, `unconfirmed`
-    tells them and nobody is asked. `domain` says for which other configurations the theorem is
-    claimed; the sweep draws from it.
+    `engine`, within `confirm_timeout` seconds. All limits are seconds of the processor. Where
+    measurements say that none can, `unconfirmed` tells them and nobody is asked. `domain` says for
+    which other configurations the theorem is claimed; the sweep draws from it.
     """
 
     id: str

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from design.errors import BadInput
 from design.sources import ROOT, SOURCES
@@ -20,17 +21,44 @@ from formal.compiled import compiled
 
 #: Seconds after which the first call of yosys is taken for a compilation.
 PATIENCE = 3.0
+#: Seconds by the clock for each of the processor that a run may take, at the most: it hangs, then.
+BUSY = 20
 _STARTING = threading.Lock()
 _HERE = Path(__file__).parent
 
 
-def environment() -> dict[str, str]:
-    """The environment of a run: the wheels' programs are on its PATH, and the starters before."""
+def run(
+    command: list[str], folder: Path, seconds: int, **pipes: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run one of our programs in `folder`, for so many `seconds` of the processor.
+
+    Raises subprocess.TimeoutExpired when it wants more, CalledProcessError when it fails.
+    """
+    late = folder / "late"
+    late.unlink(missing_ok=True)
+    environ, limit = environment(seconds, late), seconds * BUSY
+    try:
+        return subprocess.run(command, cwd=folder, env=environ, timeout=limit, check=True, **pipes)
+    except subprocess.CalledProcessError:
+        if late.exists():
+            raise subprocess.TimeoutExpired(command, seconds) from None
+        raise
+
+
+def environment(seconds: int = 0, late: Path | None = None) -> dict[str, str]:
+    """The environment of a run: the wheels' programs are on its PATH, and the starters before.
+
+    None of them gets more than `seconds` of the processor, if there are any; where one wanted more,
+    the file `late` is there. It does not depend on what else this machine is busy with.
+    """
     with _STARTING:
         starters = _starters(native_yosys())
         server = _fork_server()
     path = [str(starters), str(_scripts()), os.environ.get("PATH", os.defpath)]
-    return {**os.environ, "PATH": os.pathsep.join(path), "VERIDECODE_FORK_SERVER": str(server)}
+    own = {"PATH": os.pathsep.join(path), "VERIDECODE_FORK_SERVER": str(server)}
+    if seconds and late:
+        own |= {"VERIDECODE_SECONDS": str(seconds), "VERIDECODE_LATE": str(late.absolute())}
+    return {**os.environ, **own}
 
 
 @functools.cache
@@ -41,7 +69,8 @@ def _starters(native: bool) -> Path:
     too, may still be open there from its writing, and is then "busy".
     """
     folder = _scratch()
-    forked = {"sby", "yosys-smtbmc", "yosys-witness", "bitwuzla"} | ({"yosys"} if native else set())
+    forked = {"sby", "yosys-smtbmc", "yosys-witness", "bitwuzla", "yices-smt2", "z3", "limited"}
+    forked |= {"yosys", "yosys-abc"} if native else set()
     client = compiled(_HERE / "fork_client.cpp", ROOT / "build" / "formal", "-O1")
     for name in forked:
         (folder / name).symlink_to(client)

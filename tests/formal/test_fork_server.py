@@ -1,5 +1,6 @@
 """Programs that the fork server runs behave as if they had been started."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -17,7 +18,7 @@ def test_starters_are_made_once():
     (first, *_), (second, *_) = (tools.environment()["PATH"].split(os.pathsep) for _ in range(2))
     assert first == second
     names = {path.name for path in Path(first).iterdir()}
-    assert names == {"sby", "yosys", "yosys-smtbmc", "yosys-witness", "bitwuzla", "boolector"}
+    assert {"sby", "yosys", "yosys-smtbmc", "yosys-witness", "bitwuzla", "boolector"} <= names
 
 
 def test_a_script_runs_in_the_folder_of_the_client(tmp_path):
@@ -86,6 +87,36 @@ def test_a_program_ends_with_its_client_and_what_it_started_with_it(tmp_path):
     client.terminate()
     client.wait()
     _wait_for(lambda: not any(_lives(int(number)) for number in numbers))
+
+
+SPIN = "import time\nwhile True: time.monotonic()"
+
+
+@pytest.mark.parametrize(
+    ("script", "late"), [(SPIN, True), ("import time; time.sleep(2)", False), ("1 / 0", None)]
+)
+def test_a_program_gets_so_many_seconds_of_the_processor_and_not_by_the_clock(
+    tmp_path, script, late
+):
+    command = ["limited", sys.executable, "-c", script]
+    ends = {True: subprocess.TimeoutExpired, None: subprocess.CalledProcessError}
+    expected = pytest.raises(ends[late]) if late in ends else contextlib.nullcontext()
+    with expected:
+        tools.run(command, tmp_path, 1, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "late").exists() == bool(late)
+
+
+def test_a_program_of_no_python_ends_with_its_client(tmp_path):
+    environment = tools.environment()
+    script = f"import os; print(os.getpid(), flush=True)\n{SPIN}"
+    client = subprocess.Popen(
+        ["limited", sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE
+    )
+    number = int(client.stdout.readline())
+    client.terminate()
+    client.wait()
+    client.stdout.close()
+    _wait_for(lambda: not _lives(number))
 
 
 def test_the_server_ends_with_its_owner():
