@@ -102,7 +102,9 @@ def _external(name: str, *given: Any) -> Task:
     """With any memory that keeps its contract behind the cache port."""
     instead = "nothing is proved instead, stalls and latencies are fuzzed"
     task = _whole(f"{name}_external", *given, instead=instead, external=True, seq_len=2)
-    return replace(task, configs=("nano",))
+    # 5.2 GB after 213 seconds of a core.
+    too_many = {"mha3": "over 5.2 GB of states; mqa3, as odd, is proved"}
+    return replace(task, configs=("nano",), unproved={**task.unproved, **too_many})
 
 
 _ANSWERED = (EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY)
