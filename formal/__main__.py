@@ -3,6 +3,7 @@
 import datetime
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import click
@@ -16,7 +17,7 @@ from formal.evidence import Watch
 from formal.explain import explain as explain_task
 from formal.live import Board
 from formal.runner import BUILD, Result, Runner
-from formal.task import Tier
+from formal.task import Task, Tier
 from formal.tasks import TASKS, select
 from formal.tools import warm_up
 
@@ -153,10 +154,11 @@ def prove(
 
 @main.command()
 @click.argument("ids", nargs=-1)
+@jobs_option
 @click.option(
     "--examples",
     type=click.IntRange(min=1),
-    default=2,
+    default=1,
     show_default=True,
     help="Configurations drawn for each property.",
 )
@@ -169,7 +171,9 @@ def prove(
     show_default=True,
     help="Seconds after which a proof is left undecided.",
 )
-def sweep(ids: tuple[str, ...], examples: int, seed: int | None, named: bool, timeout: int) -> int:
+def sweep(
+    ids: tuple[str, ...], jobs: int, examples: int, seed: int | None, named: bool, timeout: int
+) -> int:
     """Prove the properties IDS (all when none is named) about those configurations that once
     refuted them, and about random small ones; or about the named ones, up to `llama2_70b`.
 
@@ -200,19 +204,16 @@ def sweep(ids: tuple[str, ...], examples: int, seed: int | None, named: bool, ti
             soft_wrap=True,
         )
 
-    swept = []
-    with board.shown():
-        for task in tasks:
-            limited = replace(task, timeout=timeout)
-            if named:
-                swept.append(sweeping.sweep_named(limited, runner, tell=tell))
-                continue
-            kept = sweeping.kept_for(task, sweeping.KEPT)
-            swept.append(
-                sweeping.sweep(
-                    limited, runner, examples=examples, number=seed, tell=tell, kept=kept
-                )
-            )
+    def sweep_one(task: Task) -> sweeping.Swept:
+        limited = replace(task, timeout=timeout)
+        if named:
+            return sweeping.sweep_named(limited, runner, tell=tell)
+        kept = sweeping.kept_for(task, sweeping.KEPT)
+        return sweeping.sweep(limited, runner, examples=examples, number=seed, tell=tell, kept=kept)
+
+    # What is drawn for a task depends on the seed and its name, on no other task.
+    with board.shown(), ThreadPoolExecutor(jobs) as pool:
+        swept = list(pool.map(sweep_one, tasks))
     report.print_sweep(console, swept, runner)
     complete = tasks == sweeping.drawn_from(TASKS) and not named
     digest = watch.digest()
