@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from formal.canary import Canary
-from formal.configs import CORE
+from formal.configs import CORE, WIDE
 from formal.harness import leaks
 from formal.model import Model
 from formal.task import Task
@@ -82,5 +82,10 @@ LEAKS: tuple[Task, ...] = (
     _end_is_taken(
         "_whole", leaks.end_is_taken_whole, FOLLOWS_THE_CHOICE, configs=("nano",),
         search={"steered": True, "layers": 1}, search_by="explore",
+        unproved=dict.fromkeys(
+            (name for name in (*CORE, *WIDE) if name != "nano"),
+            "not asked: at stories260k it takes over a minute. The stream leaves every decoder as"
+            " it leaves the sequencer, of which `leaks.end_is_taken` is proved",
+        ),
     ),
 )  # fmt: skip
