@@ -110,7 +110,7 @@ def circuit_of(job: Job, folder: Path) -> Circuit:
     graph = Graph.read(folder / "graph.json")
     # A search of witnesses claims nothing.
     ignored = ("assert",) if job.mode == "cover" else ()
-    checks = _checks(_top(folder / "graph.json"))
+    checks = _checks(top_of(folder / "graph.json"))
     sinks = {bit for kind, _, bits in checks if kind not in ignored for bit in nets(bits)}
     sinks |= graph.ports_called(STAND_IN) | graph.ports_called(HOLDER)
     needed = graph.behind(sinks, graph.ports_called(CUT))
@@ -125,10 +125,10 @@ def circuit_of(job: Job, folder: Path) -> Circuit:
     cell = re.compile(r"^  cell (\S+) (\S+)\n(?:    .*\n)*  end\n", re.MULTILINE)
     (folder / "narrow.il").write_text(cell.sub(keep, (folder / "flat.il").read_text()))
     run_yosys(_GATES, folder, job.timeout)
-    return _Reader(_top(folder / "gates.json")).circuit()
+    return Reader(top_of(folder / "gates.json")).circuit()
 
 
-def _top(path: Path) -> dict[str, Any]:
+def top_of(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())["modules"]["top"]
 
 
@@ -147,7 +147,7 @@ def _checks(top: Mapping[str, Any]) -> Iterator[tuple[str, str, list[int]]]:
             yield name, name, port["bits"]
 
 
-class _Reader:
+class Reader:
     """A netlist of and-gates, inverters and registers on one clock."""
 
     def __init__(self, top: Mapping[str, Any]):

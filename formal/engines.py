@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from design.errors import BadInput
-from formal import explore, l2s, paths, sby
+from formal import certificate, explore, l2s, paths, sby
 from formal.outcome import Job, Outcome
 from formal.tools import native_yosys
 
@@ -51,7 +51,8 @@ class Engine:
 #: Every engine by name. `yices` is quickest on small models, `yices-gates` (of which yosys makes
 #: gates before) on counters and sums, `bitwuzla` on memories; `pdr` finds
 #: the invariants that an induction would have to be told; `l2s` is for liveness under fairness.
-#: `explore` visits every state, for safety and for liveness; `cone` and `wires` look for ways
+#: `explore` visits every state, for safety and for liveness; `certificate` checks of what it found
+#: that it is an invariant; `cone` and `wires` look for ways
 #: through the netlist, over any number of cycles or within one.
 ENGINES = {
     engine.name: engine
@@ -76,8 +77,19 @@ ENGINES = {
             "",
             "amaranth",
             run=explore.run,
+            second="certificate",
             alone="no other engine visits every state",
             argument="every state that can be reached is visited",
+        ),
+        Engine(
+            "certificate",
+            "",
+            "numpy",
+            run=certificate.run,
+            cover_by="explore",
+            bug_by="explore",
+            alone="it checks what explore found",
+            argument="all states together are an invariant",
         ),
         *(
             Engine(

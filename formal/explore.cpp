@@ -1,6 +1,6 @@
 // Visits every state that a circuit can reach, under every input, and says what holds there.
 //
-//   explore MODEL prove|cover TRACE
+//   explore MODEL prove|cover TRACE [CERTIFICATE]
 //
 // MODEL, written by circuit.py: counts, then registers (next; initial value, 2 for any; the register
 // without which it holds nothing, from 1, or 0), gates (two operands), and the literals of claims,
@@ -11,6 +11,10 @@
 // One evaluation covers 64 input vectors at once, one a lane. Those that lead to the same state are
 // one edge. Only inputs that can make a difference in a state are tried there; the others are 0.
 // States are stored whole, so nothing rests on a hash.
+//
+// CERTIFICATE, of a proof, is a folder for what shows that it is one, read by certificate.py: all
+// states, the inputs that were tried in each, and of each live condition the place of each state in
+// an order of components (see `cycle`).
 //
 // A register that holds nothing is unknown from then on, and so is what is computed from it: a claim
 // then counts as broken, a supposition as kept, a witness as not met. So whoever is wrong about what
@@ -242,6 +246,7 @@ class States {
     if (size() * 2ull > table.size()) grow();
     return size() - 1;
   }
+  const std::vector<uint64_t> &all() const { return bits; }
   const size_t stride;
   std::vector<uint32_t> parent;
   std::vector<uint64_t> by;
@@ -279,6 +284,8 @@ struct Search {
   std::vector<uint64_t> common, to;
   std::vector<std::pair<uint32_t, Lanes>> varying;
   std::vector<Lanes> classes;
+  // Of each state, the inputs that make a difference there.
+  std::vector<uint32_t> tried;
 
   Search(const char *model, const char *trace_path)
       : circuit(model), states(circuit.stride()), trace(trace_path) {}
@@ -308,6 +315,8 @@ struct Search {
     }
     const size_t begin = edges.edge.size();
     const uint64_t batches = circuit.enter(state - loaded_from);
+    tried.push_back(0);
+    for (uint32_t n : circuit.relevant) tried.back() |= 1u << n;
     for (uint64_t batch = 0; batch < batches; ++batch) {
       circuit.complete(batch);
       Lanes valid = circuit.used();
@@ -414,19 +423,24 @@ struct Search {
   // A reachable cycle of states on which live condition `n` never holds, and each fair one does
   // somewhere. Where a loop goes on again and again, it must end again and again, too: either it
   // ends somewhere on that cycle, or it goes on nowhere.
-  uint32_t unanswered(unsigned n) const {
+  // The orders that show that there is none go into `orders`.
+  uint32_t unanswered(unsigned n, std::vector<uint32_t> &orders) const {
     const unsigned conditions = circuit.fair.size() + circuit.live.size();
     const uint32_t every = (1u << circuit.fair.size()) - 1, answered = 1u << (circuit.fair.size() + n);
-    if (circuit.loop.empty()) return cycle(answered, every);
+    if (circuit.loop.empty()) return cycle(answered, every, orders);
     const uint32_t goes_on = 1u << conditions, ends = 2u << conditions;
-    const uint32_t ending = cycle(answered, every | ends);
-    return ending != NONE ? ending : cycle(answered | goes_on, every);
+    const uint32_t ending = cycle(answered, every | ends, orders);
+    return ending != NONE ? ending : cycle(answered | goes_on, every, orders);
   }
 
   // A state on a reachable cycle without a label in `never`, on which each in `every` stands
   // somewhere: a strongly connected component (Tarjan's algorithm) whose edges have all of them.
-  uint32_t cycle(uint32_t never, uint32_t every) const {
+  // Components are numbered as they are left: no edge leads to a greater number.
+  uint32_t cycle(uint32_t never, uint32_t every, std::vector<uint32_t> &orders) const {
     const uint32_t count = states.size();
+    uint32_t components = 0;
+    const size_t order_at = orders.size();
+    orders.resize(order_at + count);
     std::vector<uint32_t> order(count, 0), low(count, 0), of(count, NONE), stack;
     std::vector<std::pair<uint32_t, size_t>> calls;
     uint32_t clock = 0;
@@ -455,7 +469,9 @@ struct Search {
           continue;
         }
         const size_t bottom = std::find(stack.rbegin(), stack.rend(), done).base() - stack.begin() - 1;
-        for (size_t m = bottom; m < stack.size(); ++m) of[stack[m]] = done;
+        for (size_t m = bottom; m < stack.size(); ++m)
+          of[stack[m]] = done, orders[order_at + stack[m]] = components;
+        ++components;
         uint32_t seen = 0;
         bool loops = false;
         for (size_t m = bottom; m < stack.size(); ++m)
@@ -470,13 +486,27 @@ struct Search {
   }
 };
 
-int main(int, char **arguments) {
+template <typename T> void write(const std::string &path, const std::vector<T> &numbers) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char *>(numbers.data()), numbers.size() * sizeof(T));
+  if (!file.flush()) std::cerr << "cannot write " << path << '\n', std::exit(2);
+}
+
+int main(int count, char **arguments) {
   Search search(arguments[1], arguments[3]);
   const bool proving = !std::strcmp(arguments[2], "prove");
   if (search.visit(proving) || !proving) return 0;
+  bool failed = false;
+  std::vector<uint32_t> orders;
   for (unsigned n = 0; n < search.circuit.live.size(); ++n) {
-    const uint32_t state = search.unanswered(n);
-    if (state != NONE)
-      std::cout << "hit " << search.circuit.claims.size() + n << ' ' << search.tell(state, 0) << '\n';
+    const uint32_t state = search.unanswered(n, orders);
+    if (state == NONE) continue;
+    std::cout << "hit " << search.circuit.claims.size() + n << ' ' << search.tell(state, 0) << '\n';
+    failed = true;
   }
+  if (failed || count < 5) return 0;
+  const std::string folder = std::string(arguments[4]) + '/';
+  write(folder + "states.bin", search.states.all());
+  write(folder + "tried.bin", search.tried);
+  write(folder + "orders.bin", orders);
 }

@@ -20,10 +20,11 @@ from formal.outcome import Job, Outcome, digest_of
 _SOURCE = Path(__file__).with_name("explore.cpp")
 
 
-def run(job: Job, folder: Path) -> Outcome:
+def run(job: Job, folder: Path, *, certify: bool = False) -> Outcome:
     """Visit all states, which shows the witnesses too; in mode cover, until each was met.
 
-    `trace` of a failure gives the inputs that are high in each cycle from reset on.
+    With `certify`, a proof leaves in `folder` what `formal.certificate` checks. `trace` of a
+    failure gives the inputs that are high in each cycle from reset on.
     """
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
@@ -35,6 +36,7 @@ def run(job: Job, folder: Path) -> Outcome:
         program = compiled(_SOURCE, folder.parent.parent, "-O3", "-march=native")
         mode = "cover" if job.mode == "cover" else "prove"
         command = ["limited", str(program), "model.txt", mode, "run.txt"]
+        command += ["."] if certify else []
         found = tools.run(command, folder, job.timeout, capture_output=True, text=True).stdout
         log.write_text(found)
     except subprocess.TimeoutExpired:

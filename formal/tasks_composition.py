@@ -78,6 +78,7 @@ def _whole(
         engine="explore",
         # Minutes, of a core for itself, where sizes are those of mha3.
         timeout=1200,
+        confirm_timeout=300,
         domain=NAMED,
     )
 
