@@ -89,11 +89,12 @@ class Sources(MetaPathFinder):
         return self._digests[path]
 
     def on_disk(self, *modules: str) -> bool:
-        """Whether all that `reached` finds is still on the disk as this process runs it."""
-        return all(
-            path.is_file() and path.read_bytes() == self.content(path)
-            for path in self.reached(*modules)
-        )
+        """Whether all that `reached` finds is still on the disk as this process runs it.
+
+        Without modules, whether all is that was read at all.
+        """
+        paths = self.reached(*modules) if modules else list(self._contents)
+        return all(path.is_file() and path.read_bytes() == self.content(path) for path in paths)
 
     def digests(self) -> dict[str, str]:
         """The digest of each file that was read, by its path from `root`."""

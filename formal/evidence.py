@@ -67,16 +67,7 @@ class Watch:
         """Their digest; None if they changed meanwhile, or since this process imported one of them,
         so that nobody knows what was run."""
         now = sources()
-        return now if now == self._begin and _imported_as_on_disk() else None
-
-
-def _imported_as_on_disk() -> bool:
-    """Whether all that this process read of the repository is there still, unchanged."""
-    for name, digest in SOURCES.digests().items():
-        path = ROOT / name
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            return False
-    return True
+        return now if now == self._begin and SOURCES.on_disk() else None
 
 
 def environment(outer: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -295,17 +295,19 @@ def test_the_digest_is_of_contents_alone(tmp_path):
 
 
 def test_sources_that_change_or_were_imported_otherwise_have_no_digest(monkeypatch):
-    now, read = evidence.sources(), SOURCES.digests()
-    assert "formal/evidence.py" in read
+    now = evidence.sources()
+    assert "formal/evidence.py" in SOURCES.digests()
     assert evidence.Watch().digest() == now
     watch = evidence.Watch()
     monkeypatch.setattr(evidence, "sources", lambda: "others")
     assert watch.digest() is None
     monkeypatch.undo()
-    monkeypatch.setattr(SOURCES, "digests", lambda: read | {"formal/evidence.py": "as it was"})
-    assert watch.digest() is None
-    monkeypatch.setattr(SOURCES, "digests", lambda: read | {"formal/gone.py": "as it was"})
-    assert watch.digest() is None
+    assert watch.digest() == now
+    for name in ("evidence.py", "gone.py"):
+        path = evidence.ROOT / "formal" / name
+        monkeypatch.setitem(SOURCES._contents, path, b"as it was imported")
+        assert watch.digest() is None
+        monkeypatch.undo()
 
 
 NARROWING = (
