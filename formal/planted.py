@@ -221,10 +221,15 @@ _SLOTS = (
         "design.issue", "b.eq(self.weights[slot])", "b.eq(self.weights[0])",
     ),
     _planted(
-        "nano", "dataflow.wiring",
+        "nano@16", "dataflow.wiring",
         "every slot is given the query of slot 0, on the way to the array",
         "design.decoder", "issue.queries.eq(queries.rd_data)",
         "*(issue.queries[n].eq(queries.rd_data[0]) for n in range(len(issue.queries)))",
+    ),
+    _planted(
+        "nano", "arith.reciprocals",
+        "every slot has the reciprocal of the last",
+        "design.reciprocals", "found & (found_slot == number)", "found",
     ),
     _planted(
         "nano@16", "dataflow.routing",

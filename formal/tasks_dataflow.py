@@ -127,6 +127,23 @@ def _activations(name: str, *, folds: bool) -> Task:
 #: Yices takes over 2 minutes for the sums of so many lanes.
 _WORDS_OF_64_LANES = {"stories260k@64": {"engine": "bitwuzla"}}
 
+
+def _wiring(suffix: str, configs: tuple[str, ...], **arguments: bool) -> Task:
+    return Task(
+        id=f"dataflow.wiring{suffix}",
+        family="dataflow",
+        theorem=UnitsConnected,
+        harness=assembled.units_connected,
+        arguments=arguments,
+        configs=configs,
+        obligations=22,
+        canary=WRONG_VECTOR,
+        depth=1,
+        cover_depth=16,
+        canary_depth=16,
+    )
+
+
 DATAFLOW: tuple[Task, ...] = (
     Task(
         id="dataflow.beat_order",
@@ -154,17 +171,8 @@ DATAFLOW: tuple[Task, ...] = (
         canary=WRONG_OPERAND,
         depth=1,
     ),
-    Task(
-        id="dataflow.wiring",
-        family="dataflow",
-        theorem=UnitsConnected,
-        harness=assembled.units_connected,
-        obligations=18,
-        canary=WRONG_VECTOR,
-        depth=1,
-        cover_depth=16,
-        canary_depth=16,
-    ),
+    _wiring("", ("nano@16",)),
+    _wiring("_external", ("nano@16",), external=True),
     Task(
         id="dataflow.pass_order",
         family="dataflow",

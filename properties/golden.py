@@ -77,12 +77,12 @@ class AddsUp(_EqualsGolden):
 
 class FindsNorm(_EqualsGolden):
     """Exponent and factor of a norm are golden's for every sum of squares, whatever the table
-    holds."""
+    holds, and stay until the next."""
 
 
 class FindsReciprocals(_EqualsGolden):
     """Shift and reciprocal of each sum of softmax weights are golden's, whatever the table
-    holds."""
+    holds, and stay until those of the next block."""
 
 
 class Multiplies(_EqualsGolden):

@@ -5,10 +5,11 @@ from typing import Any
 
 from amaranth import *
 
+from design.beat import Kind, Sink
 from properties.dialect import OneOf, Theorem, implies
 
-#: By unit, whose output each of its inputs shows in the same cycle. `decoder` is the whole;
-#: `words` is the beat that a cache reads for, `row` the element that it is given to store.
+#: By unit, whose output each of its inputs shows in the same cycle. `decoder` is the whole; of the
+#: cache, `reads` says that it reads, `words` for which beat, `row` which element it is to store.
 WIRES: Mapping[str, Mapping[str, str]] = {
     "issue": {
         "i_weights.payload": "decoder.i_weights.payload",
@@ -122,10 +123,12 @@ WIRES: Mapping[str, Mapping[str, str]] = {
 
 class UnitsConnected(Theorem):
     """In the whole decoder each input of a unit shows, in every cycle, the output that `WIRES`
-    names, with every lane and slot in its place.
+    names, with every lane and slot in its place; beats enter as the stage that runs made them, and
+    memories are read for the beats that want them.
 
     `port` gives the value of a path, ``unit.port`` or ``unit.port.field``. An input that is
-    narrower than what it shows has its low bits. About any unit. Obligations: 1, and one for each.
+    narrower than what it shows has its low bits. About any unit. Obligations: 5, and one for each
+    unit of `WIRES`.
     """
 
     def __init__(self, port: Callable[[str], Any]):
@@ -134,13 +137,17 @@ class UnitsConnected(Theorem):
     def elaborate(self, platform):
         m = Module()
         # Under a condition of its own each: of claims that hold by construction, yosys keeps one.
-        chosen = OneOf(len(WIRES), "unit")
+        shown = {
+            unit: [self._shows(f"{unit}.{name}", source) for name, source in inputs.items()]
+            for unit, inputs in WIRES.items()
+        }
+        claims = {**shown, **self._on_demand(), "stages": self._stages()}
+        chosen = OneOf(len(claims), "unit")
         chosen.choose(self, m)
-        for number, (unit, inputs) in enumerate(WIRES.items()):
-            same = [self._shows(f"{unit}.{name}", source) for name, source in inputs.items()]
+        for number, (name, conditions) in enumerate(claims.items()):
             with m.If(chosen.which == number):
-                # The inputs of the unit show what they should.
-                m.d.comb += self.claim(unit, Cat(same).all())
+                # What comes in is what it should be.
+                m.d.comb += self.claim(name, Cat(conditions).all())
         waits = self.port("array.sums_valid") & ~self.port("buffer.i_ready")
         # While a finished pass cannot be taken, nothing moves.
         m.d.comb += self.claim("stands_still", implies(waits, ~self.port("issue.en")))
@@ -154,3 +161,51 @@ class UnitsConnected(Theorem):
             given = given[: len(shown)]
             given = given.as_signed() if shown.shape().signed else given
         return shown == given
+
+    def _on_demand(self) -> dict[str, list[Value]]:
+        """What is read, and summed, for a beat of the right kind, and for no other."""
+        port = self.port
+        sink, kind = port("issue.fetch_beat.sink"), port("issue.fetch_beat.kind")
+        vectors = {
+            "x": (Sink.QKV, Sink.W13, Sink.CLS),
+            "attention": (Sink.WO,),
+            "hidden": (Sink.W2,),
+        }
+        used = port("issue.o_beat")
+        first_word = (used.kind == Kind.VALUE) & (used.d == 0)
+        sums = port("issue.o_valid") & port("issue.en") & first_word
+        return {
+            "vectors_fetched": [
+                port(f"{vector}.fetch")
+                == port("issue.fetch")
+                & (kind == Kind.WEIGHT)
+                & Cat(sink == each for each in sinks).any()
+                for vector, sinks in vectors.items()
+            ],
+            "words_read": [
+                port(f"cache.rd_start_{name}") == port("reads") & (port("words.kind") == kind)
+                for name, kind in (("k", Kind.KEY), ("v", Kind.VALUE))
+            ],
+            "weights_summed": [
+                port("softmax.add") == sums,
+                implies(sums, port("softmax.add_first") == used.first),
+            ],
+        }
+
+    def _stages(self) -> list[Value]:
+        """The one stage that offers a beat offers it to the pipeline, in the layer of the token."""
+        port, stages = self.port, ("projection", "score", "value")
+        entered, offers = port("issue.i"), {each: port(f"{each}.o") for each in stages}
+        valids = Cat(offered.valid for offered in offers.values())
+        alone = valids & (valids - 1) == 0
+        conditions = [entered.valid == valids.any()]
+        for offered in offers.values():
+            fields = [name for name, _ in entered.payload.shape() if name != "layer"]
+            same = Cat(
+                Value.cast(entered.payload[name]) == Value.cast(offered.payload[name])
+                for name in fields
+            ).all()
+            in_layer = entered.payload.layer == port("token_sequencer.layer")
+            conditions.append(implies(alone & offered.valid, same & in_layer))
+            conditions.append(offered.ready == entered.ready)
+        return conditions

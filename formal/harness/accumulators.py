@@ -53,7 +53,7 @@ def _slot(config: Config) -> OneOf:
 
 def _array(config: Config, lane: int | None) -> tuple[MultiplierArray, Fragment, dict[str, Signal]]:
     """The array, elaborated, and its registers. Where the lane is any, so are the products: that
-    makes more possible, and a solver that would need none of 64 multipliers takes a minute more."""
+    makes more possible, and a solver need not work on 64 multipliers that it has no use for."""
     dut = MultiplierArray(config)
     inside, hidden = look_inside(dut)
     if lane is None:

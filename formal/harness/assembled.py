@@ -40,22 +40,26 @@ def data_decide(glue: Module, dut: Decoder) -> dict[str, Signal]:
     return cuts
 
 
-def units_connected(config: Config) -> Model:
-    """The decoder as it is; nothing comes in but what is free."""
+def units_connected(config: Config, *, external: bool = False) -> Model:
+    """The decoder as it is, all that comes in free; with `external`, its cache behind the port."""
+    if external:
+        config = config.with_cache(CacheBacking.EXTERNAL)
     dut = Decoder(config)
     inside = Fragment.get(dut, None)
+    # The cache on the chip has registers of its own beside these of the units.
     on_chip = config.geometry.cache is CacheBacking.ON_CHIP
+    of_cache = {
+        "reads": "issue.claims" if on_chip else "issue.read",
+        "words": "issue.claims_beat" if on_chip else "issue.read_beat",
+        "row": "rope.next" if on_chip else "rope.o",
+    }
 
     def port(path: str) -> Any:
         unit, *names = path.split(".")
         if unit == "decoder":
             found: Any = dut
-        elif unit == "words":
-            found = unit_named("issue").claims_beat if on_chip else unit_named("issue").read_beat
-        elif unit == "row":
-            found = unit_named("rope").next if on_chip else unit_named("rope").o
         else:
-            found = unit_named(unit)
+            found = port(of_cache[unit]) if unit in of_cache else unit_named(unit)
         for name in names:
             found = getattr(found, name)
         return found

@@ -58,6 +58,11 @@ def _is_factor(term: Term) -> Value:
     return (term.value >= 0) & (term.value <= 1 << TABLE_FRACTION)
 
 
+def _stays(m: Module, value: Value) -> Value:
+    """`value` is what it was in the cycle before."""
+    return implies(later(m, C(1, 1), 1), value == later(m, value, 1))
+
+
 def norm_found(config: Config) -> Model:
     """A norm whose sum of squares stays while it works, as `Residual` promises."""
     derived = derive(config)
@@ -82,9 +87,13 @@ def norm_found(config: Config) -> Model:
         (exponent,) = e - derived.norm_floor
         same_exponent = exponent.equals(later(glue, dut.exponent, 1))
     begun = later(glue, started, 1)
+    found = later(glue, begun, SCALAR_LATENCY)
     equal = {
-        "factor": implies(later(glue, begun, SCALAR_LATENCY), same_factor),
+        "factor": implies(found, same_factor),
         "exponent": implies(begun, same_exponent),
+        # Until the next norm both stay.
+        "factor_stays": found | _stays(glue, dut.factor),
+        "exponent_stays": started | _stays(glue, dut.exponent),
     }
     given = {
         "at_least_epsilon": implies(dut.start, dut.square_sum >= least),
@@ -259,7 +268,14 @@ def reciprocals_found(config: Config) -> Model:
         same_shift = expected(glue, shift, 3).equals(pick(dut.shifts, slot_then))
     begun = later(glue, running, 2)
     taken = later(glue, begun, 3)
-    equal = {"factor": implies(taken, same_factor), "shift": implies(taken, same_shift)}
+    # Those of any slot stay until the next block.
+    chosen = OneOf(derived.slots, "chosen_slot")
+    stay = {}
+    for name, ports, age in (("factor", dut.factors, 5), ("shift", dut.shifts, 3)):
+        kept = chosen.of(ports[n] for n in range(chosen.size))
+        its_own = later(glue, running & (slot == chosen.which), age)
+        stay[f"{name}_stays"] = its_own | _stays(glue, kept)
+    equal = {"factor": implies(taken, same_factor), "shift": implies(taken, same_shift), **stay}
     given = {
         "at_least_the_maximum": implies(running, total >= least),
         "block_after_block": implies(
@@ -268,7 +284,7 @@ def reciprocals_found(config: Config) -> Model:
         "table_of_factors": implies(begun, in_table),
     }
     shown = {"factor": taken & (dut.factors[derived.slots - 1] > 0)}
-    theorem = theorems.FindsReciprocals(equal, given=given, shown=shown)
+    theorem = theorems.FindsReciprocals(equal, given=given, shown=shown, chosen=chosen)
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
 
 
