@@ -23,6 +23,7 @@ class Run(TypedDict):
     names: list[str]
     cycles: int | None
     trace: str | None
+    netlist: str
     cached: bool
 
 
@@ -79,6 +80,7 @@ def _run(outcome: Outcome | None) -> Run | None:
         "names": list(outcome.named),
         "cycles": outcome.cycles,
         "trace": outcome.trace,
+        "netlist": outcome.netlist,
         "cached": outcome.cached,
     }
 
