@@ -67,10 +67,10 @@ WRONG_SIGN = Canary(
     "p0 + p1",
 )
 NARROW = Canary(
-    "an accumulator has 8 bits too few",
+    "an accumulator has half its bits",
     "design.array",
     "total = Signal(signed(derived.acc_width)",
-    "total = Signal(signed(derived.acc_width - 8)",
+    "total = Signal(signed(derived.acc_width // 2)",
 )
 HALF_SIGNLESS = Canary(
     "an operand of a lane is taken without its sign",
