@@ -22,6 +22,9 @@ read_rtlil model.il
 prep -flatten -top top
 delete */t:$check
 opt_clean
+setundef -undriven -anyseq
+opt_clean
+select -assert-none t:$anyseq
 memory_map
 techmap
 opt -full
@@ -55,6 +58,7 @@ def run(job: Job, folder: Path) -> Outcome:
                 ["yosys-abc", "-c", _PROOF],
             ):
                 tools.run(command, folder, job.timeout, stdout=sink, stderr=sink)
+                _refuse(folder / "model.blif")
         status = _status(log.read_text())
     except subprocess.TimeoutExpired:
         status = "TIMEOUT"
@@ -78,6 +82,18 @@ def _status(text: str) -> str:
     if "Property proved" in text:
         return "PASS"
     return "FAIL" if re.search(r"was asserted in frame", text) else "ERROR"
+
+
+def _refuse(blif: Path) -> None:
+    """Raise ValueError for what ABC would take for a 0, or for the one clock."""
+    text = blif.read_text()
+    pins = [line.split()[3:] for line in re.findall(r"^\.latch .*", text, re.MULTILINE)]
+    inputs = re.findall(r"^\.inputs (.*)", text, re.MULTILINE)
+    if any(initial not in "01" for _, _, initial in pins):
+        raise ValueError("l2s has no registers without an initial value")
+    clocks = {(edge, clock) for edge, clock, _ in pins}
+    if len(clocks) > 1 or not {clock for _, clock in clocks} <= set(" ".join(inputs).split()):
+        raise ValueError("l2s has one clock, an input")
 
 
 def _claims(blif: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from formal import certificate, explore, graph, paths
+from formal import certificate, explore, graph, l2s, paths
 from formal.aiger import Aiger
 from formal.outcome import Job
 from formal.tools import abc_program
@@ -142,6 +142,17 @@ def test_a_claim_that_does_not_hold_is_not_certified(answers):
             )
             unordered += bool(certificate.check(**proof | {"numbers": risen}))
     assert opposite > 10 and unfair > 2 and unordered > 5
+
+
+def test_l2s_takes_nothing_for_a_zero(tmp_path):
+    answers = set()
+    for seed, toy in TOYS.items():
+        if toy.live and not (toy.loop or toy.suppositions or toy.held) and toy.cut is None:
+            with contextlib.suppress(ValueError):
+                status = l2s.run(job(toy.text()), tmp_path).status
+                assert status == "ERROR" or (status == "FAIL") == bool(toy.unanswered()), seed
+                answers.add(status)
+    assert answers == {"PASS", "FAIL", "ERROR"}
 
 
 ONE = {"WIDTH": 1, "CLK_POLARITY": 1}
