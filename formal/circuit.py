@@ -8,7 +8,7 @@ cutpoint without a stand-in are inputs. What is not understood is an error.
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ simplemap
 write_rtlil flat.il
 write_json graph.json
 """
-_GATES = """\
+GATES = """\
 read_rtlil narrow.il
 memory_map
 setundef -anyseq
@@ -124,7 +124,7 @@ def circuit_of(job: Job, folder: Path) -> Circuit:
 
     cell = re.compile(r"^  cell (\S+) (\S+)\n(?:    .*\n)*  end\n", re.MULTILINE)
     (folder / "narrow.il").write_text(cell.sub(keep, (folder / "flat.il").read_text()))
-    run_yosys(_GATES, folder, job.timeout)
+    run_yosys(GATES, folder, job.timeout)
     return Reader(top_of(folder / "gates.json")).circuit()
 
 
@@ -158,6 +158,7 @@ class Reader:
         self.registers: dict[Any, Any] = {}
         self.clocks: dict[Any, Any] = {}
         self.holders: dict[Any, Any] = {}
+        self.anything: set[Any] = set()
         self.inputs = {
             bit: f"{name}[{index}]" if len(port["bits"]) > 1 else name
             for name, port in top["ports"].items()
@@ -184,6 +185,7 @@ class Reader:
             return
         if kind == "$anyseq":
             outputs = cell["connections"]["Y"]
+            self.anything |= set(outputs)
         elif kind == "$_AND_":
             outputs = pins["Y"]
             self.gates[outputs[0]] = (*pins["A"], *pins["B"])
@@ -225,7 +227,7 @@ class Reader:
                 elif bit not in state:
                     state[bit] = False
                     todo.append((bit, True))
-                    todo += [(origin, False) for origin in self._origins(bit)]
+                    todo += [(origin, False) for origin in self.origins(bit)]
                     if bit in self.registers:
                         behind_registers.append(self.registers[bit])
                         if bit in self.holders:
@@ -234,10 +236,12 @@ class Reader:
                     raise ValueError("gates of the netlist stand in a loop")
         return order
 
-    def _origins(self, bit: Any) -> tuple[Any, ...]:
+    def origins(self, bit: Any) -> tuple[Any, ...]:
+        """What a gate is computed from."""
         return self.gates.get(bit) or self.aliases.get(bit, ())[:1]
 
-    def _initial(self) -> dict[Any, int]:
+    def initial(self) -> dict[Any, int]:
+        """The initial values of the registers that have one."""
         initial: dict[Any, int] = {}
         for name, net in self.top["netnames"].items():
             values = net["attributes"].get("init", "")[::-1]
@@ -254,6 +258,12 @@ class Reader:
                 names.setdefault(bit, f"{name}[{index}]" if len(net["bits"]) > 1 else name)
         return names
 
+    def check_clock(self, held: Iterable[Any], order: Iterable[Any]) -> None:
+        """Raise ValueError unless the registers `held` have one clock, an input not in `order`."""
+        clocks = {self.clocks[bit] for bit in held}
+        if len(clocks) > 1 or not clocks <= self.inputs.keys() or not clocks.isdisjoint(order):
+            raise ValueError("not all registers have one clock, an input that is nothing else")
+
     def circuit(self) -> Circuit:
         """What the checks depend on."""
         order = self._order()
@@ -263,10 +273,7 @@ class Reader:
             for bit in order
             if not (bit in self.registers or bit in self.gates or bit in self.aliases)
         ]
-        clocks = {self.clocks[bit] for bit in held}
-        if len(clocks) > 1 or not clocks <= self.inputs.keys() or not clocks.isdisjoint(order):
-            raise ValueError("not all registers have one clock, an input that is nothing else")
-
+        self.check_clock(held, order)
         result = Circuit()
         literal: dict[Any, int] = {"0": 0, "1": 1}
         for number, bit in enumerate((*given, *held), 1):
@@ -292,7 +299,7 @@ class Reader:
         for bit, holder in self.holders.items():
             if bit in number_of and holder not in number_of:
                 raise ValueError("a register is held by what is no register")
-        initial, names = self._initial(), self._names()
+        initial, names = self.initial(), self._names()
         result.inputs = [self.inputs.get(bit, f"any#{n}") for n, bit in enumerate(given)]
         result.registers = [
             Register(

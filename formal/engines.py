@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from design.errors import BadInput
-from formal import certificate, explore, l2s, paths, sby
+from formal import certificate, explore, l2s, miter, paths, sby
 from formal.outcome import Job, Outcome
 from formal.tools import native_yosys
 
@@ -52,8 +52,8 @@ class Engine:
 #: gates before) on counters and sums, `bitwuzla` on memories; `pdr` finds
 #: the invariants that an induction would have to be told; `l2s` is for liveness under fairness.
 #: `explore` visits every state, for safety and for liveness; `certificate` checks of what it found
-#: that it is an invariant; `cone` and `wires` look for ways
-#: through the netlist, over any number of cycles or within one.
+#: that it is an invariant; `cone` and `wires` look for ways through the netlist, over any number of
+#: cycles or within one, and the `miter` of each proves that there is no influence.
 ENGINES = {
     engine.name: engine
     for engine in (
@@ -92,15 +92,32 @@ ENGINES = {
             argument="all states together are an invariant",
         ),
         *(
-            Engine(
-                name,
-                line,
-                "amaranth",
-                run=paths.run,
-                alone="the netlist is walked, which no solver does",
-                argument="every way through the netlist is walked",
+            engine
+            for walk, prove, line in (
+                ("cone", "miter", "through registers"),
+                ("wires", "miter-in-cycle", "within a cycle"),
             )
-            for name, line in (("cone", "through registers"), ("wires", "within a cycle"))
+            for engine in (
+                Engine(
+                    walk,
+                    line,
+                    "amaranth",
+                    run=paths.run,
+                    second=prove,
+                    alone="the netlist is walked, which no solver does",
+                    argument="every way through the netlist is walked",
+                ),
+                Engine(
+                    prove,
+                    line,
+                    "pyosys",
+                    run=miter.run,
+                    cover_by=walk,
+                    bug_by=walk,
+                    alone="two copies are compared, which is no proof of paths",
+                    argument="abc finds an invariant of two copies",
+                ),
+            )
         ),
     )
 }

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from formal import certificate, explore, graph, l2s, paths
+from formal import certificate, explore, graph, l2s, miter, paths
 from formal.aiger import Aiger
 from formal.outcome import Job
 from formal.tools import abc_program
@@ -142,6 +142,22 @@ def test_a_claim_that_does_not_hold_is_not_certified(answers):
             )
             unordered += bool(certificate.check(**proof | {"numbers": risen}))
     assert opposite > 10 and unfair > 2 and unordered > 5
+
+
+def test_where_there_is_no_path_there_is_no_influence(tmp_path):
+    answers = set()
+    for seed, toy in list(TOYS.items())[:30]:
+        if toy.cut is not None or toy.held:
+            continue
+        last = toy.first_gate + len(toy.gates) - 1
+        text = toy.text({"apart_from_x": toy.first_register, "apart_to_x": last})
+        for line, registers in (("within a cycle", False), ("through registers", True)):
+            status = miter.run(job(text, line), tmp_path).status
+            is_behind = toy.first_register in toy.behind(last, registers=registers)
+            assert status == "PASS" or (status == "FAIL" and is_behind), (seed, line)
+            answers.add((status, is_behind, registers))
+    # And where there is one, mostly.
+    assert {("PASS", False, False), ("FAIL", True, False), ("FAIL", True, True)} <= answers
 
 
 def test_l2s_takes_nothing_for_a_zero(tmp_path):
