@@ -103,15 +103,18 @@ class Graph:
         """The bits of all ports whose names begin with `prefix`."""
         return {bit for name, port in self.ports.items() if name.startswith(prefix) for bit in port}
 
-    def behind(self, sinks: Iterable[int], cuts: Collection[int]) -> set[str]:
-        """The cells from which there is a way to a sink that does not lead through `cuts`."""
+    def behind(
+        self, sinks: Iterable[int], cuts: Collection[int], *, registers: bool = True
+    ) -> set[str]:
+        """The cells from which there is a way to a sink that does not lead through `cuts`, nor,
+        without `registers`, through registers."""
         todo = [bit for bit in sinks if bit not in cuts]
         seen = {*cuts, *todo}
         cells = set()
         while todo:
             driver = self.drivers.get(todo.pop(), Driver())
             cells.add(driver.cell)
-            fresh = {*driver.now, *driver.before} - seen
+            fresh = {*driver.now, *(driver.before if registers else ())} - seen
             seen |= fresh
             todo += fresh
         return cells

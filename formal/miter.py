@@ -54,11 +54,12 @@ def run(job: Job, folder: Path) -> Outcome:
     (folder / "model.il").write_text(job.netlist)
     said = ""
     try:
-        reader = _gates(folder, job.timeout)
+        through = job.line == "through registers"
+        reader = _gates(folder, job.timeout, through)
         claims = _claims(reader)
         status = "PASS"
         for sources, sinks in claims.values():
-            _miter(reader, sources, sinks, job.line == "through registers", folder)
+            _miter(reader, sources, sinks, through, folder)
             command = ["yosys-abc", "-c", _PROOF]
             said = tools.run(command, folder, job.timeout, capture_output=True, text=True).stdout
             status = _status(said, folder / "proved.aig")
@@ -83,11 +84,12 @@ def run(job: Job, folder: Path) -> Outcome:
     )
 
 
-def _gates(folder: Path, timeout: int) -> Reader:
+def _gates(folder: Path, timeout: int, through: bool) -> Reader:
     """What the sinks depend on, as gates. What is missing there is anything, in each copy."""
     run_yosys(_FLATTEN, folder, timeout)
     graph = Graph.read(folder / "graph.json")
-    needed = graph.behind(graph.ports_called(f"{APART}to_"), graph.ports_called(CUT))
+    sinks, cuts = graph.ports_called(f"{APART}to_"), graph.ports_called(CUT)
+    needed = graph.behind(sinks, cuts, registers=through)
 
     def keep(cell: re.Match) -> str:
         kind, name, body = cell[1], cell[2].removeprefix("\\"), cell[3]
