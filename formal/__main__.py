@@ -12,9 +12,10 @@ from rich.console import Console
 from design.cli import Cli
 from design.config import CONFIGS, Config
 from design.files import write_atomically
-from formal import missing, pages, report, results
+from formal import ledger, ledger_page, missing, pages, report, results
 from formal.evidence import Watch
 from formal.explain import explain as explain_task
+from formal.ledger_entries import LINES
 from formal.live import Board
 from formal.runner import BUILD, Result, Runner
 from formal.task import Task, Tier
@@ -41,9 +42,13 @@ def main() -> None:
 
 
 @main.command("list")
-def list_tasks() -> None:
+@click.option("--assumptions", is_flag=True, help="Show what they suppose, and who pays for it.")
+def list_tasks(assumptions: bool) -> None:
     """Show the table of properties."""
-    report.print_tasks(_console(), TASKS)
+    if assumptions:
+        click.echo(ledger_page.page(LINES), nl=False)
+    else:
+        report.print_tasks(_console(), TASKS)
 
 
 @main.command()
@@ -130,10 +135,13 @@ def prove(
     absent = missing.from_results(pairs, decided)
     if complete:
         absent += missing.from_table(TASKS, missing.theorems())
+    audit = ledger.audit(LINES, ledger.proofs(decided), ledger.pairs(TASKS))
     if canaries:
         report.print_canaries(console, decided)
     else:
+        absent += audit.holes
         report.print_results(console, decided, absent)
+        console.print(audit.summary(), highlight=False)
         results.write_json(
             BUILD / "results.json",
             decided,

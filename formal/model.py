@@ -97,6 +97,8 @@ class Netlist:
     claims: list[str] = field(default_factory=list)
     suppositions: list[str] = field(default_factory=list)
     witnesses: list[str] = field(default_factory=list)
+    #: Suppositions that no statement of the netlist makes, see `Theorem.besides`.
+    besides: list[str] = field(default_factory=list)
 
 
 def netlist(model: Model) -> Netlist:
@@ -131,4 +133,5 @@ def netlist(model: Model) -> Netlist:
         names["assert"] + on_outputs(ASSERT_FAIR, f"{APART}to_"),
         names["assume"],
         names["cover"] + on_outputs(f"{REACHES}to_"),
+        list(model.theorem.besides()),
     )

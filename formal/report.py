@@ -99,7 +99,7 @@ def print_results(console: Console, results: list[Result], missing: list[str]) -
             f"{task.mode} {task.depth}",
             result.confirmed_by or "-",
             str(result.obligations),
-            str(result.assumptions),
+            str(len(result.suppositions)),
             _run(result.cover, "PASS"),
             _run(result.canary, "FAIL"),
             f"{result.seconds:.1f}",

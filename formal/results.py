@@ -102,7 +102,7 @@ def record(result: Result) -> Record:
         "result": result.proof.status if result.proof else None,
         "seconds": result.seconds,
         "obligations": result.obligations,
-        "assumptions": result.assumptions,
+        "assumptions": len(result.suppositions),
         "confirmed_by": result.confirmed_by or None,
         "unconfirmed": result.unconfirmed,
         "proof": _run(result.proof),

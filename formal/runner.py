@@ -49,7 +49,8 @@ class Result:
     engine: str
     detail: str = ""
     obligations: int = 0
-    assumptions: int = 0
+    claims: tuple[str, ...] = ()
+    suppositions: tuple[str, ...] = ()
     proof: Outcome | None = None
     confirmation: Outcome | None = None
     confirmed_by: str = ""
@@ -113,7 +114,10 @@ class Runner:
         try:
             model = self._netlist(task, config)
             result = dataclasses.replace(
-                result, obligations=len(model.claims), assumptions=len(model.suppositions)
+                result,
+                obligations=len(model.claims),
+                claims=tuple(model.claims),
+                suppositions=(*model.suppositions, *model.besides),
             )
             for step in steps:
                 result = step(result, model)

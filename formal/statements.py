@@ -135,13 +135,21 @@ def _docstring(path: Path, line: int) -> str:
 
 @functools.cache
 def _entry(path: Path, name: str) -> str:
-    """The comment right above ``"name":`` in a dictionary of conditions; a key may be computed."""
+    """The comment right above ``"name":`` in a dictionary of conditions; a key may be computed.
+
+    What a theorem supposes goes by a longer name where it was turned around (`Theorem.duties`).
+    """
     lines = _lines(path)
+    found: dict[int, int] = {}  # by the length of the key, the line
     for at, text in enumerate(lines):
         key = re.match(r'\s*(?:\*\*\{)?f?"([\w{}.]+)":', text)
-        if key and re.fullmatch(re.sub(r"\{.*?\}", r"\\w+", key[1]), name):
-            return _comment_above(lines, at)
-    return ""
+        if key:
+            pattern = re.sub(r"\{.*?\}", r"\\w+", key[1])
+            if re.fullmatch(pattern, name):
+                return _comment_above(lines, at)
+            if re.fullmatch(rf"\w+_{pattern}", name):
+                found.setdefault(len(key[1]), at)
+    return _comment_above(lines, found[max(found)]) if found else ""
 
 
 def _comment_above(lines: list[str], at: int) -> str:

@@ -2,16 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from formal.canary import Canary
 from formal.configs import CORE, WIDE
-from formal.harness import composition
+from formal.harness import composition, duties
 from formal.model import Model
 from formal.task import NAMED, Task
 from properties.composition import EveryTokenAnswered, NoClash
-from properties.composition_cache import CacheKept, CacheKeptInLoops, ExternalCacheKept
+from properties.composition_cache import (
+    CacheKept,
+    CacheKeptInLoops,
+    ExternalCacheKept,
+    ExternalCacheKeptInLoops,
+)
 from properties.dialect import Theorem
+from properties.duties import DutiesKept
+from properties.operands_written import OperandsWritten
 
 FORGOTTEN_EARLY = Canary(
     "a stage that starts forgets what the last beat of the one before still waits for",
@@ -44,6 +52,18 @@ ANNOUNCED_TWICE = Canary(
     "design.decoder",
     "cache.row_start.eq(starts_qkv)",
     "cache.row_start.eq(starts_qkv | starts_attention)",
+)
+NO_SCORES = Canary(
+    "a value does not wait for the scores",
+    "design.decoder",
+    "issue.scores_ready.eq(softmax.ready)",
+    "issue.scores_ready.eq(1)",
+)
+OFF_PHASE = Canary(
+    "SwiGLU is a phase ahead of the drain",
+    "design.decoder",
+    "swiglu.phase.eq(drain.phase)",
+    "swiglu.phase.eq(drain.phase + 1)",
 )
 
 
@@ -100,41 +120,70 @@ def _loops(name: str, *given: Any, beside: Mapping[str, str] = _TOO_MANY, **fewe
     )
 
 
-def _external(name: str, *given: Any) -> Task:
-    """With any memory that keeps its contract behind the cache port."""
+def _external(
+    name: str, *given: Any, besides: Mapping[str, str] = MappingProxyType({}), **sizes: Any
+) -> Task:
+    """With any memory behind the cache port."""
     instead = "nothing is proved instead, stalls and latencies are fuzzed"
-    task = _whole(f"{name}_external", *given, instead=instead, external=True, seq_len=2)
-    # 5.2 GB after 213 seconds of a core.
-    too_many = {"mha3": "over 5.2 GB of states; mqa3, as odd, is proved"}
-    return replace(task, configs=("nano",), unproved={**task.unproved, **too_many})
+    task = _whole(f"{name}_external", *given, instead=instead, external=True, **sizes)
+    return replace(task, configs=("nano",), unproved={**task.unproved, **besides})
 
 
 _ANSWERED = (EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY)
 _CACHE_KEPT = (CacheKept, composition.cache_kept, 8, ABOVE)
 
+_OPERANDS = (OperandsWritten, duties.operands_written)
+_DUTIES = (DutiesKept, duties.duties_kept)
 _NO_CLASH = (NoClash, composition.no_clash, 14)
 
 COMPOSITION: tuple[Task, ...] = (
     _whole("answered", *_ANSWERED),
     # Whoever is to show that something never happens visits every state: not all of these again.
     _loops("answered", *_ANSWERED[:-1], NO_RECIPROCAL),
-    _external("answered", *_ANSWERED),
+    # A memory that answers has many more states than any memory: two positions.
+    _external(
+        "answered",
+        *_ANSWERED,
+        # 5.2 GB after 213 seconds of a core.
+        besides={"mha3": "over 5.2 GB of states; mqa3, as odd, is proved"},
+        seq_len=2,
+    ),
     _whole("no_clash", *_NO_CLASH, ALL_MULTIPLIED),
     _loops("no_clash", *_NO_CLASH, ALL_MULTIPLIED),
-    _external("no_clash", *_NO_CLASH, ALL_MULTIPLIED),
+    _external("no_clash", *_NO_CLASH[:-1], 13, ALL_MULTIPLIED),
     _whole("cache_kept", *_CACHE_KEPT),
     # Classifier and feed-forward leave the cache alone.
     _loops(
         "cache_kept",
         CacheKeptInLoops,
         composition.cache_kept,
-        7,
+        8,
         ANNOUNCED_TWICE,
         beside={},
         vocab=8,
         hidden=8,
     ),
+    _whole("operands", *_OPERANDS, 17, NO_SCORES),
+    _loops("operands", *_OPERANDS, 16, NO_SCORES),
+    _external("operands", *_OPERANDS, 17, NO_SCORES),
+    _whole("duties", *_DUTIES, 80, OFF_PHASE),
+    _loops("duties", *_DUTIES, 71, OFF_PHASE),
+    _external("duties", *_DUTIES, 78, OFF_PHASE),
     _external(
         "cache_kept", ExternalCacheKept, composition.external_cache_kept, 12, ANNOUNCED_TWICE
+    ),
+    replace(
+        _loops(
+            "cache_kept_external",
+            ExternalCacheKeptInLoops,
+            composition.external_cache_kept,
+            7,
+            ANNOUNCED_TWICE,
+            beside={},
+            external=True,
+            vocab=8,
+            hidden=8,
+        ),
+        configs=("stories260k@64",),
     ),
 )

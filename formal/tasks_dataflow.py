@@ -109,13 +109,13 @@ OLD_ELEMENT = Canary(
 )
 
 
-def _activations(name: str, *, folds: bool) -> Task:
+def _activations(name: str) -> Task:
     return Task(
         id=f"dataflow.activations.{name}",
         family="dataflow",
         theorem=ReadWhileItFills,
         harness=memories.activations,
-        arguments={"folds": folds},
+        arguments={"vector": name},
         search={"depth": 16},
         obligations=6,
         canary=OLD_ELEMENT,
@@ -217,7 +217,7 @@ DATAFLOW: tuple[Task, ...] = (
         family="dataflow",
         theorem=ResultsInTime,
         harness=memories.results_in_time,
-        obligations=2,
+        obligations=3,
         canary=RESULT_LATE,
         # From any state, what stands in the pipeline is gone after so many cycles.
         depth=7,
@@ -274,6 +274,7 @@ DATAFLOW: tuple[Task, ...] = (
         obligations=5,
         canary=LAST_OF_THE_GREATEST,
     ),
-    _activations("residual", folds=True),
-    _activations("hidden", folds=False),
+    _activations("residual"),
+    _activations("attention"),
+    _activations("hidden"),
 )

@@ -74,7 +74,7 @@ _THEOREMS: tuple[tuple[str, type[Theorem], Callable[..., Model], int, Canary, di
         VALUE_AMONG_KEYS,
         {"tensor": Tensor.VALUE},
     ),
-    ("requests", KvExternalRequests, kv_external.requests, 14, WRONG_STROBE, {}),
+    ("requests", KvExternalRequests, kv_external.requests, 15, WRONG_STROBE, {}),
     ("buffer", KvExternalBuffer, kv_external.buffer, 14, SAME_WORD, {}),
     ("row_done", KvExternalRowDone, kv_external.row_done, 9, READY_WHEN_SENT, {}),
     ("answered", KvExternalAnswered, kv_external.answered, 12, LONE_BEAT, {}),

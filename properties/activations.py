@@ -1,5 +1,6 @@
 """A vector that is read while it fills."""
 
+import itertools
 from typing import Any
 
 from amaranth import *
@@ -42,7 +43,7 @@ class ReadWhileItFills(Theorem):
         ]
         promised = announced[-1]
         readable = Mux(seen > promised, seen, promised)
-        for newer, older in zip([*announced, readable], [*announced[1:], seen], strict=False):
+        for newer, older in [*itertools.pairwise(announced), (readable, seen)]:
             m.d.sync += older.eq(Mux(begins, 0, newer))
 
         # What was asked for in the cycle before, and can be fetched in this one.

@@ -185,5 +185,10 @@ class FirstOfTheGreatest(Theorem):
         # The row that comes next is one that there is.
         m.d.comb += self.claim("row_exists", row < self.vocab)
 
+        # The best changes only behind a logit.
+        best, came_before = Signal.like(argmax.best), Signal()
+        m.d.sync += [best.eq(argmax.best), came_before.eq(comes)]
+        m.d.comb += self.claim("best_stays", came_before | (argmax.best == best))
+
         m.d.comb += self.witness("later_is_best", is_best & (chosen == 1) & (row == 3))
         return m

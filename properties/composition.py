@@ -50,7 +50,9 @@ class Parts:
     cache: Any
     # On the chip the owner of each layer, else the cache.
     caches: Sequence[Any]
+    # Those that have a `fault`, and the others.
     units: Mapping[str, Any]
+    inner: Mapping[str, Any]
     scalars: Sequence[Any]
     asks: Mapping[str, Sequence[Value]]
     held: Mapping[str, tuple[Value, Value]]
@@ -62,10 +64,11 @@ class Whole(Theorem):
     """What all theorems on the whole decoder share: its cuts, and the token in flight.
 
     With `parts.counters`, in any context, with any number of passes of the classifier
-    (`properties.loops`).
+    (`properties.loops`). An external cache has its words whenever it likes, and stores a row when
+    it likes (`any_memory`); or there is a memory behind it that keeps its contract.
     """
 
-    def __init__(self, config: Config, parts: Parts):
+    def __init__(self, config: Config, parts: Parts, *, any_memory: bool = True):
         self.config = config
         self.parts = parts
         # No token is in flight.
@@ -77,6 +80,7 @@ class Whole(Theorem):
         # What is on its way to and from an external memory.
         external = config.geometry.cache is CacheBacking.EXTERNAL
         self.row = KvRow(config, parts.caches[0]) if external else None
+        self.any_memory = any_memory
         self.loops = Loops(config, parts.stages, parts.counters) if parts.counters else None
         # Where positions are not counted, any may be the last.
         is_full = C(0, 1) if self.loops else parts.tokens.pos == config.shape.seq_len - 1
@@ -89,6 +93,8 @@ class Whole(Theorem):
             f"{CUT}last": logit.last,
             f"{STAND_IN}last": (self.due == 1) & ~parts.stages["projection"].o.valid,
         }
+        if self.row and any_memory:
+            ends[f"{CUT}words_ready"] = parts.cache.rd_ready
         # Whether a text has ended is asked when the next token comes.
         held = {**parts.held, "ended": (parts.ended, self.idle)}
         if self.loops:
@@ -101,6 +107,9 @@ class Whole(Theorem):
     def outputs(self) -> dict[str, Signal]:
         """The outputs of a model that states this theorem."""
         return {name: signal for name, (signal, _) in self._ends.items()}
+
+    def besides(self) -> tuple[str, ...]:
+        return tuple(name for name in self._ends if name.startswith(STAND_IN))
 
     def observe(self, m: Module) -> None:
         """Drive the outputs, and the signals above."""
@@ -119,7 +128,8 @@ class Whole(Theorem):
             self.loops.follow(m)
         if self.row:
             self.row.follow(m)
-            self.row.of_memory(m, self.suppose)
+            if not self.any_memory:
+                self.row.of_memory(m, self.suppose)
 
 
 class EveryTokenAnswered(Whole):
@@ -129,7 +139,8 @@ class EveryTokenAnswered(Whole):
     """
 
     def __init__(self, config: Config, parts: Parts):
-        super().__init__(config, parts)
+        # Only a memory that answers lets anybody else be answered.
+        super().__init__(config, parts, any_memory=False)
         self.answered = Signal()
         waits = {
             name: port.ready & ~port.valid if name[0] == "i" else port.valid & ~port.ready
@@ -162,7 +173,8 @@ class NoClash(Whole):
     Where loops run any number of times, what it fetched is what its projections offered: how many
     beats that are is in `properties.scheduled_beats`.
 
-    Obligations: 5, and one for each unit that has a `fault` or asks for several products.
+    Obligations: 5, and one for each unit that has a `fault` or asks for several products; none for
+    an external cache.
     """
 
     def elaborate(self, platform):
@@ -171,7 +183,10 @@ class NoClash(Whole):
         parts = self.parts
         decoder, tokens, layers = parts.decoder, parts.tokens, parts.layers
 
-        for name, unit in parts.units.items():
+        units = dict(parts.units)
+        if self.row and self.any_memory:
+            del units["cache"]  # `KvExternalRowDone`, under its contract
+        for name, unit in units.items():
             # Nothing happens that the unit cannot take.
             m.d.comb += self.claim(f"{name}_without_fault", ~unit.fault)
         # No scalar multiplier is asked twice in a cycle.

@@ -25,6 +25,9 @@ class _CacheKept(Whole):
         # Only an announced row is written, a key or a value.
         m.d.comb += self.claim("write_inside_row", self.every(kv_contract.write_inside_row))
         m.d.comb += self.claim("one_write", self.every(kv_contract.one_write))
+        # Indices are in range.
+        m.d.comb += self.claim("write_in_range", self.every(kv_contract.write_in_range))
+        m.d.comb += self.claim("read_in_range", self.every(kv_contract.read_in_range))
 
         # Of the open row, the keys and values that are written, this cycle's included. A layer sees
         # a write a cycle late (`properties.kv_layers`).
@@ -69,9 +72,6 @@ class CacheKept(_CacheKept):
         shape, parts = self.config.shape, self.parts
         tokens, caches = parts.tokens, parts.caches
 
-        # Indices are in range.
-        m.d.comb += self.claim("write_in_range", self.every(kv_contract.write_in_range))
-        m.d.comb += self.claim("read_in_range", self.every(kv_contract.read_in_range))
         # What is written is the row of the token.
         own = [
             implies(cache.wr_en_k | cache.wr_en_v, cache.wr_pos == tokens.pos) for cache in caches
@@ -112,20 +112,16 @@ class CacheKeptInLoops(_CacheKept):
     row of this sequence before it is written in that layer.
 
     Which position a beat reads is not known here, only whether it is the newest, the token's own;
-    that no other is above it is `properties.positions`. For a cache on the chip. Obligations: 7.
+    that no other is above it is `properties.positions`. For a cache on the chip. Obligations: 8.
     """
 
     def elaborate(self, platform):
         m = Module()
         self.observe(m)
         shape, parts = self.config.shape, self.parts
-        tokens, cache, issue = parts.tokens, parts.cache, parts.issue
+        tokens, issue = parts.tokens, parts.issue
         is_taken, beat = tokens.next_token, issue.read_beat
 
-        # Heads and elements are in range.
-        exists = (cache.wr_head_kv < shape.kv_heads) & (cache.wr_d < shape.head_dim)
-        in_range = implies(cache.wr_en_k | cache.wr_en_v, exists)
-        m.d.comb += self.claim("element_in_range", in_range)
         # A row is that of one token: no token is taken while it is open.
         m.d.comb += self.claim("row_of_one_token", ~(is_taken & self.busy))
 
@@ -154,7 +150,8 @@ class ExternalCacheKept(Whole):
     """The decoder keeps the contract of the external KV cache, and is causal: the passes of a row
     read no position above the token's, and each below it was announced in the current sequence.
 
-    For a cache outside. Obligations: 12.
+    For a cache outside, whatever its memory does. That a row is stored before the next is announced
+    is for the cache to keep: `KvExternalRequests`. Obligations: 12.
     """
 
     def elaborate(self, platform):
@@ -162,7 +159,7 @@ class ExternalCacheKept(Whole):
         self.observe(m)
         assert self.row, "the cache is on the chip"
         shape, tokens, row, cache = self.config.shape, self.parts.tokens, self.row, self.row.cache
-        row.of_caller(m, self.claim)
+        row.of_caller(m, self.claim, leave=lambda name: name == "row_when_stored")
 
         # A row is that of the token.
         m.d.comb += self.claim("own_row", implies(cache.row_start, cache.row_pos == tokens.pos))
@@ -181,4 +178,33 @@ class ExternalCacheKept(Whole):
         older = cache.rd_start_k & (cache.rd_t < tokens.pos)
         m.d.comb += self.witness("older_read", older)
         m.d.comb += self.witness("restarts", tokens.first_token & (tokens.pos != 0))
+        return m
+
+
+class ExternalCacheKeptInLoops(Whole):
+    """In any context, the decoder announces rows, writes them and claims words as the external KV
+    cache wants it.
+
+    What depends on positions is not known here: that words are read in their order is
+    `properties.positions`. For a cache outside, whatever its memory does. Obligations: 7.
+    """
+
+    def elaborate(self, platform):
+        m = Module()
+        self.observe(m)
+        assert self.row, "the cache is on the chip"
+        tokens, row, cache = self.parts.tokens, self.row, self.row.cache
+        of_row = ("row_in_range", "row_alone", "one_write", "writes_in_order", "one_read",
+                  "claims_what_is_ready")  # fmt: skip
+        row.of_caller(m, self.claim, leave=lambda name: name not in of_row)
+        # What is written is of the row announced last: of its layer, and of its position, since
+        # both are the token's, and no token was taken meanwhile.
+        other = Signal()
+        m.d.sync += other.eq(~cache.row_start & (other | tokens.next_token))
+        own = row.open & (cache.wr_layer == row.layer) & ~other
+        m.d.comb += self.claim("writes_the_row", implies(row.writes, own))
+
+        m.d.comb += self.witness("last_write", row.writes & (row.given == row.elements - 1))
+        m.d.comb += self.witness("claims", cache.rd_claim)
+        m.d.comb += self.witness("restarts", tokens.first_token & row.open)
         return m

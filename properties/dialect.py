@@ -5,17 +5,18 @@ as the cell's message; the runner renames the cell after it, so that solvers, tr
 all speak of properties.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any, Self
 
 from amaranth import *
 from amaranth.asserts import AnyConst, AnySeq
 from amaranth.hdl import Assert, Assume, Cover, ValueLike
-from amaranth.hdl._ast import Property
 
 __all__ = [
     "APART",
     "ASSERT_FAIR",
     "ASSUME_FAIR",
+    "CHOSEN",
     "CUT",
     "REACHES",
     "OneOf",
@@ -25,6 +26,8 @@ __all__ = [
     "implies",
 ]
 
+#: Suppositions so called say what a theorem is about, and nothing of the surroundings.
+CHOSEN = "chosen_"
 #: Outputs so called state liveness: high infinitely often, by claim or by assumption.
 ASSERT_FAIR = "assert_fair_"
 ASSUME_FAIR = "assume_fair_"
@@ -52,32 +55,66 @@ class Theorem(Elaboratable):
     explain` and the report of a failure print.
     """
 
+    #: Of a theorem that was turned around (`duties`): how the names of its claims begin.
+    _duties: str | None = None
+    _without: Collection[str] = ()
+
     @classmethod
     def sentence(cls) -> str:
         """The theorem: the first paragraph of the docstring."""
         return " ".join((cls.__doc__ or "").strip().split("\n\n")[0].split())
 
-    def claim(self, name: str, condition: ValueLike) -> Property:
+    def duties(self, prefix: str, *, without: Collection[str] = ()) -> Self:
+        """Turn the theorem around: it claims what it supposed, as ``prefix_name``, and no more.
+
+        Beside a component that is part of a larger design, it states what that design owes the
+        component. So a supposition and the claim that pays for it are one statement in the source.
+        Those `without` are left out.
+        """
+        self._duties, self._without = prefix, without
+        return self
+
+    def besides(self) -> tuple[str, ...]:
+        """What the theorem supposes beside its statements, by name: what stands in for a cutpoint,
+        that a path through one does not count, promises that liveness is claimed under."""
+        return ()
+
+    def claim(self, name: str, condition: ValueLike) -> Any:
         """An obligation: `condition` holds in every cycle in which this statement is active."""
-        return Assert(condition, name, src_loc_at=1)
+        return Assert(condition, name, src_loc_at=1) if self._duties is None else []
 
-    def suppose(self, name: str, condition: ValueLike) -> Property:
+    def suppose(self, name: str, condition: ValueLike) -> Any:
         """The environment's half of the contract: only runs in which `condition` holds count."""
-        return Assume(condition, name, src_loc_at=1)
+        return self._suppose(name, condition, condition)
 
-    def witness(self, name: str, condition: ValueLike) -> Property:
+    def suppose_before(self, m: Module, name: str, condition: ValueLike) -> Any:
+        """As `suppose`, but of the cycles before this one: so what pays for it may in turn rest on
+        the claims of this theorem, by induction over time."""
+        kept = Signal(init=1, name=f"{name}_until_now")
+        m.d.sync += kept.eq(condition)
+        return self._suppose(name, kept, condition)
+
+    def _suppose(self, name: str, supposed: ValueLike, owed: ValueLike) -> Any:
+        if self._duties is None:
+            return Assume(supposed, name, src_loc_at=2)
+        named = f"{self._duties}_{name}"
+        return [] if name in self._without else Assert(owed, named, src_loc_at=2)
+
+    def witness(self, name: str, condition: ValueLike) -> Any:
         """Some run makes `condition` true: the claims are not met for want of an occasion."""
-        return Cover(condition, name, src_loc_at=1)
+        return Cover(condition, name, src_loc_at=1) if self._duties is None else []
 
     def choose(self, m: Module, signal: Signal, size: int, *, fixed: int | None = None) -> None:
         """Let the solver pick `signal`, once and for all cycles, out of range(size); or take the
         one that is `fixed`: what is found of one, in a search, is found."""
+        if self._duties is not None:
+            return  # what is owed depends on no choice
         if fixed is not None:
             m.d.comb += signal.eq(fixed)
         elif len(signal) > 0:
             m.d.comb += signal.eq(self.constant(len(signal)))
         # What is chosen exists.
-        m.d.comb += self.suppose(f"{signal.name}_in_range", signal < size)
+        m.d.comb += self.suppose(f"{CHOSEN}{signal.name}_exists", signal < size)
 
     def constant(self, bits: int) -> Value:
         """What the solver picks, once and for all cycles."""
@@ -122,6 +159,9 @@ class Paths(Theorem):
     def cut(self, name: str, value: ValueLike) -> None:
         """Ways through `value` do not count."""
         self._ends[f"{CUT}{name}"] = value
+
+    def besides(self) -> tuple[str, ...]:
+        return tuple(name for name in self._ends if name.startswith(CUT))
 
     def outputs(self) -> dict[str, Signal]:
         """The outputs of a model that states this theorem."""

@@ -30,15 +30,18 @@ def _nothing(pending: Sequence[Value]) -> dict[str, Value]:
 class Setting:
     """A handshake under proof, what its environment promises, and what an induction must be told.
 
-    `own` is started from outside, while it is idle or in the cycle of its `done`. Each of
-    `children` is started by the component, and answers that and nothing else. `stalls` are waits
-    for the environment, by name, beside those for children. `promises` are further promises about
-    inputs. `invariants` gives statements about the inside, from the children's pending flags:
-    claimed, not believed. `active`, if given, is high exactly while a start is pending.
+    `own` is started from outside, while it is idle or, unless it `starts_apart`, in the cycle of
+    its `done`. Each of `children` is started by the component, and while that works answers it and
+    nobody else.
+    `stalls` are waits for the environment, by name, beside those for children. `promises` are
+    further promises about inputs. `invariants` gives statements about the inside, from the
+    children's pending flags: claimed, not believed. `active`, if given, is high exactly while a
+    start is pending.
     """
 
     own: Handshake
     children: Sequence[Handshake] = ()
+    starts_apart: bool = False
     stalls: Mapping[str, Value] = field(default_factory=dict)
     promises: Mapping[str, Value] = field(default_factory=dict)
     invariants: Callable[[Sequence[Value]], Mapping[str, Value]] = _nothing
@@ -59,20 +62,31 @@ class _Pulse(Theorem):
     def _children(self) -> list[tuple[Handshake, Signal]]:
         return list(zip(self.setting.children, self.child_pending, strict=True))
 
-    def observe(self, m: Module) -> dict[str, Value]:
-        """Drive the pending flags; returns the promises of the environment, by name."""
+    def observe(self, m: Module) -> None:
+        """Drive the pending flags."""
         for handshake, pending in ((self.setting.own, self.pending), *self._children()):
             with m.If(handshake.start):
                 m.d.sync += pending.eq(1)
             with m.Elif(handshake.done):
                 m.d.sync += pending.eq(0)
+
+    def promises(self) -> dict[str, Value]:
+        """What the environment promises, by name."""
         own = self.setting.own
+        apart = {
+            # A start comes in a later cycle than the answer before it.
+            "start_after_done": ~(own.start & own.done),
+        }
         return {
             # A start comes while none is pending, or in the cycle of the answer.
             "start_when_idle": ~(own.start & self.pending & ~own.done),
-            # A child answers a start and nothing else.
-            **{f"{child.name}_answers": implies(child.done, p) for child, p in self._children()},
+            **{
+                # While the start is pending, a child answers what it was asked and nothing else.
+                f"{child.name}_answers": implies(child.done & self.pending, p)
+                for child, p in self._children()
+            },
             **self.setting.promises,
+            **(apart if self.setting.starts_apart else {}),
         }
 
     def claim_inside(self, m: Module) -> None:
@@ -93,7 +107,8 @@ class DonePulse(_Pulse):
 
     def elaborate(self, platform):
         m = Module()
-        for name, promise in self.observe(m).items():
+        self.observe(m)
+        for name, promise in self.promises().items():
             m.d.comb += self.suppose(name, promise)
         self.claim_inside(m)
         done = self.setting.own.done
@@ -138,7 +153,8 @@ class DonePulseRanking(_Pulse):
 
     def elaborate(self, platform):
         m = Module()
-        for name, promise in self.observe(m).items():
+        self.observe(m)
+        for name, promise in self.promises().items():
             m.d.comb += self.suppose(name, promise)
         self.claim_inside(m)
         done = self.setting.own.done
@@ -185,10 +201,14 @@ class DonePulseFair(_Pulse):
         assumed = {f"{ASSUME_FAIR}{name}": moving for name, moving in self.moving.items()}
         return {**assumed, f"{ASSERT_FAIR}answered": self.answered}
 
+    def besides(self) -> tuple[str, ...]:
+        return tuple(self.promises())
+
     def elaborate(self, platform):
         m = Module()
         # A run in which the environment broke a promise counts as answered from then on.
-        kept = Cat(self.observe(m).values()).all()
+        self.observe(m)
+        kept = Cat(self.promises().values()).all()
         broken = Signal()
         with m.If(~kept):
             m.d.sync += broken.eq(1)

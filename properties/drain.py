@@ -93,7 +93,10 @@ class _Drained(Theorem):
             # A pass begins at a multiple of the lanes.
             "row_of_a_pass": comes.row & (lanes - 1) == 0,
             # Values begin at a word of a head.
-            "values_of_a_head": (comes.d < shape.head_dim) & (comes.d & (derived.v_word - 1) == 0),
+            "values_of_a_head": implies(
+                comes.sink == Sink.VALUE,
+                (comes.d < shape.head_dim) & (comes.d & (derived.v_word - 1) == 0),
+            ),
             # The block of heads exists.
             "block_in_range": comes.block < derived.head_blocks,
         }

@@ -15,7 +15,7 @@ from design.arith import times_constant
 from design.config import Config
 from design.derived import derive
 from design.kv_layout import kv_layout
-from properties.dialect import Theorem, implies
+from properties.dialect import CHOSEN, Theorem, implies
 from properties.kv_element import Tensor
 
 #: Anything with the signature of `design.external_cache.ExternalCache`.
@@ -133,10 +133,13 @@ class KvRow:
         with m.Else():
             m.d.sync += [count.eq(count + step) for count, step in counts.values()]
 
-    def of_caller(self, m: Module, state: Statement) -> None:
-        """Suppose, or claim, what the caller promises. Claims: 10."""
+    def of_caller(
+        self, m: Module, state: Statement, *, leave: Callable[[str], bool] = lambda name: False
+    ) -> None:
+        """Suppose, or claim, what the caller promises, but for those names to `leave` out."""
         for name, promise in self._caller().items():
-            m.d.comb += state(name, promise)
+            if not leave(name):
+                m.d.comb += state(name, promise)
 
     def of_memory(self, m: Module, state: Statement) -> None:
         """Suppose what the memory promises."""
@@ -168,11 +171,12 @@ class KvRow:
         return {
             # A row is of a layer and a position that exist.
             "row_in_range": implies(cache.row_start, exists),
-            # A row is announced when the one before is stored and read.
-            "row_when_done": implies(
-                cache.row_start & self.open,
-                (self.acknowledged == self.elements) & (self.started == passes.all),
+            # A row is announced when the one before is stored, ...
+            "row_when_stored": implies(
+                cache.row_start & self.open, self.acknowledged == self.elements
             ),
+            # ... and read.
+            "row_when_read": implies(cache.row_start & self.open, self.started == passes.all),
             # A row is announced in a cycle of its own.
             "row_alone": ~(cache.row_start & (self.writes | self.reads | cache.rd_claim)),
             # Never a key and a value are written in one cycle.
@@ -263,7 +267,7 @@ class KvExternalElement:
             theorem.choose(m, signal, size)
         query_head = Cat(self.slot, self.block)
         # The slot has a query head.
-        m.d.comb += theorem.suppose("head_exists", query_head < shape.heads)
+        m.d.comb += theorem.suppose(f"{CHOSEN}head_exists", query_head < shape.heads)
         every = range(derived.slots * derived.head_blocks)
         heads = [min(n, shape.heads - 1) // shape.group for n in every]
 

@@ -12,7 +12,8 @@ from properties.kv_external import Cache, KvRow
 
 
 class KvExternalRequests(Theorem):
-    """Every request lies in the memory, a read within a burst, a write of one element, and holds.
+    """Every request lies in the memory, a read within a burst, a write of one element, and holds;
+    a row is stored before all its words are read.
 
     `inside` as of `KvExternalLastWrite`; `queued` must be driven with what the writer's queue
     holds at the next element to be taken, `head_of_queue` with what it shows.
@@ -51,6 +52,11 @@ class KvExternalRequests(Theorem):
         # A write is to the memory.
         m.d.comb += self.claim(
             "write_in_memory", implies(write.valid, write.payload.address < layout.beats)
+        )
+        # All words of a row are read only if all of it is stored: the newest are asked for then.
+        read_all = row.open & (row.started == row.passes.all)
+        m.d.comb += self.claim(
+            "stored_before_read", implies(read_all, row.acknowledged == row.elements)
         )
         # A write is of one element.
         m.d.comb += self.claim(

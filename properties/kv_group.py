@@ -48,9 +48,11 @@ class KvGroup(Theorem):
         in_slots = [Value.cast(words[n]) for n in range(1 << slot_bits)]
         slot, block = Array(in_slots)[head[:slot_bits]], head >> slot_bits
         starts = cache.rd_start_k | cache.rd_start_v
-        # Reads start in enabled cycles, of a layer that there is.
+        # Reads start in enabled cycles.
         m.d.comb += self.suppose("start_enabled", implies(starts, cache.rd_en))
-        m.d.comb += self.suppose("layer_in_range", cache.rd_layer < shape.layers)
+        # They are of a layer that there is.
+        in_range = implies(starts, cache.rd_layer < shape.layers)
+        m.d.comb += self.suppose("layer_in_range", in_range)
 
         # The read in front of the owners, and out of their RAMs.
         mine = start & (cache.rd_block == block)

@@ -7,7 +7,7 @@ from amaranth.asserts import Initial
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 
-from properties.dialect import Theorem, implies
+from properties.dialect import CHOSEN, Theorem, implies
 from properties.kv_contract import Owner, row_when_idle, suppose_accesses, write_inside_row
 
 
@@ -147,7 +147,7 @@ class KvNaive(Theorem):
             )
             # At power-on the model's arrays hold what the banks hold.
             with m.If(Initial()):
-                m.d.comb += self.suppose(f"same_at_power_on_{kind}", in_bank == in_array)
+                m.d.comb += self.suppose(f"{CHOSEN}same_at_power_on_{kind}", in_bank == in_array)
             # What was read last is what the model read, until the next read.
             m.d.comb += self.claim(f"same_word_{kind}", implies(read, shown == expected))
             # Banks and arrays hold the same.

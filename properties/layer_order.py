@@ -49,8 +49,9 @@ class LayerOrder(Theorem):
         m.d.comb += [
             # A layer is started when none runs.
             self.suppose("start_when_idle", ~(layer.start & (running != 0))),
-            # Only the stage that runs says that it is done.
-            self.suppose("who_runs_answers", done & ~kind(running) == 0),
+            # While a layer runs, only the stage that runs says that it is done. (The projection
+            # stage also serves the embedding and the classifier.)
+            self.suppose("who_runs_answers", (running == 0) | (done & ~kind(running) == 0)),
         ]
 
         # The next stage starts, in the very cycle, and no other ever.

@@ -94,7 +94,7 @@ class RowsLeftCovered(Theorem):
         stage, loose, beat = self.stage, self.loose, self.stage.o.payload
         known = Cat(stage.op == to_sink(spec.op) for spec in loose.matrices).any()
         # What is started is a projection.
-        m.d.comb += self.suppose("op_is_projection", implies(stage.start, known))
+        m.d.comb += self.suppose_before(m, "op_is_projection", implies(stage.start, known))
         loose.follow(m, self.rows_left - beat.count == loose.rest)
         many = (beat.sink == Sink.CLS) & (self.rows_left > loose.rest)
         same = loose.left == Mux(many, loose.classifier.rows, self.rows_left)

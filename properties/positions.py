@@ -51,7 +51,7 @@ class _Positions(Theorem):
             m.d.sync += [self.place.eq(0), self.number.eq(0)]
         # A pass is started for a position that exists.
         exists = stage.pos < self.config.shape.seq_len
-        m.d.comb += self.suppose("pos_in_range", implies(stage.start, exists))
+        m.d.comb += self.suppose_before(m, "pos_in_range", implies(stage.start, exists))
         # Beats are there from the cycle after the start on, and none after the last.
         m.d.comb += self.claim("offers_while_it_works", stage.o.valid == self.works)
         # Done comes in the cycle after the last beat was taken.

@@ -30,11 +30,12 @@ class QueriesKept(Theorem):
         self.choose(m, self.head, shape.heads)
         self.choose(m, self.d, shape.head_dim)
         shown = Array(self.slots)[self.head[:slot_bits]]
-        # What is written, and read, is an element of a head.
         m.d.comb += [
+            # What is written is an element of a head, ...
             self.suppose(
                 "write_in_range", (buffer.wr_head < shape.heads) & (buffer.wr_d < shape.head_dim)
             ),
+            # ... and so is what is read.
             self.suppose("read_in_range", buffer.rd_d < shape.head_dim),
         ]
 

@@ -97,9 +97,9 @@ class ScheduledBeats(Theorem):
         known = Cat(stage.op == to_sink(spec.op) for spec in self.matrices).any()
         m.d.comb += [
             # What is started is a projection.
-            self.suppose("op_is_projection", implies(stage.start, known)),
+            self.suppose_before(m, "op_is_projection", implies(stage.start, known)),
             # It is started while none is under way.
-            self.suppose("start_when_idle", ~(stage.start & works)),
+            self.suppose_before(m, "start_when_idle", ~(stage.start & works)),
         ]
 
         # Beats are there from the cycle after the start on, and none after the last.

@@ -15,7 +15,8 @@ class _ScorePass(Theorem):
     none is stored of this pass; `maximum` and
     `held` are those of the slot `slot`, any of `slots`, that keep its maximum and the score behind
     the memory. `shown` is what its memory shows, `at_place` what it holds for position `place`.
-    `enters` says that a value beat enters `Issue`, with the score that the memory shows.
+    `enters` says that a value beat enters `Issue`, with the score that the memory shows: any may,
+    where it is not given.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class _ScorePass(Theorem):
         stores: Value,
         stores_t: Value,
         empty: Value,
+        enters: Value | None = None,
     ):
         self.softmax = softmax
         self.slots = slots
@@ -41,6 +43,7 @@ class _ScorePass(Theorem):
         self.at_place = Signal.like(self.maximum)
         self.place = Signal(range(seq_len))
         self.enters = Signal()
+        self.given_enters = enters
 
     def _follow(self, m: Module) -> None:
         """State what scores, reads and beats keep to, and follow them.
@@ -52,7 +55,8 @@ class _ScorePass(Theorem):
         """
         softmax, position = self.softmax, range(self.seq_len)
         self.choose(m, self.slot, self.slots)
-        m.d.comb += self.enters.eq(anything(1))
+        enters = anything(1) if self.given_enters is None else self.given_enters
+        m.d.comb += self.enters.eq(enters)
         self.some, self.newest = Signal(), Signal(position)
         self.fresh, self.shown_t = Signal(), Signal(position)
         self.valid = [Signal(name=f"valid_{n}") for n in (1, 2, 3)]

@@ -44,11 +44,12 @@ class ScoresKept(Theorem):
         self.chosen.choose(self, m)
         self.choose(m, self.t, self.seq_len)
         score = self.chosen.of(softmax.trace[2 * slot].value for slot in range(self.chosen.size))
-        # What comes, and is asked for, is of a position that there is.
         m.d.comb += [
+            # What comes is of a position that there is, ...
             self.suppose(
                 "comes_in_range", implies(softmax.scores_valid, softmax.scores.t < self.seq_len)
             ),
+            # ... and so is what is asked for.
             self.suppose("read_in_range", implies(softmax.rd_en, softmax.rd_t < self.seq_len)),
         ]
 

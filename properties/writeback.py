@@ -9,15 +9,17 @@ from properties.dialect import Theorem
 
 class ResultsInTime(Theorem):
     """Each sum that is not for the residual leaves the writeback `delay` cycles after it came, as
-    the same row, and nothing else ever leaves.
+    the same row, and nothing else ever leaves; one for the residual is announced in the cycle
+    before it leaves.
 
-    `writeback` has the signature of `design.writeback.Writeback`, `direct` tells sums for the
-    residual. Obligations: 2.
+    `writeback` has the signature of `design.writeback.Writeback`, `direct` says of sums that come,
+    `direct_out` of those that leave, that they are for the residual. Obligations: 3.
     """
 
-    def __init__(self, writeback: Any, *, direct: Value, delay: int):
+    def __init__(self, writeback: Any, *, direct: Value, direct_out: Value, delay: int):
         self.writeback = writeback
         self.direct = direct
+        self.direct_out = direct_out
         self.delay = delay
 
     def elaborate(self, platform):
@@ -34,6 +36,13 @@ class ResultsInTime(Theorem):
         # It is that of the sum.
         same = Cat(name[0], scaled.sink, scaled.row, scaled.slot) == name
         m.d.comb += self.claim("the_same", ~self.writeback.scaled_valid | same)
+
+        # What the residual gets was announced in the cycle before, as the same row.
+        announced = Signal(1 + len(self.writeback.coming_row))
+        m.d.sync += announced.eq(Cat(self.writeback.coming, self.writeback.coming_row))
+        leaves = Cat(C(1, 1), self.writeback.o.row)
+        for_residual = self.writeback.o_valid & self.direct_out
+        m.d.comb += self.claim("announced", ~for_residual | (announced == leaves))
 
         m.d.comb += self.witness("result", self.writeback.scaled_valid)
         return m

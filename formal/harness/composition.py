@@ -1,7 +1,7 @@
 """Models of the whole decoder for a search of all its states."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from amaranth import *
@@ -11,8 +11,13 @@ from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from formal.harness.stage import named_signals
 from formal.model import Model
-from properties.composition import EveryTokenAnswered, NoClash, Parts
-from properties.composition_cache import CacheKept, CacheKeptInLoops, ExternalCacheKept
+from properties.composition import EveryTokenAnswered, NoClash, Parts, Whole
+from properties.composition_cache import (
+    CacheKept,
+    CacheKeptInLoops,
+    ExternalCacheKept,
+    ExternalCacheKeptInLoops,
+)
 from properties.loops import Counters
 
 #: Registers of units, each with the register, and its bit, without which it holds nothing.
@@ -31,9 +36,21 @@ _HELD = (
 )
 #: Whatever has a `fault`.
 _UNITS = ("rope", "cache", "swiglu", "argmax", "x", "attention", "hidden")
+#: Whatever has none.
+_INNER = (
+    "array",
+    "drain",
+    "writeback",
+    "residual",
+    "rmsnorm",
+    "softmax",
+    "reciprocals",
+    "queries",
+)
 
 
-def _parts(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
+def parts_of(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
+    """The decoder elaborated, its parts, and the statements that show registers of them."""
     dut = Decoder(config)
     inside = Fragment.get(dut, None)
 
@@ -81,6 +98,7 @@ def _parts(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
         cache=component("cache"),
         caches=[component(*path) for path in (layers if on_chip else [("cache",)])],
         units={name: component(name) for name in _UNITS},
+        inner={name: component(name) for name in _INNER},
         scalars=[component(str(name)) for name in scalars],
         asks=asks,
         held=held,
@@ -90,7 +108,7 @@ def _parts(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
     return parts, inside, glue
 
 
-def _model(config: Config, theorem_of: type, changes: Mapping[str, Any]) -> Model:
+def model(config: Config, theorem_of: Callable[..., Whole], changes: Mapping[str, Any]) -> Model:
     """The decoder as it is, or with `changes`: to an `external` cache, to `loops` that run any
     number of times, or of any size of the shape. No reset, which would lose a token."""
     sizes = dict(changes)
@@ -98,28 +116,35 @@ def _model(config: Config, theorem_of: type, changes: Mapping[str, Any]) -> Mode
         config = config.with_cache(CacheBacking.EXTERNAL)
     loops = sizes.pop("loops", False)
     config = dataclasses.replace(config, shape=dataclasses.replace(config.shape, **sizes))
-    parts, inside, glue = _parts(config, loops=loops)
-    theorem = theorem_of(config, parts)
+    parts, inside, glue = parts_of(config, loops=loops)
+    theorem = theorem_of(config, parts, inside, glue)
     return Model(
         parts.decoder, theorem, inside=inside, glue=glue, resets=False, outputs=theorem.outputs()
     )
 
 
+def _of_parts(theorem: type[Whole]) -> Callable[..., Whole]:
+    """Theorems that need no more than the parts."""
+    return lambda config, parts, *_: theorem(config, parts)
+
+
 def answered(config: Config, **changes: Any) -> Model:
     """Liveness."""
-    return _model(config, EveryTokenAnswered, changes)
+    return model(config, _of_parts(EveryTokenAnswered), changes)
 
 
 def no_clash(config: Config, **changes: Any) -> Model:
     """The units among themselves."""
-    return _model(config, NoClash, changes)
+    return model(config, _of_parts(NoClash), changes)
 
 
 def cache_kept(config: Config, **changes: Any) -> Model:
     """The units and the cache on the chip."""
-    return _model(config, CacheKeptInLoops if changes.get("loops") else CacheKept, changes)
+    theorem = CacheKeptInLoops if changes.get("loops") else CacheKept
+    return model(config, _of_parts(theorem), changes)
 
 
 def external_cache_kept(config: Config, **changes: Any) -> Model:
     """The units and the cache outside."""
-    return _model(config, ExternalCacheKept, changes)
+    theorem = ExternalCacheKeptInLoops if changes.get("loops") else ExternalCacheKept
+    return model(config, _of_parts(theorem), changes)

@@ -133,8 +133,10 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
         full
         & implies(beat.folded, (beat.sink != Sink.SCORE) & (beat.sink != Sink.VALUE))
         & implies(beat.folded, derived.slots > 1)
-        & (beat.d < config.shape.head_dim)
-        & (beat.d & (derived.v_word - 1) == 0)
+        & implies(
+            beat.sink == Sink.VALUE,
+            (beat.d < config.shape.head_dim) & (beat.d & (derived.v_word - 1) == 0),
+        )
         & (beat.block < derived.head_blocks)
         & (beat.count <= (lanes >> beat.folded))
         & implies(beat.sink == Sink.SCORE, (beat.count <= derived.per_slot) & ~beat.folded)

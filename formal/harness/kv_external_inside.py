@@ -109,7 +109,8 @@ class Inside:
             "reader_state_exists": state_exists(self.fragment.find_subfragment("reader")),
             "walks_the_passes": Mux(
                 idle,
-                row.requested == Mux(row.open, passes.all, 0),
+                (row.requested == Mux(row.open, passes.all, 0))
+                & implies(row.open, row.acknowledged == row.elements),
                 row.open
                 & Cat(
                     row.requested == at,

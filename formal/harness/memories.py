@@ -18,17 +18,19 @@ from properties.argmax import FirstOfTheGreatest, LastIsNew, LogitOrder, LogitRo
 from properties.writeback import ResultsInTime
 
 
-def activations(config: Config, *, folds: bool, depth: int = 0) -> Model:
-    """The residual's buffer, or (not `folds`) that between W13 and W2, with `depth` elements where
-    that is given: a search writes them all. Adds to its memories a combinational port at the chosen
-    element."""
+def activations(config: Config, *, vector: str, depth: int = 0) -> Model:
+    """The buffer of the residual, the attention, or the hidden `vector`, with `depth` elements
+    where that is given: a search writes them all. Adds to its memories a combinational port at the
+    chosen element."""
     shape, n = config.shape, config.numerics
-    if folds:
-        foldable = derive(config).slots > 1
-        depth, width = depth or shape.dim, n.residual.width
-        buffer = ActivationBuffer(depth=depth, width=width, foldable=foldable)
-    else:
-        buffer = ActivationBuffer(depth=depth or shape.hidden, width=n.ffn.width)
+    sizes = {
+        "residual": (shape.dim, n.residual.width),
+        "attention": (shape.dim, n.attention.width),
+        "hidden": (shape.hidden, n.ffn.width),
+    }
+    elements, width = sizes[vector]
+    foldable = vector == "residual" and derive(config).slots > 1
+    buffer = ActivationBuffer(depth=depth or elements, width=width, foldable=foldable)
     inside, hidden = look_inside(buffer)
     theorem = ReadWhileItFills(buffer, written=hidden["written"], promise=PROMISE)
     halves = 2 if buffer.foldable else 1
@@ -100,5 +102,10 @@ def results_in_time(config: Config) -> Model:
     """The unit as it is; how long a logit is on its way is what `Argmax` counts on, but for the
     cycle in which the drain decides."""
     dut = Writeback(config)
-    direct = any_of(dut.i.sink, DIRECT)
-    return Model(dut, ResultsInTime(dut, direct=direct, delay=argmax._ON_THEIR_WAY - 1))
+    theorem = ResultsInTime(
+        dut,
+        direct=any_of(dut.i.sink, DIRECT),
+        direct_out=any_of(dut.o.sink, DIRECT),
+        delay=argmax._ON_THEIR_WAY - 1,
+    )
+    return Model(dut, theorem)

@@ -37,6 +37,7 @@ class Device:
     bound: int
     own: Handshake | None = None
     children: Sequence[Handshake] = ()
+    starts_apart: bool = False
     stalls: Mapping[str, Value] = field(default_factory=dict)
     promises: Mapping[str, Value] = field(default_factory=dict)
     invariants: Callable[[Sequence[Value]], Mapping[str, Value]] = lambda pending: {}
@@ -50,6 +51,7 @@ class Device:
         return Setting(
             own=self.own or Handshake("own", dut.start, dut.done),
             children=self.children,
+            starts_apart=self.starts_apart,
             stalls=stream_stalls(dut) | dict(self.stalls),
             promises=self.promises,
             invariants=self.invariants,

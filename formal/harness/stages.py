@@ -186,7 +186,7 @@ def layer(config: Config) -> Device:
             for child in children
         ],
         # Its done comes with the last stage's, before it is idle.
-        promises={"start_after_done": ~(dut.start & dut.done)},
+        starts_apart=True,
         active=fsm.state != fsm.encoding["Idle"],
         invariants=invariants,
     )

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 import properties
 from formal import missing, tasks
 from formal.__main__ import main
+from formal.ledger import Line, Outside
 from formal.runner import Result
 from properties.done_pulse import DonePulse
 from tests.formal import toys
@@ -45,6 +46,7 @@ def test_a_session_with_all_green_and_one_missing_is_red(build, monkeypatch):
     for module in ("formal.tasks", "formal.__main__"):
         monkeypatch.setattr(f"{module}.TASKS", (toy(),))
     monkeypatch.setattr("formal.__main__.BUILD", build)
+    monkeypatch.setattr("formal.__main__.LINES", (Line(("toy",), ("*",), (Outside("a toy"),)),))
     monkeypatch.setattr(missing, "theorems", lambda: {DonePulse})
     assert CliRunner().invoke(main, ["prove"], standalone_mode=False).return_value == 0
     monkeypatch.setattr(missing, "theorems", lambda: {DonePulse, toys.Stays})
@@ -52,3 +54,14 @@ def test_a_session_with_all_green_and_one_missing_is_red(build, monkeypatch):
     assert told.return_value == 1
     assert "MISSING no task proves tests.formal.toys.Stays" in told.output
     assert "1 of 1 properties hold, 1 missing" in told.output
+
+
+def test_a_session_that_supposes_what_nobody_pays_for_is_red(build, monkeypatch):
+    for module in ("formal.tasks", "formal.__main__"):
+        monkeypatch.setattr(f"{module}.TASKS", (toy(),))
+    monkeypatch.setattr("formal.__main__.BUILD", build)
+    monkeypatch.setattr("formal.__main__.LINES", ())
+    monkeypatch.setattr(missing, "theorems", lambda: {DonePulse})
+    told = CliRunner().invoke(main, ["prove"], standalone_mode=False)
+    assert told.return_value == 1
+    assert "toy nano supposes start_when_idle: no line of the ledger" in told.output

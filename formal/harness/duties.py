@@ -1,0 +1,258 @@
+"""The whole decoder with the theorems about its units turned around, beside the units."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth import *
+from amaranth.hdl import Fragment
+
+from design import argmax, rope
+from design.activations import PROMISE
+from design.beat import Kind, beat_layout
+from design.config import CacheBacking, Config
+from design.derived import derive
+from design.scalar import SCALAR_LATENCY
+from formal.harness.composition import model
+from formal.harness.stage import named_signals
+from formal.model import Model
+from properties.accumulator import AccumulatesExactly
+from properties.activations import ReadWhileItFills
+from properties.argmax import FirstOfTheGreatest, LogitRoom
+from properties.composition import Parts
+from properties.dialect import OneOf, Theorem
+from properties.done_pulse import DonePulse, Handshake, Setting
+from properties.drain import DrainOrder
+from properties.duties import DutiesKept
+from properties.kv_element import Tensor
+from properties.kv_group import KvGroup
+from properties.layer_order import LayerOrder
+from properties.operands_written import OperandsWritten
+from properties.pairs import PairsInPlace, UpMeetsSilu
+from properties.positions import ScorePositions, ValuePositions
+from properties.queries import QueriesKept
+from properties.scheduled_beats import ScheduledBeats
+from properties.score_pass import SumIncludesTheMaximum
+from properties.scores import ScoresKept
+from properties.square_sum import SquareSumHolds
+from properties.streams import taken
+from properties.token_order import TokenOrder
+
+#: Where loops run any number of times, nobody knows the row of a logit or the position of a text.
+_COUNTED = {
+    "drain": ("row_of_a_pass",),
+    "argmax": ("rows_in_order",),
+    "rope": ("position_exists",),
+    "softmax": ("no_more_terms",),
+    "score_pass": (
+        "scores_in_order",
+        "score_exists",
+        "adds_what_is_out",
+        "adds_in_turn",
+        "summed_first",
+    ),
+}
+#: Data, of which a search of states knows nothing: others pay for these.
+_DATA = ("best_stays", "term_in_bound", "maximum_weighs_most")
+
+
+def _none(_: Any) -> Mapping[str, Value]:
+    return {}
+
+
+class _Inside:
+    """The decoder's units, and what is inside them, by name."""
+
+    def __init__(self, inside: Fragment):
+        self._inside = inside
+
+    def component(self, unit: str) -> Any:
+        return self._inside.find_subfragment(unit).origins[0]
+
+    def signals(self, unit: str) -> dict[str, Signal]:
+        return named_signals(self._inside.find_subfragment(unit))
+
+
+def _handshakes(parts: Parts, glue: Module) -> dict[str, Theorem]:
+    """Of stages and sequencers: started when idle, answered by whom they started."""
+    tokens, layers, stages = parts.tokens, parts.layers, parts.stages
+    settings = {
+        name: Setting(own=Handshake("own", stage.start, stage.done))
+        for name, stage in stages.items()
+    }
+    settings["layer"] = Setting(
+        own=Handshake("own", layers.start, layers.done),
+        children=[
+            Handshake(name, getattr(layers, f"{name}_start"), getattr(layers, f"{name}_done"))
+            for name in stages
+        ],
+        starts_apart=True,
+    )
+    # The projection stage answers layers, too: the first after the start is the embedding's.
+    embeds, embedded = Signal(), Signal()
+    glue.d.comb += embedded.eq(embeds & tokens.projection_done)
+    glue.d.sync += embeds.eq(tokens.embed_start | (embeds & ~tokens.projection_done))
+    settings["token"] = Setting(
+        own=Handshake("own", taken(tokens.i_token), taken(tokens.o_token)),
+        children=[
+            Handshake("embedding", tokens.embed_start, embedded),
+            Handshake("layer", tokens.layer_start, tokens.layer_done),
+            Handshake("classifier", tokens.classify_start, tokens.classified),
+        ],
+    )
+    return {f"{name}_pulse": DonePulse(setting) for name, setting in settings.items()}
+
+
+def _rope(config: Config, inside: _Inside) -> Theorem:
+    hidden, turn = inside.signals("rope"), derive(config).turn
+    _, first, _, second = rope.CYCLES[turn]
+    return PairsInPlace(
+        inside.component("rope"),
+        config.shape,
+        turn=turn,
+        outs=(first + SCALAR_LATENCY + 1, second + SCALAR_LATENCY + 1),
+        asked_last=second,
+        place=(hidden["section"], hidden["head"], hidden["d"]),
+        waiting=hidden["waiting"],
+        angle=hidden["angle"],
+        base=hidden["row"],
+        pair=hidden["pair"],
+    )
+
+
+def _swiglu(config: Config, inside: _Inside) -> Theorem:
+    hidden = inside.signals("swiglu")
+    return UpMeetsSilu(
+        inside.component("swiglu"),
+        turn=derive(config).turn,
+        delay=argmax._ON_THEIR_WAY - 1,
+        up_width=config.numerics.up.width,
+        silu_way=Cat(hidden["gate_valid"], hidden["silu_coming"]),
+        silu_here=hidden["silu_here"],
+        silu=hidden["silu"],
+        multiply=hidden["multiply"],
+    )
+
+
+def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> dict[str, Theorem]:
+    """By the names that their duties begin with, the theorems about units in the decoder."""
+    shape = config.shape
+    found: dict[str, Theorem] = {
+        **_handshakes(parts, glue),
+        "drain": DrainOrder(config, parts.inner["drain"], _none),
+        "argmax_room": LogitRoom(
+            parts.units["argmax"], level=C(0), depth=0, delay=argmax._ON_THEIR_WAY
+        ),
+        "argmax": FirstOfTheGreatest(
+            parts.units["argmax"], vocab=shape.vocab, greatest=inside.signals("argmax")["greatest"]
+        ),
+        "queries": QueriesKept(
+            parts.inner["queries"], [parts.inner["queries"].rd_data[0]] * derive(config).slots
+        ),
+        "rope": _rope(config, inside),
+        "swiglu": _swiglu(config, inside),
+        "layer": LayerOrder(parts.layers, derive(config).head_blocks, _none),
+        "token": TokenOrder(config, parts.tokens, _none),
+        "projection": ScheduledBeats(config, parts.stages["projection"], _none),
+        "score": ScorePositions(config, parts.stages["score"], _none),
+        "value": ValuePositions(config, parts.stages["value"], _none),
+    }
+    for name in ("x", "attention", "hidden"):
+        buffer = parts.units[name]
+        found[name] = ReadWhileItFills(
+            buffer, written=inside.signals(name)["written"], promise=PROMISE
+        )
+    softmax, squares = parts.inner["softmax"], inside.signals("residual")
+    found["softmax"] = AccumulatesExactly(
+        adds=softmax.add,
+        first=softmax.add_first,
+        term=softmax.weights[0],
+        total=softmax.sums[0],
+        terms=shape.seq_len,
+        low=0,
+        high=config.numerics.weight.max,
+    )
+    found["square_sum"] = SquareSumHolds(
+        parts.inner["residual"],
+        dim=shape.dim,
+        width=config.numerics.residual.width,
+        epsilon=derive(config).epsilon,
+        adds=squares["squared"][-1],
+        first=squares["squared_first"][-1],
+    )
+    found["scores"] = ScoresKept(
+        softmax,
+        chosen=OneOf(derive(config).slots, "slot"),
+        seq_len=shape.seq_len,
+        written=C(0),
+        written_t=softmax.scores.t,
+        shown=C(0, signed(config.numerics.score.width)),
+    )
+    hidden = inside.signals("softmax")
+    beat = beat_layout(config)(inside.signals("issue")["waiting"])
+    found["score_pass"] = SumIncludesTheMaximum(
+        softmax,
+        slots=derive(config).slots,
+        seq_len=shape.seq_len,
+        stores=hidden["stored"],
+        stores_t=hidden["stored_t"],
+        empty=hidden["empty"],
+        enters=parts.issue.claims & (beat.kind == Kind.VALUE),
+        greatest=config.numerics.weight.max,
+    )
+    if config.geometry.cache is CacheBacking.ON_CHIP:
+        found["cache"] = KvGroup(
+            config, parts.cache, parts.caches, Tensor.KEY, layers=[C(0), C(0)], blocks=[C(0), C(0)]
+        )
+    return found
+
+
+def duties_kept(config: Config, **changes: Any) -> Model:
+    """The units and what is supposed of their surroundings."""
+
+    def theorem_of(config: Config, parts: Parts, fragment: Fragment, glue: Module) -> DutiesKept:
+        inside = _Inside(fragment)
+        array = inside.signals("array")
+        theorems = _theorems(config, parts, inside, glue)
+        uncounted = _COUNTED if parts.counters else {}
+        duties = {
+            name: theorem.duties(name, without=(*uncounted.get(name, ()), *_DATA))
+            for name, theorem in theorems.items()
+        }
+        drain = parts.inner["drain"]
+        beat = beat_layout(config)(array["product_beat"])
+        used = {
+            "capture": drain.i_valid & drain.i_ready,
+            "classified": parts.units["argmax"].done,
+            "query": parts.inner["queries"].rd_en & (parts.issue.fetch_beat.kind == Kind.KEY),
+            "folded" if derive(config).slots > 1 else "column": parts.units["x"].fetch,
+        }
+        return DutiesKept(
+            config,
+            parts,
+            duties=duties,
+            used=used,
+            product=(array["take_product"], beat),
+            running=inside.signals("reciprocals")["running"],
+        )
+
+    return model(config, theorem_of, changes)
+
+
+def operands_written(config: Config, **changes: Any) -> Model:
+    """Shows the theorem the beats inside `Issue`, and where `Reciprocals` is."""
+
+    def theorem_of(
+        config: Config, parts: Parts, fragment: Fragment, glue: Module
+    ) -> OperandsWritten:
+        inside = _Inside(fragment)
+        issue, reciprocals = inside.signals("issue"), inside.signals("reciprocals")
+        return OperandsWritten(
+            config,
+            parts,
+            read_valid=issue["read_valid"],
+            waiting=beat_layout(config)(issue["waiting"]),
+            running=reciprocals["running"],
+            slot=reciprocals["slot"],
+        )
+
+    return model(config, theorem_of, changes)

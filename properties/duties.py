@@ -1,0 +1,94 @@
+"""The whole decoder keeps what the theorems about its units suppose of their surroundings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth import *
+
+from design.beat import Sink
+from design.config import Config
+from properties.composition import Parts, Whole
+from properties.dialect import Theorem, implies
+
+
+class DutiesKept(Whole):
+    """Every unit of the decoder is used as the theorems about it suppose: what they suppose of its
+    inputs holds of what drives them.
+
+    `duties` are these theorems, turned around (`Theorem.duties`), about the units in their places;
+    `used` are occasions, by name, on which they say something. `product` of the array: that one is
+    added up, and of which beat. Obligations: one for each supposition, and 4.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        parts: Parts,
+        *,
+        duties: Mapping[str, Theorem],
+        used: Mapping[str, Value],
+        product: tuple[Value, Any],
+        running: Value,
+    ):
+        super().__init__(config, parts)
+        self.owed = duties
+        self.used = used
+        self.product = product
+        self.running = running
+
+    def elaborate(self, platform):
+        m = Module()
+        self.observe(m)
+        m.submodules += self.owed.values()
+        self._array(m)
+        self._rest(m)
+        for name, occasion in self.used.items():
+            m.d.comb += self.witness(name, occasion)
+        return m
+
+    def _array(self, m: Module) -> None:
+        """What `AccumulatesExactly` supposes of a lane's sum, whatever it is a sum for."""
+        shape = self.config.shape
+        adds, beat = self.product
+        most = {
+            Sink.EMBED: 1,
+            Sink.QKV: shape.dim,
+            Sink.WO: shape.dim,
+            Sink.W13: shape.dim,
+            Sink.W2: shape.hidden,
+            Sink.CLS: shape.dim,
+            Sink.SCORE: shape.head_dim,
+        }
+        if not self.loops:
+            # Elsewhere positions are not counted: `properties.positions` says how many there are.
+            most[Sink.VALUE] = shape.seq_len
+        terms = Signal(range(max(most.values()) + 1))
+        sink, begun = Signal.like(beat.sink), Signal()
+        counted = Mux(beat.first, 0, terms)
+        with m.If(adds):
+            m.d.sync += [sink.eq(beat.sink), begun.eq(1)]
+            if self.loops:
+                with m.If(beat.sink != Sink.VALUE):
+                    m.d.sync += terms.eq(counted + 1)
+            else:
+                m.d.sync += terms.eq(counted + 1)
+        # A sum begins with a first term, and is for one sink.
+        one_sum = implies(adds & ~beat.first, begun & (beat.sink == sink))
+        m.d.comb += self.claim("array_begins", one_sum)
+        room = [(beat.sink == each) & (counted < limit) for each, limit in most.items()]
+        if self.loops:
+            room.append(beat.sink == Sink.VALUE)
+        # It has no more terms than the matrix has columns, the head elements, the text positions.
+        m.d.comb += self.claim("array_no_more_terms", implies(adds, Cat(room).any()))
+
+    def _rest(self, m: Module) -> None:
+        """What harnesses suppose in terms of their own."""
+        decoder, units = self.parts.decoder, self.parts.units
+        # No logit comes while an answer is offered, so that the best stays.
+        logit = units["argmax"].i_valid & (units["argmax"].i.sink == Sink.CLS)
+        m.d.comb += self.claim("best_stays", ~(decoder.o_token.valid & logit))
+        # The reciprocals of a block are asked for when those of the one before are found.
+        ran = Signal(5)
+        m.d.sync += ran.eq(Cat(self.running, ran))
+        start = self.parts.inner["reciprocals"].start
+        m.d.comb += self.claim("reciprocals_block_after_block", ~(start & ran.any()))
