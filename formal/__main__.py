@@ -12,10 +12,13 @@ from rich.console import Console
 from design.cli import Cli
 from design.config import CONFIGS, Config
 from design.files import write_atomically
-from formal import ledger, ledger_page, missing, pages, report, results
+from formal import missing, pages, report, results
 from formal.evidence import Watch
 from formal.explain import explain as explain_task
-from formal.ledger_entries import LINES
+from formal.ledger import LINES
+from formal.ledger import page as ledger_page
+from formal.ledger.audit import audit, proofs
+from formal.ledger.audit import pairs as all_pairs
 from formal.live import Board
 from formal.runner import BUILD, Result, Runner
 from formal.task import Task, Tier
@@ -135,13 +138,13 @@ def prove(
     absent = missing.from_results(pairs, decided)
     if complete:
         absent += missing.from_table(TASKS, missing.theorems())
-    audit = ledger.audit(LINES, ledger.proofs(decided), ledger.pairs(TASKS))
+    found = audit(LINES, proofs(decided), all_pairs(TASKS))
     if canaries:
         report.print_canaries(console, decided)
     else:
-        absent += audit.holes
+        absent += found.holes
         report.print_results(console, decided, absent)
-        console.print(audit.summary(), highlight=False)
+        console.print(found.summary(), highlight=False)
         results.write_json(
             BUILD / "results.json",
             decided,

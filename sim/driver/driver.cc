@@ -158,8 +158,15 @@ struct vd_sim {
     put(top.p_o__kv__write__ready, kv_write_ready);
   }
 
-  // What the cache port did in this cycle.
+  // What the cache port did in this cycle, counted on the port alone: the proofs suppose of a memory
+  // that it delivers what was asked for and acknowledges what it took, no more.
+  uint64_t kv_requested = 0, kv_delivered = 0, kv_taken = 0, kv_acknowledged = 0;
+
   int serve_kv(bool &move) {
+    if (word_valid && kv_delivered++ == kv_requested)
+      return fail("i_kv_words brought a beat that nobody asked for, in cycle %" PRIu64, cycle);
+    if (written && kv_acknowledged++ == kv_taken)
+      return fail("i_kv_written acknowledged a write that nobody made, in cycle %" PRIu64, cycle);
     if (word_valid) {
       if (!get(top.p_i__kv__words__ready))
         return fail("i_kv_words was not taken at once, in cycle %" PRIu64, cycle);
@@ -178,6 +185,7 @@ struct vd_sim {
           return fail("o_kv_read asked for %" PRIu64 " beats at %" PRIu64 " of %" PRIu64
                       ", in cycle %" PRIu64, beats, address, uint64_t(VD_KV_BEATS), cycle);
         move = true;
+        kv_requested += beats;
         kv.read(cycle, address, beats);
       }
     }
@@ -199,6 +207,7 @@ struct vd_sim {
           return fail("o_kv_write wrote beat %" PRIu64 " of %" PRIu64 ", in cycle %" PRIu64,
                       address, uint64_t(VD_KV_BEATS), cycle);
         move = true;
+        kv_taken++;
         kv.write(cycle, address, {data, data + VD_KV_ELEMENTS}, strobe);
       }
     }

@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from formal import ledger_page
-from formal.ledger import Alone, Claim, Line, Outside, Paid, Proof, audit
-from formal.ledger_entries import LINES
+from formal.ledger import LINES
+from formal.ledger import page as ledger_page
+from formal.ledger.audit import Alone, Claim, Line, Outside, Paid, Proof, audit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -96,8 +96,10 @@ def test_loops_that_run_any_number_of_times_pay_too():
 
 
 def test_the_outside_and_what_stands_alone_need_no_payer():
-    for payment in (Outside("the port"), Alone("other sizes")):
+    for payment in (Outside("the port"), Alone("too large", ("nano",))):
         assert holes([line("reader", "*", payment)], READER) == []
+    elsewhere = line("reader", "*", Alone("too large", ("llama2_7b",)))
+    assert holes([elsewhere], READER)
 
 
 def test_a_payer_of_the_table_that_was_not_asked_about_is_not_missed():

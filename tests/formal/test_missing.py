@@ -7,7 +7,7 @@ from click.testing import CliRunner
 import properties
 from formal import missing, tasks
 from formal.__main__ import main
-from formal.ledger import Line, Outside
+from formal.ledger.audit import Line, Outside
 from formal.runner import Result
 from properties.done_pulse import DonePulse
 from tests.formal import toys

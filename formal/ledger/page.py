@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from formal.ledger import Alone, Line, Outside, Payment, Unpaid
+from formal.ledger.audit import Alone, Line, Outside, Payment, Unpaid
 
 _HEAD = """\
 # Who pays for what is supposed
 
-Made by `python -m formal list --assumptions`; do not edit. `formal/ledger_entries.py` holds the
+Made by `python -m formal list --assumptions`; do not edit. `formal/ledger/` holds the
 lines, and `python -m formal prove` checks them: each supposition of each proof, at each
 configuration, is paid by the first payment whose claims are in the table there, and each of these
 claims must be proved at that configuration. A supposition without a payer, a circle of payers that
@@ -27,7 +27,7 @@ def _payment(payment: Payment) -> str:
     if isinstance(payment, Outside):
         return f"the outside: {payment.where}"
     if isinstance(payment, Alone):
-        return f"nobody: {payment.why}"
+        return f"nobody at {', '.join(payment.configs)}: {payment.why}"
     if isinstance(payment, Unpaid):
         where = f" at {', '.join(payment.configs)}" if payment.configs else ""
         return f"**nobody yet**{where}: {payment.why}"

@@ -4,7 +4,7 @@ A theorem about a component supposes something of whatever drives it. Here each 
 its payer: a claim proved of the component that drives it, at the same configuration; or the
 outside, for what a host or a memory owes the decoder's own ports. A supposition without a payer, a
 payer that is not proved at that configuration, and a circle of payers that no induction over time
-closes are red, and so is a line that nobody needs. `formal.ledger_entries` holds the lines.
+closes are red, and so is a line that nobody needs. The other files of this folder hold the lines.
 
 Claims of the whole decoder suppose nothing but the outside and what stands in for a cutpoint.
 """
@@ -52,9 +52,10 @@ class Outside:
 
 @dataclass(frozen=True)
 class Alone:
-    """The component is proved by itself, in sizes that no proved decoder has: `why`."""
+    """The component is proved by itself at `configs`, where no decoder as a whole is: `why`."""
 
     why: str
+    configs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ class _Payers:
 
     def state(self, payment: Payment) -> bool:
         """Whether all claims of `payment` are stated, as far as is known."""
-        if isinstance(payment, Unpaid) and payment.configs:
+        if isinstance(payment, Alone | Unpaid) and payment.configs:
             return self.config in payment.configs
         if not isinstance(payment, Paid):
             return True

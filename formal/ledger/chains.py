@@ -1,0 +1,54 @@
+"""What lines of the ledger are made of, and the links that they share."""
+
+from formal.ledger.audit import Alone, Claim, Line, Outside, Paid, Payment, Unpaid
+
+#: From a stage to the array, to the buffer behind it, to the drain, to the units.
+BEAT = Claim("dataflow.beat_order", "as_it_came")
+ARRAY = (Claim("arith.array_sums", "beat"), Claim("arith.array_order"))
+PASS = Claim("dataflow.pass_order", "unchanged")
+SUMS = Claim("dataflow.drain_order", "in_order")
+RESULT = Claim("dataflow.results_in_time", "the_same")
+#: Where positions are not counted: how the passes of a row follow one another.
+WORDS_IN_ORDER = (
+    Claim("schedule.layer", "next_stage_starts"),
+    Claim("schedule.layer", "block_counted"),
+    Claim("schedule.positions.score", "element_in_order"),
+    Claim("schedule.positions.score", "done_after_the_last"),
+    Claim("schedule.positions.value", "position_in_order"),
+    Claim("schedule.positions.value", "done_after_the_last"),
+    BEAT,
+)
+
+
+def paid(task: str, name: str = "*", because: str = "") -> Paid:
+    """One claim; ``*`` is the name of the supposition."""
+    return Paid((Claim(task, name),), because)
+
+
+def chain(*claims: Claim, because: str, earlier: bool = False) -> Paid:
+    return Paid(claims, because, earlier)
+
+
+def duty(unit: str, name: str = "*", *, earlier: bool = False) -> Paid:
+    return Paid((Claim("composition.duties", f"{unit}_{name}"),), earlier=earlier)
+
+
+#: What is paid by the whole decoder, where that is too large.
+_TOO_LARGE = Unpaid("too many states of the whole decoder; nano@32 is proved", ("stories260k@64",))
+
+
+def line(tasks: str, names: str, *payments: Payment) -> Line:
+    paid = [payment for payment in payments if isinstance(payment, Paid)]
+    whole = any(claim.task.startswith("composition.") for each in paid for claim in each.claims)
+    fallback = (_TOO_LARGE,) if whole else ()
+    return Line(tuple(tasks.split()), tuple(names.split()), payments + fallback)
+
+
+MEMORY = Outside(
+    "the memory behind the cache port, by the contract of `design.ports.kv_members`; the simulation"
+    " counts what its own memory does on the port, and fails where that breaks it"
+)
+LARGE = Alone(
+    "a stage of a named decoder that is too large to be proved as a whole",
+    ("stories15m", "stories110m", "llama2_7b", "llama2_70b"),
+)
