@@ -15,7 +15,6 @@ from properties.composition_cache import (
     CacheKept,
     CacheKeptInLoops,
     ExternalCacheKept,
-    ExternalCacheKeptInLoops,
 )
 from properties.dialect import Theorem
 from properties.duties import DutiesKept
@@ -171,19 +170,5 @@ COMPOSITION: tuple[Task, ...] = (
     _external("duties", *_DUTIES, 78, OFF_PHASE),
     _external(
         "cache_kept", ExternalCacheKept, composition.external_cache_kept, 12, ANNOUNCED_TWICE
-    ),
-    replace(
-        _loops(
-            "cache_kept_external",
-            ExternalCacheKeptInLoops,
-            composition.external_cache_kept,
-            7,
-            ANNOUNCED_TWICE,
-            beside={},
-            external=True,
-            vocab=8,
-            hidden=8,
-        ),
-        configs=("stories260k@64",),
     ),
 )

@@ -179,32 +179,3 @@ class ExternalCacheKept(Whole):
         m.d.comb += self.witness("older_read", older)
         m.d.comb += self.witness("restarts", tokens.first_token & (tokens.pos != 0))
         return m
-
-
-class ExternalCacheKeptInLoops(Whole):
-    """In any context, the decoder announces rows, writes them and claims words as the external KV
-    cache wants it.
-
-    What depends on positions is not known here: that words are read in their order is
-    `properties.positions`. For a cache outside, whatever its memory does. Obligations: 7.
-    """
-
-    def elaborate(self, platform):
-        m = Module()
-        self.observe(m)
-        assert self.row, "the cache is on the chip"
-        tokens, row, cache = self.parts.tokens, self.row, self.row.cache
-        of_row = ("row_in_range", "row_alone", "one_write", "writes_in_order", "one_read",
-                  "claims_what_is_ready")  # fmt: skip
-        row.of_caller(m, self.claim, leave=lambda name: name not in of_row)
-        # What is written is of the row announced last: of its layer, and of its position, since
-        # both are the token's, and no token was taken meanwhile.
-        other = Signal()
-        m.d.sync += other.eq(~cache.row_start & (other | tokens.next_token))
-        own = row.open & (cache.wr_layer == row.layer) & ~other
-        m.d.comb += self.claim("writes_the_row", implies(row.writes, own))
-
-        m.d.comb += self.witness("last_write", row.writes & (row.given == row.elements - 1))
-        m.d.comb += self.witness("claims", cache.rd_claim)
-        m.d.comb += self.witness("restarts", tokens.first_token & row.open)
-        return m

@@ -16,7 +16,6 @@ from properties.composition_cache import (
     CacheKept,
     CacheKeptInLoops,
     ExternalCacheKept,
-    ExternalCacheKeptInLoops,
 )
 from properties.loops import Counters
 
@@ -146,5 +145,4 @@ def cache_kept(config: Config, **changes: Any) -> Model:
 
 def external_cache_kept(config: Config, **changes: Any) -> Model:
     """The units and the cache outside."""
-    theorem = ExternalCacheKeptInLoops if changes.get("loops") else ExternalCacheKept
-    return model(config, _of_parts(theorem), changes)
+    return model(config, _of_parts(ExternalCacheKept), changes)

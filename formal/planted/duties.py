@@ -26,9 +26,8 @@ DUTIES = (
     ),
     planted(
         "nano", "composition.duties",
-        "RoPE begins anew with every row",
-        "design.decoder", "rope.clear.eq(starts_qkv)",
-        "rope.clear.eq(starts_qkv | (drain.o_valid & (drain.o.row == 1)))",
+        "RoPE never begins anew",
+        "design.decoder", "rope.clear.eq(starts_qkv)", "rope.clear.eq(0)",
     ),
     planted(
         "nano", "composition.duties",
@@ -37,14 +36,14 @@ DUTIES = (
         "rope.clear.eq(writeback.scaled_valid & (writeback.scaled.row == 0))",
     ),
     planted(
-        "nano@2", "composition.duties",
+        "nano@2", "dataflow.drain_timing",
         "pairs come as fast as the drain can",
         "design.drain", "(in_phase | (turn == 1)) & self.norm_ready", "self.norm_ready",
     ),
     planted(
         "nano", "composition.duties",
-        "a text goes on behind the last position",
-        "design.sequencer", " | (self.pos == shape.seq_len - 1)", "",
+        "RoPE is not told that a text begins",
+        "design.decoder", "rope.first_token.eq(tokens.first_token)", "rope.first_token.eq(0)",
     ),
     planted(
         "nano", "composition.duties",
@@ -64,7 +63,7 @@ DUTIES = (
         "design.decoder", "softmax.add_first.eq(used.first)", "softmax.add_first.eq(0)",
     ),
     planted(
-        "nano", "composition.duties",
+        "nano", "arith.square_sum",
         "a sum of squares never begins anew",
         "design.residual", "squared_first.eq(Cat(new_row == 0, squared_first))",
         "squared_first.eq(Cat(C(0, 1), squared_first))",
@@ -82,13 +81,8 @@ DUTIES = (
     ),
     planted(
         "nano", "composition.operands",
-        "the factor of the norm is that of the residual before",
-        "design.decoder", "rmsnorm.clear.eq(x.coming)", "rmsnorm.clear.eq(0)",
-    ),
-    planted(
-        "nano", "composition.operands",
-        "sums of values do not wait for the reciprocals of their block",
-        "design.decoder", "drain.reciprocals_ready.eq(reciprocals.ready)",
-        "drain.reciprocals_ready.eq(1)",
+        "reciprocals are looked for at the first weight",
+        "design.decoder", "sums_weights_final.eq(adds_weight & used.last)",
+        "sums_weights_final.eq(adds_weight & used.first)",
     ),
 )  # fmt: skip
