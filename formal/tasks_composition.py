@@ -166,7 +166,7 @@ COMPOSITION: tuple[Task, ...] = (
     _loops("operands", *_OPERANDS, 16, NO_SCORES),
     _external("operands", *_OPERANDS, 17, NO_SCORES),
     _whole("duties", *_DUTIES, 80, OFF_PHASE),
-    _loops("duties", *_DUTIES, 71, OFF_PHASE),
+    _loops("duties", *_DUTIES, 70, OFF_PHASE),
     _external("duties", *_DUTIES, 78, OFF_PHASE),
     _external(
         "cache_kept", ExternalCacheKept, composition.external_cache_kept, 12, ANNOUNCED_TWICE

@@ -87,6 +87,13 @@ class DutiesKept(Whole):
         # No logit comes while an answer is offered, so that the best stays.
         logit = units["argmax"].i_valid & (units["argmax"].i.sink == Sink.CLS)
         m.d.comb += self.claim("best_stays", ~(decoder.o_token.valid & logit))
+        if self.loops:
+            # The first weight of all begins a sum. (Elsewhere terms are counted.)
+            softmax, begun = self.parts.inner["softmax"], Signal()
+            with m.If(softmax.add):
+                m.d.sync += begun.eq(1)
+            begins = implies(softmax.add & ~begun, softmax.add_first)
+            m.d.comb += self.claim("softmax_begins", begins)
         # The reciprocals of a block are asked for when those of the one before are found.
         ran = Signal(5)
         m.d.sync += ran.eq(Cat(self.running, ran))

@@ -41,8 +41,9 @@ from properties.token_order import TokenOrder
 _COUNTED = {
     "drain": ("row_of_a_pass",),
     "argmax": ("rows_in_order",),
+    "projection": ("start_when_idle",),
     "rope": ("position_exists",),
-    "softmax": ("no_more_terms",),
+    "softmax": ("begins", "no_more_terms"),
     "score_pass": (
         "scores_in_order",
         "score_exists",

@@ -1,6 +1,6 @@
 """What the theorems about stages and sequencers suppose, and who pays."""
 
-from formal.ledger.audit import Claim, Line
+from formal.ledger.audit import Claim, Line, Paid
 from formal.ledger.chains import LARGE, chain, duty, line
 
 LINES: tuple[Line, ...] = (
@@ -14,10 +14,16 @@ LINES: tuple[Line, ...] = (
     ),
     line("done.*.projection done.fair.projection_states", "op_is_projection", duty("projection")),
     line("schedule.rows_left", "op_is_projection", duty("projection", earlier=True)),
+    line("schedule.projection", "op_is_projection", duty("projection", earlier=True), LARGE),
     line(
         "schedule.projection",
-        "start_when_idle op_is_projection",
+        "start_when_idle",
         duty("projection", earlier=True),
+        Paid(
+            (Claim("composition.duties", "projection_pulse_*"),),
+            "a projection is under way until it says that it is done",
+            earlier=True,
+        ),
         LARGE,
     ),
     *(
