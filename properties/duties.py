@@ -67,11 +67,8 @@ class DutiesKept(Whole):
         counted = Mux(beat.first, 0, terms)
         with m.If(adds):
             m.d.sync += [sink.eq(beat.sink), begun.eq(1)]
-            if self.loops:
-                with m.If(beat.sink != Sink.VALUE):
-                    m.d.sync += terms.eq(counted + 1)
-            else:
-                m.d.sync += terms.eq(counted + 1)
+        with m.If(adds & (beat.sink != Sink.VALUE if self.loops else 1)):
+            m.d.sync += terms.eq(counted + 1)
         # A sum begins with a first term, and is for one sink.
         one_sum = implies(adds & ~beat.first, begun & (beat.sink == sink))
         m.d.comb += self.claim("array_begins", one_sum)
