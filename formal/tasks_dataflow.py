@@ -271,7 +271,7 @@ DATAFLOW: tuple[Task, ...] = (
         family="dataflow",
         theorem=FirstOfTheGreatest,
         harness=memories.first_of_the_greatest,
-        obligations=5,
+        obligations=6,
         canary=LAST_OF_THE_GREATEST,
     ),
     _activations("residual"),

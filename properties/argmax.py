@@ -143,7 +143,7 @@ class LastIsNew(Theorem):
 class FirstOfTheGreatest(Theorem):
     """`best` is the first index of the greatest logit of those that came since row 0.
 
-    `greatest` is the value that the component keeps for it. Obligations: 5.
+    `greatest` is the value that the component keeps for it. Obligations: 6.
     """
 
     def __init__(self, argmax: Any, *, vocab: int, greatest: Value):
