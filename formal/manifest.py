@@ -55,7 +55,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests": 80,
     "tests/benchmarks": 60,
     "tests/design": 350,
-    "tests/formal": 150,
+    "tests/formal": 220,
     "tests/fuzz": 12,
     "tests/golden": 240,
     "tests/sim": 95,

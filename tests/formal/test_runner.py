@@ -15,6 +15,7 @@ from formal import cache, judge, model, runner, tasks, tools
 from formal.__main__ import main
 from formal.canary import Canary, build_under
 from formal.configs import CORE, WIDE
+from formal.ledger.audit import Line, Outside
 from formal.outcome import Outcome
 from formal.runner import Runner
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
@@ -247,6 +248,7 @@ def test_what_the_core_leaves_is_counted_and_all_asks_it(build, monkeypatch):
     for module in ("formal.tasks", "formal.__main__"):
         monkeypatch.setattr(f"{module}.TASKS", (task,))
     monkeypatch.setattr("formal.__main__.BUILD", build)
+    monkeypatch.setattr("formal.__main__.LINES", (Line(("toy",), ("*",), (Outside("a toy"),)),))
     monkeypatch.setattr("formal.missing.theorems", lambda: {DonePulse})
 
     def prove(*arguments):

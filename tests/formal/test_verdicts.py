@@ -177,6 +177,7 @@ def test_two_runs_of_the_same_never_share_a_folder(tmp_path, monkeypatch):
 
 #: What a module may keep, with the reason why no verdict can depend on it.
 KEPT = {
+    "formal/engines.py installed": "versions of packages, those that this process imported",
     "formal/statements.py _lines": "words of reports",
     "formal/statements.py _sentence": "words of reports",
     "formal/statements.py _entry": "words of reports",
