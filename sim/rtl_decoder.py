@@ -254,7 +254,8 @@ class RtlDecoder:
 
     def _account(self, result: _Result) -> tuple[int, int, int]:
         """Since the result before: macs and cycles by the design's counters, cycles by ours."""
-        before, self._before = self._before, result
+        # A copy: the memory of a batch of results is that of the next, too.
+        before, self._before = self._before, _Result.from_buffer_copy(result)
         self.pos += 1
         self.cycles += result.cycles
         macs = _since(before.design_macs, result.design_macs)
