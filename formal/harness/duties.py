@@ -6,13 +6,13 @@ from typing import Any
 from amaranth import *
 from amaranth.hdl import Fragment
 
-from design import argmax, rope
+from design import argmax
 from design.activations import PROMISE
 from design.beat import Kind, beat_layout
 from design.config import CacheBacking, Config
 from design.derived import derive
-from design.scalar import SCALAR_LATENCY
 from formal.harness.composition import model
+from formal.harness.pairs import rope_theorem, silu_theorem
 from formal.harness.stage import named_signals
 from formal.model import Model
 from properties.accumulator import AccumulatesExactly
@@ -27,7 +27,6 @@ from properties.kv_element import Tensor
 from properties.kv_group import KvGroup
 from properties.layer_order import LayerOrder
 from properties.operands_written import OperandsWritten
-from properties.pairs import PairsInPlace, UpMeetsSilu
 from properties.positions import ScorePositions, ValuePositions
 from properties.queries import QueriesKept
 from properties.scheduled_beats import ScheduledBeats
@@ -61,13 +60,10 @@ def _none(_: Any) -> Mapping[str, Value]:
 
 
 class _Inside:
-    """The decoder's units, and what is inside them, by name."""
+    """What is inside the decoder's units, by name."""
 
     def __init__(self, inside: Fragment):
         self._inside = inside
-
-    def component(self, unit: str) -> Any:
-        return self._inside.find_subfragment(unit).origins[0]
 
     def signals(self, unit: str) -> dict[str, Signal]:
         return named_signals(self._inside.find_subfragment(unit))
@@ -103,37 +99,6 @@ def _handshakes(parts: Parts, glue: Module) -> dict[str, Theorem]:
     return {f"{name}_pulse": DonePulse(setting) for name, setting in settings.items()}
 
 
-def _rope(config: Config, inside: _Inside) -> Theorem:
-    hidden, turn = inside.signals("rope"), derive(config).turn
-    _, first, _, second = rope.CYCLES[turn]
-    return PairsInPlace(
-        inside.component("rope"),
-        config.shape,
-        turn=turn,
-        outs=(first + SCALAR_LATENCY + 1, second + SCALAR_LATENCY + 1),
-        asked_last=second,
-        place=(hidden["section"], hidden["head"], hidden["d"]),
-        waiting=hidden["waiting"],
-        angle=hidden["angle"],
-        base=hidden["row"],
-        pair=hidden["pair"],
-    )
-
-
-def _swiglu(config: Config, inside: _Inside) -> Theorem:
-    hidden = inside.signals("swiglu")
-    return UpMeetsSilu(
-        inside.component("swiglu"),
-        turn=derive(config).turn,
-        delay=argmax._ON_THEIR_WAY - 1,
-        up_width=config.numerics.up.width,
-        silu_way=Cat(hidden["gate_valid"], hidden["silu_coming"]),
-        silu_here=hidden["silu_here"],
-        silu=hidden["silu"],
-        multiply=hidden["multiply"],
-    )
-
-
 def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> dict[str, Theorem]:
     """By the names that their duties begin with, the theorems about units in the decoder."""
     shape = config.shape
@@ -149,8 +114,8 @@ def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> di
         "queries": QueriesKept(
             parts.inner["queries"], [parts.inner["queries"].rd_data[0]] * derive(config).slots
         ),
-        "rope": _rope(config, inside),
-        "swiglu": _swiglu(config, inside),
+        "rope": rope_theorem(config, parts.units["rope"], inside.signals("rope")),
+        "swiglu": silu_theorem(config, parts.units["swiglu"], inside.signals("swiglu")),
         "layer": LayerOrder(parts.layers, derive(config).head_blocks, _none),
         "token": TokenOrder(config, parts.tokens, _none),
         "projection": ScheduledBeats(config, parts.stages["projection"], _none),

@@ -1,5 +1,8 @@
 """Models of the units whose elements meet each other: SwiGLU and RoPE."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from amaranth import *
 
 from design import argmax, rope
@@ -12,13 +15,10 @@ from formal.model import Model
 from properties.pairs import PairsInPlace, UpMeetsSilu
 
 
-def up_meets_silu(config: Config) -> Model:
-    """Adds to the queue of ups a port at the place of the one that is looked at."""
-    dut = SwiGlu(config)
-    inside, hidden = look_inside(dut)
-    queue = queue_inside(inside, "ups")
-    theorem = UpMeetsSilu(
-        dut,
+def silu_theorem(config: Config, unit: Any, hidden: Mapping[str, Signal]) -> UpMeetsSilu:
+    """About a SwiGLU, wherever it is, and what is `hidden` in it."""
+    return UpMeetsSilu(
+        unit,
         turn=derive(config).turn,
         # From the drain to the units, as long as logits are on that way.
         delay=argmax._ON_THEIR_WAY - 1,
@@ -28,18 +28,14 @@ def up_meets_silu(config: Config) -> Model:
         silu=hidden["silu"],
         multiply=hidden["multiply"],
     )
-    glue = queue.shown_to(theorem, holds=theorem.ups)
-    return Model(dut, theorem, inside=inside, glue=glue)
 
 
-def pairs_in_place(config: Config) -> Model:
-    """Adds to the table a port at the angle of the pair that is turned."""
-    dut = rope.Rope(config)
-    inside, hidden = look_inside(dut)
+def rope_theorem(config: Config, unit: Any, hidden: Mapping[str, Signal]) -> PairsInPlace:
+    """About a RoPE, wherever it is, and what is `hidden` in it."""
     turn = derive(config).turn
     _, first, _, second = rope.CYCLES[turn]
-    theorem = PairsInPlace(
-        dut,
+    return PairsInPlace(
+        unit,
         config.shape,
         turn=turn,
         outs=(first + SCALAR_LATENCY + 1, second + SCALAR_LATENCY + 1),
@@ -50,6 +46,23 @@ def pairs_in_place(config: Config) -> Model:
         base=hidden["row"],
         pair=hidden["pair"],
     )
+
+
+def up_meets_silu(config: Config) -> Model:
+    """Adds to the queue of ups a port at the place of the one that is looked at."""
+    dut = SwiGlu(config)
+    inside, hidden = look_inside(dut)
+    queue = queue_inside(inside, "ups")
+    theorem = silu_theorem(config, dut, hidden)
+    glue = queue.shown_to(theorem, holds=theorem.ups)
+    return Model(dut, theorem, inside=inside, glue=glue)
+
+
+def pairs_in_place(config: Config) -> Model:
+    """Adds to the table a port at the angle of the pair that is turned."""
+    dut = rope.Rope(config)
+    inside, hidden = look_inside(dut)
+    theorem = rope_theorem(config, dut, hidden)
     table: Fragment = inside.find_subfragment("table")
     table.read_port(
         domain="comb", addr=theorem.at, data=theorem.in_table, en=C(1, 1), transparent_for=()
