@@ -31,7 +31,11 @@ FORMAL_RESULTS = BUILD / "formal" / "results.json"
 TESTS_RECORD = BUILD / "tests" / "summary.json"
 FUZZ_RECORD = BUILD / "fuzz" / "summary.json"
 SWEEP_RECORD = BUILD / "formal" / "sweep.json"
-RECORDS = (FORMAL_RESULTS, TESTS_RECORD, FUZZ_RECORD, SWEEP_RECORD)
+LINT_RECORD = BUILD / "lint.json"
+PORTS_RECORD = BUILD / "synth" / "ports.json"
+RECORDS = (
+    FORMAL_RESULTS, TESTS_RECORD, FUZZ_RECORD, SWEEP_RECORD, LINT_RECORD, PORTS_RECORD,
+)  # fmt: skip
 
 
 def python(session: nox.Session, *args: str, silent: bool = False) -> None:
@@ -104,24 +108,14 @@ def tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
     """Check style, format and types; arguments go to ruff (`nox -s lint -- --fix`)."""
-    red = []
-    for check in (
-        ["ruff", "check", *session.posargs, *evidence.FOLDERS],
-        ["ruff", "format", "--check", *evidence.FOLDERS],
-        ["mypy"],
-    ):
-        try:
-            python(session, "-m", *check)
-        except CommandFailed:
-            red.append(" ".join(check[:2]))
-    if red:
-        raise CommandFailed(f"red: {', '.join(red)}")
+    python(session, "-m", "formal.lint", *session.posargs)
 
 
 @nox.session(default=False)
 def ports(session: nox.Session) -> None:
     """Compare the memories of synthesised netlists with those that the design declares."""
     prepare_yosys(session)
+    PORTS_RECORD.unlink(missing_ok=True)
     python(session, "-m", "synth", "ports", *session.posargs)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from design.sources import ROOT, SOURCES
@@ -40,11 +40,16 @@ CHECKPOINT = ("stories260K.bin", "tok512.bin")
 def sources(root: Path = ROOT) -> str:
     """A digest of names and contents of all that a job runs from."""
     digest = hashlib.sha256()
-    for name in (*FOLDERS, *SETTINGS):
-        for path in _files(root / name):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            digest.update(f"{path.relative_to(root).as_posix()}\0{content}\0".encode())
+    for path in files((*FOLDERS, *SETTINGS), root):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(root).as_posix()}\0{content}\0".encode())
     return digest.hexdigest()
+
+
+def files(names: Iterable[str], root: Path = ROOT) -> Iterator[Path]:
+    """All files of `names` (folders, or files themselves) below `root`."""
+    for name in names:
+        yield from _files(root / name)
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -2,9 +2,10 @@
 
 `formal.verdict` judges what the jobs left in ``build/`` by what `formal.manifest` requires; here
 it is printed. Without ``--gate`` that is the main job: ``formal/results.json`` and
-``fuzz/summary.json``. With it come the sweep (``formal/sweep.json``), the tests
-(``tests/summary.json``) and the steps (``gate-steps.json``, written by the noxfile), and the
-verdict goes to ``gate.json`` and ``gate.xml``. What is missing is red.
+``fuzz/summary.json``. With it come lint (``lint.json``), RAM ports (``synth/ports.json``), the
+sweep (``formal/sweep.json``), the tests (``tests/summary.json``) and the steps
+(``gate-steps.json``, written by the noxfile), and the verdict goes to ``gate.json`` and
+``gate.xml``. What is missing is red.
 """
 
 import argparse
@@ -34,6 +35,8 @@ def judged(build: Path, required: Required, *, gate: bool) -> Parts:
         "compared": verdict.compared(build, required),
     }
     if gate:
+        parts["linted"] = verdict.linted(build, required)
+        parts["mapped"] = verdict.mapped(build, required)
         parts["swept"] = verdict.swept(build, required)
         parts["tested"] = verdict.tested(build, required)
         parts["steps"] = verdict.stepped(build, required)

@@ -223,6 +223,53 @@ def swept(build: Path, required: Required) -> list[Line] | None:
         return None
 
 
+def linted(build: Path, required: Required) -> list[Line] | None:
+    """Each check looked at every file, and found nothing."""
+    try:
+        record = _read(build / "lint.json")
+        lines = _stale(record, required)
+        checks = {str(each["check"]): each for each in record["checks"]}
+        for name in sorted(required.linted.keys() | checks.keys()):
+            each, least = checks.get(name), required.linted.get(name)
+            if each is None or least is None:
+                lines.append(_red(name, "did not run" if each is None else "is not required"))
+                continue
+            files = int(each["files"])
+            must = "" if files >= least else f", must be {least}"
+            ok = each["ok"] is True and not must
+            lines.append(Line(name, ok=ok, detail=f"{files} files{must}"))
+        return lines
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def mapped(build: Path, required: Required) -> list[Line] | None:
+    """The memories of every netlist are as declared, and the planted reader was noticed. Of which
+    sources they are says the step that made them."""
+    try:
+        record = _read(build / "synth" / "ports.json")
+        lines: list[Line] = []
+        found: Counter[tuple[str, int, str, bool]] = Counter()
+        for each in record["verdicts"]:
+            planted = each["canary"] is not None
+            key = (str(each["config"]), int(each["lanes"]), str(each["device"]), planted)
+            found[key] += 1
+            ok = each["ok"] is True and each["declared"] > 0
+            detail = f"{each['declared']} memories" + ", planted reader noticed" * planted
+            lines.append(Line(_netlist(key), ok=ok, detail=detail if ok else "RED"))
+        for key in sorted(required.netlists | found.keys()):
+            if found[key] != (must := int(key in required.netlists)):
+                lines.append(_red(_netlist(key), f"has {found[key]} results, must have {must}"))
+        return lines
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _netlist(key: tuple[str, int, str, bool]) -> str:
+    config, lanes, device, planted = key
+    return f"{config}-{lanes}, {device}" + ", planted" * planted
+
+
 def stepped(build: Path, required: Required) -> list[Line] | None:
     """A line for each step of the gate: all of them ran, in order, on these sources."""
     try:

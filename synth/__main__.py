@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from synth import report
 from synth.area import LIMIT, measure
 from synth.baseline import read_baseline, write_baseline
 from synth.devices import DEVICES, device_named
-from synth.gate import CONFIGS, judge_all, judge_canaries
+from synth.gate import CONFIGS, judge_all, judge_canaries, required
 from synth.tools import BUILD, Tell, warm_up
 
 #: What is measured when nothing is named, and the lanes of each (None: its own).
@@ -147,12 +148,16 @@ def area(
 @click.option("--config", "configs", multiple=True, help="A named configuration; repeatable.")
 @click.option("--lanes", multiple=True, type=click.Choice([str(n) for n in LANES]))
 @click.option("--canary", "only_canary", is_flag=True, help="Only plant the second reader.")
-def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_canary: bool) -> int:
+@click.option("--list", "listed", is_flag=True, help="Only print, as JSON, which there must be.")
+def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_canary: bool, listed: bool) -> int:
     """Compare the memories of the synthesised netlists with `design.memories`.
 
     Exit code 0 only if each is there with the ports declared, on the least RAM that holds it, and
     a planted second reader is noticed; 1 otherwise.
     """
+    if listed:
+        click.echo(json.dumps(sorted(required())))
+        return 0
     cases = tuple(_cases(configs, lanes)) if configs or lanes else CONFIGS
     _warm_up(places=False)
     with _telling() as tell:

@@ -23,6 +23,16 @@ CONFIGS = (named("nano"), SMALL, EXTERNAL, named("stories260k"))
 DEVICES = (ECP5, XILINX)
 
 
+def required() -> frozenset[tuple[str, int, str, bool]]:
+    """Configuration, lanes, device, and whether a reader is planted, of every netlist."""
+    cases = [(config, False) for config in CONFIGS] + [(SMALL, True)]
+    return frozenset(
+        (config.name, config.geometry.lanes, device.name, planted)
+        for config, planted in cases
+        for device in DEVICES
+    )
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What one netlist showed. A canary is good when its bank was found doubled."""

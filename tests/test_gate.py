@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from design.sources import SOURCES
-from formal import evidence, manifest, summary
+from formal import evidence, lint, manifest, summary
 from formal.manifest import PROFILES, SKIPS, STEPS, VALUES_AN_EXAMPLE, Required
 from formal.verdict import STALE
 
@@ -37,6 +37,8 @@ REQUIRED = Required(
     table=dict.fromkeys(TABLE, TASK),  # type: ignore[arg-type]
     proofs=frozenset(TABLE[:3]),
     swept=frozenset(("one", "two")),
+    linted={"ruff": 7},
+    netlists=frozenset((("nano", 4, "ecp5", False), ("nano", 4, "ecp5", True))),
     tests=frozenset((FUZZING, DRAWN, *PLAIN, STORY)),
     profile="dev",
     skips=(NO_DATA,),
@@ -76,6 +78,13 @@ def whole() -> dict[str, Any]:
             "results": [
                 {"id": id, "proved": [{}, {}], "undecided": [{}], "red": None, "detail": ""}
                 for id in ("one", "two")
+            ],
+        },
+        "lint.json": {"sources": NOW, "checks": [{"check": "ruff", "ok": True, "files": 7}]},
+        "synth/ports.json": {
+            "verdicts": [
+                {"config": "nano", "lanes": 4, "device": "ecp5", "declared": 9, "canary": canary,
+                 "ok": True} for canary in (None, "cache.bank")
             ],
         },
         "fuzz/summary.json": record(*(case(name, **count) for name, count in compared.items())),
@@ -148,6 +157,14 @@ def sweep(change: Change) -> Change:
     return of("formal/sweep.json", change)
 
 
+def linting(change: Change) -> Change:
+    return of("lint.json", change)
+
+
+def ports(change: Change) -> Change:
+    return of("synth/ports.json", change)
+
+
 def steps(change: Change) -> Change:
     return of("gate-steps.json", change)
 
@@ -190,6 +207,23 @@ LEFT_OUT: dict[str, tuple[Change, str]] = {
     ),
     "refuted": (sweep(lambda file: file["results"][0].update(red={"lanes": 2})), "lanes"),
     "swept other sources": (sweep(lambda file: file.update(sources="older")), STALE),
+    # Lint and RAM ports.
+    "no lint": (lambda left: left.pop("lint.json"), "Linted: nothing yet"),
+    "a check less": (linting(lambda file: file["checks"].clear()), "did not run"),
+    "a strange check": (
+        linting(lambda file: file["checks"][0].update(check="x")),
+        "is not req",
+    ),
+    "a file not looked at": (linting(lambda file: file["checks"][0].update(files=6)), "must be 7"),
+    "a red check": (linting(lambda file: file["checks"][0].update(ok=False)), "7 files"),
+    "lint of other sources": (linting(lambda file: file.update(sources="older")), STALE),
+    "no netlists": (lambda left: left.pop("synth/ports.json"), "Mapped: nothing yet"),
+    "a netlist less": (ports(lambda file: file["verdicts"].pop(0)), "has 0 results, must have 1"),
+    "no planted reader": (ports(lambda file: file["verdicts"].pop()), "nano-4, ecp5, planted"),
+    "a netlist twice": (ports(lambda file: file["verdicts"].append(file["verdicts"][0])), "2 res"),
+    "a strange netlist": (ports(lambda file: file["verdicts"][0].update(lanes=8)), "must have 0"),
+    "a red netlist": (ports(lambda file: file["verdicts"][0].update(ok=False)), "RED"),
+    "no memory": (ports(lambda file: file["verdicts"][0].update(declared=0)), "RED"),
     # The fuzzing.
     "a fuzz test deselected": (fuzz(lambda file: file["cases"].pop()), "did not run"),
     "a fuzz test skipped": (fuzz(lambda file: file["cases"][0].update(SKIPPED)), "no reason that"),
@@ -274,6 +308,8 @@ def test_what_the_gate_requires_is_there():
     assert core.table == required.table
     assert core.proofs < required.proofs == required.table.keys()
     assert required.swept and not core.swept
+    assert required.linted.keys() == lint.CHECKS.keys() and min(required.linted.values()) > 100
+    assert ("small", 8, "ecp5", True) in required.netlists and len(required.netlists) == 10
 
 
 def test_the_digest_is_of_contents_alone(tmp_path):
@@ -348,7 +384,7 @@ def test_the_gate_runs_every_step_in_a_clean_environment(tmp_path, monkeypatch):
     stale = tmp_path / "summary.json"
     stale.touch()
     monkeypatch.setattr(noxfile, "BUILD", tmp_path)
-    for name in ("FORMAL_RESULTS", "TESTS_RECORD", "FUZZ_RECORD", "SWEEP_RECORD"):
+    for name in ("FORMAL_RESULTS", "TESTS_RECORD", "FUZZ_RECORD", "SWEEP_RECORD", "PORTS_RECORD"):
         monkeypatch.setattr(noxfile, name, tmp_path / name)
     monkeypatch.setattr(noxfile, "RECORDS", [stale])
     for name in NARROWING:
