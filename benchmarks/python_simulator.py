@@ -4,7 +4,6 @@ import numpy as np
 from amaranth.sim import Simulator
 
 from design.config import Config
-from golden.tokenizer import BOS
 from sim.build import decoder_component
 
 _PERIOD = 1e-6  # seconds; any will do
@@ -22,6 +21,7 @@ class PythonSimulation:
         self._simulator = Simulator(self._decoder)
         self._simulator.add_clock(_PERIOD)
         self._simulator.add_testbench(self._drive)
+        self._first = config.shape.first_id
         self._cycles = 0
         self.advance(2)
 
@@ -38,7 +38,7 @@ class PythonSimulation:
         for stream in (dut.o_fetch, dut.o_token, dut.o_logits):
             ctx.set(stream.ready, 1)
         ctx.set(dut.i_token.valid, 1)
-        ctx.set(dut.i_token.payload, {"id": BOS, "first": 1, "sample": 1})
+        ctx.set(dut.i_token.payload, {"id": self._first, "first": 1, "sample": 1})
         beats: list[int] = []
         while True:
             ctx.set(weights.valid, bool(beats))

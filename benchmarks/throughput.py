@@ -15,7 +15,6 @@ from golden.checkpoint import Checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import quantise
-from golden.tokenizer import BOS
 
 Decoder = FloatDecoder | FixedDecoder
 #: Positions averaged for the cost at one context.
@@ -40,8 +39,9 @@ def speeds(
         double: FloatDecoder(checkpoint, batch, np.float64),
         single: FloatDecoder(checkpoint, batch, np.float32),
     }
+    first = config.shape.first_id
     jobs = {
-        name: functools.partial(_greedy, decoder, steps // (4 if name == alone else 1) or 1)
+        name: functools.partial(_greedy, decoder, first, steps // (4 if name == alone else 1) or 1)
         for name, decoder in decoders.items()
     }
     rate = interleaved(jobs, rounds)
@@ -53,9 +53,9 @@ def speeds(
         yield row(f"{kind} over fixed point", rate[name] / rate[fixed], "x", 0.5, 2.0)
 
 
-def _greedy(decoder: Decoder, steps: int) -> int:
+def _greedy(decoder: Decoder, first: int, steps: int) -> int:
     decoder.reset()
-    tokens = np.full(decoder.batch, BOS)
+    tokens = np.full(decoder.batch, first)
     for _ in range(steps):
         tokens = decoder.step(tokens).argmax(axis=1)
     return steps * decoder.batch
@@ -66,7 +66,7 @@ def products(config: Config, context: int) -> int:
     shape = config.shape
     weights = {op: matrix(config, op).rows * matrix(config, op).cols for op in Op}
     layer = sum(count for op, count in weights.items() if op not in (Op.EMBED, Op.CLS))
-    return weights[Op.CLS] + shape.layers * (layer + 2 * shape.dim * context)
+    return weights[Op.CLS] + shape.layers * (layer + 2 * shape.q_dim * context)
 
 
 def contexts(shape: Shape) -> list[int]:
@@ -92,7 +92,7 @@ def growth(
         return
     row = functools.partial(Row, f"fixed point, batch {batch}, by context")
     decoder = FixedDecoder(quantise(checkpoint, config), batch)
-    tokens = np.full(batch, BOS)
+    tokens = np.full(batch, config.shape.first_id)
     begins: dict[int, tuple[FixedDecoder, np.ndarray]] = {}
     for position in range(wanted[-1] - WINDOW + 1):
         if position + WINDOW in wanted:

@@ -9,7 +9,6 @@ from design.decoder import multipliers
 from golden.checkpoint import Checkpoint, random_checkpoint
 from golden.image import pack
 from golden.quantise import quantise
-from golden.tokenizer import BOS
 from golden.work import products
 from sim.compare import miscount
 from sim.rtl_decoder import RtlDecoder, SimulationError, Step
@@ -29,7 +28,7 @@ def greedy_steps(rtl: RtlDecoder, count: int) -> Iterator[Step]:
 
     Raises SimulationError when a counter is wrong: the figures would be, too.
     """
-    token = BOS
+    token = rtl.config.shape.first_id
     for position in range(count):
         step = rtl.step(token, first=position == 0)
         work = products(rtl.config.shape, position, classified=True)

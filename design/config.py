@@ -11,61 +11,10 @@ from typing import Any
 
 from design.errors import BadInput
 from design.fixed import SQ, Rounding
+from design.shape import Shape, shape_from_dict, shape_to_dict
 
 LANES = (1, 2, 4, 8, 16, 32, 64, 128)
 WEIGHT_BITS = (8, 16)
-
-
-def _positive(owner: object, *fields: str) -> None:
-    for field in fields:
-        value = getattr(owner, field)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise BadInput(f"{type(owner).__name__}.{field} = {value!r} must be a positive integer")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Sizes of a Llama-2 model, named as in REFERENCE: D, H, L, NH, NK, V, S.
-
-    Raises :class:`BadInput` for a size that is not positive, heads that do not divide, or an odd
-    head size (RoPE turns pairs).
-    """
-
-    dim: int
-    hidden: int
-    layers: int
-    heads: int
-    kv_heads: int
-    vocab: int
-    seq_len: int
-
-    def __post_init__(self):
-        _positive(self, *(field.name for field in dataclasses.fields(self)))
-        if self.dim % self.heads:
-            raise BadInput(f"Shape.dim = {self.dim} is no multiple of heads = {self.heads}")
-        if self.heads % self.kv_heads:
-            raise BadInput(
-                f"Shape.heads = {self.heads} is no multiple of kv_heads = {self.kv_heads}"
-            )
-        if self.head_dim % 2:
-            raise BadInput(f"Shape.head_dim = {self.head_dim} (dim / heads) must be even for RoPE")
-        if self.vocab < 2:
-            raise BadInput(f"Shape.vocab = {self.vocab} must hold BOS, so at least 2")
-
-    @property
-    def head_dim(self) -> int:
-        """Elements of one head, hs."""
-        return self.dim // self.heads
-
-    @property
-    def kv_dim(self) -> int:
-        """Elements of one key (or value) row over all KV heads, kvd."""
-        return self.kv_heads * self.head_dim
-
-    @property
-    def group(self) -> int:
-        """Query heads that share one KV head."""
-        return self.heads // self.kv_heads
 
 
 #: Tensors that leave the array as a sum times a factor between 1/4 and 1.
@@ -197,8 +146,7 @@ def _named(
     cache: CacheBacking = CacheBacking.ON_CHIP,
     numerics: Numerics = DEFAULT_NUMERICS,
 ) -> Config:
-    names = [field.name for field in dataclasses.fields(Shape)]
-    shape = Shape(**dict(zip(names, sizes, strict=True)))
+    shape = Shape.of_sizes(*sizes)
     geometry = Geometry(lanes=lanes, cache=cache)
     return Config(name=name, shape=shape, numerics=numerics, geometry=geometry)
 
@@ -246,8 +194,12 @@ def config_to_dict(config: Config) -> dict[str, Any]:
         name: value.value if isinstance(value, Rounding) else value
         for name, value in dataclasses.asdict(config.numerics).items()
     }
-    geometry = {"lanes": config.geometry.lanes, "cache": config.geometry.cache.value}
-    return dataclasses.asdict(config) | {"numerics": numerics, "geometry": geometry}
+    return {
+        "name": config.name,
+        "shape": shape_to_dict(config.shape),
+        "numerics": numerics,
+        "geometry": {"lanes": config.geometry.lanes, "cache": config.geometry.cache.value},
+    }
 
 
 def config_from_dict(values: dict[str, Any]) -> Config:
@@ -263,7 +215,7 @@ def config_from_dict(values: dict[str, Any]) -> Config:
     geometry = values["geometry"] | {"cache": CacheBacking(values["geometry"]["cache"])}
     return Config(
         name=values["name"],
-        shape=Shape(**values["shape"]),
+        shape=shape_from_dict(values["shape"]),
         numerics=Numerics(**numerics),
         geometry=Geometry(**geometry),
     )

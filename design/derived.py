@@ -18,8 +18,6 @@ SCALAR_BITS = 18
 TABLE_FRACTION = 16
 #: Most query heads served at once: each slot costs a score memory and an exp2 table.
 MAX_SLOTS = 8
-#: Id of the beginning-of-sequence token; as a next token it ends the text.
-BOS = 1
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -75,7 +73,7 @@ class Derived:
     square_sum_width: int
     """Bits of the sum of squares with epsilon added, rounded up to an even number."""
     epsilon: int
-    """dim * 1e-5 in units of a squared residual, at least 1."""
+    """dim * norm_epsilon in units of a squared residual, at least 1."""
     one: int
     """The activation that stands for 1.0 when an embedding row is read through the array."""
     one_format: SQ
@@ -120,6 +118,10 @@ def _slots(config: Config) -> int:
 def derive(config: Config) -> Derived:
     """The numbers for `config`; raises :class:`BadInput` where formats cannot work together."""
     shape, numerics, lanes = config.shape, config.numerics, config.geometry.lanes
+    if shape.q_dim != shape.dim:
+        raise BadInput(f"Shape.head_dim = {shape.head_dim} is not dim / heads: not built yet")
+    if shape.qkv_bias:
+        raise BadInput("Shape.qkv_bias = True: not built yet")
     slots = _slots(config)
     per_slot = lanes // slots
     v_word = min(per_slot, ceil_pow2(shape.head_dim))
@@ -141,7 +143,7 @@ def derive(config: Config) -> Derived:
         sum_width(shape.head_dim, numerics.k.width, numerics.q.width),
         sum_width(shape.seq_len, numerics.v.width, numerics.weight.width),
     )
-    epsilon = max(1, round(shape.dim * 1e-5 * 4.0**numerics.residual.f))
+    epsilon = max(1, round(shape.dim * shape.norm_epsilon * 4.0**numerics.residual.f))
     largest = shape.dim * 4 ** (numerics.residual.width - 1) + epsilon
     softmax_exponent = numerics.weight.f - 1  # least: one weight is always 1.0, saturated
     norm_floor = (epsilon.bit_length() - 1) // 2

@@ -30,8 +30,9 @@ def token_out_layout(config: Config) -> data.StructLayout:
     """The answer to one token: exactly one goes out for each that comes in.
 
     `id`: first index of the greatest logit (the input's own id when it was not sampled).
-    `sampled`: the classifier ran. `end`: the text ends here, since the chosen id is BOS or the
-    context is full; the next token must be a `first` (it is treated as one if it is not).
+    `sampled`: the classifier ran. `end`: the text ends here, since the chosen id is one of
+    `Shape.end_ids` or the context is full; the next token must be a `first` (it is treated as one
+    if it is not).
     """
     return data.StructLayout({"id": range(config.shape.vocab), "sampled": 1, "end": 1})
 

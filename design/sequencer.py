@@ -1,5 +1,7 @@
 """What runs when: the layer sequencer runs the stages, the token sequencer runs the layers."""
 
+import functools
+import operator
 from typing import Any
 
 from amaranth import *
@@ -9,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from design.arith import times_constant
 from design.beat import Sink, beat_layout
 from design.config import Config
-from design.derived import BOS, derive
+from design.derived import derive
 from design.ports import fetch_layout, token_in_layout, token_out_layout
 from design.schedule import image
 
@@ -164,10 +166,12 @@ class TokenSequencer(wiring.Component):
             m.d.sync += embedded.eq(0)
         with m.Elif(self.projection_done):
             m.d.sync += embedded.eq(1)
+        chosen_ends = [self.best == end for end in shape.end_ids] or [C(0, 1)]
+        ends_text = functools.reduce(operator.or_, chosen_ends)
         m.d.comb += [
             answer.id.eq(Mux(token.sample, self.best, token.id)),
             answer.sampled.eq(token.sample),
-            answer.end.eq((token.sample & (self.best == BOS)) | (self.pos == shape.seq_len - 1)),
+            answer.end.eq((token.sample & ends_text) | (self.pos == shape.seq_len - 1)),
         ]
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("Idle"))

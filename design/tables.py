@@ -99,7 +99,7 @@ def exp2(config: Config) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Rope:
-    """Cosine and sine of pos * 10000**(-2 * pair / head_dim), at ``pos * pairs + pair``."""
+    """Cosine and sine of pos * `Shape.rope_rates[pair]`, at ``pos * pairs + pair``."""
 
     pairs: int
     cos: tuple[int, ...]
@@ -107,15 +107,10 @@ class Rope:
 
 
 @functools.cache
-def _rope(head_dim: int, seq_len: int, form: SQ) -> Rope:
-    pairs = head_dim // 2
-    angles = [
-        position * 10000.0 ** (-2.0 * pair / head_dim)
-        for position in range(seq_len)
-        for pair in range(pairs)
-    ]
+def _rope(rates: tuple[float, ...], seq_len: int, form: SQ) -> Rope:
+    angles = [position * rate for position in range(seq_len) for rate in rates]
     return Rope(
-        pairs=pairs,
+        pairs=len(rates),
         cos=tuple(round(math.cos(angle) * form.scale) for angle in angles),
         sin=tuple(round(math.sin(angle) * form.scale) for angle in angles),
     )
@@ -123,7 +118,7 @@ def _rope(head_dim: int, seq_len: int, form: SQ) -> Rope:
 
 def rope(config: Config) -> Rope:
     """The table behind the rotary embedding."""
-    return _rope(config.shape.head_dim, config.shape.seq_len, config.numerics.rope)
+    return _rope(config.shape.rope_rates, config.shape.seq_len, config.numerics.rope)
 
 
 def check_scalar(table: Interpolated) -> None:

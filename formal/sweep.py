@@ -19,11 +19,11 @@ from design.config import (
     Config,
     Geometry,
     Numerics,
-    Shape,
     config_from_dict,
     config_to_dict,
 )
 from design.files import write_atomically
+from design.shape import Llama3Scaling, Shape
 from formal.runner import Result, Runner
 from formal.task import NAMED, Task
 
@@ -35,18 +35,38 @@ KEPT = Path(__file__).with_name("sweep_kept.json")
 
 @st.composite
 def shapes(draw: st.DrawFn) -> Shape:
-    """Small shapes: any head ratio, odd hidden sizes, any vocabulary and context."""
+    """Small shapes: any head ratio, odd hidden sizes, any vocabulary and context; any rates of
+    RoPE, epsilon and special tokens, the defaults included."""
     kv_heads = draw(st.integers(1, 4))
     group = draw(st.integers(1, 4))
     head_dim = 2 * draw(st.integers(1, 4))
+    vocab = draw(st.integers(2, 20))
+    ids = st.integers(0, vocab - 1)
     return Shape(
         dim=kv_heads * group * head_dim,
         hidden=draw(st.integers(1, 24)),
         layers=draw(st.integers(1, 3)),
         heads=kv_heads * group,
         kv_heads=kv_heads,
-        vocab=draw(st.integers(2, 20)),
+        vocab=vocab,
         seq_len=draw(st.integers(1, 18)),
+        rope_base=draw(st.sampled_from((1e4, 5e5, 1e6, 1.0))),
+        rope_scaling=draw(st.none() | scalings()),
+        norm_epsilon=draw(st.sampled_from((1e-5, 1e-6, 1e-2))),
+        end_ids=draw(st.just((1,)) | st.frozensets(ids, max_size=3).map(tuple)),
+        bos=draw(st.just(1) | st.none() | ids),
+    )
+
+
+@st.composite
+def scalings(draw: st.DrawFn) -> Llama3Scaling:
+    """Stretched contexts, the first so short that pairs of small heads fall on either side."""
+    low = draw(st.sampled_from((0.5, 1.0, 2.0)))
+    return Llama3Scaling(
+        factor=draw(st.sampled_from((1.0, 8.0, 32.0))),
+        low_freq_factor=low,
+        high_freq_factor=low * draw(st.sampled_from((2.0, 4.0))),
+        original_seq_len=draw(st.integers(1, 64)),
     )
 
 
@@ -71,7 +91,10 @@ _SMALLEST = Config(
 
 def describe(config: Config) -> str:
     """The drawn parts of a configuration, in a line."""
-    sizes = ", ".join(f"{name} {size}" for name, size in dataclasses.asdict(config.shape).items())
+    plain = {field.name: field.default for field in dataclasses.fields(Shape)}
+    sizes = ", ".join(
+        f"{name} {value}" for name, value in vars(config.shape).items() if value != plain[name]
+    )
     geometry, numerics = config.geometry, config.numerics
     return (
         f"{sizes}; {geometry.lanes} lanes, {geometry.cache.value} cache,"

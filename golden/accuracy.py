@@ -12,7 +12,6 @@ from golden.checkpoint import Checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import Model
-from golden.tokenizer import BOS
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def measure(
 ) -> Accuracy:
     """Run both decoders along the float model's greedy text of `steps` tokens."""
     reference, fixed = FloatDecoder(checkpoint), FixedDecoder(model)
-    token = BOS
+    token = checkpoint.shape.first_id
     divergences, surprise = [], 0.0
     first_mismatch = None
     worst: dict[str, float] = {}

@@ -12,7 +12,6 @@ from design.errors import BadInput
 from design.fixed import SQ
 from golden.checkpoint import Checkpoint
 from golden.float_decoder import FloatDecoder, softmax
-from golden.tokenizer import BOS
 
 #: How much larger than anything seen a value may get before it saturates.
 HEADROOM = 1.05
@@ -47,13 +46,13 @@ def ranges(
 ) -> dict[str, float]:
     """Largest magnitude of each tensor over `steps` positions of `SEQUENCES` texts.
 
-    Sequence 0 is greedy, the others are sampled at temperature 1; all begin with BOS and run
-    past the end of a text, so that calibration sees more than one. `progress` is called with the
-    number of positions done.
+    Sequence 0 is greedy, the others are sampled at temperature 1; all begin with `Shape.first_id`
+    and run past the end of a text, so that calibration sees more than one. `progress` is called
+    with the number of positions done.
     """
     rng = np.random.default_rng(seed)
     decoder = FloatDecoder(checkpoint, SEQUENCES)
-    tokens = np.full(SEQUENCES, BOS)
+    tokens = np.full(SEQUENCES, checkpoint.shape.first_id)
     largest: dict[str, float] = {}
     for position in range(steps):
         logits = decoder.step(tokens)

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from design.config import Shape
 from design.errors import BadInput
 from design.files import PathLike, reading, replacing
+from design.shape import SIZES, Shape
 
 Floats = NDArray[np.float32]
 
@@ -28,25 +28,30 @@ GROUP = 64  # weights that share one scale in v2, unless the caller says otherwi
 
 NORMS = ("rms_att", "rms_ffn", "rms_final")
 MATRICES = ("wq", "wk", "wv", "wo", "w1", "w2", "w3")
+BIASES = ("bq", "bk", "bv")
 
 
 def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    """The name and the shape of every weight tensor; matrices are (out, in) behind the layer."""
-    d, h, kv, n = shape.dim, shape.hidden, shape.kv_dim, shape.layers
+    """The name and the shape of every weight tensor; matrices are (out, in) behind the layer.
+
+    There are biases (`BIASES`) only where the shape has `qkv_bias`.
+    """
+    d, h, q, kv, n = shape.dim, shape.hidden, shape.q_dim, shape.kv_dim, shape.layers
+    biases = {"bq": (n, q), "bk": (n, kv), "bv": (n, kv)}
     return {
         "tok_embeddings": (shape.vocab, d),
         "rms_att": (n, d),
-        "wq": (n, d, d),
+        "wq": (n, q, d),
         "wk": (n, kv, d),
         "wv": (n, kv, d),
-        "wo": (n, d, d),
+        "wo": (n, d, q),
         "rms_ffn": (n, d),
         "w1": (n, h, d),
         "w2": (n, d, h),
         "w3": (n, h, d),
         "rms_final": (d,),
         "wcls": (shape.vocab, d),
-    }
+    } | (biases if shape.qkv_bias else {})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,7 +90,8 @@ def random_checkpoint(
     """A model of random weights with realistic ranges.
 
     Matrices and the embedding are normal with standard deviation `scale` / sqrt(fan in), so that
-    activations stay near 1 for `scale` 1; norm gains are normal around 1 with deviation 0.1.
+    activations stay near 1 for `scale` 1; norm gains are normal around 1 with deviation 0.1, biases
+    around 0 with deviation `scale`.
     """
     random = np.random.default_rng(seed)
     weights: dict[str, Floats] = {}
@@ -96,6 +102,8 @@ def random_checkpoint(
         normal = random.standard_normal(dims, np.float32)
         if name in NORMS:
             weights[name] = 1 + np.float32(0.1) * normal
+        elif name in BIASES:
+            weights[name] = normal * np.float32(scale)
         else:
             weights[name] = normal * np.float32(scale / math.sqrt(dims[-1]))
     return Checkpoint(shape=shape, weights=weights, shared=shared)
@@ -131,7 +139,7 @@ class _Header:
         if struct.unpack_from("<I", data) != (MAGIC,):
             *sizes, vocab, seq_len = struct.unpack("<7i", data)
             try:
-                shape = _shape(*sizes, abs(vocab), seq_len)
+                shape = Shape.of_sizes(*sizes, abs(vocab), seq_len)
             except BadInput as error:
                 raise BadInput(f"{error} (no magic, so read as v0)") from None
             return cls(version=0, shape=shape, shared=vocab > 0)
@@ -144,19 +152,25 @@ class _Header:
         if shared not in (0, 1):
             raise BadInput(f"shared flag = {shared} must be 0 or 1")
         if version == 1:
-            header = cls(version=1, shape=_shape(*sizes), shared=bool(shared))
+            header = cls(version=1, shape=Shape.of_sizes(*sizes), shared=bool(shared))
         else:
             _check_group(group)
-            header = cls(version=2, shape=_shape(*sizes), shared=bool(shared), group=group)
+            header = cls(version=2, shape=Shape.of_sizes(*sizes), shared=bool(shared), group=group)
         for index, (byte, expected) in enumerate(zip(data, header.pack(), strict=True)):
             if byte != expected:
                 raise BadInput(f"header byte {index} = {byte} must be {expected}")
         return header
 
 
-def _shape(*sizes: int) -> Shape:
-    names = (field.name for field in dataclasses.fields(Shape))
-    return Shape(**dict(zip(names, sizes, strict=True)))
+def _check_writable(shape: Shape) -> None:
+    """Raise :class:`BadInput` where the header, which holds sizes alone, cannot say the shape."""
+    if shape.q_dim != shape.dim:
+        raise BadInput(f"llama2.c files cannot say head_dim = {shape.head_dim} (not dim / heads)")
+    plain = Shape.of_sizes(*(getattr(shape, name) for name in SIZES))
+    for field in dataclasses.fields(Shape):
+        value = getattr(shape, field.name)
+        if value != getattr(plain, field.name):
+            raise BadInput(f"llama2.c files cannot say {field.name} = {value!r}")
 
 
 def _check_group(group: int) -> None:
@@ -237,7 +251,7 @@ def read_checkpoint(path: PathLike) -> Checkpoint:
 def _check_size(header: _Header, size: int) -> None:
     needed = len(header.pack()) + sum(s.size(header.group) for s in _sections(header))
     if size != needed:
-        sizes = ", ".join(f"{name} {value}" for name, value in vars(header.shape).items())
+        sizes = ", ".join(f"{name} {getattr(header.shape, name)}" for name in SIZES)
         if header.version == 2:
             sizes += f", group {header.group}"
         raise BadInput(
@@ -277,13 +291,14 @@ def write_checkpoint(
     v2 quantises each layer's tensor, flattened, in groups of `group` values to int8 with one
     float32 scale a group (largest magnitude / 127). Groups may straddle rows; where the tensor is
     no multiple of the group the last group is short and has a scale like the others, a case that
-    llama2.c refuses to write. Raises :class:`BadInput` for another version, a group below 1, or a
-    place that cannot be written.
+    llama2.c refuses to write. Raises :class:`BadInput` for another version, a group below 1, a
+    shape that the header cannot say, or a place that cannot be written.
     """
     if version not in (0, 1, 2):
         raise BadInput(f"checkpoint version = {version} must be 0, 1 or 2")
     if version == 2:
         _check_group(group)
+    _check_writable(checkpoint.shape)
     header = _Header(
         version=version,
         shape=checkpoint.shape,
@@ -323,6 +338,5 @@ def _quantise(flat: Floats, group: int) -> tuple[NDArray[np.int8], Floats]:
 
 
 def _rope_tables(shape: Shape) -> NDArray[np.float64]:  # (2, S, hs/2)
-    rates = 10000.0 ** (-np.arange(0, shape.head_dim, 2) / shape.head_dim)
-    angles = np.outer(np.arange(shape.seq_len), rates)
+    angles = np.outer(np.arange(shape.seq_len), shape.rope_rates)
     return np.stack([np.cos(angles), np.sin(angles)])

@@ -1,7 +1,10 @@
-"""The float reference: one Llama-2 step in numpy, a batch of sequences at a time.
+"""The float reference: one Llama step in numpy, a batch of sequences at a time.
+
+Order, masking and normalisation are those of karpathy/llama2.c, `run.c`. Biases of queries, keys
+and values are those of Hugging Face Transformers, `models/qwen2/modeling_qwen2.py`.
 
 Sizes in the shape comments: B batch, D dim, H hidden, NH query heads, NK key/value heads,
-G = NH / NK, hs = D / NH, V vocabulary, S sequence length, T = position + 1.
+G = NH / NK, hs head size, QD = NH * hs, V vocabulary, S sequence length, T = position + 1.
 """
 
 import math
@@ -11,24 +14,22 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from design.errors import BadInput
+from design.shape import Shape
 from golden.checkpoint import Checkpoint
 
 Array = NDArray[np.floating[Any]]
 
-EPSILON = 1e-5
 
-
-def rmsnorm(x: Array, gain: Array) -> Array:  # (B, D), (D,) -> (B, D)
+def rmsnorm(x: Array, gain: Array, epsilon: float) -> Array:  # (B, D), (D,) -> (B, D)
     """gain * x / sqrt(mean(x^2) + epsilon)."""
     mean: Array = np.mean(x * x, axis=-1, keepdims=True)  # (B, 1)
-    root: Array = np.sqrt(mean + EPSILON)
+    root: Array = np.sqrt(mean + epsilon)
     return gain * (x / root)
 
 
-def rope_tables(seq_len: int, head_dim: int) -> tuple[Array, Array]:  # (S, hs/2), (S, hs/2)
+def rope_tables(shape: Shape) -> tuple[Array, Array]:  # (S, hs/2), (S, hs/2)
     """Cosine and sine of the angle by which each position turns each pair."""
-    rates = 10000.0 ** (-np.arange(0, head_dim, 2) / head_dim)  # (hs/2,)
-    angles = np.outer(np.arange(seq_len), rates)  # (S, hs/2)
+    angles = np.outer(np.arange(shape.seq_len), shape.rope_rates)  # (S, hs/2)
     return np.cos(angles), np.sin(angles)
 
 
@@ -67,7 +68,7 @@ class FloatDecoder:
         The intermediates of the last step. `x_embed` (B, D), `xn_final` (B, D) and `logits` (B, V)
         are arrays. The others are lists with an array a layer: `normed` (B, D), `q` (B, NH, hs)
         and `k` (B, NK, hs) behind RoPE, `v` (B, NK, hs), `score` (B, NH, T) over sqrt(hs),
-        `weight` (B, NH, T) summing to 1, `attention` (B, D), `x_att` (B, D) the residual behind
+        `weight` (B, NH, T) summing to 1, `attention` (B, QD), `x_att` (B, D) the residual behind
         S4, `normed_ffn` (B, D), `gate` (B, H) = W1 xn, `up` (B, H) = W3 xn, `silu` (B, H),
         `ffn` (B, H) = silu * up, `x_ffn` (B, D) the residual behind S5.
 
@@ -86,7 +87,7 @@ class FloatDecoder:
         self.weights = {
             name: tensor.astype(dtype, copy=False) for name, tensor in checkpoint.weights.items()
         }
-        cos, sin = rope_tables(shape.seq_len, shape.head_dim)
+        cos, sin = rope_tables(shape)
         self.cos, self.sin = cos.astype(dtype), sin.astype(dtype)
         cache = (shape.layers, batch, shape.kv_heads, shape.seq_len, shape.head_dim)
         self.keys = np.zeros(cache, dtype)  # (L, B, NK, S, hs)
@@ -111,7 +112,7 @@ class FloatDecoder:
         for layer in range(self.shape.layers):
             x = self._attention(layer, x)  # S1 to S4
             x = self._feed_forward(layer, x)  # S5
-        xn = rmsnorm(x, w["rms_final"])  # (B, D)
+        xn = rmsnorm(x, w["rms_final"], self.shape.norm_epsilon)  # (B, D)
         logits: Array = xn @ w["wcls"].T  # (B, V)
         self.trace |= {"xn_final": xn, "logits": logits}
         self.position += 1
@@ -123,10 +124,13 @@ class FloatDecoder:
         b, g = self.batch, shape.group
         cos, sin = self.cos[pos], self.sin[pos]  # (hs/2,)
 
-        xn = rmsnorm(x, w["rms_att"][layer])  # (B, D)
-        q = rope((xn @ w["wq"][layer].T).reshape(b, nh, hs), cos, sin)  # (B, NH, hs)
-        k = rope((xn @ w["wk"][layer].T).reshape(b, nk, hs), cos, sin)  # (B, NK, hs)
-        v = (xn @ w["wv"][layer].T).reshape(b, nk, hs)  # (B, NK, hs)
+        xn = rmsnorm(x, w["rms_att"][layer], shape.norm_epsilon)  # (B, D)
+        q, k, v = (xn @ w[name][layer].T for name in ("wq", "wk", "wv"))  # (B, QD or kvd)
+        if shape.qkv_bias:
+            q, k, v = q + w["bq"][layer], k + w["bk"][layer], v + w["bv"][layer]
+        q = rope(q.reshape(b, nh, hs), cos, sin)  # (B, NH, hs)
+        k = rope(k.reshape(b, nk, hs), cos, sin)  # (B, NK, hs)
+        v = v.reshape(b, nk, hs)  # (B, NK, hs)
         self.keys[layer, :, :, pos] = k
         self.values[layer, :, :, pos] = v
 
@@ -135,7 +139,7 @@ class FloatDecoder:
         scaled = (q / math.sqrt(hs)).reshape(b, nk, g, hs)  # (B, NK, G, hs)
         score = scaled @ past_k.swapaxes(-1, -2)  # (B, NK, G, T)
         weight = softmax(score)  # (B, NK, G, T)
-        out = (weight @ past_v).reshape(b, shape.dim)  # (B, D)
+        out = (weight @ past_v).reshape(b, shape.q_dim)  # (B, QD)
         x = x + out @ w["wo"][layer].T  # (B, D)
         self._note(
             normed=xn,
@@ -151,7 +155,7 @@ class FloatDecoder:
 
     def _feed_forward(self, layer: int, x: Array) -> Array:  # (B, D) -> (B, D)
         w = self.weights
-        xn = rmsnorm(x, w["rms_ffn"][layer])  # (B, D)
+        xn = rmsnorm(x, w["rms_ffn"][layer], self.shape.norm_epsilon)  # (B, D)
         gate = xn @ w["w1"][layer].T  # (B, H)
         up = xn @ w["w3"][layer].T  # (B, H)
         activated = silu(gate)  # (B, H)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from design.errors import BadInput
+from design.shape import Shape
 from golden.sampler import Sampler
-from golden.tokenizer import BOS
 
 
 def generate(
@@ -15,20 +15,22 @@ def generate(
     prompt: Sequence[int],
     steps: int,
     sampler: Sampler,
+    shape: Shape,
 ) -> Iterator[int]:
     """Yield the ids behind ``prompt[0]``: the rest of the prompt, then sampled ones.
 
     `step` takes the token at the next position and returns its logits (V,), which are not looked
     at while the prompt lasts; it is called at most `steps` times, so at most `steps` ids come out.
-    BOS as the next token, forced or sampled, ends the text and is not yielded. (llama2.c prints a
-    newline behind the text, which is no token.) Raises :class:`BadInput` for an empty prompt.
+    The id that ends the text (`Shape.ends_text`) is not yielded. (llama2.c prints a newline behind
+    the text, which is no token.) Raises :class:`BadInput` for an empty prompt.
     """
     if not prompt:
-        raise BadInput("prompt is empty, needs at least BOS")
+        raise BadInput("prompt is empty, needs at least one token")
     token = prompt[0]
     for position in range(1, steps + 1):
         logits = step(token)
-        token = prompt[position] if position < len(prompt) else sampler.sample(logits)
-        if token == BOS:
+        forced = position < len(prompt)
+        token = prompt[position] if forced else sampler.sample(logits)
+        if shape.ends_text(token, forced=forced):
             return
         yield token

@@ -6,7 +6,6 @@ from typing import Any
 from amaranth import *
 
 from design.config import Config
-from design.derived import BOS
 from design.schedule import image
 from properties.dialect import Theorem, implies
 from properties.streams import offer_stands
@@ -121,7 +120,8 @@ class TokenOrder(Theorem):
             answer.sampled == token.sample
         )
         m.d.comb += self.claim("answer", implies(tokens.o_token.valid, named))
-        ends = (token.sample & (tokens.best == BOS)) | (self.pos == shape.seq_len - 1)
+        chosen_end = Cat(tokens.best == end for end in shape.end_ids).any()
+        ends = (token.sample & chosen_end) | (self.pos == shape.seq_len - 1)
         m.d.comb += self.claim("end_of_text", implies(tokens.o_token.valid, answer.end == ends))
         m.d.comb += self.claim("answer_stands", offer_stands(m, tokens.o_token, "answer"))
         # Positions count from the first token of the text, and the context never runs over.

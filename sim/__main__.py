@@ -112,10 +112,10 @@ def generate(
         return time.perf_counter() - begin
 
     if backend == "float":
-        seconds = tell(golden_generate(models.float_step(read), ids, steps, sampler))
+        seconds = tell(golden_generate(models.float_step(read), ids, steps, sampler, read.shape))
     elif backend == "fixed":
         step = models.fixed_step(quantise(read, config))
-        seconds = tell(golden_generate(step, ids, steps, sampler))
+        seconds = tell(golden_generate(step, ids, steps, sampler, read.shape))
     else:
         with models.rtl_decoder(quantise(read, config), stalls, counters) as rtl:
             seconds = tell(_rtl_tokens(rtl, ids, steps, sampler))
@@ -140,7 +140,7 @@ def _rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) -
         logits = rtl.step(token, position == 0, position >= len(ids) - 1).logits
         return np.zeros(sampler.vocab) if logits is None else logits / scale
 
-    return golden_generate(step, ids, steps, sampler)
+    return golden_generate(step, ids, steps, sampler, rtl.config.shape)
 
 
 def _figures(

@@ -8,7 +8,7 @@ import numpy as np
 
 from design import ports
 from design.config import Config
-from design.derived import BOS, ceil_pow2
+from design.derived import ceil_pow2
 from design.trace import ONCE, Tensor, sizes
 from sim.rtl_decoder import RtlDecoder, SimulationError, Step
 
@@ -203,7 +203,7 @@ def compare(
     the same prompt, so that `steps` tokens are always compared. Prompt tokens but the last are not
     sampled, which is compared too. So are the RTL's counters, after every token.
     """
-    flattener = Flattener(rtl.config)
+    flattener, shape = Flattener(rtl.config), rtl.config.shape
     values = cycles = macs = 0
     position, token = 0, prompt[0]
     golden.reset()
@@ -231,8 +231,8 @@ def compare(
             )  # fmt: skip
         if difference is None and step.id != answer:
             difference = Difference("answer", position, token, golden=answer, rtl=step.id)
-        full = position == rtl.config.shape.seq_len - 1
-        ended = (sample and answer == BOS) or full
+        full = position == shape.seq_len - 1
+        ended = (sample and shape.ends_text(answer, forced=False)) or full
         if difference is None and step.end != ended:
             detail = f"o_token.end is {int(step.end)}, must be {int(ended)}"
             difference = Difference("simulation", position, token, detail=detail)
@@ -245,7 +245,8 @@ def compare(
         if difference is not None:
             return
         position += 1
-        token = prompt[position] if position < len(prompt) else answer
-        if full or token == BOS:
+        forced = position < len(prompt)
+        token = prompt[position] if forced else answer
+        if full or shape.ends_text(token, forced=forced):
             position, token = 0, prompt[0]
             golden.reset()

@@ -8,19 +8,19 @@ from typing import Literal
 
 import numpy as np
 
-from design.config import Config, Shape, named
+from design.config import Config, named
 from design.errors import BadInput
+from design.shape import SIZES, Shape
 from golden.calibrate import config_for
 from golden.checkpoint import Checkpoint, random_checkpoint, read_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.image import pack
 from golden.quantise import Model
-from golden.tokenizer import BOS, Tokenizer
+from golden.tokenizer import Tokenizer
 from sim.rtl_decoder import RtlDecoder
 
 Backend = Literal["float", "fixed", "rtl"]
-SIZES = ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "seq_len")
 
 
 @dataclass
@@ -37,8 +37,7 @@ def random_model(sizes: str, seed: int) -> Checkpoint:
     parts = sizes.split(",")
     if len(parts) != len(SIZES) or not all(part.strip().isdecimal() for part in parts):
         raise BadInput(f"--random = {sizes!r} must be {len(SIZES)} integers {','.join(SIZES)}")
-    shape = Shape(**dict(zip(SIZES, map(int, parts), strict=True)))
-    return random_checkpoint(shape, seed)
+    return random_checkpoint(Shape.of_sizes(*map(int, parts)), seed)
 
 
 def open_checkpoint(path: Path | None, sizes: str | None, seed: int) -> Checkpoint:
@@ -66,8 +65,8 @@ def configure(
 
 
 def prompt_ids(prompt: str, tokenizer: Tokenizer | None, shape: Shape) -> list[int]:
-    """BOS and the tokens of `prompt`; they must leave room for one more."""
-    ids = tokenizer.encode(prompt) if tokenizer is not None else [BOS]
+    """BOS and the tokens of `prompt`, or what to begin with; they must leave room for one more."""
+    ids = tokenizer.encode(prompt) if tokenizer is not None else [shape.first_id]
     if len(ids) > shape.seq_len:
         raise BadInput(f"--prompt has {len(ids)} tokens, seq_len = {shape.seq_len}")
     return ids

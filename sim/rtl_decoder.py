@@ -12,7 +12,6 @@ from amaranth.lib import wiring
 
 from design import ports
 from design.config import Config
-from design.derived import BOS
 from design.errors import BadInput
 from design.schedule import image as image_layout
 from golden.case import STALL_SEEDS
@@ -189,16 +188,17 @@ class RtlDecoder:
     def generate(self, prompt: Sequence[int], steps: int) -> Iterator[int]:
         """Greedy text behind ``prompt[0]``, as `golden.generate.generate`, looped in C++.
 
-        Yields the rest of the prompt, then chosen ids; BOS ends the text and is not yielded.
+        Yields the rest of the prompt, then chosen ids, but not the one that ends the text.
         """
         if not prompt:
-            raise BadInput("prompt is empty, needs at least BOS")
+            raise BadInput("prompt is empty, needs at least one token")
+        shape = self.config.shape
         if not 1 <= steps <= self.config.shape.seq_len:
             raise BadInput(f"steps = {steps} must be 1 to seq_len = {self.config.shape.seq_len}")
         forced = min(len(prompt) - 1, steps)
         for position in range(forced):
             self.step(prompt[position], first=position == 0, sample=False)
-            if prompt[position + 1] == BOS:
+            if shape.ends_text(prompt[position + 1], forced=True):
                 return
             yield prompt[position + 1]
         token, left, ended = prompt[forced], steps - forced, False
@@ -218,7 +218,7 @@ class RtlDecoder:
             left -= done.value
             ended = bool(result.end)
             for token in ids[: done.value]:
-                if token == BOS:
+                if shape.ends_text(token, forced=False):
                     return
                 yield token
 

@@ -272,7 +272,7 @@ class Units:
             half = slice(part.start // 2, part.stop // 2)
             operands = (each[:, half] for each in (a, b, cos, sin))
             golden[:, part][:, 0::2], golden[:, part][:, 1::2] = steps.turned(n, form, *operands)
-        angle = position[:, None] * 10000.0 ** (-2.0 * pair / shape.head_dim)
+        angle = position[:, None] * np.array(shape.rope_rates)[pair]
         real = (a + 1j * b) * np.exp(1j * angle)
         exact = np.stack([real.real, real.imag], axis=-1).reshape(tokens, turned)
         limit = n.q

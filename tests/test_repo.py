@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: The modules of design/ that know nothing of Amaranth, which golden/ shares.
 SHARED = {
-    "cli", "config", "derived", "errors", "files", "fixed", "schedule", "sources", "tables",
-    "trace",
+    "cli", "config", "derived", "errors", "files", "fixed", "schedule", "shape", "sources",
+    "tables", "trace",
 }  # fmt: skip
 
 FOLDERS = ("design", "golden", "sim", "properties", "formal", "synth", "tests", "benchmarks")

@@ -13,7 +13,6 @@ from golden.checkpoint import random_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import Model, quantise
-from golden.tokenizer import BOS
 from sim.rtl_decoder import RtlDecoder
 
 #: Cycles that are simulated of a shape, if its context lasts so long: the longest of `AXES` does.
@@ -101,7 +100,7 @@ def measure(config: Config) -> Measured:
 def _golden(model: Model) -> float:
     """Tokens a second over the whole context."""
     decoder = FixedDecoder(model, BATCH)
-    tokens = np.full(BATCH, BOS)
+    tokens = np.full(BATCH, model.config.shape.first_id)
     steps = model.config.shape.seq_len
     begin = time.perf_counter()
     for _ in range(steps):

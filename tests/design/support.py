@@ -1,6 +1,5 @@
 """What the tests of single components share: running them, and the multipliers they borrow."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,11 +10,12 @@ from amaranth.sim import Simulator
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from design.config import Config, Geometry, Shape
+from design.config import Config, Geometry
 from design.derived import derive
 from design.fixed import SQ
 from design.scalar import ScalarMultiplier
 from design.schedule import Op, matrix
+from design.shape import Shape
 from design.trace import Tensor
 from tests.fuzz.strategies import NUMERICS
 
@@ -25,10 +25,9 @@ costly = settings(max_examples=max(30, settings.default.max_examples))  # type: 
 
 def decoder(lanes: int, *sizes: int, numerics: str = "default") -> Config:
     """A configuration by lanes and sizes: dim, hidden, layers, heads, kv heads, vocab, seq len."""
-    names = [field.name for field in dataclasses.fields(Shape)]
     return Config(
         name="test",
-        shape=Shape(**dict(zip(names, sizes, strict=True))),
+        shape=Shape.of_sizes(*sizes),
         numerics=NUMERICS[numerics],
         geometry=Geometry(lanes=lanes),
     )

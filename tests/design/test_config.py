@@ -14,7 +14,6 @@ from design.config import (
     Config,
     Geometry,
     Numerics,
-    Shape,
     config_from_dict,
     config_to_dict,
     named,
@@ -34,32 +33,6 @@ EVERY_CONFIG = [config.with_lanes(lanes) for config in CONFIGS.values() for lane
 
 def refused(message: str):
     return pytest.raises(BadInput, match=f"^{re.escape(message)}$")
-
-
-@pytest.mark.parametrize("field", SIZES)
-@pytest.mark.parametrize("value", [0, -1, 1.0, True, "8", None])
-def test_sizes_are_positive_integers(field, value):
-    with refused(f"Shape.{field} = {value!r} must be a positive integer"):
-        Shape(**SIZES | {field: value})
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"dim": 10}, "Shape.dim = 10 is no multiple of heads = 4"),
-        ({"kv_heads": 3}, "Shape.heads = 4 is no multiple of kv_heads = 3"),
-        ({"dim": 12}, "Shape.head_dim = 3 (dim / heads) must be even for RoPE"),
-        ({"vocab": 1}, "Shape.vocab = 1 must hold BOS, so at least 2"),
-    ],
-)
-def test_sizes_fit_each_other(changed, message):
-    with refused(message):
-        Shape(**SIZES | changed)
-
-
-def test_sizes_that_follow():
-    shape = Shape(**SIZES)
-    assert (shape.head_dim, shape.kv_dim, shape.group) == (2, 4, 2)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +131,12 @@ def test_round_trip_of_named_instances(config):
     assert config_from_dict(json.loads(json.dumps(config_to_dict(config)))) == config
 
 
+def test_a_shape_of_sizes_alone_has_the_defaults():
+    values = config_to_dict(named("nano"))
+    sizes = {name: values["shape"][name] for name in SIZES}
+    assert config_from_dict(values | {"shape": sizes}) == named("nano")
+
+
 @given(configs())
 def test_round_trip(config):
     assert config_from_dict(json.loads(json.dumps(config_to_dict(config)))) == config
@@ -167,6 +146,7 @@ def test_round_trip(config):
     "changed",
     [
         {"shape": SIZES | {"depth": 3}},
+        {"shape": SIZES | {"rope_scaling": {"factor": 2.0}}},
         {"geometry": {"lanes": 5, "cache": "on-chip"}},
         {"geometry": {"lanes": 4, "cache": "flash"}},
         {"geometry": {"lanes": 4}},

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.beat import Sink
-from design.derived import BOS, derive
+from design.derived import derive
 from design.schedule import image
 from design.sequencer import LayerSequencer, TokenSequencer
 from tests.design.support import costly, simulate, small_configs
@@ -70,7 +70,7 @@ def texts(draw):
             id=st.integers(0, vocab - 1),
             first=st.sampled_from([False, False, False, True]),
             sample=st.booleans(),
-            best=st.sampled_from([0, BOS, vocab - 1]),
+            best=st.sampled_from(sorted({0, *config.shape.end_ids, vocab - 1})),
             # When the embedding is through the array, by the run of the layers.
             embedded=st.sampled_from(["before", "with", "after"]),
             waits=st.lists(st.integers(0, 2), min_size=8, max_size=8),
@@ -168,7 +168,7 @@ class Token:
         token, payload = self.token, self.dut.o_token.payload
         full = pos == self.config.shape.seq_len - 1
         sampled = token["sample"]
-        end = full or bool(sampled and token["best"] == BOS)
+        end = full or bool(sampled and token["best"] in self.config.shape.end_ids)
         names = ("id", "sampled", "end")
         assert {name: self.ctx.get(payload[name]) for name in names} == dict(
             id=token["best"] if sampled else token["id"],

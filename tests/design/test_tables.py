@@ -5,6 +5,7 @@ product is rounded (1/2), and a chord leaves the curve by at most step**2 / 8 ti
 second derivative: together the bounds below, in units of 2**-TABLE_FRACTION.
 """
 
+import dataclasses
 import math
 
 import numpy as np
@@ -14,12 +15,26 @@ from design import tables
 from design.config import Config, named
 from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from design.errors import BadInput
+from design.shape import Llama3Scaling
 from golden.fixed_math import interpolate
 from tests.fuzz.strategies import NUMERICS
+from tests.golden.hugging_face import inv_freq
 
 UNIT = 2.0**TABLE_FRACTION
-CASES = [named("nano").with_numerics(n) for n in NUMERICS.values()] + [named("stories15m")]
-every_config = pytest.mark.parametrize("config", CASES, ids=[*NUMERICS, "stories15m"])
+#: The RoPE of Llama 3.2, and another epsilon.
+LLAMA3 = dataclasses.replace(
+    named("stories15m").shape,
+    rope_base=500000.0,
+    rope_scaling=Llama3Scaling(
+        factor=32, low_freq_factor=1, high_freq_factor=4, original_seq_len=8192
+    ),
+    norm_epsilon=1e-6,
+)
+CASES = {name: named("nano").with_numerics(n) for name, n in NUMERICS.items()} | {
+    "stories15m": named("stories15m"),
+    "llama3": dataclasses.replace(named("stories15m"), shape=LLAMA3),
+}
+every_config = pytest.mark.parametrize("config", CASES.values(), ids=list(CASES))
 
 
 def looked_up(table: tables.Interpolated, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +104,7 @@ def test_rope(config: Config):
     assert table.pairs == shape.head_dim // 2
     assert len(table.cos) == len(table.sin) == shape.seq_len * table.pairs
     position, pair = np.divmod(np.arange(len(table.cos)), table.pairs)
-    angle = position * 10000.0 ** (-2 * pair / shape.head_dim)
+    angle = position * inv_freq(shape)[pair]
     turn = (np.array(table.cos) + 1j * np.array(table.sin)) / form.scale
     error = turn - np.exp(1j * angle)
     half = 0.5 / form.scale * (1 + 1e-9)

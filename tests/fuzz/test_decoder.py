@@ -1,13 +1,12 @@
 """Golden trace = RTL trace, value for value, on random models, tokens and stalls."""
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.config import CacheBacking, Config, Geometry, Shape
+from design.config import CacheBacking, Config, Geometry
 from design.derived import derive
+from design.shape import Shape
 from tests.fuzz.reproducer import check
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
 
@@ -19,8 +18,7 @@ def decoder(
     numerics: str = "default",
     cache: CacheBacking = CacheBacking.ON_CHIP,
 ) -> Config:
-    names = [field.name for field in dataclasses.fields(Shape)]
-    shape = Shape(**dict(zip(names, sizes, strict=True)))
+    shape = Shape.of_sizes(*sizes)
     geometry = Geometry(lanes=lanes, cache=cache)
     return Config(name=name, shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
 

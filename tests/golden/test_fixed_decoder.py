@@ -169,6 +169,6 @@ def test_stories260k_writes_the_text_of_llama2c(data_folder):
     def step(token: int) -> np.ndarray:
         return decoder.step(np.array([token]))[0].astype(np.float64)
 
-    ids = [1, *generate(step, [1], 200, greedy)]
+    ids = [1, *generate(step, [1], 200, greedy, checkpoint.shape)]
     assert ids[:20] == FIRST_IDS
     assert tokenizer.decode_all(ids) == TEXT and len(TEXT) == 464

@@ -1,17 +1,20 @@
 """The float reference: against the formulas one number at a time, and against llama2.c's text."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from design.config import Shape, named
+from design.config import named
 from design.errors import BadInput
+from design.shape import Llama3Scaling, Shape
 from golden.checkpoint import random_checkpoint, read_checkpoint
 from golden.float_decoder import FloatDecoder, silu
 from golden.generate import generate
 from golden.sampler import Sampler
 from golden.tokenizer import Tokenizer
+from tests.golden import hugging_face
 from tests.story import FIRST_IDS, TEXT
 
 NANO = named("nano").shape
@@ -73,6 +76,36 @@ def test_against_the_formulas(heads, kv_heads, shared):
     for token in tokens:
         logits = decoder.step([token])
     np.testing.assert_allclose(logits[0], spelt_logits(checkpoint, tokens), rtol=1e-9, atol=1e-9)
+
+
+#: A model of each feature: its sizes, and what is not as in llama2.c.
+FEATURES = {
+    "llama2c": {},
+    "base and epsilon": dict(rope_base=1e6, norm_epsilon=0.1),
+    "llama3": dict(
+        rope_base=100.0,
+        rope_scaling=Llama3Scaling(
+            factor=8, low_freq_factor=1, high_freq_factor=4, original_seq_len=20
+        ),
+    ),
+    "head_dim": dict(head_dim=10),
+    "qkv_bias": dict(qkv_bias=True),
+}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_against_hugging_face(feature):
+    sizes = dict(dim=24, hidden=10, layers=2, heads=4, kv_heads=2, vocab=9, seq_len=6)
+    shape = Shape(**sizes, **FEATURES[feature])
+    checkpoint = random_checkpoint(shape, 5, scale=1.5)
+    tokens = [1, 8, 0, 3, 3, 5]
+    expected = hugging_face.logits(checkpoint, tokens)
+    decoder = FloatDecoder(checkpoint)
+    found = [decoder.step([token])[0] for token in tokens]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    if feature in ("base and epsilon", "llama3"):  # of the same tensors
+        other = dataclasses.replace(checkpoint, shape=Shape(**sizes))
+        assert np.abs(hugging_face.logits(other, tokens) - expected).max() > 1e-3
 
 
 @pytest.mark.parametrize("dtype, close", [(np.float64, 1e-12), (np.float32, 1e-4)])
@@ -192,7 +225,7 @@ def test_stories260k_prints_what_llama2c_prints(data_folder, dtype):
         gaps.append(best - second)
         return logits
 
-    ids = list(generate(step, [1], 200, Sampler(512, temperature=0)))
+    ids = list(generate(step, [1], 200, Sampler(512, temperature=0), decoder.shape))
     assert [1, *ids][: len(FIRST_IDS)] == FIRST_IDS
     assert tokenizer.decode_all(ids) == TEXT
     assert len(TEXT) == 464

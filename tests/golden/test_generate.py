@@ -1,11 +1,16 @@
 """The token loop: which ids come out, and what the decoder is asked."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from design.errors import BadInput
+from design.shape import Shape
 from golden.generate import generate
 from golden.sampler import Sampler
+
+PLAIN = Shape(dim=8, hidden=12, layers=2, heads=4, kv_heads=2, vocab=16, seq_len=8)
 
 
 class Script:
@@ -20,8 +25,8 @@ class Script:
         return np.eye(16)[self.wanted[len(self.fed) - 1]]
 
 
-def run(script: Script, prompt: list[int], steps: int) -> list[int]:
-    return list(generate(script.step, prompt, steps, Sampler(16, temperature=0)))
+def run(script: Script, prompt: list[int], steps: int, shape: Shape = PLAIN) -> list[int]:
+    return list(generate(script.step, prompt, steps, Sampler(16, temperature=0), shape))
 
 
 def test_prompt_is_forced_then_sampled():
@@ -38,6 +43,18 @@ def test_steps_may_end_within_the_prompt():
 @pytest.mark.parametrize("prompt", [[1], [1, 4, 1, 5]])
 def test_bos_ends_the_text(prompt):
     assert run(Script(4, 1, 9, 9), prompt, 4) == [4]
+
+
+@pytest.mark.parametrize("end", [3, 7])
+def test_any_of_the_end_ids_ends_the_text(end):
+    shape = dataclasses.replace(PLAIN, end_ids=(7, 3), bos=None)
+    # Within the prompt they are markers of a chat.
+    assert run(Script(9, 9, 1, end, 9), [4, 3, 7], 5, shape) == [3, 7, 1]
+
+
+def test_bos_that_is_no_end_id_ends_nothing():
+    shape = dataclasses.replace(PLAIN, end_ids=(2,), bos=1)
+    assert run(Script(9, 9, 1, 2, 9), [1, 1, 5], 5, shape) == [1, 5, 1]
 
 
 def test_eos_does_not_end_the_text():

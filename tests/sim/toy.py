@@ -10,7 +10,6 @@ from amaranth import *
 from amaranth.lib import data, wiring
 
 from design.config import Config, Geometry, Numerics, Shape
-from design.derived import BOS
 from design.ports import DecoderSignature
 from design.schedule import image
 from design.trace import Tensor
@@ -93,7 +92,7 @@ class Toy(wiring.Component):
             self.o_token.payload.sampled.eq(token.sample),
             self.o_token.payload.id.eq(Mux(token.sample, best_id, token.id)),
             self.o_token.payload.end.eq(
-                (token.sample & (best_id == BOS)) | (position == config.shape.seq_len)
+                (token.sample & (best_id == 1)) | (position == config.shape.seq_len)
             ),
         ]
         if self.bug == "drop":
