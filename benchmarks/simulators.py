@@ -14,7 +14,7 @@ from golden.image import pack
 from golden.quantise import quantise
 from sim.build import Build, build
 from sim.rtl_decoder import RtlDecoder
-from sim.toolchain import BuildError
+from tools.yosys import BuildError
 
 #: Clock cycles a turn of Amaranth's simulator.
 PYTHON_CYCLES = 150

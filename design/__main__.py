@@ -10,6 +10,7 @@ from design.cli import Cli, cache_option, describe, lanes_option, with_geometry
 from design.config import CONFIGS, named
 from design.decoder import multipliers
 from design.derived import derive
+from design.errors import BadInput
 from design.export import cache_bits, to_verilog
 from design.files import check_writable, write_atomically
 
@@ -48,12 +49,37 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--config", "name", required=True, help="A named configuration, see --list.")
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("--config", "name", help="A named configuration, see --list, in place of MODEL.")
 @lanes_option
 @cache_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
-def export(name: str, lanes: str | None, cache: str | None, output: Path) -> None:
-    """Write the decoder as one Verilog file, the same from run to run."""
+@click.option("--tokenizer", type=click.Path(path_type=Path), help="Lets the testbench print text.")
+@click.option("--prompt", default="", help="Text that the testbench begins with.")
+@click.option("--tokens", type=click.IntRange(1), default=16, show_default=True, help="Of its run.")
+def export(
+    model: Path | None,
+    name: str | None,
+    lanes: str | None,
+    cache: str | None,
+    output: Path,
+    tokenizer: Path | None,
+    prompt: str,
+    tokens: int,
+) -> None:
+    """Write what a board needs for MODEL, a checkpoint or a weight image, into a folder.
+
+    With --config instead, write that decoder as one Verilog file, the same from run to run.
+    """
+    if (model is None) == (name is None):
+        raise BadInput("name either a MODEL or --config NAME")
+    if model is not None:
+        # Quantising and simulating are for rooms above this one, of which only the command knows.
+        from board.command import export_model
+
+        export_model(model, lanes, cache, output, tokenizer, prompt, tokens)
+        return
+    assert name is not None
     config = with_geometry(named(name), lanes, cache)
     check_writable(output, "--output")
     write_atomically(output, to_verilog(config))

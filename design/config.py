@@ -6,6 +6,8 @@ configuration are computed once, in `design.derived`.
 
 import dataclasses
 import enum
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,6 +202,15 @@ def config_to_dict(config: Config) -> dict[str, Any]:
         "numerics": numerics,
         "geometry": {"lanes": config.geometry.lanes, "cache": config.geometry.cache.value},
     }
+
+
+def config_hash(config: Config) -> str:
+    """What core, weight image and testbench of one configuration have in common, 16 hex digits.
+
+    A function of the configuration alone: other weights of the same configuration have the same.
+    """
+    text = json.dumps(config_to_dict(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def config_from_dict(values: dict[str, Any]) -> Config:

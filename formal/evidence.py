@@ -18,8 +18,8 @@ BUILD = ROOT / "build"
 
 #: What `nox -s lint` looks at, and, with the two below, what a verdict is about.
 FOLDERS = (
-    "design", "golden", "sim", "properties", "formal", "synth", "tests", "benchmarks",
-    "noxfile.py",
+    "tools", "design", "golden", "sim", "board", "properties", "formal", "synth", "tests",
+    "benchmarks", "noxfile.py",
 )  # fmt: skip
 SETTINGS = ("pyproject.toml", "requirements.lock")
 

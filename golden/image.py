@@ -115,6 +115,12 @@ def _serialised(packed: np.ndarray, metadata: dict[str, str]) -> bytes:
     return len(header).to_bytes(8, "little") + header + values
 
 
+def is_image(path: PathLike) -> bool:
+    """Whether `path` looks like what `save` writes, by its first bytes; it may still be damaged."""
+    with reading(path) as (file, _):
+        return b"veridecode image" in file.read(1 << 10)
+
+
 def load(path: PathLike) -> tuple[Config, np.ndarray]:
     """Read what `save` wrote: the configuration and the image.
 

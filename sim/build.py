@@ -29,15 +29,9 @@ from design.kv_layout import kv_layout
 from design.ports import KV_BURST, trace_channels
 from design.sources import SOURCES
 from sim.harness import Harness
-from sim.toolchain import (
-    compile_library,
-    find_compiler,
-    processor,
-    run_yosys,
-    runtime_headers,
-    yosys_version,
-)
+from sim.toolchain import compile_library, find_compiler, processor, runtime_headers
 from sim.tune import tune
+from tools.yosys import run_yosys, yosys_version
 
 #: `fast` has no trace; `traced` has; `quick` has too, and is the fastest to build, for designs that
 #: are simulated once; `waves` can record waveforms as well.
@@ -133,7 +127,7 @@ def build(
     """Build `component` (by default the decoder) for `config`, or find it in the cache.
 
     Raises :class:`BadInput` for an unknown variant or a missing compiler,
-    :class:`sim.toolchain.BuildError` when a tool fails.
+    :class:`tools.yosys.BuildError` when a tool fails.
     """
     if variant not in VARIANTS:
         raise BadInput(f"variant = {variant!r} is not one of {', '.join(VARIANTS)}")

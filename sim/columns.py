@@ -12,7 +12,8 @@ import numpy as np
 from amaranth import *
 from amaranth.back import rtlil
 
-from sim.toolchain import compile_library, find_compiler, run_yosys, runtime_headers
+from sim.toolchain import compile_library, find_compiler, runtime_headers
+from tools.yosys import run_yosys
 
 _SCRIPT = """\
 read_rtlil design.il
@@ -52,7 +53,7 @@ extern "C" void run(uint64_t cycles, const uint64_t *in, uint64_t *out) {{
 class Columns:
     """`m` compiled: its module, with the signals `inputs` and `outputs` of up to 64 bits by name.
 
-    Raises :class:`sim.toolchain.BuildError` when a tool fails.
+    Raises :class:`tools.yosys.BuildError` when a tool fails.
     """
 
     def __init__(self, m: Module, inputs: Mapping[str, Signal], outputs: Mapping[str, Signal]):

