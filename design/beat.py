@@ -63,7 +63,7 @@ def beat_layout(config: Config) -> data.StructLayout:
             "newest": 1,
             "folded": 1,
             "shift_index": range(derived.header_passes),
-            "column": range(max(shape.dim, shape.hidden)),
+            "column": range(max(shape.dim, shape.q_dim, shape.hidden)),
             "t": range(shape.seq_len),
             "d": range(shape.head_dim),
             "row": range(ceil_div(rows, config.geometry.lanes) * config.geometry.lanes),

@@ -84,7 +84,7 @@ class Decoder(wiring.Component):
             depth=shape.dim, width=n.residual.width, foldable=derive(config).slots > 1
         )
         m.submodules.attention = attention = ActivationBuffer(
-            depth=shape.dim, width=n.attention.width
+            depth=shape.q_dim, width=n.attention.width
         )
         m.submodules.hidden = hidden = ActivationBuffer(depth=shape.hidden, width=n.ffn.width)
 

@@ -118,8 +118,6 @@ def _slots(config: Config) -> int:
 def derive(config: Config) -> Derived:
     """The numbers for `config`; raises :class:`BadInput` where formats cannot work together."""
     shape, numerics, lanes = config.shape, config.numerics, config.geometry.lanes
-    if shape.q_dim != shape.dim:
-        raise BadInput(f"Shape.head_dim = {shape.head_dim} is not dim / heads: not built yet")
     if shape.qkv_bias:
         raise BadInput("Shape.qkv_bias = True: not built yet")
     slots = _slots(config)
@@ -138,7 +136,7 @@ def derive(config: Config) -> Derived:
     acc_width = max(
         sum_width(1, numerics.weight_bits, one_format.width),
         sum_width(shape.dim, numerics.weight_bits, numerics.residual.width),
-        sum_width(shape.dim, numerics.weight_bits, numerics.attention.width),
+        sum_width(shape.q_dim, numerics.weight_bits, numerics.attention.width),
         sum_width(shape.hidden, numerics.weight_bits, numerics.ffn.width),
         sum_width(shape.head_dim, numerics.k.width, numerics.q.width),
         sum_width(shape.seq_len, numerics.v.width, numerics.weight.width),

@@ -77,7 +77,7 @@ class Issue(wiring.Component):
                 "blocked": In(1),
                 "en": Out(1),
                 "residual_filled": In(range(shape.dim + 1)),
-                "attention_filled": In(range(shape.dim + 1)),
+                "attention_filled": In(range(shape.q_dim + 1)),
                 "hidden_filled": In(range(shape.hidden + 1)),
                 "queries_full": In(1),
                 "keys_ready": In(1),

@@ -120,7 +120,7 @@ def memories(config: Config) -> list[Memory]:
             _vector(f"x.memory_{half}", shape.dim // halves, n.residual.width)
             for half in range(halves)
         ),
-        _vector("attention.memory_0", shape.dim, n.attention.width),
+        _vector("attention.memory_0", shape.q_dim, n.attention.width),
         _vector("hidden.memory_0", shape.hidden, n.ffn.width),
         *(
             _vector(f"queries.slot_{slot}", derived.head_blocks * shape.head_dim, n.q.width)

@@ -217,8 +217,8 @@ class Rope(wiring.Component):
             m.d.sync += _nothing(self.o)
         for out, tensor, start in (
             (self.o.q, Tensor.Q, 0),
-            (self.o.k, Tensor.K, shape.dim),
-            (self.o.v, Tensor.V, shape.dim + shape.kv_dim),
+            (self.o.k, Tensor.K, shape.q_dim),
+            (self.o.v, Tensor.V, shape.q_dim + shape.kv_dim),
         ):
             with m.If(out):
                 m.d.comb += record(

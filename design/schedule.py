@@ -83,8 +83,8 @@ def matrix(config: Config, op: Op) -> Matrix:
     shape = config.shape
     rows, cols = {
         Op.EMBED: (shape.dim, 1),
-        Op.QKV: (shape.dim + 2 * shape.kv_dim, shape.dim),
-        Op.WO: (shape.dim, shape.dim),
+        Op.QKV: (shape.q_dim + 2 * shape.kv_dim, shape.dim),
+        Op.WO: (shape.dim, shape.q_dim),
         Op.W13: (2 * shape.hidden, shape.dim),
         Op.W2: (shape.dim, shape.hidden),
         Op.CLS: (shape.vocab, shape.dim),

@@ -79,8 +79,8 @@ class Shape:
     """One model of the Llama architecture.
 
     Sizes are named as in llama2.c: D, H, L, NH, NK, V, S. Raises :class:`BadInput` for a size that
-    is not positive, heads that do not divide, an odd head size (RoPE turns pairs), and for
-    anything else that no model could have.
+    is not positive, heads that do not divide, an odd head size (RoPE turns pairs), an odd dim (a
+    column-split pass reads both halves of the residual), and for anything else that no model has.
     """
 
     dim: int
@@ -122,6 +122,8 @@ class Shape:
             object.__setattr__(self, "head_dim", self.dim // self.heads)
         if self.head_dim % 2:
             raise BadInput(f"Shape.head_dim = {self.head_dim} must be even for RoPE")
+        if self.dim % 2:
+            raise BadInput(f"Shape.dim = {self.dim} must be even")
         if self.vocab < 2:
             raise BadInput(f"Shape.vocab = {self.vocab} must be at least 2")
         self._check_facts()
@@ -154,10 +156,10 @@ class Shape:
         object.__setattr__(self, "end_ids", tuple(sorted(set(ends))))
 
     @classmethod
-    def of_sizes(cls, *sizes: int) -> "Shape":
-        """The model of llama2.c that has these sizes, in the order of `SIZES`."""
+    def of_sizes(cls, *sizes: int, **facts: Any) -> "Shape":
+        """The model of these sizes, in the order of `SIZES`: that of llama2.c but for `facts`."""
         fields: dict[str, Any] = dict(zip(SIZES, sizes, strict=True))
-        return cls(**fields)
+        return cls(**fields | facts)
 
     @property
     def q_dim(self) -> int:

@@ -17,11 +17,11 @@ class Tensor(enum.Enum):
     RSQRT_ATT = 1
     """Factor of the norm before attention: [mantissa, exponent]."""
     QKV_SUM = 2
-    """Projections of the residual before the factor of the norm, [dim + 2 * kv_dim]."""
+    """Projections of the residual before the factor of the norm, [q_dim + 2 * kv_dim]."""
     QKV = 3
-    """Projections before RoPE, [dim + 2 * kv_dim]."""
+    """Projections before RoPE, [q_dim + 2 * kv_dim]."""
     Q = 4
-    """Queries after RoPE, [dim]."""
+    """Queries after RoPE, [q_dim]."""
     K = 5
     """Keys after RoPE, [kv_dim]."""
     V = 6
@@ -35,9 +35,9 @@ class Tensor(enum.Enum):
     RECIPROCAL = 10
     """Reciprocal of the sum of weights, [heads, 2]: mantissa, exponent."""
     ATTENTION_SUM = 11
-    """Weighted sum of values before the reciprocal, [dim] in `attention_order`."""
+    """Weighted sum of values before the reciprocal, [q_dim] in `attention_order`."""
     ATTENTION = 12
-    """Attention output, [dim] in `attention_order`."""
+    """Attention output, [q_dim] in `attention_order`."""
     WO = 13
     """Output projection, [dim]."""
     X_ATT = 14
@@ -73,26 +73,30 @@ def sizes(config: Config) -> dict[Tensor, int]:
     shape = config.shape
     attention = shape.heads * ceil_pow2(shape.seq_len)
     per_dim = {
-        Tensor.X_EMBED, Tensor.Q, Tensor.ATTENTION_SUM, Tensor.ATTENTION, Tensor.WO,
-        Tensor.X_ATT, Tensor.W2, Tensor.X_FFN,
+        Tensor.X_EMBED, Tensor.WO, Tensor.X_ATT, Tensor.W2, Tensor.X_FFN,
     }  # fmt: skip
-    return dict.fromkeys(per_dim, shape.dim) | {
-        Tensor.RSQRT_ATT: 2,
-        Tensor.RSQRT_FFN: 2,
-        Tensor.RSQRT_FINAL: 2,
-        Tensor.QKV_SUM: shape.dim + 2 * shape.kv_dim,
-        Tensor.QKV: shape.dim + 2 * shape.kv_dim,
-        Tensor.K: shape.kv_dim,
-        Tensor.V: shape.kv_dim,
-        Tensor.SCORE: attention,
-        Tensor.WEIGHT: attention,
-        Tensor.MAXIMUM: shape.heads,
-        Tensor.RECIPROCAL: 2 * shape.heads,
-        Tensor.W13_SUM: 2 * shape.hidden,
-        Tensor.W13: 2 * shape.hidden,
-        Tensor.SIGMOID: shape.hidden,
-        Tensor.SILU: shape.hidden,
-        Tensor.FFN: shape.hidden,
-        Tensor.LOGITS_SUM: shape.vocab,
-        Tensor.LOGITS: shape.vocab,
-    }
+    per_q_dim = {Tensor.Q, Tensor.ATTENTION_SUM, Tensor.ATTENTION}
+    return (
+        dict.fromkeys(per_dim, shape.dim)
+        | dict.fromkeys(per_q_dim, shape.q_dim)
+        | {
+            Tensor.RSQRT_ATT: 2,
+            Tensor.RSQRT_FFN: 2,
+            Tensor.RSQRT_FINAL: 2,
+            Tensor.QKV_SUM: shape.q_dim + 2 * shape.kv_dim,
+            Tensor.QKV: shape.q_dim + 2 * shape.kv_dim,
+            Tensor.K: shape.kv_dim,
+            Tensor.V: shape.kv_dim,
+            Tensor.SCORE: attention,
+            Tensor.WEIGHT: attention,
+            Tensor.MAXIMUM: shape.heads,
+            Tensor.RECIPROCAL: 2 * shape.heads,
+            Tensor.W13_SUM: 2 * shape.hidden,
+            Tensor.W13: 2 * shape.hidden,
+            Tensor.SIGMOID: shape.hidden,
+            Tensor.SILU: shape.hidden,
+            Tensor.FFN: shape.hidden,
+            Tensor.LOGITS_SUM: shape.vocab,
+            Tensor.LOGITS: shape.vocab,
+        }
+    )

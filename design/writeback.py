@@ -106,7 +106,7 @@ class Writeback(wiring.Component):
         shape, n = self.config.shape, self.config.numerics
         sink = element.sink
         qkv, w13 = sink == Sink.QKV, sink == Sink.W13
-        is_q, is_v = element.row < shape.dim, element.row >= shape.dim + shape.kv_dim
+        is_q, is_v = element.row < shape.q_dim, element.row >= shape.q_dim + shape.kv_dim
         is_up = element.row[0]
         return [
             (n.q, qkv & is_q),
@@ -205,7 +205,7 @@ class Writeback(wiring.Component):
         outputs = ((self.o_valid, self.o, sums), (self.scaled_valid, self.scaled, products))
         for target, (valid, element, tensors) in zip(self.trace, outputs, strict=True):
             # Attention outputs come in an order of their own, and are counted.
-            count = Signal(range(self.config.shape.dim))
+            count = Signal(range(self.config.shape.q_dim))
             is_value = element.sink == Sink.VALUE
             with m.If(self.clear_index):
                 m.d.sync += count.eq(0)

@@ -42,8 +42,9 @@ def shapes(draw: st.DrawFn) -> Shape:
     head_dim = 2 * draw(st.integers(1, 4))
     vocab = draw(st.integers(2, 20))
     ids = st.integers(0, vocab - 1)
+    q_dim = kv_heads * group * head_dim
     return Shape(
-        dim=kv_heads * group * head_dim,
+        dim=draw(st.just(q_dim) | st.integers(1, 16).map(lambda half: 2 * half)),
         hidden=draw(st.integers(1, 24)),
         layers=draw(st.integers(1, 3)),
         heads=kv_heads * group,
@@ -53,6 +54,7 @@ def shapes(draw: st.DrawFn) -> Shape:
         rope_base=draw(st.sampled_from((1e4, 5e5, 1e6, 1.0))),
         rope_scaling=draw(st.none() | scalings()),
         norm_epsilon=draw(st.sampled_from((1e-5, 1e-6, 1e-2))),
+        head_dim=head_dim,
         end_ids=draw(st.just((1,)) | st.frozensets(ids, max_size=3).map(tuple)),
         bos=draw(st.just(1) | st.none() | ids),
     )

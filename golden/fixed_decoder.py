@@ -205,7 +205,7 @@ class FixedDecoder:
         batch = self.batch
         qkv = self._normed(x, projections[Op.QKV], Tensor.RSQRT_ATT, Tensor.QKV_SUM)
         self._note(Tensor.QKV, qkv)
-        q, k, v = np.split(qkv, [shape.dim, shape.dim + shape.kv_dim], axis=1)
+        q, k, v = np.split(qkv, [shape.q_dim, shape.q_dim + shape.kv_dim], axis=1)
         q = self._rope(q.reshape(batch, shape.heads, -1), n.q)
         k = self._rope(k.reshape(batch, shape.kv_heads, -1), n.k)
         v = v.reshape(batch, shape.kv_heads, -1)

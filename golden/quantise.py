@@ -63,7 +63,7 @@ def row_formats(config: Config, op: Op) -> list[SQ]:
     shape, n = config.shape, config.numerics
     return {
         Op.EMBED: [n.residual] * shape.dim,
-        Op.QKV: [n.q] * shape.dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim,
+        Op.QKV: [n.q] * shape.q_dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim,
         Op.WO: [n.residual] * shape.dim,
         Op.W13: [n.gate, n.up] * shape.hidden,
         Op.W2: [n.residual] * shape.dim,

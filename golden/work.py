@@ -13,9 +13,9 @@ def products(shape: Shape, position: int, *, classified: bool) -> int:
     multiplies a query with the keys of all positions so far, and their values with its weights.
     Copying an embedding row is no product, nor are the factors of norms, softmax and SwiGLU.
     """
-    qkv = shape.dim * (shape.dim + 2 * shape.kv_dim)
-    wo = shape.dim * shape.dim
+    qkv = (shape.q_dim + 2 * shape.kv_dim) * shape.dim
+    wo = shape.dim * shape.q_dim
     ffn = 3 * shape.dim * shape.hidden
-    attention = 2 * shape.heads * shape.head_dim * (position + 1)
+    attention = 2 * shape.q_dim * (position + 1)
     classifier = shape.vocab * shape.dim if classified else 0
     return shape.layers * (qkv + wo + ffn + attention) + classifier

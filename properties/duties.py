@@ -53,7 +53,7 @@ class DutiesKept(Whole):
         most = {
             Sink.EMBED: 1,
             Sink.QKV: shape.dim,
-            Sink.WO: shape.dim,
+            Sink.WO: shape.q_dim,
             Sink.W13: shape.dim,
             Sink.W2: shape.hidden,
             Sink.CLS: shape.dim,

@@ -90,7 +90,7 @@ class OperandsWritten(Whole):
         queries, issue, layers = self.parts.inner["queries"], self.parts.issue, self.parts.layers
         # Elements of this layer's queries that are written, this cycle's included.
         index = times_constant(queries.wr_head, shape.head_dim) + queries.wr_d
-        written, now = (Signal(shape.dim, name=f"queries_{name}") for name in ("then", "now"))
+        written, now = (Signal(shape.q_dim, name=f"queries_{name}") for name in ("then", "now"))
         m.d.comb += now.eq(written | Mux(queries.wr_en, 1 << index, 0))
         starts = layers.projection_start & (layers.projection_op == Sink.QKV)
         m.d.sync += written.eq(Mux(starts, 0, now))

@@ -169,7 +169,7 @@ class PairsInPlace(Theorem):
         rope, shape = self.rope, self.shape
         section, head, d = self.place
         pairs = shape.head_dim // 2
-        starts = (0, shape.dim, shape.dim + shape.kv_dim, shape.dim + 2 * shape.kv_dim)
+        starts = (0, shape.q_dim, shape.q_dim + shape.kv_dim, shape.q_dim + 2 * shape.kv_dim)
 
         def row_of(section: Value, head: Value, d: Value) -> Value:
             """The row of QKV that is this element: Q, K, V one behind the other."""

@@ -94,7 +94,7 @@ def _library(path: Path) -> ctypes.CDLL:
 def patience(config: Config) -> int:
     """Cycles without progress after which the design hangs: far beyond its longest quiet stage."""
     shape = config.shape
-    quiet = shape.seq_len * (shape.heads + 1) + shape.dim + shape.hidden
+    quiet = shape.seq_len * (shape.heads + 1) + max(shape.dim, shape.q_dim) + shape.hidden
     return 4 * quiet + 20_000
 
 

@@ -238,8 +238,8 @@ class Units:
     def _rope(self) -> Row:
         shape, n, turn = self.config.shape, self.config.numerics, derive(self.config).turn
         table = tables.rope(self.config)
-        rows = shape.dim + 2 * shape.kv_dim
-        turned = shape.dim + shape.kv_dim
+        rows = shape.q_dim + 2 * shape.kv_dim
+        turned = shape.q_dim + shape.kv_dim
         tokens = shape.seq_len * max(4, 2048 // shape.seq_len)
         random = np.random.default_rng(1)
         # Half of the operands are the corners of their format.
@@ -268,7 +268,7 @@ class Units:
         cos, sin = np.array(table.cos)[at], np.array(table.sin)[at]
         a, b = x[:, :turned:2], x[:, 1:turned:2]
         golden = x.copy()
-        for form, part in ((n.q, slice(0, shape.dim)), (n.k, slice(shape.dim, turned))):
+        for form, part in ((n.q, slice(0, shape.q_dim)), (n.k, slice(shape.q_dim, turned))):
             half = slice(part.start // 2, part.stop // 2)
             operands = (each[:, half] for each in (a, b, cos, sin))
             golden[:, part][:, 0::2], golden[:, part][:, 1::2] = steps.turned(n, form, *operands)

@@ -33,7 +33,7 @@ def _terms(config: Config) -> dict[Any, tuple[int, tuple[int, int]]]:
     n, shape = config.numerics, config.shape
     return {
         Sink.QKV: (shape.dim, (n.weight_bits, n.residual.width)),
-        Sink.WO: (shape.dim, (n.weight_bits, n.attention.width)),
+        Sink.WO: (shape.q_dim, (n.weight_bits, n.attention.width)),
         Sink.W2: (shape.hidden, (n.weight_bits, n.ffn.width)),
         Sink.SCORE: (shape.head_dim, (n.k.width, n.q.width)),
         Sink.VALUE: (shape.seq_len, (n.v.width, n.weight.width)),

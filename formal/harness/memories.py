@@ -25,7 +25,7 @@ def activations(config: Config, *, vector: str, depth: int = 0) -> Model:
     shape, n = config.shape, config.numerics
     sizes = {
         "residual": (shape.dim, n.residual.width),
-        "attention": (shape.dim, n.attention.width),
+        "attention": (shape.q_dim, n.attention.width),
         "hidden": (shape.hidden, n.ffn.width),
     }
     elements, width = sizes[vector]

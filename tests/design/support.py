@@ -23,11 +23,11 @@ from tests.fuzz.strategies import NUMERICS
 costly = settings(max_examples=max(30, settings.default.max_examples))  # type: ignore[union-attr]
 
 
-def decoder(lanes: int, *sizes: int, numerics: str = "default") -> Config:
+def decoder(lanes: int, *sizes: int, numerics: str = "default", **facts: Any) -> Config:
     """A configuration by lanes and sizes: dim, hidden, layers, heads, kv heads, vocab, seq len."""
     return Config(
         name="test",
-        shape=Shape.of_sizes(*sizes),
+        shape=Shape.of_sizes(*sizes, **facts),
         numerics=NUMERICS[numerics],
         geometry=Geometry(lanes=lanes),
     )
@@ -42,6 +42,9 @@ SMALL = (
     decoder(32, 10, 13, 2, 5, 5, 9, 7, numerics="narrow"),
     decoder(16, 18, 5, 1, 3, 3, 11, 1, numerics="int8"),
     decoder(2, 16, 6, 1, 4, 2, 9, 4, numerics="half even"),
+    # Heads of a size of their own: all together more, or fewer, elements than dim.
+    decoder(8, 6, 5, 2, 3, 1, 9, 5, head_dim=6, end_ids=(0, 2, 7), bos=None, norm_epsilon=1e-2),
+    decoder(2, 14, 9, 1, 2, 2, 6, 5, numerics="int8", head_dim=4, end_ids=(), rope_base=50.0),
 )
 small_configs = st.sampled_from(SMALL)
 

@@ -166,7 +166,7 @@ def worst_sums(config: Config):
     weight = 1 << (n.weight_bits - 1)
     yield weight * one
     yield MAX_SHIFT
-    for terms, form in ((shape.dim, n.residual), (shape.dim, n.attention), (shape.hidden, n.ffn)):
+    for terms, form in ((shape.dim, n.residual), (shape.q_dim, n.attention), (shape.hidden, n.ffn)):
         yield terms * weight * -form.min
     yield shape.head_dim * n.q.min * n.k.min
     yield shape.seq_len * -n.v.min * n.weight.max

@@ -55,7 +55,7 @@ def conditions(draw, config: Config) -> dict:
     """What exists in one cycle, and who stalls; mostly everything does and nobody."""
     shape = config.shape
     mostly = st.sampled_from([True, True, False])
-    most = dict(residual=shape.dim, attention=shape.dim, hidden=shape.hidden)
+    most = dict(residual=shape.dim, attention=shape.q_dim, hidden=shape.hidden)
     return dict(
         filled={name: draw(st.sampled_from([0, 1, 2, n - 1, n])) for name, n in most.items()},
         flags={name: draw(mostly) for name in FLAGS},
@@ -144,7 +144,7 @@ def test_beats_meet_their_operands(data):
     reads = data.draw(st.lists(operands(config), min_size=1, max_size=3))
     shape = config.shape
     calm: dict = dict(
-        filled=dict(residual=shape.dim, attention=shape.dim, hidden=shape.hidden),
+        filled=dict(residual=shape.dim, attention=shape.q_dim, hidden=shape.hidden),
         flags=dict.fromkeys(FLAGS, True),
         has_weights=True,
         blocked=False,

@@ -11,7 +11,7 @@ from tests.design.support import costly, in_format, simulate, small_configs
 @st.composite
 def cases(draw):
     config = draw(small_configs)
-    dim = config.shape.dim
+    dim = config.shape.q_dim
     vector = st.lists(in_format(config.numerics.q), min_size=dim, max_size=dim)
     return config, draw(st.lists(vector, min_size=1, max_size=3))
 

@@ -23,8 +23,8 @@ def test_layout_of_the_image(config):
     shape, layout = config.shape, image(config)
     sizes = {
         Op.EMBED: (shape.dim, 1),
-        Op.QKV: (shape.dim + 2 * shape.kv_dim, shape.dim),
-        Op.WO: (shape.dim, shape.dim),
+        Op.QKV: (shape.q_dim + 2 * shape.kv_dim, shape.dim),
+        Op.WO: (shape.dim, shape.q_dim),
         Op.W13: (2 * shape.hidden, shape.dim),
         Op.W2: (shape.dim, shape.hidden),
         Op.CLS: (shape.vocab, shape.dim),
@@ -47,7 +47,7 @@ def test_layout_of_the_image(config):
 def check_attention_order(config: Config) -> None:
     shape, derived = config.shape, derive(config)
     order = attention_order(config)
-    assert sorted(order) == list(range(shape.dim))
+    assert sorted(order) == list(range(shape.q_dim))
     # A head's elements come in order, and never before those of an earlier block of heads.
     for head in range(shape.heads):
         mine = [element for element in order if element // shape.head_dim == head]

@@ -36,6 +36,7 @@ def test_sizes_are_positive_integers(field, value):
         ({"dim": 10}, "Shape.dim = 10 is no multiple of heads = 4"),
         ({"kv_heads": 3}, "Shape.heads = 4 is no multiple of kv_heads = 3"),
         ({"dim": 12}, "Shape.head_dim = 3 must be even for RoPE"),
+        ({"dim": 7, "head_dim": 2}, "Shape.dim = 7 must be even"),
         ({"head_dim": 5}, "Shape.head_dim = 5 must be even for RoPE"),
         ({"head_dim": -2}, "Shape.head_dim = -2 must be a positive integer"),
         ({"head_dim": 2.0}, "Shape.head_dim = 2.0 must be a positive integer"),
@@ -91,7 +92,7 @@ def test_sizes_that_follow():
     assert (shape.head_dim, shape.q_dim, shape.kv_dim, shape.group) == (6, 24, 12, 2)
     assert Shape(**SIZES, head_dim=2) == Shape(**SIZES)
     # Heads of a size of their own need not divide dim.
-    assert Shape(**SIZES | {"dim": 7}, head_dim=2).q_dim == 8
+    assert Shape(**SIZES | {"dim": 6}, head_dim=2).q_dim == 8
 
 
 def test_the_defaults_are_those_of_llama2c():

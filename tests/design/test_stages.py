@@ -146,5 +146,5 @@ def test_useful_work_of_a_token_is_that_of_the_model():
         for pos in range(shape.seq_len):
             for beats in (score_beats, value_beats):
                 macs = sum(beat["macs"] for block in blocks for beat in beats(config, pos, block))
-                assert macs == (pos + 1) * shape.dim
+                assert macs == (pos + 1) * shape.q_dim
         assert ceil_div(shape.heads, derive(config).slots) == len(blocks)

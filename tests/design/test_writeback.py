@@ -59,7 +59,7 @@ def sums(draw, config: Config):
     sink = draw(st.sampled_from([*(Sink(op.value) for op in Op), Sink.VALUE]))
     rows = 1 if sink is Sink.VALUE else len(row_formats(config, Op(sink.value)))
     # Where queries end, and keys.
-    first_key, first_value = shape.dim, shape.dim + shape.kv_dim
+    first_key, first_value = shape.q_dim, shape.q_dim + shape.kv_dim
     borders = st.sampled_from([first_key - 1, first_key, first_value - 1, first_value])
     raw = dict(
         sum=draw(signed_bits(derived.acc_width) | st.integers(-70000, 70000)),
@@ -159,7 +159,7 @@ def test_rounds_scales_and_rounds_as_golden(data):
     elements = st.lists(st.none() | sums(config), min_size=1, max_size=30).filter(
         # A layer has no more value sums than this.
         lambda each: (
-            sum(bool(one) and one[0]["sink"] is Sink.VALUE for one in each) <= config.shape.dim
+            sum(bool(one) and one[0]["sink"] is Sink.VALUE for one in each) <= config.shape.q_dim
         )
     )
     slot = st.tuples(st.integers(0, (1 << derived.shift_width) - 1) | st.integers(0, 20), factors)

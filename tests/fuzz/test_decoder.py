@@ -1,12 +1,14 @@
 """Golden trace = RTL trace, value for value, on random models, tokens and stalls."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from design.config import CacheBacking, Config, Geometry
 from design.derived import derive
-from design.shape import Shape
+from design.shape import Llama3Scaling, Shape
 from tests.fuzz.reproducer import check
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
 
@@ -17,12 +19,23 @@ def decoder(
     *sizes: int,
     numerics: str = "default",
     cache: CacheBacking = CacheBacking.ON_CHIP,
+    **facts: Any,
 ) -> Config:
-    shape = Shape.of_sizes(*sizes)
+    shape = Shape.of_sizes(*sizes, **facts)
     geometry = Geometry(lanes=lanes, cache=cache)
     return Config(name=name, shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
 
 
+#: Stretched RoPE, of which pairs are fast, blended and slow; several ids that end the text.
+LLAMA3 = dict(
+    rope_base=20.0,
+    rope_scaling=Llama3Scaling(
+        factor=8, low_freq_factor=1, high_freq_factor=2, original_seq_len=20
+    ),
+    norm_epsilon=1e-3,
+    end_ids=(0, 3, 7),
+    bos=None,
+)
 #: Quite different shapes: dim, hidden, layers, heads, kv heads, vocab, seq len.
 SHAPES = (
     decoder("mha", 8, 16, 11, 2, 4, 4, 13, 9),
@@ -32,6 +45,8 @@ SHAPES = (
     decoder("head-size-2", 32, 10, 13, 2, 5, 5, 9, 7, numerics="narrow"),
     decoder("least", 1, 2, 1, 1, 1, 1, 2, 1),
     decoder("odd", 2, 18, 23, 2, 3, 3, 11, 20, numerics="truncate"),
+    decoder("wide-heads", 8, 6, 9, 2, 4, 2, 12, 9, head_dim=6, **LLAMA3),
+    decoder("narrow-heads", 2, 14, 9, 2, 2, 1, 9, 7, numerics="wide", head_dim=2, rope_base=1e6),
     # Several bursts a run and several windows; blocks that share a window; a window wider than
     # any block needs.
     decoder("external", 4, 20, 5, 2, 5, 5, 9, 40, cache=CacheBacking.EXTERNAL),

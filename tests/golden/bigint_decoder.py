@@ -115,11 +115,11 @@ class BigIntDecoder:
 
     def attention(self, x: list[int], number: int, layer: dict[Op, Rows]) -> list[int]:
         shape, n = self.config.shape, self.config.numerics
-        forms = [n.q] * shape.dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim
+        forms = [n.q] * shape.q_dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim
         qkv = self.normed(layer[Op.QKV], x, forms, Tensor.RSQRT_ATT, Tensor.QKV_SUM)
-        q = self.turn(qkv[: shape.dim], n.q)
-        k = self.turn(qkv[shape.dim : shape.dim + shape.kv_dim], n.k)
-        v = qkv[shape.dim + shape.kv_dim :]
+        q = self.turn(qkv[: shape.q_dim], n.q)
+        k = self.turn(qkv[shape.q_dim : shape.q_dim + shape.kv_dim], n.k)
+        v = qkv[shape.q_dim + shape.kv_dim :]
         for tensor, values in zip(
             (Tensor.QKV, Tensor.Q, Tensor.K, Tensor.V), (qkv, q, k, v), strict=True
         ):
