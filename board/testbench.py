@@ -8,7 +8,6 @@ import numpy as np
 from board.description import hash_words
 from board.templates import template
 from design.config import CacheBacking, Config, config_hash
-from design.derived import BOS
 from design.export import TOP
 from design.kv_layout import kv_layout
 from design.ports import (
@@ -54,7 +53,7 @@ def expected_turns(
         logits = decoder.step(np.array([token]))[0]
         answer = int(logits.argmax()) if sample else token
         full = position == config.shape.seq_len - 1
-        end = full or (sample and answer == BOS)
+        end = full or (sample and answer in config.shape.end_ids)
         turns.append(Turn(token, position == 0, sample, answer, end))
         progress(position + 1)
         if end:
