@@ -15,7 +15,7 @@ from design.config import CONFIGS, named
 from design.errors import BadInput
 from design.files import check_writable
 from golden.calibrate import config_for
-from golden.checkpoint import read_checkpoint
+from golden.checkpoints import load_checkpoint
 
 ROOT = Path(__file__).parent.parent
 #: The shape that has targets.
@@ -65,7 +65,7 @@ def bench(
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     check_writable(output, "--json")
-    read = read_checkpoint(checkpoint or _reference())
+    read = load_checkpoint(checkpoint or _reference())
     if min(steps, batch, rounds) < 1:
         raise BadInput(f"--steps {steps}, --batch {batch} and --rounds {rounds} must be positive")
     steps = min(steps, read.shape.seq_len)

@@ -15,7 +15,8 @@ from design.errors import BadInput
 from design.files import check_writable
 from golden import accuracy as accuracy_of
 from golden.calibrate import NUMERICS, calibrated, config_for
-from golden.checkpoint import Checkpoint, read_checkpoint
+from golden.checkpoint import Checkpoint
+from golden.checkpoints import load_checkpoint
 from golden.image import save
 from golden.quantise import quantise
 
@@ -53,7 +54,7 @@ def main() -> None:
 @click.option("--steps", type=int, default=None, help="Positions to look at (default: all).")
 def calibrate(checkpoint: Path, steps: int | None) -> None:
     """Print the format per tensor that CHECKPOINT wants."""
-    read = read_checkpoint(checkpoint)
+    read = load_checkpoint(checkpoint)
     most = read.shape.seq_len
     if steps is not None and not 1 <= steps <= most:
         raise BadInput(f"--steps = {steps} must be 1 to {most}, the model's seq_len")
@@ -78,7 +79,7 @@ def calibrate(checkpoint: Path, steps: int | None) -> None:
 def quantise_command(checkpoint: Path, output: Path, lanes: str | None, numerics: str) -> None:
     """Write the weight image of CHECKPOINT, in schedule order and with its formats."""
     check_writable(output, "--output")
-    read = read_checkpoint(checkpoint)
+    read = load_checkpoint(checkpoint)
     config = _config(read, lanes, numerics)
     save(output, quantise(read, config))
     _stderr.print(f"{output}: {config.name}, {config.geometry.lanes} lanes, {numerics} numerics")
@@ -91,7 +92,7 @@ def quantise_command(checkpoint: Path, output: Path, lanes: str | None, numerics
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
 def accuracy(checkpoint: Path, steps: int, numerics: str, as_json: bool) -> None:
     """Compare the fixed-point decoder with float along the model's own greedy text."""
-    read = read_checkpoint(checkpoint)
+    read = load_checkpoint(checkpoint)
     if not 1 <= steps <= read.shape.seq_len:
         raise BadInput(f"--steps = {steps} must be 1 to {read.shape.seq_len}, the model's seq_len")
     config = _config(read, None, numerics)

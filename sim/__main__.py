@@ -23,7 +23,7 @@ from golden.generate import generate as golden_generate
 from golden.image import load_case
 from golden.quantise import Model, quantise
 from golden.sampler import Sampler
-from golden.tokenizer import Tokenizer
+from golden.tokenizers import load_tokenizer
 from sim import models
 from sim.build import VARIANTS, Variant, build
 from sim.replay import run_case
@@ -89,26 +89,32 @@ def generate(
     """Print the text that CHECKPOINT tells: nothing else goes to stdout."""
     check_writable(stats, "--stats")
     read = models.open_checkpoint(checkpoint, None, 0)
-    tokenizer = Tokenizer.read(tokenizer_path, read.shape.vocab)
+    tokenizer = load_tokenizer(tokenizer_path, read.shape.vocab)
     steps = models.chosen_steps(steps, read.shape)
     ids = models.prompt_ids(prompt, tokenizer, read.shape)
     sampler = Sampler(read.shape.vocab, temperature, topp, seed)
     config = with_geometry(models.configure(read, name, numerics), lanes, cache)
     counters = models.Counters()
     told = [ids[0]]
+    text = tokenizer.stream()
+
+    def show(part: bytes) -> None:
+        if not as_ids:
+            sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
 
     def tell(tokens: Iterator[int]) -> float:
         """Print as the tokens come; returns the seconds spent."""
         begin = time.perf_counter()
         with _bar() as bar:
             task = bar.add_task(f"{config.name}, {backend}", total=steps, note="")
+            show(text.put(ids[0]))
             for token in tokens:
-                if not as_ids:
-                    sys.stdout.buffer.write(tokenizer.decode(told[-1], token))
-                    sys.stdout.buffer.flush()
+                show(text.put(token))
                 told.append(token)
                 speed = (len(told) - 1) / (time.perf_counter() - begin)
                 bar.update(task, advance=1, note=f"{speed:.1f} tokens/s")
+            show(text.end())
         return time.perf_counter() - begin
 
     if backend == "float":
@@ -218,7 +224,7 @@ def compare(
     if sizes is None or tokenizer_path is not None:
         if tokenizer_path is None:
             raise BadInput("--tokenizer is missing")
-        tokenizer = Tokenizer.read(tokenizer_path, read.shape.vocab)
+        tokenizer = load_tokenizer(tokenizer_path, read.shape.vocab)
     else:
         tokenizer = None
     # Random weights may go on: behind a full context the next sequence begins.

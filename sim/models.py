@@ -12,12 +12,13 @@ from design.config import Config, named
 from design.errors import BadInput
 from design.shape import SIZES, Shape
 from golden.calibrate import config_for
-from golden.checkpoint import Checkpoint, random_checkpoint, read_checkpoint
+from golden.checkpoint import Checkpoint, random_checkpoint
+from golden.checkpoints import load_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.image import pack
 from golden.quantise import Model
-from golden.tokenizer import Tokenizer
+from golden.tokenizers import Tokenizer
 from sim.rtl_decoder import RtlDecoder
 
 Backend = Literal["float", "fixed", "rtl"]
@@ -47,7 +48,7 @@ def open_checkpoint(path: Path | None, sizes: str | None, seed: int) -> Checkpoi
     if sizes is not None:
         return random_model(sizes, seed)
     assert path is not None
-    return read_checkpoint(path)
+    return load_checkpoint(path)
 
 
 def configure(
@@ -66,7 +67,8 @@ def configure(
 
 def prompt_ids(prompt: str, tokenizer: Tokenizer | None, shape: Shape) -> list[int]:
     """BOS and the tokens of `prompt`, or what to begin with; they must leave room for one more."""
-    ids = tokenizer.encode(prompt) if tokenizer is not None else [shape.first_id]
+    ids = tokenizer.encode(prompt) if tokenizer is not None else []
+    ids = ids or [shape.first_id]
     if len(ids) > shape.seq_len:
         raise BadInput(f"--prompt has {len(ids)} tokens, seq_len = {shape.seq_len}")
     return ids

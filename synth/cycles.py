@@ -1,7 +1,10 @@
 """Cycles per token, measured in compiled simulation."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from design.config import Config
 from golden.checkpoint import random_checkpoint
@@ -26,8 +29,9 @@ def cycles_per_token(config: Config, text: str) -> dict[str, Any]:
 
     def measure(_: Path) -> dict[str, Any]:
         checkpoint = random_checkpoint(config.shape, seed=0, shared=False)
-        checkpoint.weights["wcls"][:] = 0
-        with RtlDecoder(config, pack(quantise(checkpoint, config)), quiet=True) as rtl:
+        zeros = np.zeros((config.shape.vocab, config.shape.dim), np.float32)
+        silent = dataclasses.replace(checkpoint, weights={**checkpoint.weights, "wcls": zeros})
+        with RtlDecoder(config, pack(quantise(silent, config)), quiet=True) as rtl:
             for position in range(positions):
                 rtl.step(position % config.shape.vocab, first=position == 0)
             return {"positions": positions, "cycles_per_token": rtl.cycles / positions}

@@ -10,7 +10,8 @@ from benchmarks import throughput, verilator
 from benchmarks.__main__ import main
 from design.config import named
 from golden.calibrate import config_for
-from golden.checkpoint import random_checkpoint, write_checkpoint
+from golden.checkpoint import random_checkpoint
+from golden.checkpoints import llama2c
 
 NANO = named("nano")
 
@@ -21,7 +22,7 @@ def run(*arguments):
 
 def test_a_small_run_fills_every_topic(tmp_path):
     checkpoint, output = tmp_path / "nano.bin", tmp_path / "bench.json"
-    write_checkpoint(checkpoint, random_checkpoint(NANO.shape, 1), version=0)
+    llama2c.write(checkpoint, random_checkpoint(NANO.shape, 1), version=0)
     small = ("--lanes", 4, "--steps", 4, "--batch", 2, "--rounds", 1, "--no-verilator")
     result = run(checkpoint, *small, "--no-large", "--json", output)
     assert result.exit_code == 0, result.output
@@ -48,7 +49,7 @@ def test_a_small_run_fills_every_topic(tmp_path):
     ],
 )
 def test_bad_input_is_one_sentence(tmp_path, monkeypatch, arguments, message):
-    write_checkpoint(tmp_path / "stories260K.bin", random_checkpoint(NANO.shape, 1), version=0)
+    llama2c.write(tmp_path / "stories260K.bin", random_checkpoint(NANO.shape, 1), version=0)
     monkeypatch.setenv("VERIDECODE_DATA", str(tmp_path))
     result = run(*arguments, "--json", tmp_path / "bench.json")
     assert result.exit_code == 2

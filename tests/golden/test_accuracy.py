@@ -8,7 +8,8 @@ import pytest
 from design.config import named
 from golden.accuracy import measure
 from golden.calibrate import calibrated
-from golden.checkpoint import random_checkpoint, read_checkpoint
+from golden.checkpoint import random_checkpoint
+from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder
 from golden.quantise import quantise
 from tests.fuzz.strategies import NUMERICS
@@ -60,7 +61,7 @@ def test_a_wrong_model_is_seen():
 
 @pytest.mark.parametrize("name", ["default", "calibrated"])
 def test_stories260k(data_folder, name):
-    checkpoint = read_checkpoint(data_folder / "stories260K.bin")
+    checkpoint = load_checkpoint(data_folder / "stories260K.bin")
     config = named("stories260k")
     if name == "calibrated":
         config = calibrated(checkpoint, config, steps=16)

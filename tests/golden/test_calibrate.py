@@ -21,7 +21,8 @@ from golden.calibrate import (
     numerics_for,
     ranges,
 )
-from golden.checkpoint import random_checkpoint, read_checkpoint
+from golden.checkpoint import random_checkpoint
+from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder
 
 NANO = named("nano")
@@ -114,5 +115,5 @@ def test_unknown_numerics_are_refused():
 
 
 def test_stories260k_is_what_calibration_chooses(data_folder):
-    checkpoint = read_checkpoint(data_folder / "stories260K.bin")
+    checkpoint = load_checkpoint(data_folder / "stories260K.bin")
     assert config_for(checkpoint, numerics="calibrated") == named("stories260k")

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from design.config import Shape, named
 from golden.__main__ import main
-from golden.checkpoint import random_checkpoint, write_checkpoint
+from golden.checkpoint import random_checkpoint
+from golden.checkpoints import llama2c
 from golden.image import load, pack
 from golden.quantise import quantise
 
@@ -22,7 +23,7 @@ UNNAMED = Shape(dim=8, hidden=10, layers=1, heads=2, kv_heads=1, vocab=12, seq_l
 @pytest.fixture
 def checkpoint(tmp_path):
     path = tmp_path / "nano.bin"
-    write_checkpoint(path, random_checkpoint(NANO.shape, 1), version=0)
+    llama2c.write(path, random_checkpoint(NANO.shape, 1), version=0)
     return path
 
 
@@ -71,7 +72,7 @@ def test_quantise_writes_the_same_image_twice(tmp_path, checkpoint, more):
 
 def test_quantise_calibrates_an_unnamed_shape(tmp_path):
     path = tmp_path / "model.bin"
-    write_checkpoint(path, random_checkpoint(UNNAMED, 1), version=1)
+    llama2c.write(path, random_checkpoint(UNNAMED, 1), version=1)
     assert run("quantise", path, "-o", tmp_path / "image").exit_code == 0
     config, _ = load(tmp_path / "image")
     assert (config.name, config.shape) == ("custom", UNNAMED)

@@ -12,12 +12,13 @@ from design.errors import BadInput
 from design.fixed import SQ, Rounding
 from golden import attention
 from golden.calibrate import config_for
-from golden.checkpoint import random_checkpoint, read_checkpoint
+from golden.checkpoint import random_checkpoint
+from golden.checkpoints import load_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.generate import generate
 from golden.quantise import quantise
 from golden.sampler import Sampler
-from golden.tokenizer import Tokenizer
+from golden.tokenizers.llama2c import Llama2cTokenizer
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
 from tests.golden.bigint_decoder import BigIntDecoder
 from tests.story import FIRST_IDS, TEXT
@@ -161,8 +162,8 @@ def test_scores_beyond_exact_numbers_are_refused():
 
 
 def test_stories260k_writes_the_text_of_llama2c(data_folder):
-    checkpoint = read_checkpoint(data_folder / "stories260K.bin")
-    tokenizer = Tokenizer.read(data_folder / "tok512.bin", checkpoint.shape.vocab)
+    checkpoint = load_checkpoint(data_folder / "stories260K.bin")
+    tokenizer = Llama2cTokenizer.read(data_folder / "tok512.bin", checkpoint.shape.vocab)
     decoder = FixedDecoder(quantise(checkpoint, config_for(checkpoint)))
     greedy = Sampler(checkpoint.shape.vocab, temperature=0)
 

@@ -9,11 +9,12 @@ import pytest
 from design.config import named
 from design.errors import BadInput
 from design.shape import Llama3Scaling, Shape
-from golden.checkpoint import random_checkpoint, read_checkpoint
+from golden.checkpoint import random_checkpoint
+from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder, silu
 from golden.generate import generate
 from golden.sampler import Sampler
-from golden.tokenizer import Tokenizer
+from golden.tokenizers.llama2c import Llama2cTokenizer
 from tests.golden import hugging_face
 from tests.story import FIRST_IDS, TEXT
 
@@ -215,8 +216,8 @@ def test_bad_parameters():
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_stories260k_prints_what_llama2c_prints(data_folder, dtype):
-    decoder = FloatDecoder(read_checkpoint(data_folder / "stories260K.bin"), 1, dtype)
-    tokenizer = Tokenizer.read(data_folder / "tok512.bin", 512)
+    decoder = FloatDecoder(load_checkpoint(data_folder / "stories260K.bin"), 1, dtype)
+    tokenizer = Llama2cTokenizer.read(data_folder / "tok512.bin", 512)
     gaps = []
 
     def step(token):

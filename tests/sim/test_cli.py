@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from golden.checkpoint import random_checkpoint, write_checkpoint
+from golden.checkpoint import random_checkpoint
+from golden.checkpoints import llama2c
 from sim.models import random_model
 
 ROOT = Path(__file__).parents[2]
@@ -17,10 +18,10 @@ SIZES = "8,12,2,4,2,300,16"
 def files(tmp_path_factory):
     """A small checkpoint and its tokenizer of 300 tokens."""
     folder = tmp_path_factory.mktemp("model")
-    write_checkpoint(folder / "model.bin", random_checkpoint(random_model(SIZES, 1).shape, 1))
+    llama2c.write(folder / "model.bin", random_checkpoint(random_model(SIZES, 1).shape, 1))
     raw = (8).to_bytes(4, "little")
     for token in range(300):
-        piece = f"t{token}".encode()
+        piece = b"<0x%02X>" % (token - 3) if 3 <= token < 259 else b"t%d" % token
         raw += bytes(4) + len(piece).to_bytes(4, "little") + piece
     (folder / "tok.bin").write_bytes(raw)
     (folder / "short.bin").write_bytes(raw[:-3])

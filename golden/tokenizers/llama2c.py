@@ -5,7 +5,7 @@ import itertools
 import math
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -24,14 +24,14 @@ CODE_POINT = re.compile(rb".[\x80-\xBF]{0,3}", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tokenizer:
+class Llama2cTokenizer:
     """The piece (bytes) and the merge score of every token id."""
 
     pieces: tuple[bytes, ...]
     scores: tuple[float, ...]
 
     @classmethod
-    def read(cls, path: PathLike, vocab: int) -> "Tokenizer":
+    def read(cls, path: PathLike, vocab: int) -> "Llama2cTokenizer":
         """Read the `vocab` tokens of a `tokenizer.bin`, which does not store their number.
 
         Raises :class:`BadInput` naming the file, the field and the value unless the file holds
@@ -111,12 +111,21 @@ class Tokenizer:
 
     def decode_all(self, tokens: Iterable[int]) -> bytes:
         """The text of one sequence of ids, with or without BOS in front; BOS itself is no text."""
-        previous, text = BOS, b""
-        for token in tokens:
-            if token != BOS:
-                text += self.decode(previous, token)
-            previous = token
-        return text
+        stream = self.stream()
+        return b"".join(stream.put(token) for token in tokens)
+
+    def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Refused: files of llama2.c hold no chat template."""
+        raise BadInput("the tokenizer is one of llama2.c, which has no chat template")
+
+    def stream(self) -> "Llama2cStream":
+        """The text of ids that come one by one."""
+        return Llama2cStream(self)
+
+    @property
+    def vocab(self) -> int:
+        """The number of ids."""
+        return len(self.pieces)
 
     @functools.cached_property
     def _ids(self) -> dict[bytes, int]:
@@ -126,13 +135,35 @@ class Tokenizer:
     def _spell(self, point: bytes) -> list[int]:
         if point in self._ids:
             return [self._ids[point]]
-        spelt = [FIRST_BYTE + byte for byte in point]
-        if max(spelt) >= len(self.pieces):
+        if not self._has_bytes:
             raise BadInput(
                 f"text holds {point!r}, for which the tokenizer of {len(self.pieces)} tokens "
                 f"has neither piece nor bytes"
             )
-        return spelt
+        return [FIRST_BYTE + byte for byte in point]
+
+    @functools.cached_property
+    def _has_bytes(self) -> bool:
+        """Whether the ids that llama2.c spells bytes with are bytes, and not ordinary pieces."""
+        ids = self.pieces[FIRST_BYTE : FIRST_BYTE + 256]
+        return ids == tuple(b"<0x%02X>" % byte for byte in range(256))
+
+
+class Llama2cStream:
+    """The text of ids that come one by one; a begin of text may or may not be the first."""
+
+    def __init__(self, tokenizer: Llama2cTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._previous = BOS
+
+    def put(self, token: int) -> bytes:
+        """The bytes of `token`, which may be parts of a character."""
+        previous, self._previous = self._previous, token
+        return b"" if token == BOS else self._tokenizer.decode(previous, token)
+
+    def end(self) -> bytes:
+        """Nothing: every byte went out with its token."""
+        return b""
 
 
 def _take(file: BinaryIO, count: int, field: str) -> bytes:

@@ -9,18 +9,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from design.errors import BadInput
-from golden.tokenizer import BOS, Tokenizer
+from golden.tokenizers.llama2c import BOS, Llama2cTokenizer
 
 SPECIAL = {b"<unk>": 0.0, b"\n<s>\n": 0.0, b"\n</s>\n": 0.0}
 BYTES = {b"<0x%02X>" % byte: 0.0 for byte in range(256)}
 
 
-def tokenizer(merges: dict[bytes, float], *, with_bytes: bool = True) -> Tokenizer:
+def tokenizer(merges: dict[bytes, float], *, with_bytes: bool = True) -> Llama2cTokenizer:
     tokens = SPECIAL | (BYTES if with_bytes else {}) | merges
-    return Tokenizer(pieces=tuple(tokens), scores=tuple(tokens.values()))
+    return Llama2cTokenizer(pieces=tuple(tokens), scores=tuple(tokens.values()))
 
 
-def spelt(subject: Tokenizer, text: str | bytes) -> list[bytes]:
+def spelt(subject: Llama2cTokenizer, text: str | bytes) -> list[bytes]:
     return [subject.pieces[token] for token in subject.encode(text, bos=False)]
 
 
@@ -30,14 +30,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def real(data_folder: Path) -> Tokenizer:
-    return Tokenizer.read(data_folder / "tok512.bin", 512)
+def real(data_folder: Path) -> Llama2cTokenizer:
+    return Llama2cTokenizer.read(data_folder / "tok512.bin", 512)
 
 
 def refusal(path: Path, vocab: int) -> str:
     """The message behind the file's name, checked to be one line."""
     with pytest.raises(BadInput) as caught:
-        Tokenizer.read(path, vocab)
+        Llama2cTokenizer.read(path, vocab)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
@@ -75,7 +75,7 @@ def test_hopeless_score_is_never_merged():
 
 def test_first_of_equal_pieces_is_taken():
     pieces = (*SPECIAL, b" ", b"a", b"a")
-    subject = Tokenizer(pieces=pieces, scores=(0.0,) * len(pieces))
+    subject = Llama2cTokenizer(pieces=pieces, scores=(0.0,) * len(pieces))
     assert subject.encode("a") == [1, 3, 4]
 
 
@@ -151,7 +151,9 @@ PIECES = [b"<unk>", b"\n<s>\n", b"", b"a", b"\xe2\x84\xa2"]
 
 
 def small_file(folder: Path) -> bytes:
-    tokens = Tokenizer(pieces=tuple(PIECES), scores=tuple(-1.5 * i for i in range(len(PIECES))))
+    tokens = Llama2cTokenizer(
+        pieces=tuple(PIECES), scores=tuple(-1.5 * i for i in range(len(PIECES)))
+    )
     tokens.write(folder / "small.bin")
     return (folder / "small.bin").read_bytes()
 
@@ -161,7 +163,7 @@ def test_file_layout(folder):
     for index, piece in enumerate(PIECES):
         expected += struct.pack("<fI", -1.5 * index, len(piece)) + piece
     assert small_file(folder) == expected
-    assert Tokenizer.read(folder / "small.bin", 5).pieces == tuple(PIECES)
+    assert Llama2cTokenizer.read(folder / "small.bin", 5).pieces == tuple(PIECES)
 
 
 def test_every_other_length_is_refused(folder):
@@ -175,7 +177,7 @@ def test_every_other_length_is_refused(folder):
     assert "5 tokens" not in refusal(path, 4)
     assert "token 5 of 6" in refusal(path, 6)
     with pytest.raises(BadInput, match="vocab = 0 "):
-        Tokenizer.read(path, 0)
+        Llama2cTokenizer.read(path, 0)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ def test_any_corruption_reads_right_or_is_refused(folder, data):
     path = folder / "corrupt.bin"
     path.write_bytes(content)
     try:
-        tokens = Tokenizer.read(path, 5)
+        tokens = Llama2cTokenizer.read(path, 5)
     except BadInput:
         refusal(path, 5)
         return

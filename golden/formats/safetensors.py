@@ -1,0 +1,122 @@
+"""Headers of safetensors files (github.com/huggingface/safetensors, README, "Format").
+
+Our own bounded look instead of the library's: numpy has no bfloat16, and what is read here is one
+tensor at a time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from design.errors import BadInput
+from design.files import PathLike, reading, shown
+from golden.formats.facts import LARGEST, brief, parsed_json
+from golden.formats.regions import BF16, F16, F32, Encoding, Mark, Region
+
+#: Longest header; that of a model with 80 layers takes some 100 KB.
+LONGEST_HEADER = 1 << 24
+MOST_DIMENSIONS = 4
+
+ENCODINGS = {encoding.name: encoding for encoding in (F32, F16, BF16)}
+#: Bytes of the types that are no weights of ours; a tensor of them is known, and refused if used.
+OTHERS = {
+    "F64": 8, "I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1,
+    "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Safetensors:
+    """The tensors of one file, by name, and the texts that its writer added."""
+
+    tensors: Mapping[str, Region]
+    metadata: Mapping[str, str]
+
+
+def is_safetensors(head: bytes, size: int) -> bool:
+    """Whether a file that begins with `head` and has `size` bytes looks like one."""
+    return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8
+
+
+def read_header(path: PathLike) -> Safetensors:
+    """The header of `path`, of which every offset lies in the file and every byte is accounted for.
+
+    Raises :class:`BadInput` naming the file, the tensor and the value otherwise.
+    """
+    with reading(path) as (file, size):
+        front = file.read(8)
+        length = int.from_bytes(front, "little")
+        if len(front) < 8 or length > size - 8:
+            raise BadInput(f"header length = {length} is beyond the file, {size} bytes")
+        if length > LONGEST_HEADER:
+            raise BadInput(f"header length = {length} is above {LONGEST_HEADER}")
+        header = parsed_json(file.read(length))
+        if not isinstance(header, dict):
+            raise BadInput(f"header = {brief(header)} is no JSON object")
+        metadata = header.pop("__metadata__", None) or {}
+        if not isinstance(metadata, dict):
+            raise BadInput(f"__metadata__ = {brief(metadata)} is no JSON object")
+        mark = Mark.of(path, file)
+        start = 8 + length
+        tensors = {name: _region(mark, name, entry, start, size) for name, entry in header.items()}
+        _check_cover(tensors, start, size)
+        return Safetensors(tensors, metadata)
+
+
+def _region(mark: Mark, name: str, entry: Any, start: int, size: int) -> Region:
+    label = f"tensor {brief(name)}"
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise BadInput(f"{label} = {brief(entry)} must have dtype, shape and data_offsets")
+    shape, offsets = entry["shape"], entry["data_offsets"]
+    if not _integers(shape, LARGEST) or len(shape) > MOST_DIMENSIONS:
+        raise BadInput(f"{label} has shape = {brief(shape)}, not up to {MOST_DIMENSIONS} sizes")
+    if not _integers(offsets, size) or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise BadInput(f"{label} has data_offsets = {brief(offsets)}, not two rising ones")
+    if start + offsets[1] > size:
+        raise BadInput(f"{label} ends at byte {start + offsets[1]} of a file of {size} bytes")
+    dtype = entry["dtype"]
+    encoding = ENCODINGS.get(dtype) if isinstance(dtype, str) else None
+    if encoding is None:
+        if not isinstance(dtype, str) or dtype not in OTHERS:
+            raise BadInput(f"{label} has dtype = {brief(dtype)}, which is unknown")
+        encoding = Encoding(dtype, 1, OTHERS[dtype], _not_built)
+    if prod(shape) * encoding.size != offsets[1] - offsets[0]:
+        raise BadInput(
+            f"{label} has {offsets[1] - offsets[0]} bytes, but {brief(shape)} numbers of {dtype}"
+        )
+    return Region(mark, name, encoding, tuple(shape), start + offsets[0])
+
+
+def _integers(values: Any, most: int) -> bool:
+    return isinstance(values, list) and all(type(n) is int and 0 <= n <= most for n in values)
+
+
+def _not_built(raw: Any) -> Any:
+    raise AssertionError("a tensor of another type is refused before it is read")
+
+
+def _check_cover(tensors: Mapping[str, Region], start: int, size: int) -> None:
+    """The tensors lie behind one another up to the end of the file, with no gap and no overlap."""
+    at, last = start, "the header"
+    for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].offset, item[1].bytes)):
+        if tensor.offset != at:
+            what = "overlaps" if tensor.offset < at else "leaves a gap behind"
+            raise BadInput(f"tensor {brief(name)} at byte {tensor.offset} {what} {last}")
+        at, last = tensor.offset + tensor.bytes, brief(name)
+    if at != size:
+        raise BadInput(f"file size = {size} bytes, but its tensors end at {at}")
+
+
+def regions_of(paths: Mapping[str, PathLike]) -> dict[str, Region]:
+    """The tensors that an index puts in files: tensor name to path.
+
+    Raises :class:`BadInput` where a file lacks a tensor that the index puts there.
+    """
+    headers = {path: read_header(path) for path in dict.fromkeys(paths.values())}
+    found = {}
+    for name, path in paths.items():
+        if name not in headers[path].tensors:
+            raise BadInput(f"{shown(path)}: tensor {brief(name)} is missing, which the index names")
+        found[name] = headers[path].tensors[name]
+    return found

@@ -1,0 +1,60 @@
+"""Tokenizers of every kind: one entry that finds out by the content what a file is."""
+
+from pathlib import Path
+
+from design.errors import BadInput
+from design.files import PathLike, reading, shown
+from golden.formats.foreign import foreign
+from golden.tokenizers import huggingface
+from golden.tokenizers.llama2c import Llama2cTokenizer
+from golden.tokenizers.protocol import TextStream, Tokenizer
+
+__all__ = ["TextStream", "Tokenizer", "load_tokenizer", "tokenizer_of"]
+
+#: Names of llama2.c's files beside a model; {} is the size of the vocabulary.
+LLAMA2C = ("tokenizer.bin", "tok{}.bin")
+
+
+def load_tokenizer(path: PathLike, vocab: int) -> Tokenizer:
+    """The tokenizer at `path` for a model of `vocab` ids: a `tokenizer.json`, the folder of one,
+    or a `tokenizer.bin` of llama2.c.
+
+    Raises :class:`BadInput` naming file, field and value for what is damaged, of another kind, or
+    has ids that the model does not know.
+    """
+    place = Path(path)
+    if place.is_dir():
+        return _checked(huggingface.read(place / huggingface.TOKENIZER), place, vocab)
+    with reading(place) as (file, _):
+        head = file.read(512)
+        name = foreign(head)
+        is_json = head.lstrip()[:1] == b"{"
+        # llama2.c's first 4 bytes are a small number, and those of another kind are magic.
+        if name and not is_json and int.from_bytes(head[:4], "little") >= 1 << 16:
+            raise BadInput(f"is {name}, which is no tokenizer that is read here")
+    if is_json:
+        return _checked(huggingface.read(place), place, vocab)
+    return Llama2cTokenizer.read(place, vocab)
+
+
+def _checked(tokenizer: Tokenizer, path: Path, vocab: int) -> Tokenizer:
+    if tokenizer.vocab > vocab:
+        raise BadInput(
+            f"{shown(path)}: the tokenizer has ids up to {tokenizer.vocab - 1}, but the model has"
+            f" vocab = {vocab}"
+        )
+    return tokenizer
+
+
+def tokenizer_of(model: PathLike, vocab: int) -> Tokenizer:
+    """The tokenizer in or beside `model`, which has `vocab` ids.
+
+    Raises :class:`BadInput` where there is none, and as :func:`load_tokenizer` does.
+    """
+    place = Path(model)
+    folder = place if place.is_dir() else place.parent
+    names = (huggingface.TOKENIZER, *(name.format(vocab) for name in LLAMA2C))
+    for name in names:
+        if (folder / name).exists():
+            return load_tokenizer(folder / name, vocab)
+    raise BadInput(f"{shown(folder)}: there is no {' nor '.join(names)}: --tokenizer names one")

@@ -1,0 +1,116 @@
+"""Chat templates: Jinja programs that come with a model, run in Jinja's sandbox and bounded.
+
+What they may use is what Hugging Face Transformers gives them, `utils/chat_template_utils.py`.
+"""
+
+import datetime
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import Any
+
+import jinja2
+import jinja2.ext
+import jinja2.sandbox
+
+from design.errors import BadInput
+
+#: Longest template, and longest text that one may make, in characters.
+LONGEST = 1 << 18
+#: Lines of compiled template that one rendering may run; real ones take a few hundred a message.
+MOST_LINES = 200_000
+
+
+class _Refused(Exception):
+    """The template refuses what it was given."""
+
+
+class _Environment(jinja2.sandbox.ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, without operators that make much of little."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if not all(isinstance(each, int | float) and abs(each) < 1e6 for each in (left, right)):
+            raise _Refused(f"operator {operator} with operands that are no small numbers")
+        return super().call_binop(context, operator, left, right)
+
+
+class ChatTemplate:
+    """A chat template with the special tokens that it may name (``bos_token`` and so on)."""
+
+    def __init__(self, source: str, specials: Mapping[str, str]) -> None:
+        self._source = source
+        self._specials = dict(specials)
+
+    def render(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """The text of `messages`, each with role and content, up to where the model answers.
+
+        Raises :class:`BadInput` for a template that is none, that refuses the messages, that fails
+        or that takes too long.
+        """
+        values = {**self._specials, "messages": [dict(each) for each in messages]}
+        template = self._compiled()
+        try:
+            with _Budget(MOST_LINES):
+                parts, length = [], 0
+                for part in template.generate(**values, add_generation_prompt=True):
+                    parts.append(part)
+                    length += len(part)
+                    if length > LONGEST:
+                        raise _Refused(f"more than {LONGEST} characters")
+        except Exception as error:  # whatever a program of a stranger runs into
+            raise BadInput(f"chat template failed ({_line(error)})") from None
+        return "".join(parts)
+
+    def _compiled(self) -> jinja2.Template:
+        if len(self._source) > LONGEST:
+            raise BadInput(f"chat template has {len(self._source)} characters, above {LONGEST}")
+        environment = _Environment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
+        )
+        environment.filters["tojson"] = _to_json
+        environment.globals["raise_exception"] = _refuse
+        environment.globals["strftime_now"] = _now
+        try:
+            return environment.from_string(self._source)
+        except (jinja2.TemplateError, SyntaxError, RecursionError, ValueError) as error:
+            raise BadInput(f"chat template cannot be read ({_line(error)})") from None
+
+
+class _Budget:
+    """Ends the body with an exception when it ran `lines` lines: Jinja's loops have no bound."""
+
+    def __init__(self, lines: int) -> None:
+        self._left = lines
+
+    def __enter__(self) -> None:
+        self._outer = sys.gettrace()
+        sys.settrace(self._count)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._outer)
+
+    def _count(self, frame: FrameType, event: str, argument: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise _Refused(f"more than {MOST_LINES} lines")
+        return self._count
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _refuse(message: str) -> str:
+    raise _Refused(message)
+
+
+def _now(form: str) -> str:
+    return datetime.datetime.now().strftime(form)
+
+
+def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **_: Any) -> str:
+    # Jinja's own escapes HTML, which these texts are not.
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)

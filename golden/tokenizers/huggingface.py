@@ -1,0 +1,138 @@
+"""The tokenizer of a Hugging Face folder: `tokenizer.json`, and beside it the chat template."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from design.errors import BadInput
+from design.files import reading, shown
+from golden.formats.facts import LARGEST, brief, parsed_json
+from golden.tokenizers.chat import ChatTemplate
+from golden.tokenizers.library import LibraryTokenizer
+
+TOKENIZER = "tokenizer.json"
+CONFIG = "tokenizer_config.json"
+TEMPLATE = "chat_template.jinja"
+
+#: Longest file, in bytes; those of 256,000 tokens have 35 million.
+LONGEST = 1 << 26
+
+#: The parts of a tokenizer that are used: byte-level BPE and that of SentencePiece.
+BUILT = {
+    "normalizer": {"Sequence", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Strip"},
+    "pre_tokenizer": {"Sequence", "ByteLevel", "Digits", "Metaspace", "Split"},
+    "model": {"BPE"},
+    "post_processor": {"Sequence", "ByteLevel", "TemplateProcessing"},
+    "decoder": {"Sequence", "ByteFallback", "ByteLevel", "Fuse", "Metaspace", "Replace", "Strip"},
+}
+_SPECIALS = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+def is_tokenizer(values: Any) -> bool:
+    """Whether a JSON value is what `tokenizer.json` holds."""
+    return isinstance(values, dict) and "model" in values and "added_tokens" in values
+
+
+def read(path: Path) -> LibraryTokenizer:
+    """The tokenizer in the file `path`, with the chat template beside it.
+
+    Raises :class:`BadInput` naming file, field and value for what is damaged or not built.
+    """
+    with reading(path) as (file, size):
+        if size > LONGEST:
+            raise BadInput(f"file size = {size} bytes is above {LONGEST}")
+        return LibraryTokenizer(_library(file.read()), _chat(path.parent))
+
+
+@functools.lru_cache(maxsize=1)  # a model and its tokenizer both want it
+def _library(data: bytes) -> tokenizers.Tokenizer:
+    values = parsed_json(data)
+    if not is_tokenizer(values):
+        raise BadInput("is no tokenizer.json: it has no model or no added_tokens")
+    for part, built in BUILT.items():
+        for kind in _types(values.get(part)):
+            if kind not in built:
+                raise BadInput(f"{part} has type = {brief(kind)}, not {' or '.join(sorted(built))}")
+    vocab = values["model"].get("vocab") if isinstance(values["model"], dict) else None
+    if not isinstance(vocab, dict) or not vocab:
+        raise BadInput(f"model.vocab = {brief(vocab)} must be an object of ids")
+    for piece, token in vocab.items():
+        if type(token) is not int or not 0 <= token <= LARGEST:
+            raise BadInput(f"model.vocab has {brief(piece)} = {brief(token)}, which is no id")
+    try:
+        return tokenizers.Tokenizer.from_buffer(data)
+    except Exception as error:
+        raise BadInput(f"is no tokenizer.json ({' '.join(str(error).split())[:200]})") from None
+
+
+def _types(part: Any) -> list[Any]:
+    """The type of a part, and of those that it is a sequence of."""
+    if part is None:
+        return []
+    if not isinstance(part, dict):
+        raise BadInput(f"part {brief(part)} is no JSON object")
+    types = [part.get("type", "BPE" if "merges" in part else None)]  # old files name no model
+    if types == ["Sequence"]:
+        for name in ("normalizers", "pretokenizers", "processors", "decoders"):
+            inner = part.get(name, [])
+            if not isinstance(inner, list):
+                raise BadInput(f"{name} = {brief(inner)} is no list")
+            for each in inner:
+                types += _types(each)
+    return types
+
+
+def begins_with(folder: Path, bos: Any) -> int | None:
+    """The id that a text begins with: what the tokenizer of `folder` puts there.
+
+    Without a `tokenizer.json`, the `bos` of the model's configuration, if it is an id.
+    """
+    if not (folder / TOKENIZER).exists():
+        return bos if type(bos) is int and bos >= 0 else None
+    beginning = read(folder / TOKENIZER).beginning
+    if len(beginning) > 1:
+        raise BadInput(
+            f"{shown(folder / TOKENIZER)}: post_processor puts {len(beginning)} tokens around a"
+            " text, not one in front"
+        )
+    return beginning[0] if beginning else None
+
+
+def _chat(folder: Path) -> ChatTemplate | None:
+    """The template of `chat_template.jinja`, else of `tokenizer_config.json`."""
+    config = _settings(folder)
+    specials = {}
+    for name in _SPECIALS:
+        token = config.get(name)
+        text = token.get("content") if isinstance(token, dict) else token
+        if isinstance(text, str):
+            specials[name] = text
+    template = config.get("chat_template")
+    if isinstance(template, list):  # several, by name
+        named = {each.get("name"): each.get("template") for each in template if type(each) is dict}
+        template = named.get("default")
+    path = folder / TEMPLATE
+    if path.exists():
+        with reading(path) as (file, size):
+            if size > LONGEST:
+                raise BadInput(f"file size = {size} bytes is above {LONGEST}")
+            try:
+                template = file.read().decode()
+            except UnicodeDecodeError as error:
+                raise BadInput(f"byte {error.start} is no UTF-8") from None
+    return ChatTemplate(template, specials) if isinstance(template, str) else None
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    if not path.exists():
+        return {}
+    with reading(path) as (file, size):
+        if size > LONGEST:
+            raise BadInput(f"file size = {size} bytes is above {LONGEST}")
+        values = parsed_json(file.read())
+        if not isinstance(values, dict):
+            raise BadInput(f"holds {brief(values)}, which is no JSON object")
+        return values
