@@ -8,10 +8,10 @@ from board.kit import FILES, check_folder, write_kit
 from design.cli import describe, with_geometry
 from design.errors import BadInput
 from golden.calibrate import config_for
-from golden.checkpoint import read_checkpoint
+from golden.checkpoints import load_checkpoint
 from golden.image import is_image, load, unpack
 from golden.quantise import Model, quantise
-from golden.tokenizer import Tokenizer
+from golden.tokenizers import load_tokenizer
 from sim.models import prompt_ids
 
 _stderr = Console(stderr=True, highlight=False)
@@ -37,9 +37,9 @@ def export_model(
     with _stderr.status("reading") as status:
         model = _model(source, lanes, cache)
         shape = model.config.shape
-        tokenizer = None if tokenizer_path is None else Tokenizer.read(tokenizer_path, shape.vocab)
+        tokenizer = None if tokenizer_path is None else load_tokenizer(tokenizer_path, shape.vocab)
         ids = prompt_ids(prompt, tokenizer, shape)
-        piece = (lambda before, token: b"") if tokenizer is None else tokenizer.decode
+        piece = (lambda token: b"") if tokenizer is None else tokenizer.stream().put
         write_kit(model, folder, ids, tokens, piece, lambda doing: status.update(doing))
     _stderr.print(f"{folder}: {describe(model.config)}: {', '.join(FILES)}", soft_wrap=True)
 
@@ -52,5 +52,5 @@ def _model(source: Path, lanes: str | None, cache: str | None) -> Model:
                 f"--lanes = {lanes}: {source} is an image for {config.geometry.lanes} lanes"
             )
         return unpack(with_geometry(config, None, cache), packed)
-    checkpoint = read_checkpoint(source)
+    checkpoint = load_checkpoint(source)
     return quantise(checkpoint, with_geometry(config_for(checkpoint), lanes, cache))

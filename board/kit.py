@@ -33,15 +33,15 @@ def write_kit(
     folder: Path,
     prompt: Sequence[int],
     tokens: int,
-    piece: Callable[[int, int], bytes] = lambda before, token: b"",
+    piece: Callable[[int], bytes] = lambda token: b"",
     progress: Callable[[str], None] = lambda doing: None,
 ) -> None:
     """Write the files `FILES` into `folder`, which is made.
 
     The testbench runs the greedy text behind `prompt`, up to `tokens` tokens, and prints
-    ``piece(before, token)`` for each chosen one. The same run is simulated here, whose cycles stand
-    in ``core.json``. `progress` is told what is being done. Raises :class:`BadInput` where `folder`
-    cannot be written or holds other files, and for what `to_verilog` refuses.
+    ``piece(token)`` for each, called in their order. The same run is simulated here, whose cycles
+    stand in ``core.json``. `progress` is told what is being done. Raises :class:`BadInput` where
+    `folder` cannot be written or holds other files, and for what `to_verilog` refuses.
     """
     check_folder(folder)
     config, image = model.config, pack(model)

@@ -62,8 +62,8 @@ def expected_turns(
     return turns
 
 
-def testbench(config: Config, turns: Sequence[Turn], piece: Callable[[int, int], bytes]) -> str:
-    """The text of ``testbench.v``; it prints ``piece(before, token)`` for each token."""
+def testbench(config: Config, turns: Sequence[Turn], piece: Callable[[int], bytes]) -> str:
+    """The text of ``testbench.v``; it prints ``piece(token)`` for each token."""
     layouts = {
         "i_token": token_in_layout(config),
         "o_token": token_out_layout(config),
@@ -99,13 +99,14 @@ def testbench(config: Config, turns: Sequence[Turn], piece: Callable[[int, int],
     )
 
 
-def _texts(turns: Sequence[Turn], piece: Callable[[int, int], bytes]) -> dict[int, str]:
+def _texts(turns: Sequence[Turn], piece: Callable[[int], bytes]) -> dict[int, str]:
     """What is printed at each answer, as a string of Verilog."""
-    texts = {}
+    texts, begin = {}, piece(turns[0].id)
     for number, turn in enumerate(turns):
         following = turns[number + 1].id if number + 1 < len(turns) else turn.answer
         if not turn.end:
-            texts[number] = _literal(piece(turn.id, following))
+            texts[number] = _literal(begin + piece(following))
+            begin = b""
     return texts
 
 
