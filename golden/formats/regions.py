@@ -67,6 +67,11 @@ class Mark:
     def of(cls, path: PathLike, file: BinaryIO) -> "Mark":
         return cls(Path(path).absolute(), _identity(file))
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.identity[2]
+
     def read(self, offset: int, count: int) -> Bytes:
         """`count` bytes from `offset`. Raises :class:`BadInput` if the file is another one now."""
         with reading(self.path) as (file, _):

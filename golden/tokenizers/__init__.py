@@ -5,7 +5,8 @@ from pathlib import Path
 from design.errors import BadInput
 from design.files import PathLike, reading, shown
 from golden.formats.foreign import foreign
-from golden.tokenizers import huggingface
+from golden.formats.gguf import MAGIC
+from golden.tokenizers import gguf, huggingface
 from golden.tokenizers.llama2c import Llama2cTokenizer
 from golden.tokenizers.protocol import TextStream, Tokenizer
 
@@ -16,8 +17,8 @@ LLAMA2C = ("tokenizer.bin", "tok{}.bin")
 
 
 def load_tokenizer(path: PathLike, vocab: int) -> Tokenizer:
-    """The tokenizer at `path` for a model of `vocab` ids: a `tokenizer.json`, the folder of one,
-    or a `tokenizer.bin` of llama2.c.
+    """The tokenizer at `path` for a model of `vocab` ids: a `tokenizer.json` or the folder of one,
+    that in a GGUF file, or a `tokenizer.bin` of llama2.c.
 
     Raises :class:`BadInput` naming file, field and value for what is damaged, of another kind, or
     has ids that the model does not know.
@@ -28,10 +29,12 @@ def load_tokenizer(path: PathLike, vocab: int) -> Tokenizer:
     with reading(place) as (file, _):
         head = file.read(512)
         name = foreign(head)
-        is_json = head.lstrip()[:1] == b"{"
+        is_gguf, is_json = head.startswith(MAGIC), head.lstrip()[:1] == b"{"
         # llama2.c's first 4 bytes are a small number, and those of another kind are magic.
-        if name and not is_json and int.from_bytes(head[:4], "little") >= 1 << 16:
+        if name and not (is_json or is_gguf) and int.from_bytes(head[:4], "little") >= 1 << 16:
             raise BadInput(f"is {name}, which is no tokenizer that is read here")
+    if is_gguf:
+        return _checked(gguf.read(place), place, vocab)
     if is_json:
         return _checked(huggingface.read(place), place, vocab)
     return Llama2cTokenizer.read(place, vocab)
@@ -52,9 +55,13 @@ def tokenizer_of(model: PathLike, vocab: int) -> Tokenizer:
     Raises :class:`BadInput` where there is none, and as :func:`load_tokenizer` does.
     """
     place = Path(model)
+    if place.suffix.lower() == ".gguf":
+        return load_tokenizer(place, vocab)
     folder = place if place.is_dir() else place.parent
     names = (huggingface.TOKENIZER, *(name.format(vocab) for name in LLAMA2C))
     for name in names:
         if (folder / name).exists():
             return load_tokenizer(folder / name, vocab)
+    if place.is_dir() and (files := sorted(place.glob("*.gguf"))):
+        return load_tokenizer(files[0], vocab)
     raise BadInput(f"{shown(folder)}: there is no {' nor '.join(names)}: --tokenizer names one")
