@@ -117,7 +117,7 @@ class Decoder(wiring.Component):
             value.pos.eq(tokens.pos),
             value.block.eq(layers.block),
             layers.value_done.eq(value.done),
-            tokens.normed.eq(rmsnorm.done),
+            tokens.normed.eq(rmsnorm.done & rmsnorm.final),
             tokens.classified.eq(argmax.done),
             tokens.best.eq(argmax.best),
         ]

@@ -45,6 +45,8 @@ class RmsNorm(wiring.Component):
         e less the smallest there is (`Derived.norm_floor`).
     done : Out(1)
         One-cycle pulse: `factor` is that of the residual from the cycle before on, and traced.
+    final : Out(1)
+        With `done`: the residual is that behind the last layer.
     requests, products
         One scalar multiplier, see `client_members`.
     trace : Out(ArrayLayout(record, 2))
@@ -65,6 +67,7 @@ class RmsNorm(wiring.Component):
                 "factor": Out(TABLE_FRACTION + 1),
                 "exponent": Out(range(derived.square_sum_width // 2 - derived.norm_floor)),
                 "done": Out(1),
+                "final": Out(1),
                 **client_members(1),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 2)),
             }
@@ -106,18 +109,19 @@ class RmsNorm(wiring.Component):
         with m.Elif(self.start):
             m.d.sync += self.ready.eq(1)
 
+        last_layer = self.layer == self.config.shape.layers - 1
+        m.d.comb += self.final.eq((self.source == Sink.W2) & last_layer)
         m.d.sync += self.done.eq(steps[-1])
         self._trace(m, e)
         return m
 
     def _trace(self, m: Module, e: Value) -> None:
-        last_layer = self.layer == self.config.shape.layers - 1
         tensor, layer = Signal(5), Signal.like(self.layer)
         with m.If(self.source == Sink.EMBED):
             m.d.comb += tensor.eq(Tensor.RSQRT_ATT.value)
         with m.Elif(self.source == Sink.WO):
             m.d.comb += [tensor.eq(Tensor.RSQRT_FFN.value), layer.eq(self.layer)]
-        with m.Elif(last_layer):
+        with m.Elif(self.final):
             m.d.comb += tensor.eq(Tensor.RSQRT_FINAL.value)
         with m.Else():
             m.d.comb += [tensor.eq(Tensor.RSQRT_ATT.value), layer.eq(self.layer + 1)]

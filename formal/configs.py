@@ -17,6 +17,8 @@ def _named(name: str, config: Config) -> Config:
 
 #: Few sizes are powers of two.
 _MHA3 = Shape(dim=18, hidden=5, layers=2, heads=3, kv_heads=3, vocab=10, seq_len=11)
+#: With so little between two norms, the stages are over before the first of them is done.
+_THIN = Shape(dim=8, hidden=1, layers=2, heads=4, kv_heads=1, vocab=4, seq_len=4)
 _MQA3 = Shape(dim=6, hidden=5, layers=2, heads=3, kv_heads=1, vocab=10, seq_len=5)
 
 #: ``nano@N`` and ``stories260k@N`` have N lanes, `nano_int8` has weights of 8 bits.
@@ -25,6 +27,7 @@ _MQA3 = Shape(dim=6, hidden=5, layers=2, heads=3, kv_heads=1, vocab=10, seq_len=
 #: a head. From nano@8 on words hold several elements; the last word of a row is not full in mqa3
 #: and mha3, nor in mha3 that of a head. There are column-split passes in nano@16, nano@32,
 #: stories260k@64 and mqa3. In mqa3 3 query heads share the only KV head, in mha3 none is shared.
+#: `thin` is for the whole decoder alone.
 PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
     config.name: config
     for config in (
@@ -32,6 +35,7 @@ PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
         _named("nano_int8", _NANO.with_numerics(Numerics(weight_bits=8))),
         Config(name="mha3", shape=_MHA3, geometry=Geometry(lanes=4)),
         Config(name="mqa3", shape=_MQA3, geometry=Geometry(lanes=8)),
+        Config(name="thin", shape=_THIN, geometry=Geometry(lanes=16)),
         _named("stories260k@64", _STORIES260K.with_lanes(64)),
     )
 }

@@ -45,12 +45,13 @@ class _Tag:
 class OperandsWritten(Whole):
     """Whatever a beat or a unit reads was written for this token, this layer, this block of heads,
     and is not yet replaced: queries, scores, maxima, sums of weights, residual, attention, hidden
-    vector, and the factors of norms and reciprocals.
+    vector, and the factors of norms and reciprocals. And a token is answered only behind all of
+    its updates of the residual.
 
     That the elements counted as written are written in time is `ReadWhileItFills`, that a word of
     the cache was is `properties.composition_cache`. `read_valid` says that `Issue` reads the caches
     for a beat, `waiting` is the beat at its entrance, `running` that `Reciprocals` looks at a sum,
-    of slot `slot`. Obligations: 16, one less where positions are not counted.
+    of slot `slot`. Obligations: 18, one less where positions are not counted.
     """
 
     def __init__(
@@ -264,6 +265,9 @@ class OperandsWritten(Whole):
         )
         started = Signal()
         m.d.sync += started.eq(norm.start)
+        last = found.matches(sink=Sink.W2, layer=self.config.shape.layers - 1)
+        # The answer comes behind the norm of the last residual, when no unit works any more.
+        m.d.comb += self.claim("answer", implies(self.parts.tokens.o_token.valid, last))
         raw, half = writeback.i, writeback.o
         # A sum leaves the drain with the exponent of its residual, at the earliest 2 cycles behind
         # the start of the norm, and the factor is found 2 cycles later.

@@ -48,6 +48,11 @@ MEMORY = Outside(
     "the memory behind the cache port, by the contract of `design.ports.kv_members`; the simulation"
     " counts what its own memory does on the port, and fails where that breaks it"
 )
+THIN = Alone(
+    "a decoder so small that its last stages end before a norm does; what stands for the cutpoint"
+    " is paid for at the other sizes",
+    ("thin",),
+)
 LARGE = Alone(
     "a stage of a named decoder that is too large to be proved as a whole",
     ("stories15m", "stories110m", "llama2_7b", "llama2_70b"),

@@ -1,7 +1,7 @@
 """What stands in for a cutpoint, or a path through one that does not count, and who pays."""
 
 from formal.ledger.audit import Claim, Line, Paid
-from formal.ledger.chains import ARRAY, BEAT, PASS, RESULT, SUMS, chain, line, paid
+from formal.ledger.chains import ARRAY, BEAT, PASS, RESULT, SUMS, THIN, chain, line, paid
 
 LINES: tuple[Line, ...] = (
     line(
@@ -20,6 +20,7 @@ LINES: tuple[Line, ...] = (
             " the token behind it depends on that",
             earlier=True,
         ),
+        THIN,
     ),
     line(
         "composition.*",
@@ -32,6 +33,7 @@ LINES: tuple[Line, ...] = (
             " the state of the next cycle depends on that",
             earlier=True,
         ),
+        THIN,
     ),
     line("composition.*_loops", "stand_in_score_newest",
           paid("schedule.positions.score", "newest_is_newest", "free in every cycle")),

@@ -3,6 +3,13 @@
 from formal.planted.bug import planted
 
 DUTIES = (
+    # Random shapes found this one: a hidden vector of one element.
+    planted(
+        "thin", "composition.operands",
+        "a token is answered when any norm is done",
+        "design.decoder", "tokens.normed.eq(rmsnorm.done & rmsnorm.final)",
+        "tokens.normed.eq(rmsnorm.done)",
+    ),
     planted(
         "nano@16", "composition.operands",
         "a key does not wait for its queries",

@@ -44,6 +44,8 @@ SHAPES = (
     decoder("one-lane", 1, 4, 3, 3, 2, 1, 5, 6, numerics="wide"),
     decoder("head-size-2", 32, 10, 13, 2, 5, 5, 9, 7, numerics="narrow"),
     decoder("least", 1, 2, 1, 1, 1, 1, 2, 1),
+    # Its last stages end before a norm does: once a token was answered before its work was done.
+    decoder("thin", 16, 8, 1, 2, 4, 1, 4, 7),
     decoder("odd", 2, 18, 23, 2, 3, 3, 11, 20, numerics="truncate"),
     decoder("wide-heads", 8, 6, 9, 2, 4, 2, 12, 9, head_dim=6, **LLAMA3),
     decoder("narrow-heads", 2, 14, 9, 2, 2, 1, 9, 7, numerics="wide", head_dim=2, rope_base=1e6),
