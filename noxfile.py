@@ -74,7 +74,9 @@ def fuzz(session: nox.Session) -> None:
     profile = _profile(session, args[at : at + 2])
     del args[at : at + 2]
     prepare_yosys(session)
-    pytest(session, FUZZ_RECORD, "tests/fuzz", f"--hypothesis-profile={profile}", *args)
+    # On all cores; the test of random shapes, which builds most, may take as long as all others.
+    spread = ("-n", "auto", "--dist", "worksteal")
+    pytest(session, FUZZ_RECORD, *spread, "tests/fuzz", f"--hypothesis-profile={profile}", *args)
 
 
 def _profile(session: nox.Session, args: list[str]) -> str:
