@@ -1,7 +1,7 @@
 """Vectors on their way back to the array: written in order, read while they fill."""
 
 from amaranth import *
-from amaranth.hdl import signed
+from amaranth.hdl import ShapeLike
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -49,15 +49,17 @@ class ActivationBuffer(wiring.Component):
 
     Parameters
     ----------
-    depth, width : int
-        Elements, and bits of each.
+    depth : int
+        Elements.
+    shape : ShapeLike
+        Of an element.
     foldable : bool
         Two RAMs of half the depth, so that two elements can be read at once. Needs an even depth.
     """
 
-    def __init__(self, *, depth: int, width: int, foldable: bool = False):
+    def __init__(self, *, depth: int, shape: ShapeLike, foldable: bool = False):
         self.depth = depth
-        self.width = width
+        self.shape = shape
         self.foldable = foldable
         super().__init__(
             {
@@ -65,14 +67,14 @@ class ActivationBuffer(wiring.Component):
                 "coming": In(1),
                 "filled": Out(range(depth + 1)),
                 "wr_en": In(1),
-                "wr_data": In(signed(width)),
+                "wr_data": In(shape),
                 "fault": Out(1),
                 "next_index": In(range(depth)),
                 "next_folded": In(1),
                 "fetch": In(1),
                 "rd_en": In(1),
-                "rd_data": Out(signed(width)),
-                "rd_right": Out(signed(width)),
+                "rd_data": Out(shape),
+                "rd_right": Out(shape),
             }
         )
 
@@ -86,7 +88,7 @@ class ActivationBuffer(wiring.Component):
         found = []
         for half in range(halves):
             m.submodules[f"memory_{half}"] = memory = Memory(
-                shape=signed(self.width), depth=ram_depth(length), init=[]
+                shape=self.shape, depth=ram_depth(length), init=[]
             )
             write = memory.write_port()
             read = memory.read_port(transparent_for=(write,))
@@ -100,7 +102,7 @@ class ActivationBuffer(wiring.Component):
             ]
             m.d.sync += address.eq(read.addr)
             bypass = write.en & (write.addr == address)
-            found.append(Mux(bypass, write.data, read.data))
+            found.append(Mux(bypass, Value.cast(write.data), Value.cast(read.data)))
         in_right = index >= length if self.foldable else C(0, 1)
         with m.If(self.rd_en):
             m.d.sync += [

@@ -41,6 +41,10 @@ class Numerics:
 
     The tensors in `SCALED` come out of a sum, rounded to `sum_format`, times a factor: 1 / rms of
     the residual, or the reciprocal of a softmax sum.
+
+    `residual` and `ffn` may be wider than a multiplier's operand: what the matrices and the norm
+    read of them is then rounded to a floating-point operand, see `design.operand`. Real models
+    need it: single elements are a thousand times as large as the rest.
     """
 
     weight_bits: int = 16
@@ -67,8 +71,10 @@ class Numerics:
             raise BadInput(
                 f"Numerics.weight_bits = {self.weight_bits} must be one of {WEIGHT_BITS}"
             )
-        # A scalar multiplier's operand has 18 bits.
-        widest = dict.fromkeys(("residual", "silu", "ffn", "weight", "rope"), 18)
+        # A scalar multiplier's operand has 18 bits; the vectors that `design.operand` rounds to
+        # such operands have those of a traced value.
+        widest = dict.fromkeys(("silu", "weight", "rope"), 18)
+        widest |= dict.fromkeys(("residual", "ffn"), 32)
         widest |= dict.fromkeys(SCALED, 18 - SUM_HEADROOM) | {"score": 32}
         for name, width in widest.items():
             if getattr(self, name).width > width:

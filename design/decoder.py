@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 from amaranth import *
+from amaranth.hdl import signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
@@ -17,6 +18,7 @@ from design.derived import derive
 from design.drain import Drain
 from design.external_cache import ExternalCache
 from design.issue import Issue
+from design.operand import operand_layout
 from design.pass_buffer import PassBuffer
 from design.ports import SERIAL_CHANNELS, DecoderSignature
 from design.queries import QueryBuffer
@@ -81,12 +83,14 @@ class Decoder(wiring.Component):
         else:
             m.submodules.cache = cache = ExternalCache(config)
         m.submodules.x = x = ActivationBuffer(
-            depth=shape.dim, width=n.residual.width, foldable=derive(config).slots > 1
+            depth=shape.dim, shape=operand_layout(n.residual), foldable=derive(config).slots > 1
         )
         m.submodules.attention = attention = ActivationBuffer(
-            depth=shape.q_dim, width=n.attention.width
+            depth=shape.q_dim, shape=signed(n.attention.width)
         )
-        m.submodules.hidden = hidden = ActivationBuffer(depth=shape.hidden, width=n.ffn.width)
+        m.submodules.hidden = hidden = ActivationBuffer(
+            depth=shape.hidden, shape=operand_layout(n.ffn)
+        )
 
         # Host side.
         connect(m, flipped(self.i_token), tokens.i_token)
@@ -243,6 +247,7 @@ class Decoder(wiring.Component):
             array.i_beat.eq(issue.o_beat),
             array.a.eq(issue.a),
             array.b.eq(issue.b),
+            array.b_exponents.eq(issue.b_exponents),
             buffer.i_valid.eq(array.sums_valid),
             array.sums_taken.eq(buffer.i_ready),
             buffer.sums.eq(array.sums),

@@ -14,6 +14,8 @@ SHIFT_BITS = 5
 MAX_SHIFT = (1 << SHIFT_BITS) - 1
 #: Operand width of the scalar multipliers (a DSP block of every FPGA family has 18 x 18).
 SCALAR_BITS = 18
+#: Bits from one exponent of a floating-point operand to the next: its base is 2**4.
+EXPONENT_STEP = 4
 #: Fraction bits of the values of the interpolated tables (rsqrt, reciprocal, sigmoid).
 TABLE_FRACTION = 16
 #: Most query heads served at once: each slot costs a score memory and an exp2 table.
@@ -37,6 +39,26 @@ def sum_width(terms: int, *factor_widths: int) -> int:
     ``terms * 2**sum(w-1)``: an accumulator of this width cannot overflow.
     """
     return (terms << sum(width - 1 for width in factor_widths)).bit_length() + 1
+
+
+def exponents(form: SQ) -> int:
+    """Exponents of the operand that a vector in `form` is rounded to; 1 is plain fixed point.
+
+    Enough that the greatest magnitude fits the mantissa even when its rounding carries.
+    """
+    if form.width <= SCALAR_BITS:
+        return 1
+    return ceil_div(form.width - (SCALAR_BITS - 1), EXPONENT_STEP) + 1
+
+
+def mantissa_bits(form: SQ) -> int:
+    """Bits of that operand's mantissa, sign included."""
+    return min(form.width, SCALAR_BITS)
+
+
+def operand_bits(form: SQ) -> int:
+    """Bits of the integer ``mantissa << (EXPONENT_STEP * exponent)``, whatever the two are."""
+    return mantissa_bits(form) + EXPONENT_STEP * (exponents(form) - 1)
 
 
 @dataclass(frozen=True)
@@ -65,7 +87,9 @@ class Derived:
     a_width: int
     """Bits of the lane operand: weight, key or value."""
     b_width: int
-    """Bits of the broadcast operand: activation, query or softmax weight."""
+    """Bits of the broadcast operand: mantissa of an activation, query or softmax weight."""
+    b_exponents: int
+    """Exponents that the broadcast operand may have."""
     acc_width: int
     """Bits of a lane's accumulator, wide enough for every sum of the schedule."""
     softmax_sum_width: int
@@ -131,18 +155,18 @@ def derive(config: Config) -> Derived:
         numerics.ffn,
     )
     kv_width = max(numerics.k.width, numerics.v.width)
-    b_width = max(activation.width for activation in activations)
+    b_width = max(mantissa_bits(activation) for activation in activations)
     one_format = SQ(2, b_width - 2)
     acc_width = max(
         sum_width(1, numerics.weight_bits, one_format.width),
-        sum_width(shape.dim, numerics.weight_bits, numerics.residual.width),
+        sum_width(shape.dim, numerics.weight_bits, operand_bits(numerics.residual)),
         sum_width(shape.q_dim, numerics.weight_bits, numerics.attention.width),
-        sum_width(shape.hidden, numerics.weight_bits, numerics.ffn.width),
+        sum_width(shape.hidden, numerics.weight_bits, operand_bits(numerics.ffn)),
         sum_width(shape.head_dim, numerics.k.width, numerics.q.width),
         sum_width(shape.seq_len, numerics.v.width, numerics.weight.width),
     )
     epsilon = max(1, round(shape.dim * shape.norm_epsilon * 4.0**numerics.residual.f))
-    largest = shape.dim * 4 ** (numerics.residual.width - 1) + epsilon
+    largest = shape.dim * 4 ** (operand_bits(numerics.residual) - 1) + epsilon
     softmax_exponent = numerics.weight.f - 1  # least: one weight is always 1.0, saturated
     norm_floor = (epsilon.bit_length() - 1) // 2
     norm_growth = max(0, math.ceil(math.log2(math.sqrt(shape.dim))))
@@ -183,6 +207,7 @@ def derive(config: Config) -> Derived:
         kv_width=kv_width,
         a_width=max(numerics.weight_bits, kv_width),
         b_width=b_width,
+        b_exponents=max(exponents(numerics.residual), exponents(numerics.ffn)),
         acc_width=acc_width,
         softmax_sum_width=softmax_sum_width,
         square_sum_width=square_sum_width,

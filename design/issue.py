@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from design.beat import Kind, Sink, beat_layout
 from design.config import Config
 from design.derived import derive
+from design.operand import operand_layout
 from design.ports import weights_layout
 
 #: Enabled cycles from accepting a beat to its operands: score memory, exp2 table, shift.
@@ -56,10 +57,10 @@ class Issue(wiring.Component):
     o_valid, o_beat : Out
         At the end: what was read for `o_beat` is there.
     residual, attention, hidden, queries, weights, keys, values : In
-        What was read (`weights`: softmax weights).
+        What was read (`weights`: softmax weights; `residual`, `hidden`: see `operand_layout`).
     residual_right : In
         What the upper half of the lanes multiplies when the beat is folded.
-    a, b : Out
+    a, b, b_exponents : Out
         The operands of every lane and every slot.
     """
 
@@ -96,16 +97,17 @@ class Issue(wiring.Component):
                 "next_folded": Out(1),
                 "o_valid": Out(1),
                 "o_beat": Out(beat),
-                "residual": In(signed(n.residual.width)),
-                "residual_right": In(signed(n.residual.width)),
+                "residual": In(operand_layout(n.residual)),
+                "residual_right": In(operand_layout(n.residual)),
                 "attention": In(signed(n.attention.width)),
-                "hidden": In(signed(n.ffn.width)),
+                "hidden": In(operand_layout(n.ffn)),
                 "queries": In(data.ArrayLayout(signed(n.q.width), slots)),
                 "weights": In(data.ArrayLayout(n.weight.f, slots)),
                 "keys": In(data.ArrayLayout(key_word, slots)),
                 "values": In(data.ArrayLayout(value_word, slots)),
                 "a": Out(data.ArrayLayout(signed(derived.a_width), config.geometry.lanes)),
                 "b": Out(data.ArrayLayout(signed(derived.b_width), slots)),
+                "b_exponents": Out(data.ArrayLayout(range(derived.b_exponents), slots)),
             }
         )
 
@@ -194,19 +196,25 @@ class Issue(wiring.Component):
         beat = self.o_beat
         # One for the lower half of the slots, one for the upper: they differ in a folded pass.
         halves = [Signal(signed(derived.b_width), name=f"broadcast_{side}") for side in (0, 1)]
+        exponents = [Signal(range(derived.b_exponents), name=f"exponent_{side}") for side in (0, 1)]
+        sides = (self.residual, self.residual_right)
         with m.Switch(beat.sink):
             with m.Case(Sink.EMBED):
                 m.d.comb += [half.eq(derived.one) for half in halves]
             with m.Case(Sink.WO):
                 m.d.comb += [half.eq(self.attention) for half in halves]
             with m.Case(Sink.W2):
-                m.d.comb += [half.eq(self.hidden) for half in halves]
+                m.d.comb += [half.eq(self.hidden.mantissa) for half in halves]
+                m.d.comb += [each.eq(self.hidden.exponent) for each in exponents]
             with m.Default():
-                m.d.comb += [halves[0].eq(self.residual), halves[1].eq(self.residual_right)]
+                for half, exponent, side in zip(halves, exponents, sides, strict=True):
+                    m.d.comb += [half.eq(side.mantissa), exponent.eq(side.exponent)]
 
         for slot in range(derived.slots):
             b = Signal(signed(derived.b_width), name=f"b_{slot}")
             m.d.comb += [b.eq(halves[2 * slot // derived.slots]), self.b[slot].eq(b)]
+            with m.If(is_kind[Kind.WEIGHT]):
+                m.d.comb += self.b_exponents[slot].eq(exponents[2 * slot // derived.slots])
             with m.If(is_kind[Kind.HEADER]):
                 m.d.comb += b.eq(1)  # shifts pass through the multipliers
             with m.Elif(is_kind[Kind.KEY]):

@@ -14,6 +14,7 @@ from design.derived import derive
 from design.interpolate import entry_layout
 from design.kv_layout import kv_layout
 from design.kv_reader import BUFFER
+from design.operand import operand_layout
 
 Purpose = Literal["cache", "activation", "score", "table"]
 
@@ -117,11 +118,11 @@ def memories(config: Config) -> list[Memory]:
     activations = [
         _vector("residual.memory", shape.dim, n.residual.width),
         *(
-            _vector(f"x.memory_{half}", shape.dim // halves, n.residual.width)
+            _vector(f"x.memory_{half}", shape.dim // halves, operand_layout(n.residual).size)
             for half in range(halves)
         ),
         _vector("attention.memory_0", shape.q_dim, n.attention.width),
-        _vector("hidden.memory_0", shape.hidden, n.ffn.width),
+        _vector("hidden.memory_0", shape.hidden, operand_layout(n.ffn).size),
         *(
             _vector(f"queries.slot_{slot}", derived.head_blocks * shape.head_dim, n.q.width)
             for slot in range(derived.slots)

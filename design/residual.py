@@ -8,13 +8,14 @@ from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink, beat_layout
 from design.config import Config
-from design.derived import derive
+from design.derived import EXPONENT_STEP, SCALAR_BITS, derive, exponents
+from design.operand import operand_layout, times_power, to_operand
 from design.ports import trace_layout
 from design.requantize import saturate
 from design.scalar import SCALAR_LATENCY, ask, client_members
 from design.trace import Tensor
 from design.tracing import record
-from design.writeback import result_layout
+from design.writeback import result_layout, sum_bits
 
 
 class Residual(wiring.Component):
@@ -30,11 +31,11 @@ class Residual(wiring.Component):
     i_valid, i : In
         Results from `Writeback`; those for other sinks are ignored.
     o_valid, o : Out
-        The new elements, for the matrix that reads them.
+        The new elements as operands of the matrix that reads them, see `operand_layout`.
     complete : Out(1)
         One-cycle pulse: all elements are written and `square_sum` is final.
     square_sum : Out(unsigned)
-        Sum of squares plus epsilon, valid from `complete` until the next update.
+        Sum of the operands' squares plus epsilon, valid from `complete` until the next update.
     source, layer : Out
         Which projection made this update, in which layer.
     requests, products
@@ -52,9 +53,9 @@ class Residual(wiring.Component):
                 "coming": In(1),
                 "coming_row": In(beat["row"].shape),
                 "i_valid": In(1),
-                "i": In(result_layout(config)),
+                "i": In(result_layout(config, sum_bits(config))),
                 "o_valid": Out(1),
-                "o": Out(signed(form.width)),
+                "o": Out(operand_layout(form)),
                 "complete": Out(1),
                 "square_sum": Out(derived.square_sum_width),
                 "source": Out(Sink),
@@ -81,7 +82,7 @@ class Residual(wiring.Component):
         ]
 
         # The old element is here with what is added to it. One cycle later the new one is written,
-        # and on its way to be squared.
+        # and its operand on its way to be squared.
         writing = Signal()
         new = Signal(signed(form.width))
         new_row = Signal(range(dim))
@@ -99,10 +100,10 @@ class Residual(wiring.Component):
             write.addr.eq(new_row),
             write.data.eq(new),
             self.o_valid.eq(writing),
-            self.o.eq(new),
+            self.o.eq(to_operand(new, form, config.numerics.rounding)),
         ]
         with m.If(writing):
-            m.d.comb += ask(self.requests[0], new, new)
+            m.d.comb += ask(self.requests[0], self.o.mantissa, self.o.mantissa)
 
         squared = Signal(SCALAR_LATENCY)
         squared_first = Signal(SCALAR_LATENCY)
@@ -113,9 +114,17 @@ class Residual(wiring.Component):
             squared_last.eq(Cat(new_row == dim - 1, squared_last)),
             self.complete.eq(squared[-1] & squared_last[-1]),
         ]
+        count, of_square = exponents(form), self.o.exponent
+        for cycle in range(SCALAR_LATENCY):
+            later = Signal.like(of_square, name=f"squared_exponent_{cycle}")
+            m.d.sync += later.eq(of_square)
+            of_square = later
+        # The multiplier squares the mantissa; the exponent counts twice.
+        square = Signal(signed(2 * (SCALAR_BITS + EXPONENT_STEP * (count - 1))))
+        m.d.comb += square.eq(times_power(self.products[0], of_square, count, 2 * EXPONENT_STEP))
         with m.If(squared[-1]):
             before = Mux(squared_first[-1], derived.epsilon, self.square_sum)
-            m.d.sync += self.square_sum.eq(before + self.products[0])
+            m.d.sync += self.square_sum.eq(before + square)
 
         tensors = {Sink.EMBED: Tensor.X_EMBED, Sink.WO: Tensor.X_ATT, Sink.W2: Tensor.X_FFN}
         for each, tensor in tensors.items():

@@ -13,6 +13,7 @@ from design.beat import Sink
 from design.config import Config
 from design.derived import TABLE_FRACTION, derive
 from design.interpolate import INTERPOLATE_LATENCY, Interpolator
+from design.operand import operand_layout, to_operand
 from design.ports import trace_layout
 from design.requantize import requantize
 from design.scalar import SCALAR_LATENCY, ask, client_members, request_layout
@@ -44,7 +45,7 @@ class SwiGlu(wiring.Component):
     coming : Out(1)
         An element will be out in 3 cycles.
     o_valid, o : Out
-        Elements of the hidden vector, in order.
+        Elements of the hidden vector as operands of W2, in order; see `operand_layout`.
     requests, products
         Two scalar multipliers, see `client_members`.
     fault : Out(1)
@@ -62,7 +63,7 @@ class SwiGlu(wiring.Component):
                 "phase": In(range(2 * derive(config).turn)),
                 "coming": Out(1),
                 "o_valid": Out(1),
-                "o": Out(signed(config.numerics.ffn.width)),
+                "o": Out(operand_layout(config.numerics.ffn)),
                 **client_members(2),
                 "fault": Out(1),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
@@ -135,13 +136,21 @@ class SwiGlu(wiring.Component):
             self.o_valid.eq(coming[-1]),
         ]
         ffn_shift = n.silu.f + n.up.f - n.ffn.f
+        ffn = Signal(signed(n.ffn.width))
         with m.If(coming[-1]):
-            m.d.sync += self.o.eq(requantize(self.products[0], ffn_shift, n.ffn, n.rounding))
-        self._trace(m, gate_valid[-1], sigmoid_value, silu_coming[-1], silu)
+            m.d.sync += ffn.eq(requantize(self.products[0], ffn_shift, n.ffn, n.rounding))
+        m.d.comb += self.o.eq(to_operand(ffn, n.ffn, n.rounding))
+        self._trace(m, gate_valid[-1], sigmoid_value, silu_coming[-1], silu, ffn)
         return m
 
     def _trace(
-        self, m: Module, sigmoid_valid: Value, sigmoid: Value, silu_valid: Value, silu: Value
+        self,
+        m: Module,
+        sigmoid_valid: Value,
+        sigmoid: Value,
+        silu_valid: Value,
+        silu: Value,
+        ffn: Value,
     ) -> None:
         silu_written = Signal()
         m.d.sync += silu_written.eq(silu_valid)
@@ -152,7 +161,7 @@ class SwiGlu(wiring.Component):
         outputs = (
             (Tensor.SIGMOID, sigmoid_valid, sigmoid),
             (Tensor.SILU, silu_written, silu),
-            (Tensor.FFN, self.o_valid, self.o),
+            (Tensor.FFN, self.o_valid, ffn),
         )
         for target, (tensor, valid, value) in zip(self.trace, outputs, strict=True):
             index = Signal(range(self.config.shape.hidden), name=f"index_{tensor.name.lower()}")

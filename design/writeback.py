@@ -23,6 +23,13 @@ from design.tracing import record
 NORMED = (Sink.QKV, Sink.W13, Sink.CLS)
 #: Sinks whose sums are final as they are: they go to the residual.
 DIRECT = (Sink.EMBED, Sink.WO, Sink.W2)
+#: Fields of a result beside its value.
+_BESIDE = ("sink", "row", "slot", "layer")
+
+
+def sum_bits(config: Config) -> int:
+    """Bits of a rounded sum: an element that is added to the residual is as wide as that."""
+    return max(SCALAR_BITS, config.numerics.residual.width)
 
 
 def any_of(sink: Value, sinks: tuple[Any, ...]) -> Value:
@@ -30,12 +37,12 @@ def any_of(sink: Value, sinks: tuple[Any, ...]) -> Value:
     return Cat(sink == each for each in sinks).any()
 
 
-def result_layout(config: Config) -> data.StructLayout:
+def result_layout(config: Config, value_bits: int = SCALAR_BITS) -> data.StructLayout:
     """One element in the format of its tensor, right-aligned and sign-extended."""
     derived, beat = derive(config), beat_layout(config)
     return data.StructLayout(
         {
-            "value": signed(SCALAR_BITS),
+            "value": signed(value_bits),
             "sink": Sink,
             "row": beat["row"].shape,
             "slot": range(derived.slots),
@@ -65,7 +72,7 @@ class Writeback(wiring.Component):
     coming, coming_row : Out
         The sum of this row of the residual will be on `o` in the next cycle.
     o_valid, o : Out
-        Rounded sums, see `result_layout`.
+        Rounded sums, see `result_layout`; `sum_bits` wide.
     scaled_valid, scaled : Out
         Rounded products, see `result_layout`.
     clear_index : In(1)
@@ -92,7 +99,7 @@ class Writeback(wiring.Component):
                 "coming": Out(1),
                 "coming_row": Out(beat_layout(config)["row"].shape),
                 "o_valid": Out(1),
-                "o": Out(result_layout(config)),
+                "o": Out(result_layout(config, sum_bits(config))),
                 "scaled_valid": Out(1),
                 "scaled": Out(result_layout(config)),
                 "clear_index": In(1),
@@ -161,7 +168,8 @@ class Writeback(wiring.Component):
             self.coming_row.eq(element.row),
         ]
         m.d.sync += self.o_valid.eq(half_valid)
-        rounded = _rounded(m, guarded, n.rounding, widths, "sum_value")
+        rounded = Signal.like(self.o.value, name="sum_value")
+        _round(m, guarded, n.rounding, widths, rounded)
         with m.If(half_valid):
             m.d.sync += [self.o.eq(element), self.o.value.eq(rounded)]
 
@@ -184,9 +192,11 @@ class Writeback(wiring.Component):
             element = later
         guarded = shift_guarded(guard(self.products[0]), TABLE_FRACTION)
         widths = [(form.width, condition) for form, condition in self._formats(element)]
-        rounded = _rounded(m, guarded, n.rounding, widths, "scaled_value")
+        rounded = Signal.like(self.scaled.value, name="scaled_value")
+        _round(m, guarded, n.rounding, widths, rounded)
         with m.If(coming[-1]):
-            m.d.sync += [self.scaled.eq(element), self.scaled.value.eq(rounded)]
+            m.d.sync += self.scaled.value.eq(rounded)
+            m.d.sync += [self.scaled[field].eq(element[field]) for field in _BESIDE]
 
     def _trace(self, m: Module) -> None:
         sums = {
@@ -224,19 +234,17 @@ class Writeback(wiring.Component):
                         )
 
 
-def _rounded(
-    m: Module, guarded: Value, rounding: Rounding, widths: list[tuple[int, Value]], name: str
-) -> Value:
-    """`guarded` rounded, and saturated to the width whose condition holds.
+def _round(
+    m: Module, guarded: Value, rounding: Rounding, widths: list[tuple[int, Value]], result: Value
+) -> None:
+    """Drive `result` with `guarded` rounded, and saturated to the width whose condition holds.
 
     Where the point is, the shift before has settled.
     """
     by_width: dict[int, Value] = {}
     for width, condition in widths:
         by_width[width] = by_width.get(width, C(0, 1)) | condition
-    result = Signal(signed(SCALAR_BITS), name=name)
     values = round_saturated(guarded, [SQ(width, 0) for width in by_width], rounding)
     for value, condition in zip(values, by_width.values(), strict=True):
         with m.If(condition):
             m.d.comb += result.eq(value)
-    return result

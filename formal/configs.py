@@ -7,6 +7,7 @@ lanes, and how many blocks of heads there are; a theorem at one width says nothi
 import dataclasses
 
 from design.config import CONFIGS, Config, Geometry, Numerics, Shape
+from design.fixed import SQ
 
 _NANO, _STORIES260K = CONFIGS["nano"], CONFIGS["stories260k"]
 
@@ -21,7 +22,11 @@ _MHA3 = Shape(dim=18, hidden=5, layers=2, heads=3, kv_heads=3, vocab=10, seq_len
 _THIN = Shape(dim=8, hidden=1, layers=2, heads=4, kv_heads=1, vocab=4, seq_len=4)
 _MQA3 = Shape(dim=6, hidden=5, layers=2, heads=3, kv_heads=1, vocab=10, seq_len=5)
 
-#: ``nano@N`` and ``stories260k@N`` have N lanes, `nano_int8` has weights of 8 bits.
+#: Operands of 3 exponents, and of 2.
+_WIDE_STATE = Numerics(residual=SQ(10, 12), ffn=SQ(9, 12))
+
+#: ``nano@N`` and ``stories260k@N`` have N lanes, `nano_int8` has weights of 8 bits, `nano_wide` a
+#: residual and a hidden vector that are rounded to floating-point operands.
 #:
 #: nano@1, nano@2 and mha3 have several blocks of heads; mqa3, too, and in the last a slot without
 #: a head. From nano@8 on words hold several elements; the last word of a row is not full in mqa3
@@ -31,6 +36,7 @@ _MQA3 = Shape(dim=6, hidden=5, layers=2, heads=3, kv_heads=1, vocab=10, seq_len=
 PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
     config.name: config
     for config in (
+        _named("nano_wide", _NANO.with_numerics(_WIDE_STATE)),
         *(_named(f"nano@{lanes}", _NANO.with_lanes(lanes)) for lanes in (1, 2, 8, 16, 32)),
         _named("nano_int8", _NANO.with_numerics(Numerics(weight_bits=8))),
         Config(name="mha3", shape=_MHA3, geometry=Geometry(lanes=4)),
@@ -45,5 +51,6 @@ PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
 CORE = ("nano", "stories260k", "nano@16")
 #: Proved besides by ``prove --all``, in the gate and nightly.
 WIDE = (
-    "nano@1", "nano@2", "nano@8", "nano@32", "nano_int8", "mha3", "mqa3", "stories260k@64",
+    "nano@1", "nano@2", "nano@8", "nano@32", "nano_int8", "nano_wide", "mha3", "mqa3",
+    "stories260k@64",
 )  # fmt: skip

@@ -104,8 +104,8 @@ LAST_OF_THE_GREATEST = Canary(
 OLD_ELEMENT = Canary(
     "an element that is read as it is written is the old one",
     "design.activations",
-    "Mux(bypass, write.data, read.data)",
-    "read.data",
+    "Mux(bypass, Value.cast(write.data), Value.cast(read.data))",
+    "Value.cast(read.data)",
 )
 
 

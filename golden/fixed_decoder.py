@@ -1,10 +1,12 @@
 """The fixed-point golden decoder: integers in, integers out, exact, batched.
 
 What it computes *is* the specification of the RTL, one named intermediate at a time. Sums of
-products run through float64 matrix products, where they are exact: every partial sum is an
-integer below 2**52, which the constructor checks for the formats at hand. So is rounding
-them there: shifts only move the point of a float.
+products run through float64 matrix products, where they are exact as long as every partial sum is
+an integer below 2**52. So is rounding them there: shifts only move the point of a float. Formats
+that a sum could leave that range with are looked at step by step, see `Projection`.
 """
+
+import functools
 
 import numpy as np
 
@@ -24,6 +26,14 @@ from golden.work import products
 _Limits = tuple[np.ndarray, np.ndarray] | tuple[int, int]
 
 
+#: Bits of integers that float64 sums and rounds exactly.
+EXACT_BITS = 52
+#: Bits of a sum, and of the left shift in front of its right shift, that int64 has room for.
+MOST_BITS, MOST_LEAD = 61, 30
+#: Bits of an operand's lower part, where its products are summed in two.
+_LOW_BITS = 16
+
+
 class Projection:
     """Integer matrix product and requantisation, ready for batches."""
 
@@ -32,20 +42,52 @@ class Projection:
         self.limits = _limits(formats)
         self.sum_limits = _limits([sum_format(form) for form in formats])
         self.rounding = config.numerics.rounding
+        self.shift = rows.shift - derive(config).lead  # (rows,)
         # (cols, rows), exact: lead and shift of a row are powers of two.
-        self.weights = rows.weights.T * np.exp2(derive(config).lead - rows.shift)
+        self.weights = rows.weights.T * np.exp2(-self.shift)
+        self.always_exact = derive(config).acc_width - 1 <= EXACT_BITS
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """x (B, cols) -> (B, rows) in the formats of the rows."""
+        if self.too_large(x):
+            return self._by_halves(x, self.shift, self.limits)
         total = x.astype(np.float64) @ self.weights
         _round(total, self.limits, self.rounding)
         return total.astype(np.int64)
+
+    @functools.cached_property
+    def largest(self) -> int:
+        """The largest magnitude of which every sum is within `EXACT_BITS`."""
+        row_sums = np.abs(self.weights).sum(axis=0) * np.exp2(self.shift)  # exact, as the weights
+        return int((1 << EXACT_BITS) // max(row_sums.max(), 1))
+
+    def too_large(self, x: np.ndarray) -> bool:
+        """Whether a partial sum of these x could leave what float64 sums exactly."""
+        return not self.always_exact and bool(np.abs(x).max() > self.largest)
+
+    def _by_halves(self, x: np.ndarray, shift: np.ndarray, limits: _Limits) -> np.ndarray:
+        """As the float64 product and `_round`, for x of any magnitude: sums of the upper and of the
+        lower bits of x, added and shifted right by `shift`, which may be negative, as int64."""
+        low = x & ((1 << _LOW_BITS) - 1)
+        total = np.zeros((), np.int64)
+        for part, weight in ((x >> _LOW_BITS, 1 << _LOW_BITS), (low, 1)):
+            sums = (part.astype(np.float64) @ self.weights) * np.exp2(self.shift)
+            total = total + sums.astype(np.int64) * weight
+        # What has more bits than any format is beyond its limits before it is moved left.
+        room = np.int64(1) << 32
+        moved = np.clip(total, -room, room) << np.clip(-shift, 0, MOST_LEAD)
+        total = np.where(shift < 0, moved, total)
+        rounded = fixed_math.shift_right(total, np.clip(shift, 0, 62), self.rounding)
+        return np.clip(rounded, *(np.asarray(each, np.int64) for each in limits))
 
     def behind_norm(self, x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
         """x (B, cols), exponent (B,) -> sums (B, rows) that wait for the factor of the norm.
 
         Integers, but still as float64.
         """
+        if self.too_large(x):
+            shift = self.shift + exponent[:, None]
+            return self._by_halves(x, shift, self.sum_limits).astype(np.float64)
         total = (x * np.exp2(-exponent)[:, None]) @ self.weights
         _round(total, self.sum_limits, self.rounding)
         return total
@@ -92,11 +134,11 @@ class FixedDecoder:
         config = self.config = model.config
         self.batch = batch
         self.derived = derive(config)
-        if self.derived.acc_width > 53 or self.derived.acc_width + self.derived.lead > 62:
+        if self.derived.acc_width > MOST_BITS or self.derived.lead > MOST_LEAD:
             raise BadInput(
                 f"configuration {config.name!r} needs {self.derived.acc_width}-bit accumulators"
-                f" and leads them by {self.derived.lead} bits; the golden decoder is exact up to"
-                " 53, and 62 together"
+                f" and shifts them left by {self.derived.lead} bits; the golden decoder is exact up"
+                f" to {MOST_BITS} and {MOST_LEAD}"
             )
         shape = config.shape
         self._embedding = model.embedding
@@ -177,16 +219,26 @@ class FixedDecoder:
     ) -> np.ndarray:
         """Projection (B, rows) of x (B, D) * sqrt(D) / sqrt(sum of squares + epsilon).
 
-        The matrix multiplies x itself. Each row's sum is shifted by the exponent of the norm too,
-        and its mantissa multiplies what that leaves. The gain is folded into the matrix.
+        The matrix multiplies x itself, as operand. Each row's sum is shifted by the exponent of the
+        norm too, and its mantissa multiplies what that leaves. The gain is folded into the matrix.
         """
-        square_sum = (x * x).sum(axis=1) + self.derived.epsilon  # (B,)
-        m, e = fixed_math.rsqrt_operand(square_sum)
+        n = self.config.numerics
+        x = fixed_math.operand(x, n.residual, n.rounding)
+        m, e = fixed_math.rsqrt_operand(*self._square_sum(x))
         mantissa = fixed_math.interpolate(*self._rsqrt, m)
         self._note(factor, np.stack([mantissa, e], axis=1))
         total = projection.behind_norm(x, e - self.derived.norm_floor)
         self._note(sums, total)
         return projection.scaled(total, mantissa)
+
+    def _square_sum(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """x (B, D) -> its sum of squares plus epsilon (B,), in `fixed_math.halves`."""
+        squares, epsilon = x * x, self.derived.epsilon
+        if self.derived.square_sum_width <= 63:
+            return fixed_math.halves(squares.sum(axis=1) + epsilon)
+        high, low = fixed_math.halves(squares)
+        carry, low = fixed_math.halves(low.sum(axis=1) + epsilon)
+        return high.sum(axis=1) + carry, low
 
     def _rope(self, x: np.ndarray, form: SQ) -> np.ndarray:
         """x (B, heads, hs) turned by the angle of this position, pair by pair."""
@@ -245,7 +297,7 @@ class FixedDecoder:
             (Tensor.FFN, ffn),
         ):
             self._note(tensor, value)
-        w2 = projections[Op.W2](ffn)
+        w2 = projections[Op.W2](fixed_math.operand(ffn, n.ffn, n.rounding))
         self._note(Tensor.W2, w2)
         x = fixed_math.saturate(x + w2, n.residual)
         self._note(Tensor.X_FFN, x)

@@ -6,7 +6,7 @@ like an integer (a Python int, an int64 array, a value of the hardware) can be p
 
 import numpy as np
 
-from design.derived import SCALAR_BITS
+from design.derived import EXPONENT_STEP, SCALAR_BITS, exponents, mantissa_bits
 from design.fixed import SQ, Rounding
 from design.tables import Interpolated
 
@@ -36,32 +36,59 @@ def requantize(value, shift, form: SQ, rounding: Rounding):
     return saturate(shift_right(value, shift, rounding), form)
 
 
+def operand(value, form: SQ, rounding: Rounding):
+    """What the matrices and the norm read of an element in `form`, in its units.
+
+    ``mantissa << (4 * exponent)`` with a mantissa of 18 bits, rounded with the smallest exponent
+    that leaves it so many; the element itself where it has no more. See `design.operand`.
+    """
+    last, bound = exponents(form) - 1, 1 << (mantissa_bits(form) - 1)
+    if last == 0:
+        return value
+    result = shift_right(value, EXPONENT_STEP * last, rounding) << (EXPONENT_STEP * last)
+    for exponent in reversed(range(last)):
+        mantissa = shift_right(value, EXPONENT_STEP * exponent, rounding)
+        fits = (mantissa >= -bound) & (mantissa < bound)
+        result = np.where(fits, mantissa << (EXPONENT_STEP * exponent), result)
+    return result
+
+
 def interpolate(table: Interpolated, base, slope, x):
     """`table` at x; `base` and `slope` are its columns as arrays."""
     node, fraction = x >> table.fraction_bits, x & ((1 << table.fraction_bits) - 1)
     return base[node] + shift_right(slope[node] * fraction, table.fraction_bits, Rounding.HALF_UP)
 
 
-def bit_length(value: np.ndarray) -> np.ndarray:
-    """Bits of each positive int64, exact (frexp alone would round values above 2**53)."""
-    high = value >> 32
-    # Both halves are below 2**32, where float64 is exact.
+#: Bits of the lower half of what may exceed int64.
+HALF_BITS = 32
+
+
+def halves(value):
+    """(high, low): value = high * 2**32 + low, low not negative."""
+    return value >> HALF_BITS, value & ((1 << HALF_BITS) - 1)
+
+
+def bit_length(high, low):
+    """Bits of each positive number in `halves`, exact."""
+    # Both are below 2**53, where float64 is exact.
     return np.where(
         high > 0,
-        np.frexp(high.astype(np.float64))[1] + 32,
-        np.frexp((value & 0xFFFFFFFF).astype(np.float64))[1],
+        np.frexp(high.astype(np.float64))[1] + HALF_BITS,
+        np.frexp(low.astype(np.float64))[1],
     ).astype(np.int64)
 
 
-def rsqrt_operand(square_sum):
-    """(m, e): square_sum = m * 4**e / 2**16 with the 18-bit m in [1, 4), low bits dropped."""
-    e = (bit_length(square_sum) - 1) >> 1
-    return _align(square_sum, SCALAR_BITS - 2 - 2 * e), e
+def rsqrt_operand(high, low):
+    """(m, e): a sum of squares, in `halves`, is m * 4**e / 2**16 with the 18-bit m in [1, 4), low
+    bits dropped."""
+    e = (bit_length(high, low) - 1) >> 1
+    left = SCALAR_BITS - 2 - 2 * e
+    return _align(high, left + HALF_BITS) + _align(low, left), e
 
 
 def reciprocal_operand(weight_sum):
     """(m, e): weight_sum = (1 + m / 2**18) * 2**e, low bits of m dropped."""
-    e = bit_length(weight_sum) - 1
+    e = bit_length(*halves(weight_sum)) - 1
     return _align(weight_sum, SCALAR_BITS - e) & ((1 << SCALAR_BITS) - 1), e
 
 

@@ -4,46 +4,59 @@ from collections.abc import Mapping, Sequence
 
 from amaranth import *
 
+from design.derived import EXPONENT_STEP
 from properties.dialect import OneOf, Theorem, implies
 
 
 class EachLaneMultiplies(Theorem):
     """Each lane of the array makes, 2 enabled cycles later, the product of its own operand and that
-    of its slot.
+    of its slot, moved left by the exponent of the latter.
 
-    `en` is the clock enable. By lane: `given` are its two operands, `held` the registers that they
-    go to, `products` the register of its product. No solver multiplies: specification and lane are
-    the same product of the same registers. Obligations: 2.
+    `en` is the clock enable. By lane: `given` are its two operands and the exponent, `held` the
+    registers that they go to, `products` the register of its product, `terms` what is added of it.
+    There are `exponents` of them. No solver multiplies: specification and lane are the same product
+    of the same registers. Obligations: 2.
     """
 
     def __init__(
         self,
         *,
         en: Value,
-        given: Sequence[tuple[Value, Value]],
-        held: Sequence[tuple[Value, Value]],
+        given: Sequence[tuple[Value, Value, Value]],
+        held: Sequence[tuple[Value, Value, Value]],
         products: Sequence[Value],
+        terms: Sequence[Value],
+        exponents: int,
     ):
         self.en = en
         self.given = given
         self.held = held
         self.products = products
+        self.terms = terms
+        self.exponents = exponents
 
     def elaborate(self, platform):
         m = Module()
         same_operands, same_product = [], []
-        lanes = zip(self.given, self.held, self.products, strict=True)
-        for lane, (given, (a, b), product) in enumerate(lanes):
+        lanes = zip(self.given, self.held, self.products, self.terms, strict=True)
+        for lane, (given, held, product, term) in enumerate(lanes):
+            a, b, power = held
             asked = [Signal(each.shape(), name=f"asked_{lane}_{n}") for n, each in enumerate(given)]
             expected = Signal.like(product, name=f"expected_{lane}")
+            expected_power = Signal.like(power, name=f"expected_power_{lane}")
             with m.If(self.en):
                 m.d.sync += [each.eq(value) for each, value in zip(asked, given, strict=True)]
-                m.d.sync += expected.eq(a * b)
-            same_operands.append((a == asked[0]) & (b == asked[1]))
-            same_product.append(product == expected)
+                m.d.sync += [expected.eq(a * b), expected_power.eq(power)]
+            same_operands.append(
+                Cat(each == before for each, before in zip(held, asked, strict=True)).all()
+            )
+            moved = term == expected << (EXPONENT_STEP * expected_power)
+            same_product.append(
+                (product == expected) & implies(expected_power < self.exponents, moved)
+            )
         # The operands are those that the lane was given.
         m.d.comb += self.claim("operands", Cat(same_operands).all())
-        # The product is theirs.
+        # The product is theirs, and what is added is that, moved by the exponent.
         m.d.comb += self.claim("product", Cat(same_product).all())
         m.d.comb += self.witness("negative", self.products[-1] < -1)
         m.d.comb += self.witness("positive", self.products[-1] > 1)
@@ -51,39 +64,40 @@ class EachLaneMultiplies(Theorem):
 
 
 class MultipliesWithinBound(Theorem):
-    """The product of a lane's operands, of two formats, is no greater than that of their greatest
+    """What a lane adds for operands of two formats is no greater than the product of their greatest
     magnitudes.
 
-    `en` is the lane's clock enable, `held` the registers of its operands, `product` that of their
-    product; `formats` the bits of both operands, by name. Obligations: one for each of `formats`.
+    `en` is the lane's clock enable, `held` the registers of its operands and the exponent, `term`
+    what is added; `formats` the bits of both operands and how many exponents the second has, by
+    name. Obligations: one for each of `formats`.
     """
 
     def __init__(
         self,
         *,
         en: Value,
-        held: tuple[Value, Value],
-        product: Value,
-        formats: Mapping[str, tuple[int, int]],
+        held: tuple[Value, Value, Value],
+        term: Value,
+        formats: Mapping[str, tuple[int, int, int]],
     ):
         self.en = en
         self.held = held
-        self.product = product
+        self.term = term
         self.formats = formats
 
     def elaborate(self, platform):
         m = Module()
-        a, b = self.held
-        for name, widths in self.formats.items():
+        a, b, power = self.held
+        for name, (a_bits, b_bits, exponents) in self.formats.items():
             fits = Signal(name=f"fits_{name}")
-            bound = 1 << sum(width - 1 for width in widths)
+            bound = 1 << (a_bits - 1 + b_bits - 1 + EXPONENT_STEP * (exponents - 1))
             with m.If(self.en):
-                m.d.sync += fits.eq(_is_of(a, widths[0]) & _is_of(b, widths[1]))
-            within = (self.product >= -bound) & (self.product <= bound)
+                m.d.sync += fits.eq(_is_of(a, a_bits) & _is_of(b, b_bits) & (power < exponents))
+            within = (self.term >= -bound) & (self.term <= bound)
             # A product of these formats is within the bound of a term of their sum.
             m.d.comb += self.claim(f"{name}_in_bound", implies(fits, within))
-        m.d.comb += self.witness("negative", self.product < -1)
-        m.d.comb += self.witness("positive", self.product > 1)
+        m.d.comb += self.witness("negative", self.term < -1)
+        m.d.comb += self.witness("positive", self.term > 1)
         return m
 
 

@@ -22,7 +22,7 @@ class ReadWhileItFills(Theorem):
         self.written = written
         self.promise = promise
         self.element = Signal(range(buffer.depth), name="element")
-        self.stored = Signal(signed(buffer.width))
+        self.stored = Signal.like(Value.cast(buffer.wr_data))
 
     def elaborate(self, platform):
         m = Module()
@@ -51,7 +51,7 @@ class ReadWhileItFills(Theorem):
         m.d.sync += [index.eq(buffer.next_index), folded.eq(buffer.next_folded)]
 
         # The chosen element, when it is written and fetched, and what is shown of it.
-        value = Signal(signed(buffer.width))
+        value = Signal.like(Value.cast(buffer.wr_data))
         read = Signal.like(value)
         shown, shown_right = Signal(), Signal()
         writes = buffer.wr_en & (given == self.element)
@@ -93,9 +93,10 @@ class ReadWhileItFills(Theorem):
         m.d.comb += self.claim("no_fault", ~buffer.fault)
         # A fetch shows the element written last, which may be in its very cycle, and goes on
         # showing it until the next.
-        m.d.comb += self.claim("element_read", implies(shown, buffer.rd_data == read))
+        out, out_right = Value.cast(buffer.rd_data), Value.cast(buffer.rd_right)
+        m.d.comb += self.claim("element_read", implies(shown, out == read))
         # So does the other port, that of the right half when folded.
-        m.d.comb += self.claim("right_read", implies(shown_right, buffer.rd_right == read))
+        m.d.comb += self.claim("right_read", implies(shown_right, out_right == read))
         # Elements lie where they are looked for.
         stands = (self.written == given) & implies(self.element < given, self.stored == value)
         m.d.comb += self.claim("stored_in_place", stands)

@@ -15,9 +15,9 @@ class SumsOfAPass(Theorem):
     and the shift that the last header had for it; the beat is the last of the pass.
 
     `array` has the signature of `design.array.MultiplierArray`; of the lane that is `chosen`,
-    `product` is the register of its product (see `EachLaneMultiplies`) and `header` that of its
-    shifts. `steps` are, from the entrance to the products, whether a beat is there, and which.
-    Obligations: 7.
+    `product` is the register of its product and `term` what is added of it (`EachLaneMultiplies`);
+    `header` is the register of its shifts. `steps` are, from the entrance to the products, whether
+    a beat is there, and which. Obligations: 7.
     """
 
     def __init__(
@@ -26,12 +26,14 @@ class SumsOfAPass(Theorem):
         *,
         chosen: OneOf,
         product: Value,
+        term: Value,
         header: Value,
         steps: Sequence[tuple[Value, Value]],
     ):
         self.array = array
         self.chosen = chosen
         self.product = product
+        self.term = term
         self.header = header
         self.steps = steps
 
@@ -62,7 +64,7 @@ class SumsOfAPass(Theorem):
         with m.If(multiplies & is_header):
             m.d.comb += header_now.eq(self.product)
         with m.Elif(multiplies):
-            m.d.comb += total_now.eq(Mux(beat.first, 0, total) + self.product)
+            m.d.comb += total_now.eq(Mux(beat.first, 0, total) + self.term)
         m.d.sync += [total.eq(total_now), header.eq(header_now)]
 
         # The same when the last beat of a pass was summed.

@@ -62,7 +62,8 @@ class TurnsPairs(_EqualsGolden):
 
 
 class Gates(_EqualsGolden):
-    """Sigmoid, silu and their product with up are golden's, whatever the table holds."""
+    """Sigmoid, silu, their product with up and its operand are golden's, whatever the table
+    holds."""
 
 
 class Weighs(_EqualsGolden):
@@ -72,7 +73,8 @@ class Weighs(_EqualsGolden):
 
 class AddsUp(_EqualsGolden):
     """An element of the residual is golden's saturated sum, 1 cycle after what is added to it came;
-    the embedding replaces it."""
+    the embedding replaces it. It leaves as golden's operand, whose mantissa is squared, and the
+    square is moved by twice the exponent."""
 
 
 class FindsNorm(_EqualsGolden):

@@ -37,7 +37,14 @@ class OperandsRouted(Theorem):
             return Array(each[n] for n in range(derived.slots))[slot]
 
         a = self.lane.of(issue.a[n] for n in range(self.lane.size))
-        b = of_slot(issue.b)
+        b, exponent = of_slot(issue.b), of_slot(issue.b_exponents)
+
+        def is_plain(value: Value | int) -> Value:
+            return (b == value) & (exponent == 0)
+
+        def is_operand(operand: Any) -> Value:
+            return (b == operand.mantissa) & (exponent == operand.exponent)
+
         kind, sink = beat.kind, beat.sink
         of_stream = (kind == Kind.HEADER) | (kind == Kind.WEIGHT)
         weight = self.lane.of(issue.i_weights.payload[n] for n in range(self.lane.size))
@@ -56,22 +63,22 @@ class OperandsRouted(Theorem):
             self._claim(m, name, kind == reads, a == expected)
 
         # Shifts pass unchanged.
-        self._claim(m, "header", kind == Kind.HEADER, b == 1)
+        self._claim(m, "header", kind == Kind.HEADER, is_plain(1))
         projects = kind == Kind.WEIGHT
         # An embedding is multiplied by one.
-        self._claim(m, "embedding", projects & (sink == Sink.EMBED), b == derived.one)
+        self._claim(m, "embedding", projects & (sink == Sink.EMBED), is_plain(derived.one))
         # The output projection reads what attention wrote, and the second of SwiGLU its product.
-        self._claim(m, "attention", projects & (sink == Sink.WO), b == issue.attention)
-        self._claim(m, "hidden", projects & (sink == Sink.W2), b == issue.hidden)
+        self._claim(m, "attention", projects & (sink == Sink.WO), is_plain(issue.attention))
+        self._claim(m, "hidden", projects & (sink == Sink.W2), is_operand(issue.hidden))
         normed = Cat(sink == each for each in (Sink.QKV, Sink.W13, Sink.CLS)).any()
         # What is read right of the middle is for the upper half of the lanes.
         upper = (lane >= self.lane.size // 2) & (derived.slots > 1)
-        of_half = Mux(upper, issue.residual_right, issue.residual)
-        self._claim(m, "residual", projects & normed, b == of_half)
+        of_half = Mux(upper, is_operand(issue.residual_right), is_operand(issue.residual))
+        self._claim(m, "residual", projects & normed, of_half)
         # A key is multiplied by the query of its slot.
-        self._claim(m, "query", kind == Kind.KEY, b == of_slot(issue.queries))
+        self._claim(m, "query", kind == Kind.KEY, is_plain(of_slot(issue.queries)))
         # A value is multiplied by the softmax weight of its slot.
-        self._claim(m, "softmax_weight", kind == Kind.VALUE, b == of_slot(issue.weights))
+        self._claim(m, "softmax_weight", kind == Kind.VALUE, is_plain(of_slot(issue.weights)))
 
         last = issue.o_valid & (lane == self.lane.size - 1)
         m.d.comb += [

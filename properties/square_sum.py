@@ -15,26 +15,37 @@ class SquareSumHolds(Theorem):
     """When the residual says that it is complete, its sum of squares is at least epsilon, and stays
     for another cycle; each sum begins with the first element, and has no more than all of them.
 
-    `residual` has the signature of `design.residual.Residual`, of `dim` elements of `width` bits;
-    its products must be the squares of the operands `a` that it asks for. `adds` tells that a
-    square is added in this cycle, `first` that it is the first, to `epsilon`. Obligations: 9.
+    `residual` has the signature of `design.residual.Residual`, of `dim` elements of which mantissas
+    of `width` bits are squared; its products must be the squares of the operands `a` that it asks
+    for. `adds` tells that `square`, which is at most `most`, is added in this cycle, `first` that
+    it is the first, to `epsilon`. Obligations: 9.
     """
 
     def __init__(
-        self, residual: Any, *, dim: int, width: int, epsilon: int, adds: Value, first: Value
+        self,
+        residual: Any,
+        *,
+        dim: int,
+        width: int,
+        most: int,
+        epsilon: int,
+        adds: Value,
+        first: Value,
+        square: Value,
     ):
         self.residual = residual
         self.dim = dim
         self.epsilon = epsilon
         self.width = width
-        self.most = 1 << 2 * (width - 1)
+        self.most = most
         self.adds = adds
         self.first = first
+        self.square = square
 
     def elaborate(self, platform):
         m = Module()
         residual, dim, adds, first = self.residual, self.dim, self.adds, self.first
-        total, square = residual.square_sum, residual.products[0]
+        total, square = residual.square_sum, self.square
         sinks = (Sink.EMBED, Sink.WO, Sink.W2)
         takes = residual.i_valid & Cat(residual.i.sink == sink for sink in sinks).any()
         row = Signal(range(dim))  # that comes next

@@ -28,6 +28,7 @@ WIRES: Mapping[str, Mapping[str, str]] = {
         "i_beat": "issue.o_beat",
         "a": "issue.a",
         "b": "issue.b",
+        "b_exponents": "issue.b_exponents",
         "sums_taken": "buffer.i_ready",
     },
     "buffer": {

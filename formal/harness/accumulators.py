@@ -9,7 +9,8 @@ from amaranth.hdl import Fragment
 from design.array import MultiplierArray
 from design.beat import Sink, beat_layout
 from design.config import Config
-from design.derived import derive
+from design.derived import EXPONENT_STEP, derive, exponents, mantissa_bits, operand_bits
+from design.fixed import SQ
 from design.residual import Residual
 from design.softmax import Softmax
 from formal.harness.stage import assignments, look_inside
@@ -25,19 +26,25 @@ from properties.dialect import OneOf, anything
 from properties.maximum import RunningMaximum
 
 
-def _terms(config: Config) -> dict[Any, tuple[int, tuple[int, int]]]:
-    """For each sink how many products a lane adds up, and the bits of their operands.
+def _terms(config: Config) -> dict[Any, tuple[int, tuple[int, int, int]]]:
+    """For each sink how many products a lane adds up, the bits of their operands, and how many
+    exponents the second has.
 
     W13 and the classifier multiply what QKV does.
     """
     n, shape = config.numerics, config.shape
     return {
-        Sink.QKV: (shape.dim, (n.weight_bits, n.residual.width)),
-        Sink.WO: (shape.q_dim, (n.weight_bits, n.attention.width)),
-        Sink.W2: (shape.hidden, (n.weight_bits, n.ffn.width)),
-        Sink.SCORE: (shape.head_dim, (n.k.width, n.q.width)),
-        Sink.VALUE: (shape.seq_len, (n.v.width, n.weight.width)),
+        Sink.QKV: (shape.dim, (n.weight_bits, *_of(n.residual))),
+        Sink.WO: (shape.q_dim, (n.weight_bits, *_of(n.attention))),
+        Sink.W2: (shape.hidden, (n.weight_bits, *_of(n.ffn))),
+        Sink.SCORE: (shape.head_dim, (n.k.width, *_of(n.q))),
+        Sink.VALUE: (shape.seq_len, (n.v.width, *_of(n.weight))),
     }
+
+
+def _of(form: SQ) -> tuple[int, int]:
+    """Bits of an operand's mantissa, and how many exponents it may have."""
+    return mantissa_bits(form), exponents(form)
 
 
 def _lane(config: Config, fixed: int | None) -> OneOf:
@@ -68,12 +75,19 @@ def lanes_multiply(config: Config) -> Model:
     """The array as it is, and the registers of every lane."""
     dut = MultiplierArray(config)
     inside, hidden = look_inside(dut)
-    lanes, per_slot = range(config.geometry.lanes), derive(config).per_slot
+    lanes, slot = (
+        range(config.geometry.lanes),
+        [n // derive(config).per_slot for n in range(config.geometry.lanes)],
+    )
     theorem = EachLaneMultiplies(
         en=dut.en,
-        given=[(dut.a[n], dut.b[n // per_slot]) for n in lanes],
-        held=[(hidden[f"a_{n}"], hidden[f"b_{n // per_slot}"]) for n in lanes],
+        given=[(dut.a[n], dut.b[slot[n]], dut.b_exponents[slot[n]]) for n in lanes],
+        held=[
+            (hidden[f"a_{n}"], hidden[f"b_{slot[n]}"], hidden[f"exponent_{slot[n]}"]) for n in lanes
+        ],
         products=[hidden[f"product_{n}"] for n in lanes],
+        terms=[hidden[f"term_{n}"] for n in lanes],
+        exponents=derive(config).b_exponents,
     )
     return Model(dut, theorem, inside=inside)
 
@@ -84,8 +98,8 @@ def lane_product(config: Config) -> Model:
     inside, hidden = look_inside(dut)
     theorem = MultipliesWithinBound(
         en=dut.en,
-        held=(hidden["a_0"], hidden["b_0"]),
-        product=hidden["product_0"],
+        held=(hidden["a_0"], hidden["b_0"], hidden["exponent_0"]),
+        term=hidden["term_0"],
         formats={sink.name.lower(): widths for sink, (_, widths) in _terms(config).items()},
     )
     return Model(dut, theorem, inside=inside)
@@ -93,14 +107,14 @@ def lane_product(config: Config) -> Model:
 
 def lane_sum(config: Config, *, sink: Sink, lane: int | None = None) -> Model:
     """Any lane of the array, or the one that is fixed, while it multiplies for `sink` alone."""
-    terms, widths = _terms(config)[sink]
+    terms, (a_bits, b_bits, count) = _terms(config)[sink]
     dut, inside, hidden = _array(config, lane)
     chosen, lanes = _lane(config, lane), range(config.geometry.lanes)
-    bound = 1 << sum(width - 1 for width in widths)
+    bound = 1 << (a_bits - 1 + b_bits - 1 + EXPONENT_STEP * (count - 1))
     theorem = AccumulatesExactly(
         adds=hidden["take_product"],
         first=hidden["product_beat"][beat_layout(config)["first"].offset],
-        term=chosen.of(hidden[f"product_{n}"] for n in lanes),
+        term=chosen.of(hidden[f"term_{n}"] for n in lanes),
         total=chosen.of(dut.sums[n] for n in lanes),
         terms=terms,
         low=-bound,
@@ -118,6 +132,7 @@ def array_sums(config: Config, *, lane: int | None = None) -> Model:
         dut,
         chosen=chosen,
         product=chosen.of(hidden[f"product_{n}"] for n in lanes),
+        term=chosen.of(hidden[f"term_{n}"] for n in lanes),
         header=chosen.of(hidden[f"header_{n}"] for n in lanes),
         steps=_steps(hidden),
     )
@@ -165,11 +180,11 @@ def square_sum(config: Config) -> Model:
     theorem = AccumulatesExactly(
         adds=hidden["squared"][-1],
         first=hidden["squared_first"][-1],
-        term=dut.products[0],
+        term=hidden["square"],
         total=dut.square_sum,
         terms=config.shape.dim,
         low=0,
-        high=1 << 2 * (n.residual.width - 1),
+        high=1 << 2 * (operand_bits(n.residual) - 1),
         start=derived.epsilon,
     )
     return Model(dut, theorem, inside=inside)

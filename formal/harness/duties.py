@@ -10,7 +10,7 @@ from design import argmax
 from design.activations import PROMISE
 from design.beat import Kind, beat_layout
 from design.config import CacheBacking, Config
-from design.derived import derive
+from design.derived import derive, mantissa_bits, operand_bits
 from formal.harness.composition import model
 from formal.harness.pairs import rope_theorem, silu_theorem
 from formal.harness.stage import named_signals
@@ -140,10 +140,12 @@ def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> di
     found["square_sum"] = SquareSumHolds(
         parts.inner["residual"],
         dim=shape.dim,
-        width=config.numerics.residual.width,
+        width=mantissa_bits(config.numerics.residual),
+        most=1 << 2 * (operand_bits(config.numerics.residual) - 1),
         epsilon=derive(config).epsilon,
         adds=squares["squared"][-1],
         first=squares["squared_first"][-1],
+        square=squares["square"],
     )
     found["scores"] = ScoresKept(
         softmax,

@@ -1,7 +1,7 @@
 """Models of the units that end the way of a result: activation memories, logits, writeback."""
 
 from amaranth import *
-from amaranth.hdl import Fragment
+from amaranth.hdl import Fragment, ShapeLike, signed
 from amaranth.utils import ceil_log2
 
 from design import argmax
@@ -10,6 +10,7 @@ from design.argmax import Argmax
 from design.arith import ram_depth
 from design.config import Config
 from design.derived import derive
+from design.operand import operand_layout
 from design.writeback import DIRECT, Writeback, any_of
 from formal.harness.stage import look_inside, queue_inside
 from formal.model import Model
@@ -23,14 +24,14 @@ def activations(config: Config, *, vector: str, depth: int = 0) -> Model:
     where that is given: a search writes them all. Adds to its memories a combinational port at the
     chosen element."""
     shape, n = config.shape, config.numerics
-    sizes = {
-        "residual": (shape.dim, n.residual.width),
-        "attention": (shape.q_dim, n.attention.width),
-        "hidden": (shape.hidden, n.ffn.width),
+    sizes: dict[str, tuple[int, ShapeLike]] = {
+        "residual": (shape.dim, operand_layout(n.residual)),
+        "attention": (shape.q_dim, signed(n.attention.width)),
+        "hidden": (shape.hidden, operand_layout(n.ffn)),
     }
-    elements, width = sizes[vector]
+    elements, element = sizes[vector]
     foldable = vector == "residual" and derive(config).slots > 1
-    buffer = ActivationBuffer(depth=depth or elements, width=width, foldable=foldable)
+    buffer = ActivationBuffer(depth=depth or elements, shape=element, foldable=foldable)
     inside, hidden = look_inside(buffer)
     theorem = ReadWhileItFills(buffer, written=hidden["written"], promise=PROMISE)
     halves = 2 if buffer.foldable else 1
@@ -40,7 +41,7 @@ def activations(config: Config, *, vector: str, depth: int = 0) -> Model:
     for half in range(halves):
         memory: Fragment = inside.find_subfragment(f"memory_{half}")
         address = Signal(ceil_log2(ram_depth(length)), name=f"stored_address_{half}")
-        data = Signal(signed(buffer.width), name=f"stored_{half}")
+        data = Signal.like(Value.cast(buffer.wr_data), name=f"stored_{half}")
         glue.d.comb += address.eq(theorem.element - half * length)
         memory.read_port(domain="comb", addr=address, data=data, en=C(1, 1), transparent_for=())
         stored.append(data)

@@ -3,7 +3,7 @@
 from amaranth import *
 
 from design.config import Config
-from design.derived import derive
+from design.derived import derive, mantissa_bits, operand_bits
 from design.residual import Residual
 from design.scalar import SCALAR_LATENCY
 from formal.harness.arithmetic import later
@@ -18,7 +18,8 @@ def square_sum(config: Config) -> Model:
     The square of a magnitude, of one bit less than the element: that of the whole element, with
     its sign, is beyond most solvers.
     """
-    width = config.numerics.residual.width
+    form = config.numerics.residual
+    width = mantissa_bits(form)
     dut = Residual(config)
     inside, hidden = look_inside(dut)
     glue = Module()
@@ -35,8 +36,10 @@ def square_sum(config: Config) -> Model:
         dut,
         dim=config.shape.dim,
         width=width,
+        most=1 << 2 * (operand_bits(form) - 1),
         epsilon=derive(config).epsilon,
         adds=hidden["squared"][-1],
         first=hidden["squared_first"][-1],
+        square=hidden["square"],
     )
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from amaranth import *
 from amaranth.hdl import Fragment, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2
 
@@ -14,7 +14,8 @@ from design import rope, tables
 from design.arith import pick
 from design.beat import Sink
 from design.config import Config
-from design.derived import TABLE_FRACTION, derive
+from design.derived import EXPONENT_STEP, TABLE_FRACTION, derive, exponents
+from design.fixed import SQ, Rounding
 from design.interpolate import entry_layout
 from design.reciprocals import Reciprocals
 from design.residual import Residual
@@ -58,6 +59,13 @@ def _is_factor(term: Term) -> Value:
     return (term.value >= 0) & (term.value <= 1 << TABLE_FRACTION)
 
 
+def _is_operand(out: data.View, elements: Terms, form: SQ, rounding: Rounding) -> Value:
+    """What a unit puts out is what golden makes of its one element for the matrices."""
+    (operand,) = fixed_math.operand(elements, form, rounding)
+    moved = out.mantissa << (EXPONENT_STEP * out.exponent)
+    return operand.equals(moved) & (out.exponent < exponents(form))
+
+
 def _stays(m: Module, value: Value) -> Value:
     """`value` is what it was in the cycle before."""
     return implies(later(m, C(1, 1), 1), value == later(m, value, 1))
@@ -79,7 +87,7 @@ def norm_found(config: Config) -> Model:
         least = 1 << (2 * derived.norm_floor)
         asked = later(glue, square_sum, 1)
         sums = Terms(Term(asked, range(least, 1 << derived.square_sum_width)))
-        m, e = fixed_math.rsqrt_operand(sums)
+        m, e = fixed_math.rsqrt_operand(*fixed_math.halves(sums))
         table = inside.find_subfragment("rsqrt")
         (factor,) = _interpolated(glue, table, tables.rsqrt(config), m)
         in_table = _is_factor(factor)
@@ -208,7 +216,7 @@ def residual_added(config: Config) -> Model:
     """Each element behind its announcement, as the writeback brings it."""
     n = config.numerics
     dut = Residual(config)
-    inside = Fragment.get(dut, None)
+    inside, hidden = look_inside(dut)
     glue = Module()
     row = later(glue, dut.coming_row, 1)
     old = Signal(signed(n.residual.width), name="old")
@@ -223,17 +231,24 @@ def residual_added(config: Config) -> Model:
         value = Terms(Term(dut.i.value))
         (total,) = fixed_math.saturate(Terms(Term(old)) + value, n.residual)
         (first,) = fixed_math.saturate(value, n.residual)
-        same = expected(glue, select(embeds, first, total), 1).equals(dut.o)
+        (element,) = elements = Terms(expected(glue, select(embeds, first, total), 1))
+        same = element.equals(hidden["new"]) & _is_operand(dut.o, elements, n.residual, n.rounding)
     comes = dut.i_valid & (adds | embeds)
     given = {
         "announced": implies(comes, later(glue, dut.coming, 1) & (dut.i.row == row)),
         "row_exists": row < config.shape.dim,
     }
     begun = later(glue, comes, 1)
+    # Its mantissa is squared, and the square moved by twice the exponent.
+    request = dut.requests[0]
+    asks = request.en & (request.a == dut.o.mantissa) & (request.b == dut.o.mantissa)
+    exponent = later(glue, dut.o.exponent, SCALAR_LATENCY)
+    moved = dut.products[0] << (2 * EXPONENT_STEP * exponent)
+    squared = implies(later(glue, begun, SCALAR_LATENCY), hidden["square"] == moved)
     theorem = theorems.AddsUp(
-        {"element": implies(begun, dut.o_valid & same)},
+        {"element": implies(begun, dut.o_valid & same & asks) & squared},
         given=given,
-        shown={"greatest": begun & later(glue, adds, 1) & (dut.o == n.residual.max)},
+        shown={"greatest": begun & later(glue, adds, 1) & (hidden["new"] == n.residual.max)},
     )
     return Model(dut, theorem, glue=glue, inside=inside)
 
@@ -299,7 +314,8 @@ def gates(config: Config) -> Model:
         in_table = _is_factor(sigmoid)
         same_sigmoid = expected(glue, sigmoid, 3).equals(hidden["sigmoid_value"])
         (ffn,) = steps.multiplied(n, Terms(first.a), Terms(first.b))
-        same_ffn = expected(glue, ffn, 3).equals(dut.o)
+        (element,) = elements = Terms(expected(glue, ffn, 3))
+        same_ffn = element.equals(hidden["ffn"]) & _is_operand(dut.o, elements, n.ffn, n.rounding)
     with Circuit(glue, [second]):
         (silu,) = steps.gated(n, Terms(second.a), Terms(second.b))
         same_silu = expected(glue, silu, 3).equals(hidden["silu"])
@@ -322,7 +338,7 @@ def gates(config: Config) -> Model:
         # The phases of the drain keep gates and silus apart.
         "take_turns": ~(looks_up & multiplies),
     }
-    shown = {"element": dut.o_valid & (dut.o != 0)}
+    shown = {"element": dut.o_valid & (hidden["ffn"] != 0)}
     theorem = theorems.Gates(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
 

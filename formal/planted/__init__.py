@@ -9,9 +9,18 @@ from formal.planted.bug import Planted
 from formal.planted.duties import DUTIES
 from formal.planted.leaks import LEAKS
 from formal.planted.lemmas import LEMMAS
+from formal.planted.operands import OPERANDS
 from formal.planted.slots import CLOCK_ENABLES, SLOTS
 from formal.planted.widths import WIDTHS
 
 __all__ = ["PLANTED", "Planted"]
 
-PLANTED: tuple[Planted, ...] = (*LEAKS, *WIDTHS, *SLOTS, *CLOCK_ENABLES, *LEMMAS, *DUTIES)
+PLANTED: tuple[Planted, ...] = (
+    *LEAKS,
+    *WIDTHS,
+    *SLOTS,
+    *CLOCK_ENABLES,
+    *LEMMAS,
+    *DUTIES,
+    *OPERANDS,
+)

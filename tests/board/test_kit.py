@@ -91,14 +91,14 @@ def simulates(command, folder):
 
 
 def test_verilator_runs_it_to_its_tokens(kit):
-    compiler = find_compiler().command
-    program = build_testbench(kit, ["core.v", "testbench.v"], "testbench", compiler, "-O0")
+    program = build_testbench(kit, ["core.v", "testbench.v"], "testbench", find_compiler().command)
     simulates([str(program)], kit)
     (program.parent / "simulate").unlink()
     shutil.rmtree(kit / "model")
 
 
-@pytest.mark.parametrize(("which", "generation"), [("kit", "2012"), ("external_kit", "2005")])
+@pytest.mark.parametrize("generation", ["2005", "2012"])
+@pytest.mark.parametrize("which", ["kit", "external_kit"])
 def test_icarus_runs_it_to_its_tokens(request, which, generation):
     if shutil.which("iverilog") is None:
         pytest.skip("no Icarus Verilog: iverilog is not on the PATH")
@@ -137,11 +137,10 @@ def test_every_warning_is_waived_with_a_reason_and_no_waiver_is_idle(kit, extern
         if line.startswith("lint_off"):
             assert before.startswith("//"), f"no reason above {line}"
     shutil.copy(kit / "core.v", tmp_path)
-    (tmp_path / "core.vlt").write_text("`verilator_config\n")
-    code, messages = lint(tmp_path)
-    assert code
     for rule in rules:
-        assert f"%Warning-{rule.split()[2]}:" in messages, f"{rule} waives nothing"
+        (tmp_path / "core.vlt").write_text("\n".join(line for line in lines if line != rule))
+        code, messages = lint(tmp_path)
+        assert code and f"%Warning-{rule.split()[2]}:" in messages, f"{rule} waives nothing"
 
 
 def test_the_description_is_that_of_the_verilog(kit):

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from design.config import Config, Geometry
-from design.derived import derive
+from design.derived import derive, exponents, mantissa_bits
 from design.fixed import SQ
 from design.scalar import ScalarMultiplier
 from design.schedule import Op, matrix
@@ -45,6 +45,8 @@ SMALL = (
     # Heads of a size of their own: all together more, or fewer, elements than dim.
     decoder(8, 6, 5, 2, 3, 1, 9, 5, head_dim=6, end_ids=(0, 2, 7), bos=None, norm_epsilon=1e-2),
     decoder(2, 14, 9, 1, 2, 2, 6, 5, numerics="int8", head_dim=4, end_ids=(), rope_base=50.0),
+    decoder(8, 6, 5, 1, 3, 1, 7, 5, numerics="wide state"),
+    decoder(4, 8, 7, 2, 2, 2, 7, 4, numerics="wider state"),
 )
 small_configs = st.sampled_from(SMALL)
 
@@ -120,6 +122,18 @@ def in_format(form: SQ) -> st.SearchStrategy[int]:
     """Integers of `form`, its corners often among them."""
     corners = st.sampled_from([0, 1, -1, form.min, form.min + 1, form.max, form.max - 1])
     return corners | st.integers(form.min, form.max)
+
+
+def operand_value(ctx: Any, port: data.View) -> int:
+    """The integer that a port of `operand_layout` stands for."""
+    return ctx.get(port.mantissa) << (4 * ctx.get(port.exponent))
+
+
+def operands(form: SQ) -> st.SearchStrategy[dict[str, int]]:
+    """Fields of `operand_layout`."""
+    mantissas = signed_bits(mantissa_bits(form))
+    exponent = st.integers(0, exponents(form) - 1)
+    return st.fixed_dictionaries(dict(mantissa=mantissas, exponent=exponent))
 
 
 def signed_bits(width: int) -> st.SearchStrategy[int]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from amaranth.hdl import signed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +33,7 @@ def cases(draw):
 @given(cases())
 def test_reads_what_was_written(case):
     foldable, depth, width, cycles = case
-    dut = ActivationBuffer(depth=depth, width=width, foldable=foldable)
+    dut = ActivationBuffer(depth=depth, shape=signed(width), foldable=foldable)
 
     async def testbench(ctx):
         filled = 0
@@ -86,7 +87,7 @@ def test_reads_what_was_written(case):
 
 
 def test_an_element_beyond_the_last_is_a_fault():
-    dut = ActivationBuffer(depth=3, width=4)
+    dut = ActivationBuffer(depth=3, shape=signed(4))
 
     async def testbench(ctx):
         ctx.set(dut.coming, 1)

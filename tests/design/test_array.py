@@ -24,6 +24,7 @@ class Beat:
     macs: int
     a: list[int]
     b: list[int]
+    exponents: list[int]
 
 
 @st.composite
@@ -33,6 +34,11 @@ def beats(draw, config: Config):
     derived, lanes = derive(config), config.geometry.lanes
     a = st.lists(signed_bits(derived.a_width), min_size=lanes, max_size=lanes)
     b = st.lists(signed_bits(derived.b_width), min_size=derived.slots, max_size=derived.slots)
+    weight = signed_bits(config.numerics.weight_bits)
+    weights = st.lists(weight, min_size=lanes, max_size=lanes)
+    exponent = st.integers(0, derived.b_exponents - 1)
+    exponents = st.lists(exponent, min_size=derived.slots, max_size=derived.slots)
+    still = [0] * derived.slots
     most_header = (1 << (SHIFT_BITS * derived.header_passes)) - 1
     shifts = st.lists(st.integers(0, most_header), min_size=lanes, max_size=lanes)
     found: list[Beat | None] = []
@@ -41,7 +47,9 @@ def beats(draw, config: Config):
         kind = draw(st.sampled_from([Kind.WEIGHT, Kind.KEY, Kind.VALUE]))
         if kind is Kind.WEIGHT:
             if passes % derived.header_passes == 0 or draw(st.booleans()):
-                header = Beat(Kind.HEADER, False, False, 0, 0, draw(shifts), [1] * derived.slots)
+                header = Beat(
+                    Kind.HEADER, False, False, 0, 0, draw(shifts), [1] * derived.slots, still
+                )
                 found.append(header)
                 passes = 0
             passes += 1
@@ -51,7 +59,10 @@ def beats(draw, config: Config):
         for n in range(length):
             found += [None] * draw(st.integers(0, 1))
             macs = draw(st.integers(0, lanes))
-            found.append(Beat(kind, n == 0, n == length - 1, index, macs, draw(a), draw(b)))
+            own, powers = draw(a), still
+            if kind is Kind.WEIGHT:
+                own, powers = draw(weights), draw(exponents)
+            found.append(Beat(kind, n == 0, n == length - 1, index, macs, own, draw(b), powers))
     return [*found, None, None, None]
 
 
@@ -76,7 +87,8 @@ class Model:
         if finished is None:
             return
         b = [finished.b[lane // self.per_slot] for lane in range(len(self.sums))]
-        products = [x * y for x, y in zip(finished.a, b, strict=True)]
+        powers = [finished.exponents[lane // self.per_slot] for lane in range(len(self.sums))]
+        products = [x * y << 4 * p for x, y, p in zip(finished.a, b, powers, strict=True)]
         if finished.kind is Kind.HEADER:
             self.headers = products
         else:
@@ -105,6 +117,7 @@ def test_sums_and_shifts(data):
                 ctx.set(dut.i_beat, {name: getattr(beat, name) for name in names})
                 ctx.set(dut.a, beat.a)
                 ctx.set(dut.b, beat.b)
+                ctx.set(dut.b_exponents, beat.exponents)
             macs = model.macs(en)
             await ctx.tick()
             assert ctx.get(dut.macs) == macs

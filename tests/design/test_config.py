@@ -19,7 +19,18 @@ from design.config import (
     named,
     sum_format,
 )
-from design.derived import MAX_SHIFT, SHIFT_BITS, ceil_div, ceil_pow2, derive, sum_width
+from design.derived import (
+    EXPONENT_STEP,
+    MAX_SHIFT,
+    SCALAR_BITS,
+    SHIFT_BITS,
+    ceil_div,
+    ceil_pow2,
+    derive,
+    exponents,
+    mantissa_bits,
+    sum_width,
+)
 from design.errors import BadInput
 from design.fixed import SQ, Rounding
 from design.schedule import Op
@@ -39,9 +50,10 @@ def refused(message: str):
     ("changed", "message"),
     [
         ({"weight_bits": 12}, "Numerics.weight_bits = 12 must be one of (8, 16)"),
+        ({"silu": SQ(6, 13)}, "Numerics.silu = SQ(6, 13) is wider than 18 bits"),
         *(
-            ({name: SQ(6, 13)}, f"Numerics.{name} = SQ(6, 13) is wider than 18 bits")
-            for name in ("residual", "silu", "ffn")
+            ({name: SQ(20, 13)}, f"Numerics.{name} = SQ(20, 13) is wider than 32 bits")
+            for name in ("residual", "ffn")
         ),
         *(
             ({name: SQ(6, 11)}, f"Numerics.{name} = SQ(6, 11) is wider than 16 bits")
@@ -160,6 +172,24 @@ def test_dict_of_another_form(changed):
         config_from_dict(config_to_dict(named("nano")) | changed)
 
 
+def largest_operand(form: SQ) -> int:
+    """The largest magnitude that mantissa and exponent of its operands can stand for."""
+    return 1 << (mantissa_bits(form) - 1 + EXPONENT_STEP * (exponents(form) - 1))
+
+
+@pytest.mark.parametrize(
+    ("width", "count"),
+    [(2, 1), (18, 1), (19, 2), (21, 2), (22, 3), (25, 3), (26, 4), (29, 4), (30, 5), (32, 5)],
+)
+def test_exponents(width, count):
+    form = SQ(width, 0)
+    assert exponents(form) == count
+    # What is rounded up to the largest magnitude still has a mantissa, with one exponent less not.
+    most = -form.min >> EXPONENT_STEP * (count - 1)
+    assert most < 1 << (SCALAR_BITS - 1) or count == 1
+    assert count == 1 or most << EXPONENT_STEP >= 1 << (SCALAR_BITS - 1)
+
+
 def worst_sums(config: Config):
     """Largest magnitude of each sum that an accumulator can be asked for."""
     shape, n, one = config.shape, config.numerics, derive(config).one
@@ -168,6 +198,7 @@ def worst_sums(config: Config):
     yield MAX_SHIFT
     for terms, form in ((shape.dim, n.residual), (shape.q_dim, n.attention), (shape.hidden, n.ffn)):
         yield terms * weight * -form.min
+        yield terms * weight * largest_operand(form)
     yield shape.head_dim * n.q.min * n.k.min
     yield shape.seq_len * -n.v.min * n.weight.max
 
@@ -185,7 +216,7 @@ def check_derived(config: Config):
     assert max(worst_sums(config)) <= most
     assert derived.a_width >= max(n.weight_bits, n.k.width, n.v.width)
     assert derived.b_width >= max(
-        form.width for form in (n.residual, n.q, n.weight, n.attention, n.ffn)
+        mantissa_bits(form) for form in (n.residual, n.q, n.weight, n.attention, n.ffn)
     )
     assert derived.one == 2**derived.one_format.f <= derived.one_format.max
     assert derived.one_format.width == derived.b_width
@@ -213,7 +244,7 @@ def check_shifts(config: Config):
     ]
     assert min(headers) == 0 if derived.lead else min(headers) >= 0
 
-    square_sum = shape.dim * n.residual.min**2 + derived.epsilon
+    square_sum = shape.dim * largest_operand(n.residual) ** 2 + derived.epsilon
     assert square_sum < 1 << derived.square_sum_width
     exponent = (square_sum.bit_length() - 1) // 2
     softmax_exponent = (shape.seq_len * n.weight.max).bit_length() - 1

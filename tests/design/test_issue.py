@@ -11,6 +11,7 @@ from design.derived import derive
 from design.issue import ISSUE_LATENCY, Issue
 from design.schedule import Op, matrix
 from tests.design.support import SMALL, costly, in_format, signed_bits, simulate, small_configs
+from tests.design.support import operands as vectors
 
 #: Where a projection's activations come from; the embedding's is the constant one.
 SOURCE = {Sink.QKV: "residual", Sink.W13: "residual", Sink.CLS: "residual"} | {
@@ -80,10 +81,10 @@ def operands(draw, config: Config):
     lanes = config.geometry.lanes
     weight = signed_bits(n.weight_bits)
     return dict(
-        residual=draw(in_format(n.residual)),
-        residual_right=draw(in_format(n.residual)),
+        residual=draw(vectors(n.residual)),
+        residual_right=draw(vectors(n.residual)),
         attention=draw(in_format(n.attention)),
-        hidden=draw(in_format(n.ffn)),
+        hidden=draw(vectors(n.ffn)),
         queries=per_slot(in_format(n.q)),
         weights=per_slot(st.integers(0, n.weight.max)),
         keys=words(derived.k_word),
@@ -110,8 +111,8 @@ def exists(config: Config, beat: dict, now: dict) -> bool:
     return flags["scores_ready"] and (flags["values_ready"] or not newest)
 
 
-def expected_operands(config: Config, beat: dict, read: dict) -> tuple[list[int], list[int]]:
-    """(a of every lane, b of every slot)."""
+def expected_operands(config: Config, beat: dict, read: dict) -> tuple[list[int], list]:
+    """(a of every lane, b of every slot with or without its exponent)."""
     derived, lanes = derive(config), config.geometry.lanes
     kind = beat["kind"]
     if kind in (Kind.HEADER, Kind.WEIGHT):
@@ -212,7 +213,10 @@ def test_beats_meet_their_operands(data):
                 assert shown(ctx, dut.o_beat, out) == out
                 a, b = expected_operands(config, out, read)
                 assert [ctx.get(lane) for lane in dut.a] == a
-                assert [ctx.get(slot) for slot in dut.b] == b
+                powers = zip(dut.b, dut.b_exponents, strict=True)
+                found = [dict(mantissa=ctx.get(x), exponent=ctx.get(power)) for x, power in powers]
+                plain = [dict(mantissa=x, exponent=0) if isinstance(x, int) else x for x in b]
+                assert found == plain
             await ctx.tick()
             if en:
                 stages = [entered, *stages[:-1]]

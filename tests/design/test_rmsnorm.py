@@ -19,6 +19,7 @@ from tests.design.support import (
     costly,
     in_format,
     offer,
+    operand_value,
     records,
     simulate,
     small_configs,
@@ -54,8 +55,10 @@ class NormPath(Elaboratable):
 def golden_norm(config: Config, x: list[int]) -> tuple[int, int, int]:
     """(square sum, mantissa, exponent) as the golden decoder computes them."""
     table = tables.rsqrt(config)
-    square_sum = sum(value * value for value in x) + derive(config).epsilon
-    m, e = fixed_math.rsqrt_operand(np.int64(square_sum))
+    n = config.numerics
+    operands = [int(fixed_math.operand(np.int64(v), n.residual, n.rounding)) for v in x]
+    square_sum = sum(value * value for value in operands) + derive(config).epsilon
+    m, e = fixed_math.rsqrt_operand(*(np.int64(half) for half in fixed_math.halves(square_sum)))
     mantissa = fixed_math.interpolate(table, np.array(table.base), np.array(table.slope), m)
     return square_sum, int(mantissa), int(e)
 
@@ -122,7 +125,9 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, up
         expected = []
         if now in written:
             row = written[now]
-            assert ctx.get(residual.o) == new[row]
+            form, rounding = config.numerics.residual, config.numerics.rounding
+            operand = fixed_math.operand(np.int64(new[row]), form, rounding)
+            assert operand_value(ctx, residual.o) == operand
             expected.append((UPDATED[sink], layer, row, new[row]))
         if now == complete + TRACE_LATENCY:
             expected += [(norm, norm_layer, 0, mantissa), (norm, norm_layer, 1, exponent)]

@@ -11,6 +11,7 @@ from design.config import Config
 from design.derived import TABLE_FRACTION, derive
 from design.swiglu import SwiGlu
 from design.trace import Tensor
+from golden import fixed_math
 from golden.fixed_math import interpolate, requantize
 from tests.design.support import (
     SMALL,
@@ -18,6 +19,7 @@ from tests.design.support import (
     costly,
     in_format,
     offer,
+    operand_value,
     records,
     simulate,
     small_configs,
@@ -81,7 +83,9 @@ def test_equals_golden(case):
             assert ctx.get(unit.coming) == (now + PROMISE in outputs)
             assert ctx.get(unit.o_valid) == (now in outputs)
             if now in outputs:
-                assert ctx.get(unit.o) == outputs[now]
+                n = config.numerics
+                operand = fixed_math.operand(np.int64(outputs[now]), n.ffn, n.rounding)
+                assert operand_value(ctx, unit.o) == operand
             for record in records(ctx, unit.trace):
                 traced[record[0]].append(record)
             assert not ctx.get(unit.fault) and not ctx.get(dut.clash)

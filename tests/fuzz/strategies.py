@@ -35,6 +35,12 @@ NUMERICS = {
         attention=SQ(3, 13), gate=SQ(4, 12), up=SQ(4, 12), silu=SQ(5, 13), ffn=SQ(5, 13),
         logits=SQ(5, 11), weight=SQ(1, 17), rope=SQ(2, 16),
     ),
+    # Floating-point operands: of 5 exponents and 4, of 3 and 2, of 2 and 1.
+    "wide state": Numerics(residual=SQ(17, 15), ffn=SQ(14, 15), silu=SQ(7, 11)),
+    "wider state": Numerics(
+        residual=SQ(10, 12), ffn=SQ(9, 12), rounding=Rounding.HALF_EVEN, weight_bits=8
+    ),
+    "wide residual": Numerics(residual=SQ(8, 11), rounding=Rounding.TRUNCATE),
 }  # fmt: skip
 
 

@@ -49,6 +49,10 @@ SHAPES = (
     decoder("odd", 2, 18, 23, 2, 3, 3, 11, 20, numerics="truncate"),
     decoder("wide-heads", 8, 6, 9, 2, 4, 2, 12, 9, head_dim=6, **LLAMA3),
     decoder("narrow-heads", 2, 14, 9, 2, 2, 1, 9, 7, numerics="wide", head_dim=2, rope_base=1e6),
+    # Floating-point operands, in column-split passes too; one exponent is plain fixed point.
+    decoder("wide-state", 8, 16, 11, 2, 4, 2, 13, 9, numerics="wide state"),
+    decoder("wider-state", 16, 18, 7, 2, 3, 3, 8, 6, numerics="wider state"),
+    decoder("wide-residual", 1, 4, 5, 2, 2, 1, 7, 6, numerics="wide residual"),
     # Several bursts a run and several windows; blocks that share a window; a window wider than
     # any block needs.
     decoder("external", 4, 20, 5, 2, 5, 5, 9, 40, cache=CacheBacking.EXTERNAL),

@@ -27,6 +27,15 @@ def saturated(value: int, form: SQ) -> int:
     return min(max(value, form.min), form.max)
 
 
+def operand(value: int, rounding: Rounding) -> int:
+    """An 18-bit mantissa times the smallest power of 16 that it fits with."""
+    for power in range(8):
+        mantissa = rounded(value, 4 * power, rounding)
+        if -(1 << 17) <= mantissa < 1 << 17:
+            return mantissa << (4 * power)
+    raise AssertionError(value)
+
+
 def dot(a, b) -> int:
     return sum(x * y for x, y in zip(a, b, strict=True))
 
@@ -50,6 +59,9 @@ class BigIntDecoder:
     def fit(self, value: int, shift: int, form: SQ) -> int:
         return saturated(rounded(value, shift, self.config.numerics.rounding), form)
 
+    def operands(self, x: list[int]) -> list[int]:
+        return [operand(each, self.config.numerics.rounding) for each in x]
+
     def project(self, rows: Rows, x: list[int], forms: list[SQ], more: int = 0) -> list[int]:
         weights, shifts = rows.weights.tolist(), rows.shift.tolist()
         more -= derive(self.config).lead
@@ -60,6 +72,7 @@ class BigIntDecoder:
         self, rows: Rows, x: list[int], forms: list[SQ], factor: Tensor, out: Tensor
     ) -> list[int]:
         derived = derive(self.config)
+        x = self.operands(x)
         square_sum = dot(x, x) + derived.epsilon
         e = (square_sum.bit_length() - 1) // 2
         m = math.floor(Fraction(square_sum << 16, 4**e))
@@ -171,7 +184,8 @@ class BigIntDecoder:
         silu = [self.fit(g * s, shift, n.silu) for g, s in zip(gate, sigmoid, strict=True)]
         shift = n.silu.f + n.up.f - n.ffn.f
         out = [self.fit(s * u, shift, n.ffn) for s, u in zip(silu, up, strict=True)]
-        w2 = self.project(layer[Op.W2], out, [n.residual] * shape.dim)
+        operands = self.operands(out)
+        w2 = self.project(layer[Op.W2], operands, [n.residual] * shape.dim)
         for tensor, values in (
             (Tensor.W13, w13), (Tensor.SIGMOID, sigmoid), (Tensor.SILU, silu), (Tensor.FFN, out),
             (Tensor.W2, w2),

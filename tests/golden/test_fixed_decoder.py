@@ -7,16 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from design.config import Numerics, named
+from design.config import Config, Numerics, named
 from design.errors import BadInput
 from design.fixed import SQ, Rounding
+from design.schedule import Op
 from golden import attention
 from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import load_checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fixed_decoder import FixedDecoder, Projection
 from golden.generate import generate
-from golden.quantise import quantise
+from golden.quantise import Rows, quantise
 from golden.sampler import Sampler
 from golden.tokenizers.llama2c import Llama2cTokenizer
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
@@ -69,6 +70,25 @@ def test_any_model_against_plain_integers(data):
     model = data.draw(models(config))
     case = data.draw(cases(config, st.just(1)))
     check_against_integers(model, list(case.prompt))
+
+
+@pytest.mark.parametrize("name", NUMERICS)
+def test_sums_beyond_float64_are_as_exact(name, monkeypatch):
+    monkeypatch.setattr(Projection, "too_large", lambda self, x: True)
+    check_against_integers(model_of(NUMERICS[name], 5, 6.0), [1, 15, 0, 3])
+
+
+def test_the_largest_operand_that_float64_sums():
+    config = NANO.with_numerics(Numerics(residual=SQ(2, 30), weight_bits=8))
+    rows = Rows(np.array([[3, -5, 0], [127, -128, 127]] * 4), np.arange(8))
+    projection = Projection(config, Op.WO, rows)
+    assert projection.largest == (1 << 52) // (127 + 128 + 127)
+    assert not projection.too_large(np.array([[1, 1 - (1 << 60), 1]]))  # no such sum is that long
+    shape = dataclasses.replace(NANO.shape, hidden=1 << 14)
+    config = Config(name="wide", shape=shape, numerics=Numerics(ffn=SQ(5, 27), silu=SQ(1, 17)))
+    projection = Projection(config, Op.WO, rows)
+    assert not projection.too_large(np.array([[projection.largest, 1, 1]]))
+    assert projection.too_large(np.array([[1, -projection.largest - 1, 1]]))
 
 
 def test_rows_of_zeros_give_zeros():
@@ -148,7 +168,9 @@ def test_a_step_beyond_the_context_is_refused():
 )
 def test_sums_beyond_exact_numbers_are_refused(changed, width, lead):
     model = model_of(Numerics(), 1)
-    message = f"^configuration 'nano' needs {width}-bit accumulators and leads them by {lead} bits;"
+    message = (
+        f"^configuration 'nano' needs {width}-bit accumulators and shifts them left by {lead} bits;"
+    )
     with pytest.raises(BadInput, match=message):
         config = dataclasses.replace(model.config, **changed)
         FixedDecoder(dataclasses.replace(model, config=config))

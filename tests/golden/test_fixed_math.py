@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from design import tables
 from design.config import named
-from design.derived import TABLE_FRACTION
+from design.derived import TABLE_FRACTION, operand_bits
 from design.fixed import SQ, Rounding
 from golden import fixed_math
+from tests.golden.bigint_decoder import operand
 
 #: Beyond the accumulators, which have at most 54 bits.
 sums = st.integers(-(1 << 54), 1 << 54) | st.integers(-40, 40)
@@ -73,13 +74,35 @@ near_powers = st.builds(
 
 @given(st.lists(positive | near_powers, min_size=1))
 def test_bit_length(values):
-    found = fixed_math.bit_length(np.array(values, dtype=np.int64))
+    found = fixed_math.bit_length(*in_halves(values))
     assert found.tolist() == [value.bit_length() for value in values]
 
 
-@given(st.lists(st.integers(1, (1 << 48) - 1) | near_powers.filter(lambda v: v < 1 << 48)))
+def in_halves(values):
+    """As golden holds what exceeds int64."""
+    return tuple(np.array([fixed_math.halves(v)[n] for v in values], np.int64) for n in (0, 1))
+
+
+@given(st.data())
+def test_operand(data):
+    form = SQ(data.draw(st.integers(2, 32)), 0)
+    rounding = data.draw(st.sampled_from(list(Rounding)))
+    corners = [0, 1, -1, form.min, form.max, form.min + 1, form.max - 1]
+    near = st.builds(lambda bit, off: (1 << bit) + off, st.integers(0, 31), st.integers(-9, 9))
+    either = near | near.map(lambda v: -v) | st.integers(form.min, form.max)
+    values = [v for v in corners + data.draw(st.lists(either)) if form.min <= v <= form.max]
+    found = fixed_math.operand(np.array(values), form, rounding).tolist()
+    assert found == [operand(v, rounding) for v in values]
+    for value, result in zip(values, found, strict=True):
+        assert abs(result - value) <= abs(value) / 2 ** (
+            13 if rounding is Rounding.TRUNCATE else 14
+        )
+        assert abs(result) < 1 << (operand_bits(form) - 1) or result == form.min
+
+
+@given(st.lists(st.integers(1, (1 << 76) - 1) | st.integers(1, (1 << 48) - 1) | near_powers))
 def test_rsqrt_operand(values):
-    m, e = fixed_math.rsqrt_operand(np.array(values, dtype=np.int64))
+    m, e = fixed_math.rsqrt_operand(*in_halves(values))
     for value, mantissa, exponent in zip(values, m.tolist(), e.tolist(), strict=True):
         assert 1 << 16 <= mantissa < 1 << 18  # in [1, 4)
         assert mantissa == math.floor(Fraction(value * 2**16, 4**exponent))
