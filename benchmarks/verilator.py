@@ -10,15 +10,14 @@ import json
 import re
 import secrets
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from amaranth.back import rtlil
 
 from design.config import Config
 from design.errors import BadInput
+from design.files import scratch_folder, writing
 from design.sources import SOURCES
 from sim.build import FLAGS, Build, cache_folder, copy_driver, decoder_component, defines
 from sim.harness import Harness
@@ -100,8 +99,9 @@ def build(config: Config) -> Build:
     folder = cache_folder() / f"{config.name}-{config.geometry.lanes}-verilator-{key}"
     with contextlib.suppress(OSError, ValueError):
         return _load(folder, cached=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _scratch(folder) as scratch:
+    with writing(folder), contextlib.ExitStack() as stack:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = stack.enter_context(scratch_folder(folder.parent, ".building-"))
         begin = time.perf_counter()
         (scratch / "top.il").write_text(text)
         run_yosys(_TO_VERILOG, scratch)
@@ -113,24 +113,14 @@ def build(config: Config) -> Build:
             path.unlink()
         shutil.rmtree(scratch / "model")
         (scratch / "info.json").write_text(json.dumps({"seconds": seconds}))
+        with contextlib.suppress(OSError):  # a parallel build of the same was faster
+            scratch.rename(folder)
     return _load(folder, cached=False)
 
 
 def _load(folder: Path, *, cached: bool) -> Build:
     seconds = json.loads((folder / "info.json").read_text())["seconds"]
     return Build(folder / "decoder.so", "fast", seconds, 0.0, seconds, (), cached)
-
-
-@contextlib.contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder that becomes `folder` when the body ends."""
-    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
-        yield scratch
-        with contextlib.suppress(OSError):  # a parallel build of the same was faster
-            scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _compile(folder: Path, compiler: list[str]) -> None:

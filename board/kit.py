@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from board.testbench import Turn, expected_turns, testbench
 from design.config import Config
 from design.errors import BadInput
 from design.export import to_verilog
+from design.files import scratch_folder, writing
 from golden.image import pack
 from golden.quantise import Model
 from sim.rtl_decoder import RtlDecoder
@@ -50,8 +50,7 @@ def write_kit(
     progress("simulation")
     cycles = _simulated(config, image, turns)
     progress("Verilog")
-    draft = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
-    try:
+    with writing(folder), scratch_folder(folder.parent, ".writing-") as draft:
         (draft / "core.v").write_text(to_verilog(config))
         shutil.copyfile(Path(__file__).parent / "core.vlt", draft / "core.vlt")
         core = describe_core(config)
@@ -69,8 +68,6 @@ def write_kit(
         folder.mkdir(exist_ok=True)
         for name in FILES:
             os.replace(draft / name, folder / name)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def check_folder(folder: Path) -> None:

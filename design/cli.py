@@ -1,8 +1,10 @@
 """What every command line of the project shares: bad input is one sentence and exit code 2."""
 
+import io
 import os
 import sys
-from typing import Any
+import tempfile
+from typing import Any, NoReturn
 
 import click
 
@@ -44,8 +46,14 @@ class Cli(click.Group):
         """Run the command and leave with its exit code."""
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
+        if sys.stdout is None:  # the next file that is opened would take its place
+            _fail("standard output is closed")
+        _name_output()
         try:
             code = super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
+            sys.stdout.flush()
+        except SystemExit as error:
+            code = error.code
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)
@@ -53,19 +61,89 @@ class Cli(click.Group):
             _fail(error.format_message())
         except BadInput as error:
             _fail(str(error))
+        except MemoryError as error:
+            _fail(f"not enough memory ({error})" if str(error) else "not enough memory")
         except BrokenPipeError:
-            # The reader of our output left; there is nobody to tell. Keep Python's exit quiet.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            # The reader of our output left; there is nobody to tell.
+            _drop_output()
             sys.exit(1)
         except OSError as error:
-            _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-        except click.Abort:
+            _fail(_sentence(error))
+        except (click.Abort, KeyboardInterrupt):
             click.echo("aborted", err=True)
             sys.exit(130)
-        sys.exit(code if isinstance(code, int) else 0)
+        return _leave(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str) -> None:
-    sentence = " ".join(message.split())
+class _Output(io.FileIO):
+    """Standard output whose errors tell that they are its own: those of writing name no file."""
+
+    NAME = "standard output"
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = self.NAME
+            raise
+
+
+def _name_output() -> None:
+    """Have `sys.stdout` tell its name in errors, unless it is somebody's substitute."""
+    text = sys.stdout
+    if not isinstance(text, io.TextIOWrapper):
+        return
+    raw = getattr(text.buffer, "raw", text.buffer)  # Python may be told not to buffer
+    if type(raw) is io.FileIO:
+        text.flush()
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_Output(raw.fileno(), "wb", closefd=False)),
+            text.encoding,
+            text.errors,
+            line_buffering=text.line_buffering,
+            write_through=text.write_through,
+        )
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit, after what is left to print; Python itself would tell a failure in three lines."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        sys.exit(1)
+    except OSError as error:
+        _fail(_sentence(error))
+    sys.exit(code)
+
+
+def _sentence(error: OSError) -> str:
+    """What went wrong with which file."""
+    if error.filename == _Output.NAME:
+        _drop_output()
+    if error.filename:
+        return f"{error.filename}: {error.strerror}"
+    place = tempfile.gettempdir()
+    return f"a file of ours in build/ or {place} cannot be written ({error.strerror or error})"
+
+
+def _drop_output() -> None:
+    """Forget what standard output still holds, so that Python does not try again at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _interrupted(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Ctrl-C while modules are imported, or compiled, is no traceback either."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("aborted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _interrupted
+
+
+def _fail(message: str) -> NoReturn:
+    sentence = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
     click.echo(f"error: {sentence}", err=True)
     sys.exit(2)

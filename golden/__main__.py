@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from design.cli import Cli
-from design.config import LANES, Config
+from design.cli import Cli, describe
+from design.config import CONFIGS, LANES, Config
 from design.errors import BadInput
 from design.files import check_writable
 from golden import accuracy as accuracy_of
@@ -82,7 +82,16 @@ def quantise_command(checkpoint: Path, output: Path, lanes: str | None, numerics
     read = load_checkpoint(checkpoint)
     config = _config(read, lanes, numerics)
     save(output, quantise(read, config))
-    _stderr.print(f"{output}: {config.name}, {config.geometry.lanes} lanes, {numerics} numerics")
+    _stderr.print(f"{output}: {describe(config)}, {_formats(config)}")
+
+
+def _formats(config: Config) -> str:
+    """What the numbers of `config` are, and where they come from."""
+    bits = config.numerics.weight_bits
+    named = CONFIGS.get(config.name)
+    same = named and named.numerics == dataclasses.replace(config.numerics, weight_bits=16)
+    origin = f"formats of {config.name}" if same else "calibrated formats"
+    return f"{bits}-bit weights, {origin}"
 
 
 @main.command()

@@ -4,8 +4,12 @@ Plain integers in plain loops, which numba compiles: this is what a long context
 of numpy over whole arrays took twice as long.
 """
 
-from collections.abc import Callable
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -99,16 +103,41 @@ class Attention:
 def _compiled(function: Callable) -> Callable:
     """`function` in machine code, remembered in ``build/golden`` by the sources that run.
 
-    numba itself goes by the time and size of the one file.
+    numba itself goes by the time and size of the one file. Where nothing can be remembered it is
+    compiled for this run alone.
     """
     digest = SOURCES.digest(__name__)
     default = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     folder = Path(default or ROOT / "build" / "golden")
     numba.config.CACHE_DIR = str(folder / str(digest))  # type: ignore[attr-defined]
     try:
-        return numba.njit(cache=digest is not None)(function)
+        compiled = numba.njit(cache=digest is not None)(function)
+    except RuntimeError:  # no folder that can be written
+        compiled = numba.njit(function)
     finally:
         numba.config.CACHE_DIR = default  # type: ignore[attr-defined]
+
+    def call(*arguments: Any) -> None:
+        with contextlib.nullcontext() if compiled.signatures else _interrupts_later():
+            compiled(*arguments)
+
+    return call
+
+
+@contextlib.contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Keep Ctrl-C until the body ends: LLVM calls back into Python, where it would be lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: caught.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        raise KeyboardInterrupt
 
 
 @_compiled

@@ -9,6 +9,7 @@ import numpy as np
 
 from design.errors import BadInput
 from design.shape import Shape
+from golden.memory import check_fits
 from golden.tensors import Floats, LazyTensor, Tensor, check_finite
 
 NORMS = ("rms_att", "rms_ffn", "rms_final")
@@ -83,8 +84,10 @@ def random_checkpoint(
 
     Matrices and the embedding are normal with standard deviation `scale` / sqrt(fan in), so that
     activations stay near 1 for `scale` 1; norm gains are normal around 1 with deviation 0.1, biases
-    around 0 with deviation `scale`.
+    around 0 with deviation `scale`. Raises :class:`BadInput` for more than the memory holds.
     """
+    numbers = sum(math.prod(dims) for dims in tensor_shapes(shape).values())
+    check_fits(4 * numbers, f"a model of {shape}")
     random = np.random.default_rng(seed)
     weights: dict[str, Floats] = {}
     for name, dims in tensor_shapes(shape).items():

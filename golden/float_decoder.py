@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from design.errors import BadInput
 from design.shape import Shape
-from golden.checkpoint import Checkpoint
+from golden.checkpoint import Checkpoint, tensor_shapes
+from golden.memory import check_fits
 
 Array = NDArray[np.floating[Any]]
 
@@ -72,7 +73,7 @@ class FloatDecoder:
         S4, `normed_ffn` (B, D), `gate` (B, H) = W1 xn, `up` (B, H) = W3 xn, `silu` (B, H),
         `ffn` (B, H) = silu * up, `x_ffn` (B, D) the residual behind S5.
 
-    Raises :class:`BadInput` for a batch below 1 or another dtype.
+    Raises :class:`BadInput` for a batch below 1, another dtype, or more than the memory holds.
     """
 
     def __init__(
@@ -84,9 +85,17 @@ class FloatDecoder:
             raise BadInput(f"decoder dtype = {np.dtype(dtype)} must be float32 or float64")
         self.shape = shape = checkpoint.shape
         self.batch = batch
+        # The cache is not counted: of its pages the system takes those of rows that are written.
+        numbers = sum(math.prod(dims) for dims in tensor_shapes(shape).values())
+        tables = 3 * shape.seq_len * shape.head_dim
+        check_fits(np.dtype(dtype).itemsize * numbers + 8 * tables, f"the float decoder of {shape}")
         self.weights = {
-            name: tensor.astype(dtype, copy=False) for name, tensor in checkpoint.weights.items()
+            name: tensor.astype(dtype, copy=False)
+            for name, tensor in checkpoint.weights.items()
+            if not (checkpoint.shared and name == "wcls")
         }
+        if checkpoint.shared:
+            self.weights["wcls"] = self.weights["tok_embeddings"]
         cos, sin = rope_tables(shape)
         self.cos, self.sin = cos.astype(dtype), sin.astype(dtype)
         cache = (shape.layers, batch, shape.kv_heads, shape.seq_len, shape.head_dim)

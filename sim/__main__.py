@@ -310,6 +310,8 @@ def enumerate_units(names: tuple[str, ...]) -> int:
         table.add_column(column, overflow="fold")
     for column in ("values", "different", "worst, ULP", "worst, absolute"):
         table.add_column(column, justify="right")
+    UNITS.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(UNITS, "result")
     records = []
     with _bar() as bar:
         for name in names:
@@ -326,7 +328,6 @@ def enumerate_units(names: tuple[str, ...]) -> int:
                     f"{row.different:,}", f"{row.ulp:.2f}", f"{row.absolute:.2e}",
                 )  # fmt: skip
     Console(width=None if sys.stdout.isatty() else 140).print(table)
-    UNITS.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(UNITS, json.dumps({"units": records}, indent=2) + "\n")
     return 0 if all(record["good"] for record in records) else 1
 

@@ -10,9 +10,7 @@ import importlib.metadata
 import json
 import os
 import secrets
-import shutil
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +22,7 @@ from amaranth.lib import wiring
 from design.cli import describe
 from design.config import CacheBacking, Config
 from design.errors import BadInput
-from design.files import write_atomically
+from design.files import scratch_folder, write_atomically, writing
 from design.kv_layout import kv_layout
 from design.ports import KV_BURST, trace_channels
 from design.sources import SOURCES
@@ -199,9 +197,9 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     if not quiet:
         where = f"{describe(config)}, {variant}"
         print(f"building the simulation of {where} (cached afterwards) ...", file=sys.stderr)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
+    with writing(folder), contextlib.ExitStack() as stack:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = stack.enter_context(scratch_folder(folder.parent, ".building-"))
         (scratch / "design.il").write_text(text)
         yosys_begin = time.perf_counter()
         log = run_yosys(script(variant), scratch)
@@ -230,8 +228,6 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
         scratch.chmod(0o755)
         with contextlib.suppress(OSError):  # a parallel build of the same was faster
             scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return _load(folder, variant, cached=False)
 
 

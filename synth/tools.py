@@ -4,6 +4,7 @@ Both are WebAssembly. Each compiles itself on its first call on a machine, and n
 more than 4 GB of memory.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -13,7 +14,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from design.errors import BadInput
-from design.files import write_atomically
+from design.files import scratch_folder, write_atomically, writing
 from design.sources import SOURCES
 
 BUILD = Path(__file__).resolve().parent.parent / "build" / "synth"
@@ -147,14 +147,12 @@ def cached(
             return json.loads(result.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             pass
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
-    try:
+    with writing(folder), contextlib.ExitStack() as stack:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = stack.enter_context(scratch_folder(folder.parent, ".making-"))
         value = make(scratch)
         write_atomically(scratch / "result.json", json.dumps(value))
         scratch.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
         scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return value

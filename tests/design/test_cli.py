@@ -1,14 +1,18 @@
 """``python -m design`` as a user runs it: the list, the export, and how it refuses."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from design.__main__ import main
+from design.cli import Cli
 from design.config import CONFIGS
+from design.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,7 +87,69 @@ def test_what_is_refused(tmp_path):
     assert " is a folder, not a file" in refused("export", "--config", "nano", "-o", tmp_path)
     nowhere = tmp_path / "no" / "x.v"
     assert " does not exist" in refused("export", "--config", "nano", "-o", nowhere)
-    assert "Missing option" in refused("export", "-o", out)
+    assert "name either a MODEL or --config" in refused("export", "-o", out)
     assert "No such command" in refused("prove")
     assert "No such option" in refused("export", "--fast")
     assert not list(tmp_path.iterdir())
+
+
+# What the system does to a command.
+
+
+def started(*arguments: str, **redirections) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "design", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, **redirections
+    )
+
+
+def test_a_closed_output_is_one_sentence():
+    result = started("--list", preexec_fn=lambda: os.close(1))
+    assert (result.returncode, result.stderr) == (2, "error: standard output is closed\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("buffered", [{}, {"PYTHONUNBUFFERED": "1"}])
+def test_a_full_disk_is_one_sentence(buffered):
+    with open("/dev/full", "w") as full:
+        result = started("--list", stdout=full, env=os.environ | buffered)
+    expected = "error: standard output: No space left on device\n"
+    assert (result.returncode, result.stderr) == (2, expected)
+
+
+def test_a_reader_that_left_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = started("--list", stdout=writer)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("Unable to allocate 9 PiB"), "not enough memory (Unable to allocate 9 PiB)"),
+        (MemoryError(), "not enough memory"),
+        (OSError(28, "No space left"), "cannot be written (No space left)"),
+        (OSError(28, "No space left", "some.file"), "some.file: No space left"),
+        (BadInput("file \x1b[31m.bin: two\nlines"), "file \\x1b[31m.bin: two lines"),
+    ],
+)
+def test_errors_are_one_sentence(error, said):
+    @click.command(cls=Cli, invoke_without_command=True)
+    def failing():
+        raise error
+
+    result = CliRunner().invoke(failing, [])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ") and line.endswith(said)
+
+
+def test_interrupts_are_one_word():
+    @click.command(cls=Cli, invoke_without_command=True)
+    def failing():
+        raise KeyboardInterrupt
+
+    result = CliRunner().invoke(failing, [])
+    assert (result.exit_code, result.stderr.split()) == (130, ["aborted"])

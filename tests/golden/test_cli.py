@@ -1,6 +1,10 @@
 """``python -m golden`` as a user runs it: what it prints, leaves behind, and how it refuses."""
 
+import dataclasses
 import json
+import os
+import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from design.config import Shape, named
+from design.errors import BadInput
 from golden.__main__ import main
+from golden.attention import _interrupts_later
 from golden.checkpoint import random_checkpoint
-from golden.checkpoints import llama2c
+from golden.checkpoints import llama2c, load_checkpoint
+from golden.float_decoder import FloatDecoder
 from golden.image import load, pack
 from golden.quantise import quantise
 
@@ -132,3 +139,32 @@ def test_no_traceback_from_the_real_command(tmp_path):
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("error: ") and len(result.stderr.splitlines()) == 1
+
+
+def test_a_size_that_no_machine_holds_is_refused(tmp_path):
+    """A file may say any context; nothing of that size is begun."""
+    path = tmp_path / "model.bin"
+    shape = dataclasses.replace(UNNAMED, seq_len=6)
+    llama2c.write(path, random_checkpoint(shape, 1), version=1)
+    raw = bytearray(path.read_bytes())
+    struct.pack_into("<i", raw, 8 + 4 * 6, 2**31 - 1)
+    path.write_bytes(raw)
+    assert load_checkpoint(path).shape.seq_len == 2**31 - 1
+    with pytest.raises(BadInput, match=r"the float decoder of Shape\(.* needs .* GB of memory"):
+        FloatDecoder(load_checkpoint(path))
+    with pytest.raises(BadInput, match=r"a model of Shape\(.*vocab=2000000000.* needs"):
+        random_checkpoint(dataclasses.replace(shape, vocab=2 * 10**9), 1)
+
+
+def test_an_interrupt_waits_for_the_compiler():
+    """LLVM calls back into Python, which drops an exception that comes to it there."""
+    with pytest.raises(KeyboardInterrupt), _interrupts_later():
+        os.kill(os.getpid(), signal.SIGINT)
+        done = True
+    assert done
+
+
+def test_numba_needs_no_folder_of_its_own():
+    code = "import golden.attention"
+    nowhere = os.environ | {"NUMBA_CACHE_DIR": "/proc/nowhere"}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=nowhere, check=True)

@@ -1,0 +1,152 @@
+"""Output files: whole or not at all, and what stands there is what it was before."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from design.errors import BadInput
+from design.files import check_writable, replacing, scratch_folder, write_atomically, writing
+
+ROOT = Path(__file__).parents[2]
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def test_mode_and_links_stay(tmp_path):
+    target, link = tmp_path / "folder" / "target", tmp_path / "link"
+    target.parent.mkdir()
+    link.symlink_to("folder/target")
+    write_atomically(link, "first")  # it may point at what is yet to come
+    assert link.is_symlink() and target.read_text() == "first"
+    for bits in (0o600, 0o640, 0o755):
+        target.chmod(bits)
+        write_atomically(link, "again")
+        assert mode(target) == bits
+    assert link.is_symlink() and target.read_text() == "again"
+    assert sorted(each.name for each in tmp_path.rglob("*")) == ["folder", "link", "target"]
+
+
+def test_the_mode_of_a_new_file_is_the_masks(tmp_path):
+    old = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "new", "x")
+    finally:
+        os.umask(old)
+    assert mode(tmp_path / "new") == 0o640
+
+
+def test_a_pipe_is_written_to(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    reader.start()
+    check_writable(pipe, "--output")
+    write_atomically(pipe, "through")
+    reader.join(timeout=10)
+    assert found == [b"through"] and stat.S_ISFIFO(os.stat(pipe).st_mode)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root makes devices")
+def test_a_device_is_written_to(tmp_path):
+    for name, minor in (("null", 3), ("full", 7)):  # as /dev/null and /dev/full, which are not ours
+        try:
+            os.mknod(tmp_path / name, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+            os.close(os.open(tmp_path / name, os.O_WRONLY))
+        except PermissionError:
+            pytest.skip("this container makes no devices")
+    (tmp_path / "link").symlink_to("null")
+    for name in ("null", "link"):
+        check_writable(tmp_path / name, "--output")
+        write_atomically(tmp_path / name, "nothing")
+    assert stat.S_ISCHR(os.stat(tmp_path / "null").st_mode) and (tmp_path / "link").is_symlink()
+    with pytest.raises(BadInput, match=r"full: cannot be written \(No space left on device\)"):
+        write_atomically(tmp_path / "full", "something")
+    assert stat.S_ISCHR(os.stat(tmp_path / "full").st_mode)
+
+
+def output_of(code: str, **redirections) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", f"from design.files import *; {code}"],
+        cwd=ROOT, text=True, check=False, stderr=subprocess.PIPE, **redirections,
+    )  # fmt: skip
+
+
+def test_standard_output_is_a_file_like_others(tmp_path):
+    code = "print('before'); write_atomically('-', 'text\\n'); print('behind')"
+    assert output_of(code, stdout=subprocess.PIPE).stdout == "before\ntext\nbehind\n"
+    log = tmp_path / "log"
+    log.write_text("old\n")
+    for name in ("/dev/stdout", "/dev/fd/1"):
+        with log.open("a") as sink:
+            assert output_of(f"write_atomically('{name}', 'more\\n')", stdout=sink).returncode == 0
+    assert log.read_text() == "old\nmore\nmore\n"
+
+
+def test_a_body_that_fails_leaves_everything_as_it_was(tmp_path):
+    place = tmp_path / "file"
+    place.write_text("old")
+    for error, caught in ((ValueError, ValueError), (OSError(28, "full"), BadInput)):
+        with pytest.raises(caught), replacing(place) as file:
+            file.write(b"half")
+            raise error
+    assert place.read_text() == "old" and list(tmp_path.iterdir()) == [place]
+
+
+def test_errors_about_other_files_keep_their_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"), replacing(tmp_path / "file"):
+        Path("/nowhere/at/all").read_bytes()
+    with pytest.raises(BadInput, match="place: cannot be written"), writing(tmp_path / "place"):
+        (tmp_path / "missing" / "file").write_bytes(b"")
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for path, said in (
+        (tmp_path, "is a folder, not a file"),
+        (tmp_path / "no" / "file", "does not exist"),
+        (tmp_path / "loop", r"cannot be written \(Too many levels of symbolic links\)"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            check_writable(path, "--output")
+    for path in (tmp_path / "no" / "file", tmp_path / "loop"):
+        with pytest.raises(BadInput, match="cannot be written"):
+            write_atomically(path, "x")
+
+
+def test_what_killed_runs_left_is_removed(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from design.files import scratch_folder\n"
+        f"with scratch_folder(Path({str(tmp_path)!r}), '.building-') as folder:\n"
+        "    (folder / 'half').touch(); print(folder, flush=True); time.sleep(60)"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE
+    )
+    assert running.stdout is not None
+    left = Path(running.stdout.readline().strip())
+    long_ago = time.time() - 1000
+    os.utime(left, (long_ago, long_ago))
+    with scratch_folder(tmp_path, ".building-"):
+        assert left.is_dir()  # its process lives
+    running.kill()
+    running.communicate()
+    with scratch_folder(tmp_path, ".building-") as mine:
+        assert sorted(tmp_path.iterdir()) == [mine]
+        mine.rename(tmp_path / "built")
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "built"]
+
+
+def test_what_another_process_just_made_is_left_alone(tmp_path):
+    (tmp_path / ".building-new").mkdir()
+    with scratch_folder(tmp_path, ".building-"):
+        pass
+    assert (tmp_path / ".building-new").is_dir()
