@@ -59,7 +59,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests/design": 350,
     "tests/formal": 220,
     "tests/fuzz": 12,
-    "tests/golden": 440,
+    "tests/golden": 460,
     "tests/sim": 95,
     "tests/synth": 60,
 }

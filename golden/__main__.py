@@ -1,4 +1,4 @@
-"""``python -m golden``: calibrate, quantise, and measure what fixed point costs."""
+"""``python -m golden``: inspect, convert, calibrate, quantise, measure what fixed point costs."""
 
 import dataclasses
 import json
@@ -18,6 +18,7 @@ from golden.calibrate import NUMERICS, calibrated, config_for
 from golden.checkpoint import Checkpoint
 from golden.checkpoints import load_checkpoint
 from golden.image import save
+from golden.model_files import convert, inspect
 from golden.quantise import quantise
 
 _stderr = Console(stderr=True)
@@ -46,7 +47,11 @@ def _config(checkpoint: Checkpoint, lanes: str | None, numerics: str) -> Config:
 
 @click.group(cls=Cli)
 def main() -> None:
-    """Quantise Llama-2 checkpoints and measure the fixed-point decoder against float."""
+    """Look at models, quantise them, and measure the fixed-point decoder against float."""
+
+
+main.add_command(inspect)
+main.add_command(convert)
 
 
 @main.command()

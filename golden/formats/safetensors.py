@@ -1,18 +1,23 @@
-"""Headers of safetensors files (github.com/huggingface/safetensors, README, "Format").
+"""Files of safetensors (github.com/huggingface/safetensors, README, "Format").
 
-Our own bounded look instead of the library's: numpy has no bfloat16, and what is read here is one
-tensor at a time.
+Our own bounded look instead of the library's: numpy has no bfloat16, and what is read and written
+here is one tensor at a time.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from design.errors import BadInput
 from design.files import PathLike, reading, shown
 from golden.formats.facts import LARGEST, brief, parsed_json
 from golden.formats.regions import BF16, F16, F32, Encoding, Mark, Region
+from golden.tensors import Floats
 
 #: Longest header; that of a model with 80 layers takes some 100 KB.
 LONGEST_HEADER = 1 << 24
@@ -120,3 +125,42 @@ def regions_of(paths: Mapping[str, PathLike]) -> dict[str, Region]:
             raise BadInput(f"{shown(path)}: tensor {brief(name)} is missing, which the index names")
         found[name] = headers[path].tensors[name]
     return found
+
+
+#: How a float32 array is stored, by the name of the type.
+STORED: Mapping[str, Callable[[Floats], NDArray[Any]]] = {
+    "F32": lambda values: values.astype("<f4"),
+    "F16": lambda values: values.astype("<f2"),
+    "BF16": lambda values: _to_bf16(values),
+}
+
+
+def _to_bf16(values: Floats) -> NDArray[np.uint16]:
+    """The upper halves, rounded to the nearest, ties to even (values are finite)."""
+    words = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return ((words + 0x7FFF + (words >> 16 & 1)) >> 16).astype("<u2")
+
+
+def write(
+    file: BinaryIO, kind: str, tensors: Mapping[str, tuple[tuple[int, ...], Callable[[], Floats]]]
+) -> None:
+    """Write tensors as `kind`, one of `STORED`: each has a shape, and is asked for its values
+    when it is its turn. Raises :class:`BadInput` for a value that the type cannot hold."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for name, (shape, _) in tensors.items():
+        size = prod(shape) * ENCODINGS[kind].size
+        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # so that the numbers are aligned
+    file.write(len(text).to_bytes(8, "little") + text)
+    for name, (_, values_of) in tensors.items():
+        values = values_of()
+        with np.errstate(over="ignore"):
+            raw = STORED[kind](values)
+        back = ENCODINGS[kind].decode(raw.reshape(1, -1).view(np.uint8))
+        if not np.isfinite(back).all():
+            largest = float(np.abs(values).max())
+            raise BadInput(f"tensor {name} holds {largest:.6g}, more than {kind} can")
+        file.write(cast(bytes, raw.data))

@@ -10,7 +10,7 @@ from golden.tokenizers import gguf, huggingface
 from golden.tokenizers.llama2c import Llama2cTokenizer
 from golden.tokenizers.protocol import TextStream, Tokenizer
 
-__all__ = ["TextStream", "Tokenizer", "load_tokenizer", "tokenizer_of"]
+__all__ = ["TextStream", "Tokenizer", "files_of", "load_tokenizer", "tokenizer_of"]
 
 #: Names of llama2.c's files beside a model; {} is the size of the vocabulary.
 LLAMA2C = ("tokenizer.bin", "tok{}.bin")
@@ -49,6 +49,18 @@ def _checked(tokenizer: Tokenizer, path: Path, vocab: int) -> Tokenizer:
     return tokenizer
 
 
+def files_of(model: PathLike, vocab: int) -> dict[str, bytes]:
+    """The files of the tokenizer in or beside `model`, by name; none where there is none."""
+    try:
+        return tokenizer_of(model, vocab).files()
+    except _NoTokenizer:
+        return {}
+
+
+class _NoTokenizer(BadInput):
+    """There is none where one was looked for."""
+
+
 def tokenizer_of(model: PathLike, vocab: int) -> Tokenizer:
     """The tokenizer in or beside `model`, which has `vocab` ids.
 
@@ -64,4 +76,4 @@ def tokenizer_of(model: PathLike, vocab: int) -> Tokenizer:
             return load_tokenizer(folder / name, vocab)
     if place.is_dir() and (files := sorted(place.glob("*.gguf"))):
         return load_tokenizer(files[0], vocab)
-    raise BadInput(f"{shown(folder)}: there is no {' nor '.join(names)}: --tokenizer names one")
+    raise _NoTokenizer(f"{shown(folder)}: there is no {' nor '.join(names)}: --tokenizer names one")

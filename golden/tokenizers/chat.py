@@ -41,8 +41,8 @@ class ChatTemplate:
     """A chat template with the special tokens that it may name (``bos_token`` and so on)."""
 
     def __init__(self, source: str, specials: Mapping[str, str]) -> None:
-        self._source = source
-        self._specials = dict(specials)
+        self.source = source
+        self.specials = dict(specials)
 
     def render(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The text of `messages`, each with role and content, up to where the model answers.
@@ -50,7 +50,7 @@ class ChatTemplate:
         Raises :class:`BadInput` for a template that is none, that refuses the messages, that fails
         or that takes too long.
         """
-        values = {**self._specials, "messages": [dict(each) for each in messages]}
+        values = {**self.specials, "messages": [dict(each) for each in messages]}
         template = self._compiled()
         try:
             with _Budget(MOST_LINES):
@@ -65,8 +65,8 @@ class ChatTemplate:
         return "".join(parts)
 
     def _compiled(self) -> jinja2.Template:
-        if len(self._source) > LONGEST:
-            raise BadInput(f"chat template has {len(self._source)} characters, above {LONGEST}")
+        if len(self.source) > LONGEST:
+            raise BadInput(f"chat template has {len(self.source)} characters, above {LONGEST}")
         environment = _Environment(
             trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
         )
@@ -74,7 +74,7 @@ class ChatTemplate:
         environment.globals["raise_exception"] = _refuse
         environment.globals["strftime_now"] = _now
         try:
-            return environment.from_string(self._source)
+            return environment.from_string(self.source)
         except (jinja2.TemplateError, SyntaxError, RecursionError, ValueError) as error:
             raise BadInput(f"chat template cannot be read ({_line(error)})") from None
 

@@ -1,6 +1,7 @@
 """Tokenizers of the library `tokenizers`, behind what this repository asks of one."""
 
 import functools
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -45,6 +46,18 @@ class LibraryTokenizer:
         self._check_spelt(text)
         found = self._library.encode(text, add_special_tokens=bos)
         return list(found.ids)
+
+    @property
+    def has_chat(self) -> bool:
+        return self._chat is not None
+
+    def files(self) -> dict[str, bytes]:
+        """`tokenizer.json`, and `tokenizer_config.json` with the chat template and its names."""
+        files = {"tokenizer.json": self._library.to_str(pretty=True).encode()}
+        if self._chat is not None:
+            config = self._chat.specials | {"chat_template": self._chat.source}
+            files["tokenizer_config.json"] = json.dumps(config, indent=2).encode()
+        return files
 
     def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         if self._chat is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from design.errors import BadInput
-from design.files import PathLike, reading, replacing
+from design.files import PathLike, reading, write_atomically
 
 UNKNOWN, BOS, EOS = 0, 1, 2
 FIRST_BYTE = 3  # ids 3 to 258 are the 256 bytes
@@ -63,10 +63,21 @@ class Llama2cTokenizer:
 
     def write(self, path: PathLike) -> None:
         """Write a `tokenizer.bin`. Raises :class:`BadInput` if the place cannot be written."""
-        with replacing(path) as file:
-            file.write(struct.pack("<I", max(map(len, self.pieces))))
-            for piece, score in zip(self.pieces, self.scores, strict=True):
-                file.write(struct.pack("<fI", score, len(piece)) + piece)
+        write_atomically(path, self._content())
+
+    def files(self) -> dict[str, bytes]:
+        """The `tokenizer.bin`."""
+        return {"tokenizer.bin": self._content()}
+
+    def _content(self) -> bytes:
+        tokens = zip(self.pieces, self.scores, strict=True)
+        parts = (struct.pack("<fI", score, len(piece)) + piece for piece, score in tokens)
+        return struct.pack("<I", max(map(len, self.pieces))) + b"".join(parts)
+
+    @property
+    def has_chat(self) -> bool:
+        """Never."""
+        return False
 
     def encode(self, text: str | bytes, bos: bool = True) -> list[int]:
         """The token ids of `text`, behind BOS unless told otherwise.

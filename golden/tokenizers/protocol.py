@@ -24,6 +24,15 @@ class Tokenizer(Protocol):
         """Every id is below this."""
         ...
 
+    @property
+    def has_chat(self) -> bool:
+        """Whether there is a chat template, without which `chat` raises."""
+        ...
+
+    def files(self) -> dict[str, bytes]:
+        """The files that hold it, by name, as they would lie beside a model."""
+        ...
+
     def encode(self, text: str, bos: bool = True) -> list[int]:
         """The ids of `text`, behind the id that a text of this model begins with, if any.
 
