@@ -165,9 +165,9 @@ COMPOSITION: tuple[Task, ...] = (
     replace(_whole("operands", *_OPERANDS, 18, NO_SCORES), configs=("nano", "nano@16", "thin")),
     _loops("operands", *_OPERANDS, 17, NO_SCORES),
     _external("operands", *_OPERANDS, 18, NO_SCORES),
-    _whole("duties", *_DUTIES, 80, OFF_PHASE),
-    _loops("duties", *_DUTIES, 70, OFF_PHASE),
-    _external("duties", *_DUTIES, 78, OFF_PHASE),
+    _whole("duties", *_DUTIES, 79, OFF_PHASE),
+    _loops("duties", *_DUTIES, 69, OFF_PHASE),
+    _external("duties", *_DUTIES, 77, OFF_PHASE),
     _external(
         "cache_kept", ExternalCacheKept, composition.external_cache_kept, 12, ANNOUNCED_TWICE
     ),

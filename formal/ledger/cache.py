@@ -11,7 +11,7 @@ LINES: tuple[Line, ...] = (
     ),
     line("kv.row_done", "each_element_once", paid("composition.cache_kept", "element_once")),
     line("kv.layers kv.group.*", "start_enabled layer_in_range", duty("cache")),
-    line("kv.queries", "write_in_range read_in_range", duty("queries")),
+    line("kv.queries", "write_in_range", duty("queries")),
     line(
         "kv.external.* composition.*_external",
         "acknowledges_a_write delivers_what_was_asked shows_content",
