@@ -6,6 +6,7 @@ wrong answer waiting for its day.
 
 import json
 import math
+import re
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from design.errors import BadInput
 LARGEST = (1 << 31) - 1
 
 _MISSING: Any = object()
+
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
@@ -29,11 +32,17 @@ def brief(value: object) -> str:
 def parsed_json(data: bytes) -> Any:
     """The value of a JSON text.
 
-    Raises :class:`BadInput` for anything else, NaN and infinities, and a key that stands twice in
-    its object, of which readers take different ones.
+    Raises :class:`BadInput` for anything else, NaN and infinities, text that is no Unicode, and a
+    key that stands twice in its object, of which readers take different ones.
     """
     try:
-        return json.loads(data, object_pairs_hook=_object, parse_constant=_no_number)
+        text = data.decode()
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+        if _ESCAPED_SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise BadInput("is JSON that holds half a character, a lone surrogate") from None
     except RecursionError:
         raise BadInput("is JSON that is nested too deeply") from None
     except BadInput:

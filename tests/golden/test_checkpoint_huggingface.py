@@ -230,6 +230,18 @@ def test_a_tensor_that_its_shard_lacks(tmp_path):
     assert "tensor 'model.extra' is missing, which the index names" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("half", [b"\\ud800", b"\\uDC00", "\ud800".encode(errors="surrogatepass")])
+def test_half_a_character_is_refused(tmp_path, half):
+    write_folder(tmp_path, random_checkpoint(SHAPE, 1))
+    content = (tmp_path / "config.json").read_bytes()
+    (tmp_path / "config.json").write_bytes(content.replace(b"silu", b"si" + half + b"lu"))
+    assert "config.json: is " in refusal(tmp_path)
+    (tmp_path / "config.json").write_bytes(
+        content.replace(b'"silu"', b'"silu", "_x": "\\ud83d\\ude00"')
+    )
+    assert "'_x' = '😀' is unknown" in refusal(tmp_path)
+
+
 def test_pickles_are_not_read(tmp_path):
     write_folder(tmp_path, random_checkpoint(SHAPE, 1))
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")

@@ -100,6 +100,12 @@ def test_text_without_a_token_is_refused():
     subject = tokenizer({b" ": 0.0}, with_bytes=False)
     with pytest.raises(BadInput, match=r"text holds b'x', .* 4 tokens"):
         subject.encode("x")
+    # Where bytes would be stand other pieces: ids 3 to 258 are no bytes by their number alone.
+    ordinary = tokenizer({b"%c" % letter: 0.0 for letter in range(48, 123)}, with_bytes=False)
+    assert spelt(tokenizer({b" ": 0.0, b"8": 0.0}, with_bytes=False), "8") == [b" ", b"8"]
+    for text in ("a#b", " "):
+        with pytest.raises(BadInput, match=r"text holds b' '.* 78 tokens"):
+            ordinary.encode(text)
     with pytest.raises(BadInput, match=r"text character 1 = '\\ud800'"):
         subject.encode("x\ud800")
 
