@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.measure import interleaved
 from benchmarks.report import Row
 from design.config import Config, Shape
-from design.schedule import Op, matrix
+from design.schedule import Op, matrix, ops
 from golden.checkpoint import Checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
@@ -64,8 +64,8 @@ def _greedy(decoder: Decoder, first: int, steps: int) -> int:
 def products(config: Config, context: int) -> int:
     """Multiplications of weights and of attention for one sampled token that sees `context`."""
     shape = config.shape
-    weights = {op: matrix(config, op).rows * matrix(config, op).cols for op in Op}
-    layer = sum(count for op, count in weights.items() if op not in (Op.EMBED, Op.CLS))
+    weights = {op: matrix(config, op).rows * matrix(config, op).cols for op in ops(config)}
+    layer = sum(count for op, count in weights.items() if op not in (Op.EMBED, Op.BIAS, Op.CLS))
     return weights[Op.CLS] + shape.layers * (layer + 2 * shape.q_dim * context)
 
 

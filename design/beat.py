@@ -1,12 +1,13 @@
 """One cycle's work for the multiplier array, as the stages ask for it."""
 
-import enum as py_enum
+from typing import Any
 
+from amaranth import *
 from amaranth.lib import data, enum
 
 from design.config import Config
 from design.derived import ceil_div, derive
-from design.schedule import Op, matrix
+from design.schedule import Op, matrix, ops
 
 
 class Kind(enum.Enum, shape=2):
@@ -25,7 +26,7 @@ class Kind(enum.Enum, shape=2):
 class Sink(enum.Enum, shape=3):
     """Where the sums of a pass go. The first six are the projections of `schedule.Op`."""
 
-    EMBED = Op.EMBED.value
+    EMBED = Op.EMBED.value  # the residual, or, where a `bias` says so, the biases
     QKV = Op.QKV.value
     WO = Op.WO.value
     W13 = Op.W13.value
@@ -35,9 +36,22 @@ class Sink(enum.Enum, shape=3):
     VALUE = 7
 
 
-def to_sink(op: py_enum.Enum) -> Sink:
-    """The sink of a projection."""
-    return Sink(op.value)
+def to_sink(op: Op) -> Sink:
+    """The sink of a projection; that of biases is the embedding's."""
+    return Sink(Op.EMBED.value if op is Op.BIAS else op.value)
+
+
+def is_op(op: Op, element: Any) -> Value:
+    """Whether an `element` with `sink` and `bias`, such as a beat, is of the projection `op`."""
+    of_sink = element.sink == to_sink(op)
+    if "bias" not in element.shape().members or op not in (Op.EMBED, Op.BIAS):
+        return of_sink
+    return of_sink & (element.bias if op is Op.BIAS else ~element.bias)
+
+
+def bias_field(config: Config) -> dict[str, int]:
+    """The field that marks biases among what has the sink EMBED, where the shape has any."""
+    return {"bias": 1} if config.shape.qkv_bias else {}
 
 
 def beat_layout(config: Config) -> data.StructLayout:
@@ -49,11 +63,12 @@ def beat_layout(config: Config) -> data.StructLayout:
     shifts of its header the pass takes.
     `row`: output row of lane 0 (projections). `count`: lanes (projections) or positions of
     each slot (scores) that hold results. `folded`: a row lies on two lanes, see `schedule`.
-    `block`: which heads are in the slots.
+    `block`: which heads are in the slots. `bias` (where the shape has any): of
+    biases, whose sink is EMBED.
     `macs`: useful multiply-accumulates of this beat. `layer`: filled in by the decoder.
     """
     shape, derived = config.shape, derive(config)
-    rows = max(matrix(config, op).rows for op in Op)
+    rows = max(matrix(config, op).rows for op in ops(config))
     return data.StructLayout(
         {
             "kind": Kind,
@@ -62,6 +77,7 @@ def beat_layout(config: Config) -> data.StructLayout:
             "last": 1,
             "newest": 1,
             "folded": 1,
+            **bias_field(config),
             "shift_index": range(derived.header_passes),
             "column": range(max(shape.dim, shape.q_dim, shape.hidden)),
             "t": range(shape.seq_len),

@@ -13,7 +13,7 @@ from typing import Any
 
 from design.errors import BadInput
 from design.fixed import SQ, Rounding
-from design.shape import Shape, shape_from_dict, shape_to_dict
+from design.shape import Llama3Scaling, Shape, shape_from_dict, shape_to_dict
 
 LANES = (1, 2, 4, 8, 16, 32, 64, 128)
 WEIGHT_BITS = (8, 16)
@@ -153,8 +153,9 @@ def _named(
     lanes: int = 8,
     cache: CacheBacking = CacheBacking.ON_CHIP,
     numerics: Numerics = DEFAULT_NUMERICS,
+    **facts: Any,
 ) -> Config:
-    shape = Shape.of_sizes(*sizes)
+    shape = Shape.of_sizes(*sizes, **facts)
     geometry = Geometry(lanes=lanes, cache=cache)
     return Config(name=name, shape=shape, numerics=numerics, geometry=geometry)
 
@@ -171,8 +172,15 @@ _STORIES260K = Numerics(
 
 _EXTERNAL = CacheBacking.EXTERNAL
 
+#: As Llama 3.2 has it.
+_LLAMA3 = Llama3Scaling(
+    factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0, original_seq_len=8192
+)
+
 #: Every named instance, in order of size. `nano` is the fuzz and proof size. The cache of those
-#: from `stories42m` on fits no chip.
+#: from `stories42m` on fits no chip. SmolLM2, Llama 3.2 and Qwen2.5 are as their `config.json` and
+#: `generation_config.json` on Hugging Face have them (those that are tuned to chat), but for
+#: contexts of 131,072 and 32,768 positions, whose tables of RoPE would be as long.
 CONFIGS: dict[str, Config] = {
     config.name: config
     for config in (
@@ -181,11 +189,27 @@ CONFIGS: dict[str, Config] = {
         _named("stories15m", 288, 768, 6, 6, 6, 32000, 256, lanes=16),
         _named("stories42m", 512, 1376, 8, 8, 8, 32000, 1024, lanes=32, cache=_EXTERNAL),
         _named("stories110m", 768, 2048, 12, 12, 12, 32000, 1024, lanes=64, cache=_EXTERNAL),
+        _named(
+            "smollm2_135m", 576, 1536, 30, 9, 3, 49152, 8192, lanes=64, cache=_EXTERNAL,
+            rope_base=1e5, end_ids=(2,),
+        ),
+        _named(
+            "qwen2_5_0_5b", 896, 4864, 24, 14, 2, 151936, 4096, lanes=64, cache=_EXTERNAL,
+            rope_base=1e6, norm_epsilon=1e-6, qkv_bias=True, end_ids=(151643, 151645), bos=None,
+        ),
+        _named(
+            "tinyllama_1b", 2048, 5632, 22, 32, 4, 32000, 2048, lanes=64, cache=_EXTERNAL,
+            end_ids=(2,),
+        ),
+        _named(
+            "llama3_2_1b", 2048, 8192, 16, 32, 8, 128256, 4096, lanes=64, cache=_EXTERNAL,
+            rope_base=5e5, rope_scaling=_LLAMA3, end_ids=(128001, 128008, 128009), bos=128000,
+        ),
         _named("llama2_7b", 4096, 11008, 32, 32, 32, 32000, 4096, lanes=128, cache=_EXTERNAL),
         _named("llama2_13b", 5120, 13824, 40, 40, 40, 32000, 4096, lanes=128, cache=_EXTERNAL),
         _named("llama2_70b", 8192, 28672, 80, 64, 8, 32000, 4096, lanes=128, cache=_EXTERNAL),
     )
-}
+}  # fmt: skip
 
 
 def named(name: str) -> Config:

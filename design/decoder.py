@@ -33,7 +33,7 @@ from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
 from design.swiglu import SwiGlu
-from design.writeback import DIRECT, NORMED, Writeback, any_of
+from design.writeback import NORMED, Writeback, any_of, for_residual
 
 
 def multipliers(config: Config) -> int:
@@ -125,6 +125,8 @@ class Decoder(wiring.Component):
             tokens.classified.eq(argmax.done),
             tokens.best.eq(argmax.best),
         ]
+        if shape.qkv_bias:
+            m.d.comb += projection.bias.eq(layers.projection_bias)
         with m.If(tokens.embed_start):
             m.d.comb += projection.op.eq(Sink.EMBED)
         with m.If(tokens.classify_start):
@@ -287,7 +289,7 @@ class Decoder(wiring.Component):
             rmsnorm.square_sum.eq(residual.square_sum),
             rmsnorm.source.eq(residual.source),
             rmsnorm.layer.eq(residual.layer),
-            x.coming.eq(drain.o_valid & any_of(drain.o.sink, DIRECT)),
+            x.coming.eq(drain.o_valid & for_residual(drain.o)),
             x.wr_en.eq(residual.o_valid),
             x.wr_data.eq(residual.o),
             queries.wr_en.eq(rope.o.q),

@@ -142,8 +142,6 @@ def _slots(config: Config) -> int:
 def derive(config: Config) -> Derived:
     """The numbers for `config`; raises :class:`BadInput` where formats cannot work together."""
     shape, numerics, lanes = config.shape, config.numerics, config.geometry.lanes
-    if shape.qkv_bias:
-        raise BadInput("Shape.qkv_bias = True: not built yet")
     slots = _slots(config)
     per_slot = lanes // slots
     v_word = min(per_slot, ceil_pow2(shape.head_dim))
@@ -189,6 +187,7 @@ def derive(config: Config) -> Derived:
     wanted = (
         *(form.f - (norm_floor - norm_growth) for form in from_normed),
         *(numerics.residual.f - form.f for form in (one_format, numerics.attention, numerics.ffn)),
+        *(form.f - one_format.f for form in (numerics.q, numerics.k, numerics.v) * shape.qkv_bias),
     )
     lead = max(0, max(wanted) - (numerics.weight_bits - 4))
     largest_shift = max(

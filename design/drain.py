@@ -8,7 +8,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from design.beat import Sink, beat_layout
+from design.beat import Sink, beat_layout, bias_field
 from design.config import Config
 from design.derived import SHIFT_BITS, derive
 
@@ -16,8 +16,8 @@ from design.derived import SHIFT_BITS, derive
 def sum_layout(config: Config) -> data.StructLayout:
     """One raw sum on its way to rounding.
 
-    `row`: output row (projections). `slot`: its query head (value sums). `shift`: the row's
-    right shift from the header; meaningless for value sums.
+    `bias`: as of a beat. `row`: output row (projections). `slot`: its query head (value sums).
+    `shift`: the row's right shift from the header; meaningless for value sums.
     """
     derived, beat = derive(config), beat_layout(config)
     return data.StructLayout(
@@ -25,6 +25,7 @@ def sum_layout(config: Config) -> data.StructLayout:
             "sum": signed(derived.acc_width),
             "shift": SHIFT_BITS,
             "sink": Sink,
+            **bias_field(config),
             "row": beat["row"].shape,
             "slot": range(derived.slots),
             "block": range(derived.head_blocks),
@@ -147,6 +148,8 @@ class Drain(wiring.Component):
             self.scores.layer.eq(beat.layer),
             self.scores.last.eq(beat.newest & is_last),
         ]
+        if self.config.shape.qkv_bias:
+            m.d.comb += self.o.bias.eq(beat.bias)
         for n in range(derived.slots):
             m.d.comb += self.scores.sums[n].eq(column[n * per_slot].sum)
 

@@ -9,12 +9,14 @@ from typing import Literal
 
 from design import tables
 from design.arith import ram_depth
+from design.biases import bias_width
 from design.config import CacheBacking, Config
 from design.derived import derive
 from design.interpolate import entry_layout
 from design.kv_layout import kv_layout
 from design.kv_reader import BUFFER
 from design.operand import operand_layout
+from design.schedule import Op, matrix
 
 Purpose = Literal["cache", "activation", "score", "table"]
 
@@ -126,6 +128,11 @@ def memories(config: Config) -> list[Memory]:
         *(
             _vector(f"queries.slot_{slot}", derived.head_blocks * shape.head_dim, n.q.width)
             for slot in range(derived.slots)
+        ),
+        *(
+            [_vector("writeback.biases.memory", matrix(config, Op.BIAS).rows, bias_width(config))]
+            if shape.qkv_bias
+            else []
         ),
         _vector("swiglu.ups.storage", 4, n.up.width),
         _vector("argmax.queue.storage", 8, n.logits.width + 1),

@@ -6,13 +6,14 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from design.beat import Sink, beat_layout
+from design.beat import Sink, beat_layout, is_op
 from design.config import Config
 from design.derived import EXPONENT_STEP, SCALAR_BITS, derive, exponents
 from design.operand import operand_layout, times_power, to_operand
 from design.ports import trace_layout
 from design.requantize import saturate
 from design.scalar import SCALAR_LATENCY, ask, client_members
+from design.schedule import Op
 from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout, sum_bits
@@ -76,7 +77,9 @@ class Residual(wiring.Component):
         sink = self.i.sink
         take = Signal()
         m.d.comb += [
-            take.eq(self.i_valid & ((sink == Sink.EMBED) | (sink == Sink.WO) | (sink == Sink.W2))),
+            take.eq(
+                self.i_valid & (is_op(Op.EMBED, self.i) | (sink == Sink.WO) | (sink == Sink.W2))
+            ),
             read.en.eq(self.coming),
             read.addr.eq(self.coming_row),
         ]

@@ -5,7 +5,7 @@ output rows. A pass is one beat for each column, holding that column's weight of
 pass. Before the first pass, and then whenever the shifts run out, comes a *header* beat: for each
 lane the right shifts of its rows in the next passes, as many as fit into a weight, the first in
 the lowest SHIFT_BITS. Rows that pad the last pass are zeros. An embedding row is a matrix of `dim`
-rows and one column.
+rows and one column; so are the biases of a layer, of as many rows as QKV.
 
 When the rows that are left after the last whole pass fill no more than half the lanes, their pass
 goes *folded*: a row on two lanes, the left half of its columns on one (where its shift is, too)
@@ -36,6 +36,9 @@ class Op(enum.Enum):
     """SwiGLU output -> added to the residual."""
     CLS = 5
     """Normed residual -> logits."""
+    BIAS = 6
+    """Nothing -> biases of queries, keys and values (rows as those of QKV): a column that is
+    multiplied by one, as an embedding row is. Only where the shape has them."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,11 @@ class Matrix:
 def matrix(config: Config, op: Op) -> Matrix:
     """The matrix that `op` streams."""
     shape = config.shape
+    qkv = shape.q_dim + 2 * shape.kv_dim
     rows, cols = {
         Op.EMBED: (shape.dim, 1),
-        Op.QKV: (shape.q_dim + 2 * shape.kv_dim, shape.dim),
+        Op.BIAS: (qkv, 1),
+        Op.QKV: (qkv, shape.dim),
         Op.WO: (shape.dim, shape.q_dim),
         Op.W13: (2 * shape.hidden, shape.dim),
         Op.W2: (shape.dim, shape.hidden),
@@ -102,8 +107,15 @@ def matrix(config: Config, op: Op) -> Matrix:
     )
 
 
-#: The matrices of one layer, in order.
-LAYER_OPS = (Op.QKV, Op.WO, Op.W13, Op.W2)
+def layer_ops(config: Config) -> tuple[Op, ...]:
+    """The matrices of one layer, in order."""
+    biases = (Op.BIAS,) if config.shape.qkv_bias else ()
+    return (*biases, Op.QKV, Op.WO, Op.W13, Op.W2)
+
+
+def ops(config: Config) -> tuple[Op, ...]:
+    """Every projection that there is."""
+    return (Op.EMBED, *layer_ops(config), Op.CLS)
 
 
 @dataclass(frozen=True)
@@ -132,7 +144,7 @@ def image(config: Config) -> Image:
     """The layout of the weight image of `config`."""
     shape = config.shape
     embedding_beats = matrix(config, Op.EMBED).beats
-    layer_beats = sum(matrix(config, op).beats for op in LAYER_OPS)
+    layer_beats = sum(matrix(config, op).beats for op in layer_ops(config))
     return Image(
         embedding_beats=embedding_beats,
         body=shape.vocab * embedding_beats,

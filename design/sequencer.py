@@ -17,7 +17,8 @@ from design.schedule import image
 
 
 class LayerSequencer(wiring.Component):
-    """One layer: S1 (QKV), for each block of heads S2 (scores) and S3 (values), S4 (Wo), S5 (FFN).
+    """One layer: S1 (biases where there are any, QKV), for each block of heads S2 (scores) and S3
+    (values), S4 (Wo), S5 (FFN).
 
     A stage's `done` means that all its beats are in the array, not that all its results are out:
     the next stage starts at once, and waits beat by beat for what it needs.
@@ -32,6 +33,8 @@ class LayerSequencer(wiring.Component):
     done : Out(1)
         One-cycle pulse: every stage is done.
     projection_start, projection_op, projection_done : Out, Out, In
+    projection_bias : Out(1), where the shape has biases
+        See `ProjectionStage`.
     score_start, score_done, value_start, value_done : Out, In, Out, In
         A start and a done for each stage.
     block : Out
@@ -46,6 +49,7 @@ class LayerSequencer(wiring.Component):
                 "done": Out(1),
                 "projection_start": Out(1),
                 "projection_op": Out(Sink),
+                **({"projection_bias": Out(1)} if config.shape.qkv_bias else {}),
                 "projection_done": In(1),
                 "score_start": Out(1),
                 "score_done": In(1),
@@ -73,7 +77,15 @@ class LayerSequencer(wiring.Component):
             with m.State("Idle"):
                 with m.If(self.start):
                     m.d.comb += self.block.eq(0)
-                    start(self.projection_start, "S1", Sink.QKV)
+                    if self.config.shape.qkv_bias:
+                        m.d.comb += self.projection_bias.eq(1)
+                        start(self.projection_start, "S1 biases", Sink.EMBED)
+                    else:
+                        start(self.projection_start, "S1", Sink.QKV)
+            if self.config.shape.qkv_bias:
+                with m.State("S1 biases"):
+                    with m.If(self.projection_done):
+                        start(self.projection_start, "S1", Sink.QKV)
             with m.State("S1"):
                 with m.If(self.projection_done):
                     start(self.score_start, "S2")

@@ -10,12 +10,14 @@ from design.derived import ceil_pow2
 
 
 class Tensor(enum.Enum):
-    """Every traced intermediate of one step."""
+    """Every traced intermediate of one step, in the order in which they come."""
 
     X_EMBED = 0
     """Residual after the embedding, [dim]; layer 0."""
     RSQRT_ATT = 1
     """Factor of the norm before attention: [mantissa, exponent]."""
+    BIAS = 26
+    """What is added to QKV behind the factor, [q_dim + 2 * kv_dim]; only where the shape has it."""
     QKV_SUM = 2
     """Projections of the residual before the factor of the norm, [q_dim + 2 * kv_dim]."""
     QKV = 3
@@ -69,13 +71,14 @@ ONCE = (Tensor.X_EMBED, Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM, Tensor.LOGITS)
 
 
 def sizes(config: Config) -> dict[Tensor, int]:
-    """Room for the indices of each tensor (scores and weights at full context)."""
+    """Room for the indices of each tensor that there is (scores and weights at full context)."""
     shape = config.shape
     attention = shape.heads * ceil_pow2(shape.seq_len)
     per_dim = {
         Tensor.X_EMBED, Tensor.WO, Tensor.X_ATT, Tensor.W2, Tensor.X_FFN,
     }  # fmt: skip
     per_q_dim = {Tensor.Q, Tensor.ATTENTION_SUM, Tensor.ATTENTION}
+    qkv = shape.q_dim + 2 * shape.kv_dim
     return (
         dict.fromkeys(per_dim, shape.dim)
         | dict.fromkeys(per_q_dim, shape.q_dim)
@@ -83,8 +86,8 @@ def sizes(config: Config) -> dict[Tensor, int]:
             Tensor.RSQRT_ATT: 2,
             Tensor.RSQRT_FFN: 2,
             Tensor.RSQRT_FINAL: 2,
-            Tensor.QKV_SUM: shape.q_dim + 2 * shape.kv_dim,
-            Tensor.QKV: shape.q_dim + 2 * shape.kv_dim,
+            Tensor.QKV_SUM: qkv,
+            Tensor.QKV: qkv,
             Tensor.K: shape.kv_dim,
             Tensor.V: shape.kv_dim,
             Tensor.SCORE: attention,
@@ -99,4 +102,5 @@ def sizes(config: Config) -> dict[Tensor, int]:
             Tensor.LOGITS_SUM: shape.vocab,
             Tensor.LOGITS: shape.vocab,
         }
+        | ({Tensor.BIAS: qkv} if shape.qkv_bias else {})
     )

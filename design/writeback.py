@@ -8,7 +8,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from design.arith import pick
-from design.beat import Sink, beat_layout
+from design.beat import Sink, beat_layout, bias_field, is_op
+from design.biases import Biases
 from design.config import SUM_HEADROOM, Config
 from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from design.drain import sum_layout
@@ -16,12 +17,13 @@ from design.fixed import SQ, Rounding
 from design.ports import trace_layout
 from design.requantize import guard, round_saturated, shift_guarded
 from design.scalar import SCALAR_LATENCY, ask, client_members
+from design.schedule import Op
 from design.trace import Tensor
 from design.tracing import record
 
 #: Sinks whose rows are in front of the factor of the norm.
 NORMED = (Sink.QKV, Sink.W13, Sink.CLS)
-#: Sinks whose sums are final as they are: they go to the residual.
+#: Sinks whose sums are final as they are: they go to the residual, or are biases.
 DIRECT = (Sink.EMBED, Sink.WO, Sink.W2)
 #: Fields of a result beside its value.
 _BESIDE = ("sink", "row", "slot", "layer")
@@ -37,6 +39,13 @@ def any_of(sink: Value, sinks: tuple[Any, ...]) -> Value:
     return Cat(sink == each for each in sinks).any()
 
 
+def for_residual(element: Any) -> Value:
+    """Whether an `element` with `sink` and `bias` goes to the residual."""
+    if "bias" not in element.shape().members:
+        return any_of(element.sink, DIRECT)
+    return any_of(element.sink, (Sink.WO, Sink.W2)) | is_op(Op.EMBED, element)
+
+
 def result_layout(config: Config, value_bits: int = SCALAR_BITS) -> data.StructLayout:
     """One element in the format of its tensor, right-aligned and sign-extended."""
     derived, beat = derive(config), beat_layout(config)
@@ -44,6 +53,7 @@ def result_layout(config: Config, value_bits: int = SCALAR_BITS) -> data.StructL
         {
             "value": signed(value_bits),
             "sink": Sink,
+            **bias_field(config),
             "row": beat["row"].shape,
             "slot": range(derived.slots),
             "layer": beat["layer"].shape,
@@ -56,7 +66,9 @@ class Writeback(wiring.Component):
 
     Sums for the residual are rounded to its format and leave by `o`. All others are rounded to
     `config.sum_format` on their way past `o`, multiplied by a factor (1 / rms of the residual, or
-    the reciprocal of the softmax sum of their slot), rounded again, and leave by `scaled`.
+    the reciprocal of the softmax sum of their slot), rounded again, and leave by `scaled`. Where
+    the shape has biases, these are rounded to the format of their query, key or value, kept, and
+    added to the product of their row before it is rounded.
 
     Latency: 2 cycles to `o` (shift by eights; shift and round), 5 to `scaled` (operands, product,
     round).
@@ -81,7 +93,7 @@ class Writeback(wiring.Component):
         One scalar multiplier, see `client_members`.
     trace : Out(ArrayLayout(record, 2))
         The sums (QKV_SUM, ATTENTION_SUM, W13_SUM, LOGITS_SUM, and WO and W2, which are final), and
-        their products (QKV, ATTENTION, W13).
+        their products (QKV, ATTENTION, W13); BIAS.
     """
 
     def __init__(self, config: Config):
@@ -108,17 +120,18 @@ class Writeback(wiring.Component):
             }
         )
 
+    def _qkv_formats(self, element: data.View, qkv: Value) -> list[tuple[SQ, Value]]:
+        """(format, condition) of queries, keys and values, if it is one of them: `qkv`."""
+        shape, n = self.config.shape, self.config.numerics
+        is_q, is_v = element.row < shape.q_dim, element.row >= shape.q_dim + shape.kv_dim
+        return [(n.q, qkv & is_q), (n.k, qkv & ~is_q & ~is_v), (n.v, qkv & is_v)]
+
     def _formats(self, element: data.View) -> list[tuple[SQ, Value]]:
         """(format, condition): exclusive conditions that cover every scaled element."""
-        shape, n = self.config.shape, self.config.numerics
-        sink = element.sink
-        qkv, w13 = sink == Sink.QKV, sink == Sink.W13
-        is_q, is_v = element.row < shape.q_dim, element.row >= shape.q_dim + shape.kv_dim
-        is_up = element.row[0]
+        n, sink = self.config.numerics, element.sink
+        w13, is_up = sink == Sink.W13, element.row[0]
         return [
-            (n.q, qkv & is_q),
-            (n.k, qkv & ~is_q & ~is_v),
-            (n.v, qkv & is_v),
+            *self._qkv_formats(element, sink == Sink.QKV),
             (n.gate, w13 & ~is_up),
             (n.up, w13 & is_up),
             (n.logits, sink == Sink.CLS),
@@ -159,12 +172,18 @@ class Writeback(wiring.Component):
             element.layer.eq(raw.layer),
         ]
 
-        is_direct = any_of(element.sink, DIRECT)
+        if self.config.shape.qkv_bias:
+            m.d.sync += element.bias.eq(raw.bias)
+
+        to_residual = for_residual(element)
         guarded = shift_guarded(half_way, rest)
-        widths = [(n.residual.width, is_direct)]
+        widths = [(n.residual.width, to_residual)]
         widths += [(form.width + SUM_HEADROOM, each) for form, each in self._formats(element)]
+        if self.config.shape.qkv_bias:
+            biases = self._qkv_formats(element, is_op(Op.BIAS, element))
+            widths += [(form.width, each) for form, each in biases]
         m.d.comb += [
-            self.coming.eq(half_valid & is_direct),
+            self.coming.eq(half_valid & to_residual),
             self.coming_row.eq(element.row),
         ]
         m.d.sync += self.o_valid.eq(half_valid)
@@ -184,19 +203,35 @@ class Writeback(wiring.Component):
             m.d.comb += ask(self.requests[0], self.o.value, factor)
         coming = Signal(SCALAR_LATENCY)
         m.d.sync += [coming.eq(Cat(valid, coming)), self.scaled_valid.eq(coming[-1])]
-        element = self.o
+        before = element = self.o
         for cycle in range(SCALAR_LATENCY):
             later = Signal.like(self.o, name=f"multiplied_{cycle}")
             with m.If(Cat(valid, coming)[cycle]):
                 m.d.sync += later.eq(element)
-            element = later
-        guarded = shift_guarded(guard(self.products[0]), TABLE_FRACTION)
+            before, element = element, later
+        total = self.products[0]
+        if self.config.shape.qkv_bias:
+            total = total + (self._bias(m, coming[-2], before, element) << TABLE_FRACTION)
+        guarded = shift_guarded(guard(total), TABLE_FRACTION)
         widths = [(form.width, condition) for form, condition in self._formats(element)]
         rounded = Signal.like(self.scaled.value, name="scaled_value")
         _round(m, guarded, n.rounding, widths, rounded)
         with m.If(coming[-1]):
             m.d.sync += self.scaled.value.eq(rounded)
             m.d.sync += [self.scaled[field].eq(element[field]) for field in _BESIDE]
+
+    def _bias(self, m: Module, asked: Value, before: data.View, element: data.View) -> Value:
+        """What is added to the product that is there, that of `element`; in the cycle before, where
+        `asked`, the element was `before`."""
+        m.submodules.biases = biases = Biases(self.config)
+        m.d.comb += [
+            biases.wr_en.eq(self.o_valid & is_op(Op.BIAS, self.o)),
+            biases.wr_row.eq(self.o.row),
+            biases.wr_data.eq(self.o.value),
+            biases.rd_en.eq(asked & (before.sink == Sink.QKV)),
+            biases.rd_row.eq(before.row),
+        ]
+        return Mux(element.sink == Sink.QKV, biases.rd_data, 0)
 
     def _trace(self, m: Module) -> None:
         sums = {
@@ -221,6 +256,15 @@ class Writeback(wiring.Component):
                 m.d.sync += count.eq(0)
             with m.Elif(valid & is_value):
                 m.d.sync += count.eq(count + 1)
+            if self.config.shape.qkv_bias and element is self.o:
+                m.d.comb += record(
+                    target,
+                    valid=valid & is_op(Op.BIAS, element),
+                    tensor=Tensor.BIAS,
+                    layer=element.layer,
+                    index=element.row,
+                    value=element.value,
+                )
             with m.Switch(element.sink):
                 for sink, tensor in tensors.items():
                     with m.Case(sink):

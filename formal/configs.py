@@ -6,8 +6,9 @@ lanes, and how many blocks of heads there are; a theorem at one width says nothi
 
 import dataclasses
 
-from design.config import CONFIGS, Config, Geometry, Numerics, Shape
+from design.config import CONFIGS, Config, Geometry, Numerics
 from design.fixed import SQ
+from design.shape import Shape
 
 _NANO, _STORIES260K = CONFIGS["nano"], CONFIGS["stories260k"]
 
@@ -21,6 +22,10 @@ _MHA3 = Shape(dim=18, hidden=5, layers=2, heads=3, kv_heads=3, vocab=10, seq_len
 #: With so little between two norms, the stages are over before the first of them is done.
 _THIN = Shape(dim=8, hidden=1, layers=2, heads=4, kv_heads=1, vocab=4, seq_len=4)
 _MQA3 = Shape(dim=6, hidden=5, layers=2, heads=3, kv_heads=1, vocab=10, seq_len=5)
+#: Heads wider than dim / heads, biases, two ids that end the text.
+_BIAS = Shape.of_sizes(
+    4, 5, 2, 3, 1, 10, 5, head_dim=2, qkv_bias=True, norm_epsilon=1e-6, end_ids=(0, 7), bos=None
+)
 
 #: Operands of 3 exponents, and of 2.
 _WIDE_STATE = Numerics(residual=SQ(10, 12), ffn=SQ(9, 12))
@@ -32,7 +37,8 @@ _WIDE_STATE = Numerics(residual=SQ(10, 12), ffn=SQ(9, 12))
 #: a head. From nano@8 on words hold several elements; the last word of a row is not full in mqa3
 #: and mha3, nor in mha3 that of a head. There are column-split passes in nano@16, nano@32,
 #: stories260k@64 and mqa3. In mqa3 3 query heads share the only KV head, in mha3 none is shared.
-#: `thin` is for the whole decoder alone.
+#: `thin` is for the whole decoder alone. Biases are in `nano_bias`, whose heads together have more
+#: elements than dim.
 PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
     config.name: config
     for config in (
@@ -42,6 +48,7 @@ PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
         Config(name="mha3", shape=_MHA3, geometry=Geometry(lanes=4)),
         Config(name="mqa3", shape=_MQA3, geometry=Geometry(lanes=8)),
         Config(name="thin", shape=_THIN, geometry=Geometry(lanes=16)),
+        Config(name="nano_bias", shape=_BIAS, geometry=Geometry(lanes=4)),
         _named("stories260k@64", _STORIES260K.with_lanes(64)),
     )
 }
@@ -51,6 +58,9 @@ PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
 CORE = ("nano", "stories260k", "nano@16")
 #: Proved besides by ``prove --all``, in the gate and nightly.
 WIDE = (
-    "nano@1", "nano@2", "nano@8", "nano@32", "nano_int8", "nano_wide", "mha3", "mqa3",
+    "nano@1", "nano@2", "nano@8", "nano@32", "nano_int8", "nano_wide", "mha3", "mqa3", "nano_bias",
     "stories260k@64",
 )  # fmt: skip
+#: Those of the table with biases, and those without.
+BIASED_CONFIGS = tuple(name for name in (*CORE, *WIDE) if PROOF_CONFIGS[name].shape.qkv_bias)
+UNBIASED_CONFIGS = tuple(name for name in (*CORE, *WIDE) if name not in BIASED_CONFIGS)

@@ -55,6 +55,7 @@ def shapes(draw: st.DrawFn) -> Shape:
         rope_scaling=draw(st.none() | scalings()),
         norm_epsilon=draw(st.sampled_from((1e-5, 1e-6, 1e-2))),
         head_dim=head_dim,
+        qkv_bias=draw(st.booleans()),
         end_ids=draw(st.just((1,)) | st.frozensets(ids, max_size=3).map(tuple)),
         bos=draw(st.just(1) | st.none() | ids),
     )

@@ -31,6 +31,9 @@ EXTERNAL = Domain(
     "every shape and number of lanes, cache outside",
     lambda config: config.geometry.cache is CacheBacking.EXTERNAL,
 )
+BIASED = Domain(
+    "every shape with biases, number of lanes and backing", lambda config: config.shape.qkv_bias
+)
 NAMED = Domain("the configurations that it names, no others", lambda config: False)
 
 

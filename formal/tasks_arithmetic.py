@@ -39,8 +39,8 @@ SIGNLESS = Canary(
 WRONG_POINT = Canary(
     "a result is shifted by one too few",
     "design.writeback",
-    "shift_guarded(guard(self.products[0]), TABLE_FRACTION)",
-    "shift_guarded(guard(self.products[0]), TABLE_FRACTION - 1)",
+    "shift_guarded(guard(total), TABLE_FRACTION)",
+    "shift_guarded(guard(total), TABLE_FRACTION - 1)",
 )
 SHIFTED = Canary(
     "a shift is that of the sum before",

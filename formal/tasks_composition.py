@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from formal.canary import Canary
-from formal.configs import CORE, WIDE
+from formal.configs import BIASED_CONFIGS, CORE, WIDE
 from formal.harness import composition, duties
 from formal.model import Model
 from formal.task import NAMED, Task
@@ -128,6 +128,13 @@ def _external(
     return replace(task, configs=("nano",), unproved={**task.unproved, **besides})
 
 
+def _biased(task: Task) -> Task:
+    """With two obligations more where there are biases: that they are written, and in turn; or that
+    what is written and what is read is a row."""
+    more = {"obligations": task.obligations + 2}
+    return replace(task, at={**task.at, **dict.fromkeys(BIASED_CONFIGS, more)})
+
+
 _ANSWERED = (EveryTokenAnswered, composition.answered, 1, FORGOTTEN_EARLY)
 _CACHE_KEPT = (CacheKept, composition.cache_kept, 8, ABOVE)
 
@@ -162,12 +169,14 @@ COMPOSITION: tuple[Task, ...] = (
         vocab=8,
         hidden=8,
     ),
-    replace(_whole("operands", *_OPERANDS, 18, NO_SCORES), configs=("nano", "nano@16", "thin")),
+    _biased(
+        replace(_whole("operands", *_OPERANDS, 18, NO_SCORES), configs=("nano", "nano@16", "thin"))
+    ),
     _loops("operands", *_OPERANDS, 17, NO_SCORES),
-    _external("operands", *_OPERANDS, 18, NO_SCORES),
-    _whole("duties", *_DUTIES, 79, OFF_PHASE),
+    _biased(_external("operands", *_OPERANDS, 18, NO_SCORES)),
+    _biased(_whole("duties", *_DUTIES, 79, OFF_PHASE)),
     _loops("duties", *_DUTIES, 69, OFF_PHASE),
-    _external("duties", *_DUTIES, 77, OFF_PHASE),
+    _biased(_external("duties", *_DUTIES, 77, OFF_PHASE)),
     _external(
         "cache_kept", ExternalCacheKept, composition.external_cache_kept, 12, ANNOUNCED_TWICE
     ),

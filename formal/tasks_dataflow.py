@@ -1,11 +1,13 @@
 """The proof tasks of the way into the array and from it to the memories."""
 
 from formal.canary import Canary
+from formal.configs import BIASED_CONFIGS, UNBIASED_CONFIGS
 from formal.harness import assembled, dataflow, memories, pairs
-from formal.task import Task
+from formal.task import BIASED, Task
 from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
 from properties.beat_order import BeatOrder
+from properties.biases import BiasesKept
 from properties.drain import DrainOrder, DrainTiming
 from properties.operand_routing import OperandsRouted
 from properties.operands import OperandsExist
@@ -14,6 +16,12 @@ from properties.pass_buffer import PassFair, PassOrder
 from properties.wiring import UnitsConnected
 from properties.writeback import ResultsInTime
 
+OLD_BIAS = Canary(
+    "a bias that is read as it is written is the old one",
+    "design.biases",
+    "memory.read_port(transparent_for=(write,))",
+    "memory.read_port()",
+)
 OVERTAKES = Canary(
     "a logit that comes goes before those that wait",
     "design.argmax",
@@ -273,6 +281,17 @@ DATAFLOW: tuple[Task, ...] = (
         harness=memories.first_of_the_greatest,
         obligations=6,
         canary=LAST_OF_THE_GREATEST,
+    ),
+    Task(
+        id="dataflow.biases",
+        family="dataflow",
+        theorem=BiasesKept,
+        harness=memories.biases_kept,
+        configs=BIASED_CONFIGS,
+        unproved=dict.fromkeys(UNBIASED_CONFIGS, "no biases there"),
+        obligations=2,
+        canary=OLD_BIAS,
+        domain=BIASED,
     ),
     _activations("residual"),
     _activations("attention"),

@@ -19,16 +19,20 @@ HEADROOM = 1.05
 SEQUENCES = 32
 
 
+def query_scale(checkpoint: Checkpoint) -> float:
+    """What is folded into queries: log2(e) / sqrt(head_dim)."""
+    return math.log2(math.e) / math.sqrt(checkpoint.shape.head_dim)
+
+
 def float_tensors(trace: dict[str, Any], checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     """The trace of a float step by the names of `Numerics`, in the units of the fixed decoder.
 
     Scores and queries carry the factor log2(e) (and queries 1 / sqrt(head_dim)).
     """
     log2e = math.log2(math.e)
-    query_scale = log2e / math.sqrt(checkpoint.shape.head_dim)
     return {
         "residual": np.stack([trace["x_embed"], *trace["x_att"], *trace["x_ffn"]]),
-        "q": np.stack(trace["q"]) * query_scale,
+        "q": np.stack(trace["q"]) * query_scale(checkpoint),
         "k": np.stack(trace["k"]),
         "v": np.stack(trace["v"]),
         "score": np.stack(trace["score"]) * log2e,
@@ -38,6 +42,22 @@ def float_tensors(trace: dict[str, Any], checkpoint: Checkpoint) -> dict[str, np
         "silu": np.stack(trace["silu"]),
         "ffn": np.stack(trace["ffn"]),
         "logits": trace["logits"],
+    }
+
+
+def before_biases(trace: dict[str, Any], checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """What the formats of queries, keys and values must hold besides, where there are biases, in
+    the units of the fixed decoder: projections without them, these, and their sums before RoPE."""
+    found: dict[str, list[np.ndarray]] = {"q": [], "k": [], "v": []}
+    for layer, projected in enumerate(trace.get("projected", ())):
+        for name, value in projected.items():
+            bias = checkpoint.weights[f"b{name}"][layer]
+            found[name] += [value, bias[None], value + bias]
+    scale = {"q": query_scale(checkpoint)}
+    return {
+        name: np.concatenate(arrays) * scale.get(name, 1.0)
+        for name, arrays in found.items()
+        if arrays
     }
 
 
@@ -56,8 +76,12 @@ def ranges(
     largest: dict[str, float] = {}
     for position in range(steps):
         logits = decoder.step(tokens)
-        for name, value in float_tensors(decoder.trace, checkpoint).items():
-            largest[name] = max(largest.get(name, 0.0), float(np.abs(value).max()))
+        for found in (
+            float_tensors(decoder.trace, checkpoint),
+            before_biases(decoder.trace, checkpoint),
+        ):
+            for name, value in found.items():
+                largest[name] = max(largest.get(name, 0.0), float(np.abs(value).max()))
         running = softmax(logits).cumsum(axis=1)  # (B, V)
         coins = rng.random((SEQUENCES, 1)) * running[:, -1:]
         tokens = (running > coins).argmax(axis=1)

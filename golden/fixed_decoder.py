@@ -16,7 +16,7 @@ from design.derived import TABLE_FRACTION, derive
 from design.errors import BadInput
 from design.fixed import SQ, Rounding
 from design.schedule import Op, attention_order
-from design.trace import ONCE, Tensor
+from design.trace import ONCE, Tensor, sizes
 from golden import fixed_math, steps
 from golden.attention import Attention
 from golden.quantise import Model, Rows, row_formats
@@ -92,9 +92,12 @@ class Projection:
         _round(total, self.sum_limits, self.rounding)
         return total
 
-    def scaled(self, sums: np.ndarray, factor: np.ndarray) -> np.ndarray:
-        """sums (B, rows), factor (B,) -> (B, rows) in the formats of the rows."""
-        product = sums * (factor * 0.5**TABLE_FRACTION)[:, None]
+    def scaled(self, sums: np.ndarray, factor: np.ndarray, bias: np.ndarray | int) -> np.ndarray:
+        """sums (B, rows), factor (B,), bias (1, rows) -> (B, rows) in the formats of the rows.
+
+        The bias has the format already: the product is rounded, and saturates, with it added.
+        """
+        product = sums * (factor * 0.5**TABLE_FRACTION)[:, None] + bias
         _round(product, self.limits, self.rounding)
         return product.astype(np.int64)
 
@@ -184,7 +187,7 @@ class FixedDecoder:
         if tokens.min() < 0 or tokens.max() >= shape.vocab:
             bad = tokens[(tokens < 0) | (tokens >= shape.vocab)][0]
             raise BadInput(f"token id {bad} is not below vocab = {shape.vocab}")
-        self._records = {tensor: [] for tensor in Tensor} if trace else None
+        self._records = {tensor: [] for tensor in sizes(self.config)} if trace else None
         self._attend.advance()
 
         x = fixed_math.requantize(
@@ -215,12 +218,18 @@ class FixedDecoder:
             self._records[tensor].append(value[0].astype(np.int64))
 
     def _normed(
-        self, x: np.ndarray, projection: Projection, factor: Tensor, sums: Tensor
+        self,
+        x: np.ndarray,
+        projection: Projection,
+        factor: Tensor,
+        sums: Tensor,
+        bias: np.ndarray | int = 0,
     ) -> np.ndarray:
         """Projection (B, rows) of x (B, D) * sqrt(D) / sqrt(sum of squares + epsilon).
 
         The matrix multiplies x itself, as operand. Each row's sum is shifted by the exponent of the
-        norm too, and its mantissa multiplies what that leaves. The gain is folded into the matrix.
+        norm too, and its mantissa multiplies what that leaves, to which `bias` is added. The gain
+        is folded into the matrix.
         """
         n = self.config.numerics
         x = fixed_math.operand(x, n.residual, n.rounding)
@@ -229,7 +238,7 @@ class FixedDecoder:
         self._note(factor, np.stack([mantissa, e], axis=1))
         total = projection.behind_norm(x, e - self.derived.norm_floor)
         self._note(sums, total)
-        return projection.scaled(total, mantissa)
+        return projection.scaled(total, mantissa, bias)
 
     def _square_sum(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """x (B, D) -> its sum of squares plus epsilon (B,), in `fixed_math.halves`."""
@@ -255,7 +264,11 @@ class FixedDecoder:
         """Residual (B, D) -> residual with this layer's attention added."""
         shape, n = self.config.shape, self.config.numerics
         batch = self.batch
-        qkv = self._normed(x, projections[Op.QKV], Tensor.RSQRT_ATT, Tensor.QKV_SUM)
+        bias: np.ndarray | int = 0
+        if shape.qkv_bias:
+            bias = projections[Op.BIAS](np.array([[self.derived.one]]))  # (1, rows)
+            self._note(Tensor.BIAS, bias)
+        qkv = self._normed(x, projections[Op.QKV], Tensor.RSQRT_ATT, Tensor.QKV_SUM, bias)
         self._note(Tensor.QKV, qkv)
         q, k, v = np.split(qkv, [shape.q_dim, shape.q_dim + shape.kv_dim], axis=1)
         q = self._rope(q.reshape(batch, shape.heads, -1), n.q)

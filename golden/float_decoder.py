@@ -71,7 +71,8 @@ class FloatDecoder:
         and `k` (B, NK, hs) behind RoPE, `v` (B, NK, hs), `score` (B, NH, T) over sqrt(hs),
         `weight` (B, NH, T) summing to 1, `attention` (B, QD), `x_att` (B, D) the residual behind
         S4, `normed_ffn` (B, D), `gate` (B, H) = W1 xn, `up` (B, H) = W3 xn, `silu` (B, H),
-        `ffn` (B, H) = silu * up, `x_ffn` (B, D) the residual behind S5.
+        `ffn` (B, H) = silu * up, `x_ffn` (B, D) the residual behind S5. Where the shape has biases,
+        `projected` holds, a layer, `q` (B, QD), `k` and `v` (B, NK * hs) before they are added.
 
     Raises :class:`BadInput` for a batch below 1, another dtype, or more than the memory holds.
     """
@@ -136,6 +137,7 @@ class FloatDecoder:
         xn = rmsnorm(x, w["rms_att"][layer], shape.norm_epsilon)  # (B, D)
         q, k, v = (xn @ w[name][layer].T for name in ("wq", "wk", "wv"))  # (B, QD or kvd)
         if shape.qkv_bias:
+            self._note(projected={"q": q, "k": k, "v": v})
             q, k, v = q + w["bq"][layer], k + w["bk"][layer], v + w["bv"][layer]
         q = rope(q.reshape(b, nh, hs), cos, sin)  # (B, NH, hs)
         k = rope(k.reshape(b, nk, hs), cos, sin)  # (B, NK, hs)
@@ -173,7 +175,7 @@ class FloatDecoder:
         self._note(normed_ffn=xn, gate=gate, up=up, silu=activated, ffn=ffn, x_ffn=x)
         return x
 
-    def _note(self, **arrays: Array) -> None:
+    def _note(self, **arrays: Any) -> None:
         for name, array in arrays.items():
             self.trace.setdefault(name, []).append(array)
 

@@ -10,7 +10,7 @@ import safetensors.numpy
 from design.config import Config, config_from_dict, config_to_dict
 from design.errors import BadInput
 from design.files import PathLike, reading, replacing
-from design.schedule import LAYER_OPS, Op, attention_order, image, matrix
+from design.schedule import Op, attention_order, image, layer_ops, matrix
 from golden.case import Case
 from golden.passes import from_beats, to_beats
 from golden.quantise import Model, Rows
@@ -25,7 +25,7 @@ def pack(model: Model) -> np.ndarray:
     parts = [to_beats(embedding, matrix(config, Op.EMBED)).reshape(-1, lanes)]
     order = list(attention_order(config))
     for layer in model.layers:
-        for op in LAYER_OPS:
+        for op in layer_ops(config):
             rows = layer[op]
             if op is Op.WO:
                 rows = Rows(rows.weights[:, order], rows.shift)
@@ -61,7 +61,7 @@ def unpack(config: Config, packed: np.ndarray) -> Model:
         start = layout.body
         for _ in range(config.shape.layers):
             layer = {}
-            for op in LAYER_OPS:
+            for op in layer_ops(config):
                 layer[op] = rows(op, start)
                 start += matrix(config, op).beats
             yield layer

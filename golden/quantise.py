@@ -2,7 +2,7 @@
 
 Two factors are folded into the weights, so that the hardware never multiplies by them: the gain
 of each RMSNorm goes into the columns of the matrix that follows, and log2(e)/sqrt(head_dim) into
-the rows of Wq (scores then count in units of log2(e), and exp becomes exp2).
+the rows of Wq and into its bias (scores then count in units of log2(e), and exp becomes exp2).
 """
 
 import math
@@ -14,7 +14,7 @@ from design.config import Config
 from design.derived import MAX_SHIFT, derive
 from design.errors import BadInput
 from design.fixed import SQ
-from design.schedule import LAYER_OPS, Op, matrix
+from design.schedule import Op, layer_ops, matrix
 from golden.checkpoint import Checkpoint
 
 
@@ -61,9 +61,11 @@ def quantise_rows(real: np.ndarray, bits: int, gain: np.ndarray) -> Rows:
 def row_formats(config: Config, op: Op) -> list[SQ]:
     """The format each output row of `op` is requantised to."""
     shape, n = config.shape, config.numerics
+    qkv = [n.q] * shape.q_dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim
     return {
         Op.EMBED: [n.residual] * shape.dim,
-        Op.QKV: [n.q] * shape.q_dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim,
+        Op.BIAS: qkv,
+        Op.QKV: qkv,
         Op.WO: [n.residual] * shape.dim,
         Op.W13: [n.gate, n.up] * shape.hidden,
         Op.W2: [n.residual] * shape.dim,
@@ -80,6 +82,7 @@ def column_fraction(config: Config, op: Op) -> int:
     n, derived = config.numerics, derive(config)
     return {
         Op.EMBED: derived.one_format.f,
+        Op.BIAS: derived.one_format.f,
         Op.QKV: derived.normed_fraction,
         Op.WO: n.attention.f,
         Op.W13: derived.normed_fraction,
@@ -95,8 +98,11 @@ def _real_rows(checkpoint: Checkpoint, op: Op, layer: int) -> np.ndarray:
     def of_layer(name: str) -> np.ndarray:
         return weights[name][layer].astype(np.float64)
 
+    score_scale = math.log2(math.e) / math.sqrt(shape.head_dim)
+    if op is Op.BIAS:
+        biases = [of_layer("bq") * score_scale, of_layer("bk"), of_layer("bv")]
+        return np.concatenate(biases)[:, None]
     if op is Op.QKV:
-        score_scale = math.log2(math.e) / math.sqrt(shape.head_dim)
         stacked = np.concatenate([of_layer("wq") * score_scale, of_layer("wk"), of_layer("wv")])
         return stacked * of_layer("rms_att")
     if op is Op.WO:
@@ -139,7 +145,8 @@ def quantise(checkpoint: Checkpoint, config: Config) -> Model:
         config=config,
         embedding=Rows(elements.weights.reshape(table.shape), elements.shift.reshape(table.shape)),
         layers=tuple(
-            {op: rows(op, layer) for op in LAYER_OPS} for layer in range(config.shape.layers)
+            {op: rows(op, layer) for op in layer_ops(config)}
+            for layer in range(config.shape.layers)
         ),
         classifier=rows(Op.CLS),
     )

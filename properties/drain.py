@@ -155,6 +155,8 @@ class DrainOrder(_Drained):
         # Results leave in order, each with its name.
         name = Mux(is_value, result.slot == self.slot, result.row == beat.row + self.place)
         own = same_pass & (result.layer == beat.layer) & name
+        if self.config.shape.qkv_bias:
+            own = own & (result.bias == beat.bias)
         m.d.comb += self.claim("in_order", implies(drain.o_valid, own))
         # Scores leave position by position.
         position = (scores.t == (beat.t + self.place)[: len(scores.t)]) & (

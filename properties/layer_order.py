@@ -10,8 +10,8 @@ from properties.dialect import Theorem, implies
 
 
 class LayerOrder(Theorem):
-    """A layer runs QKV, then scores and values of each block of heads, then Wo, W13 and W2, each
-    from the cycle in which the one before is done.
+    """A layer runs QKV, behind its biases where there are any, then scores and values of each block
+    of heads, then Wo, W13 and W2, each from the cycle in which the one before is done.
 
     `sequencer` has the signature of `design.sequencer.LayerSequencer`. `invariants` gives, from
     the number of the stage that runs (0: none), statements about its inside: claimed, not
@@ -27,13 +27,17 @@ class LayerOrder(Theorem):
 
     def elaborate(self, platform):
         m = Module()
-        layer, last_value = self.sequencer, 1 + 2 * self.blocks
+        layer = self.sequencer
+        biases = int("projection_bias" in layer.signature.members)
+        qkv = biases + 1
+        last_value = qkv + 2 * self.blocks
         stages = last_value + 3
 
         def kind(number: Value) -> Value:
             """Flags of stage `number`: a projection, scores, values."""
-            attention = (number > 1) & (number <= last_value)
-            return Cat((number != 0) & ~attention, attention & ~number[0], attention & number[0])
+            attention = (number > qkv) & (number <= last_value)
+            is_value = ~number[0] if biases else number[0]
+            return Cat((number != 0) & ~attention, attention & ~is_value, attention & is_value)
 
         # Of the stages 1 to `stages`: which runs, and which will have run or started by the end
         # of this cycle.
@@ -58,11 +62,15 @@ class LayerOrder(Theorem):
         due = Mux(starts, kind(number), 0)
         m.d.comb += self.claim("next_stage_starts", started == due)
         # A projection is told which.
-        ops = {1: Sink.QKV, stages - 2: Sink.WO, stages - 1: Sink.W13, stages: Sink.W2}
+        ops = {qkv: Sink.QKV, stages - 2: Sink.WO, stages - 1: Sink.W13, stages: Sink.W2}
+        if biases:
+            ops[1] = Sink.EMBED
         named = Cat((number == n) & (layer.projection_op == op) for n, op in ops.items()).any()
+        if biases:
+            named = named & (layer.projection_bias == (number == 1))
         m.d.comb += self.claim("projection_named", implies(due[0], named))
         # The blocks of heads are counted through, and stay while they are served.
-        counted = layer.block == (number - 2) >> 1
+        counted = layer.block == (number - (qkv + 1)) >> 1
         m.d.comb += self.claim("block_counted", implies(kind(number)[1:].any(), counted))
         # The layer is done with its last stage.
         m.d.comb += self.claim("done_with_the_last", layer.done == ends)

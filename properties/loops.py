@@ -14,11 +14,11 @@ from typing import Any
 
 from amaranth import *
 
-from design.beat import Sink, to_sink
+from design.beat import Sink
 from design.config import Config
-from design.schedule import Op, matrix
+from design.schedule import Op, matrix, ops
 from properties.dialect import CUT, LOOP_ENDS, LOOP_GOES_ON, STAND_IN, Theorem, anything, implies
-from properties.scheduled_beats import passes
+from properties.scheduled_beats import bias_of, by_matrix, known_op, passes
 from properties.streams import taken
 
 #: Anything with the signature of a stage of `design.stages`.
@@ -31,7 +31,7 @@ class RowsLeft:
 
     def __init__(self, config: Config, stage: Stage):
         self.stage = stage
-        self.matrices = [matrix(config, op) for op in Op]
+        self.matrices = [matrix(config, op) for op in ops(config)]
         self.left = Signal(range(max(spec.rows for spec in self.matrices) + 1))
         self.classifier = matrix(config, Op.CLS)
         #: Rows of the classifier's last pass.
@@ -50,10 +50,10 @@ class RowsLeft:
         with m.Elif(ends):
             m.d.sync += self.left.eq(self.left - offer.payload.count)
         with m.If(stage.start & ~offer.valid):
-            with m.Switch(stage.op):
-                for spec in self.matrices:
-                    with m.Case(to_sink(spec.op)):
-                        m.d.sync += self.left.eq(spec.rows)
+            by_matrix(
+                m, "sync", self.matrices, stage.op, bias_of(stage),
+                lambda spec: [self.left.eq(spec.rows)],
+            )  # fmt: skip
 
 
 class FirstPosition:
@@ -92,9 +92,10 @@ class RowsLeftCovered(Theorem):
     def elaborate(self, platform):
         m = Module()
         stage, loose, beat = self.stage, self.loose, self.stage.o.payload
-        known = Cat(stage.op == to_sink(spec.op) for spec in loose.matrices).any()
         # What is started is a projection.
-        m.d.comb += self.suppose_before(m, "op_is_projection", implies(stage.start, known))
+        m.d.comb += self.suppose_before(
+            m, "op_is_projection", implies(stage.start, known_op(stage))
+        )
         loose.follow(m, self.rows_left - beat.count == loose.rest)
         many = (beat.sink == Sink.CLS) & (self.rows_left > loose.rest)
         same = loose.left == Mux(many, loose.classifier.rows, self.rows_left)

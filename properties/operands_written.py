@@ -5,9 +5,10 @@ from typing import Any
 from amaranth import *
 
 from design.arith import times_constant
-from design.beat import Kind, Sink
+from design.beat import Kind, Sink, is_op
 from design.config import Config
 from design.derived import derive
+from design.schedule import Op, matrix
 from properties.composition import Parts, Whole
 from properties.dialect import implies
 
@@ -51,7 +52,8 @@ class OperandsWritten(Whole):
     That the elements counted as written are written in time is `ReadWhileItFills`, that a word of
     the cache was is `properties.composition_cache`. `read_valid` says that `Issue` reads the caches
     for a beat, `waiting` is the beat at its entrance, `running` that `Reciprocals` looks at a sum,
-    of slot `slot`. Obligations: 18, one less where positions are not counted.
+    of slot `slot`. Obligations: 18, one less where positions are not counted, two more where the
+    shape has biases.
     """
 
     def __init__(
@@ -80,6 +82,8 @@ class OperandsWritten(Whole):
         self._vectors(m)
         self._norm(m)
         self._reciprocals(m)
+        if self.config.shape.qkv_bias:
+            self._biases(m)
         return m
 
     @property
@@ -151,12 +155,37 @@ class OperandsWritten(Whole):
         more = self.running & (self.slot != derive(self.config).slots - 1)
         m.d.comb += self.claim("weight_sums_stay", ~(more & softmax.add))
 
+    def _biases(self, m: Module) -> None:
+        biases, result = self.parts.inner["biases"], self.parts.inner["writeback"].o
+        rows = matrix(self.config, Op.BIAS).rows
+        last = Signal(range(rows), init=rows - 1, name="bias_last")
+        written = _Tag(
+            m, "bias", biases.wr_en, forgets=self._next_token, layer=result.layer
+        )  # fmt: skip
+        uses = self.parts.inner["writeback"].o_valid & (result.sink == Sink.QKV)
+        used = Signal(name="bias_used")
+        m.d.sync += used.eq(uses)
+        with m.If(biases.wr_en):
+            m.d.sync += last.eq(biases.wr_row)
+        whole = last == rows - 1
+        row = Mux(whole, 0, last + 1)
+        of_one = whole | written.matches(layer=result.layer)
+        # The biases of a layer are written in order, when no row waits for those of another.
+        in_turn = (biases.wr_row == row) & of_one & ~used
+        m.d.comb += self.claim("biases_in_turn", implies(biases.wr_en, in_turn))
+        # When the product of a row is asked for, a cycle before its bias is read, all biases of its
+        # layer are written.
+        mine = written.matches(layer=result.layer) & whole
+        m.d.comb += self.claim("bias", implies(uses, mine))
+        m.d.comb += self.witness("bias_used", uses & (result.layer != 0))
+
     def _residual(self, m: Module) -> None:
         shape = self.config.shape
         writeback, x, issue = self.parts.inner["writeback"], self.parts.units["x"], self.parts.issue
         result = writeback.o
         # Updates of the residual in turn: of which the next element is, and the element.
-        takes = writeback.o_valid & _is(result.sink, UPDATES)
+        updates = Cat(is_op(op, result) for op in (Op.EMBED, Op.WO, Op.W2)).any()
+        takes = writeback.o_valid & updates
         row = Signal(range(shape.dim), name="residual_row")
         before = _Tag(
             m,

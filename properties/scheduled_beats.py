@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from amaranth import *
+from amaranth.lib import data
 from amaranth.utils import exact_log2
 
-from design.beat import Kind, to_sink
+from design.beat import Kind, Sink, to_sink
 from design.config import Config
 from design.derived import derive
-from design.schedule import Matrix, Op, matrix
+from design.schedule import Matrix, Op, matrix, ops
 from properties.dialect import Theorem, implies
 from properties.streams import offer_stands
 
@@ -29,11 +30,11 @@ class ScheduledBeats(Theorem):
         invariants: Callable[[Sequence[Value]], Mapping[str, Value]],
     ):
         self.stage = stage
-        self.matrices = [matrix(config, op) for op in Op]
+        self.matrices = [matrix(config, op) for op in ops(config)]
         self.share = derive(config).header_passes
         self.invariants = invariants
 
-    def _expected(self, m: Module, op: Value, number: Value) -> dict[str, Signal]:
+    def _expected(self, m: Module, op: Value, bias: Value, number: Value) -> dict[str, Signal]:
         """Of pass `number` of `op`: columns, rows, whether folded, whether last; and all beats."""
         lanes = self.matrices[0].lanes
         expected = {
@@ -43,20 +44,19 @@ class ScheduledBeats(Theorem):
             "final": Signal(),
             "beats": Signal(range(max(spec.beats for spec in self.matrices) + 1)),
         }
-        with m.Switch(op):
-            for spec in self.matrices:
-                folded = (number == spec.whole_passes) & spec.folded_passes
-                final = number == passes(spec) - 1
-                with m.Case(to_sink(spec.op)):
-                    m.d.comb += [
-                        expected["columns"].eq(Mux(folded, spec.cols // 2, spec.cols)),
-                        expected["count"].eq(
-                            Mux(final, spec.rows - lanes * (passes(spec) - 1), lanes)
-                        ),
-                        expected["folded"].eq(folded),
-                        expected["final"].eq(final),
-                        expected["beats"].eq(spec.beats),
-                    ]
+
+        def of(spec: Matrix) -> list:
+            folded = (number == spec.whole_passes) & spec.folded_passes
+            final = number == passes(spec) - 1
+            return [
+                expected["columns"].eq(Mux(folded, spec.cols // 2, spec.cols)),
+                expected["count"].eq(Mux(final, spec.rows - lanes * (passes(spec) - 1), lanes)),
+                expected["folded"].eq(folded),
+                expected["final"].eq(final),
+                expected["beats"].eq(spec.beats),
+            ]
+
+        by_matrix(m, "comb", self.matrices, op, bias, of)
         return expected
 
     def elaborate(self, platform):
@@ -67,13 +67,13 @@ class ScheduledBeats(Theorem):
 
         # Of the projection that runs: which, the pass, the columns it had, the passes whose shifts
         # the last header still holds, all beats.
-        op = Signal.like(stage.op)
+        op, bias = Signal.like(stage.op), Signal()
         works = Signal()
         number = Signal(range(max(map(passes, self.matrices)) + 1))
         columns = Signal(range(max(spec.cols for spec in self.matrices)))
         covered = Signal(range(self.share + 1))
         beats = Signal(range(most + 1))
-        expected = self._expected(m, op, number)
+        expected = self._expected(m, op, bias, number)
         is_header = covered == 0
         is_last = ~is_header & (columns == expected["columns"] - 1)
         ends = Signal()
@@ -89,15 +89,14 @@ class ScheduledBeats(Theorem):
             with m.If(ends):
                 m.d.sync += works.eq(0)
         with m.If(stage.start):
-            m.d.sync += [op.eq(stage.op), works.eq(1)]
+            m.d.sync += [op.eq(stage.op), bias.eq(bias_of(stage)), works.eq(1)]
             m.d.sync += [number.eq(0), columns.eq(0), covered.eq(0), beats.eq(0)]
         ended = Signal()
         m.d.sync += ended.eq(ends)
 
-        known = Cat(stage.op == to_sink(spec.op) for spec in self.matrices).any()
         m.d.comb += [
             # What is started is a projection.
-            self.suppose_before(m, "op_is_projection", implies(stage.start, known)),
+            self.suppose_before(m, "op_is_projection", implies(stage.start, known_op(stage))),
             # It is started while none is under way.
             self.suppose_before(m, "start_when_idle", ~(stage.start & works)),
         ]
@@ -108,7 +107,8 @@ class ScheduledBeats(Theorem):
         m.d.comb += self.claim("beat_stands", offer_stands(m, offer, "beat"))
         # A header comes when the shifts of the last one are used up, and only then.
         kind = Mux(is_header, beat.kind == Kind.HEADER, beat.kind == Kind.WEIGHT)
-        m.d.comb += self.claim("header_when_due", implies(works, kind & (beat.sink == op)))
+        own = (beat.sink == op) & (bias_of(beat) == bias)
+        m.d.comb += self.claim("header_when_due", implies(works, kind & own))
         # Each column of each pass comes once, in order.
         place = (beat.row == number << exact_log2(self.matrices[0].lanes)) & (
             beat.column == columns
@@ -138,6 +138,38 @@ class ScheduledBeats(Theorem):
         if any(spec.folded_passes for spec in self.matrices):
             m.d.comb += self.witness("folded", ends & expected["folded"])
         return m
+
+
+def bias_of(asked: Any) -> Value:
+    """Whether a stage's ports, or a beat, are about biases, which not every shape has."""
+    fields = asked.shape() if isinstance(asked, data.View) else asked.signature
+    return asked.bias if "bias" in fields.members else C(0, 1)
+
+
+def known_op(stage: Any) -> Value:
+    """A projection is asked for: where biases are, they are read as an embedding is."""
+    known = (stage.op != Sink.SCORE) & (stage.op != Sink.VALUE)
+    return known & implies(bias_of(stage), stage.op == Sink.EMBED)
+
+
+def by_matrix(
+    m: Module,
+    domain: str,
+    matrices: Sequence[Matrix],
+    op: Value,
+    bias: Value,
+    statements: Callable[[Matrix], list],
+) -> None:
+    """In `domain`, the `statements` about the matrix that `op` and `bias` say."""
+    with m.Switch(op):
+        for spec in matrices:
+            if spec.op is not Op.BIAS:
+                with m.Case(to_sink(spec.op)):
+                    m.d[domain] += statements(spec)
+    for spec in matrices:
+        if spec.op is Op.BIAS:
+            with m.If(bias):
+                m.d[domain] += statements(spec)
 
 
 def passes(spec: Matrix) -> int:

@@ -4,7 +4,8 @@ from typing import Any
 
 from amaranth import *
 
-from design.beat import Sink
+from design.beat import is_op
+from design.schedule import Op
 from properties.dialect import Theorem, implies
 
 #: Cycles from an element to its square: it is written, multiplied, and the product is there.
@@ -46,8 +47,8 @@ class SquareSumHolds(Theorem):
         m = Module()
         residual, dim, adds, first = self.residual, self.dim, self.adds, self.first
         total, square = residual.square_sum, self.square
-        sinks = (Sink.EMBED, Sink.WO, Sink.W2)
-        takes = residual.i_valid & Cat(residual.i.sink == sink for sink in sinks).any()
+        updates = Cat(is_op(op, residual.i) for op in (Op.EMBED, Op.WO, Op.W2)).any()
+        takes = residual.i_valid & updates
         row = Signal(range(dim))  # that comes next
         came_last = Signal()
         m.d.sync += came_last.eq(takes & (row == dim - 1))

@@ -8,12 +8,13 @@ from properties.dialect import Theorem
 
 
 class ResultsInTime(Theorem):
-    """Each sum that is not for the residual leaves the writeback `delay` cycles after it came, as
-    the same row, and nothing else ever leaves; one for the residual is announced in the cycle
-    before it leaves.
+    """Each sum that is neither for the residual nor a bias leaves the writeback `delay` cycles
+    after it came, as the same row, and nothing else ever leaves; one for the residual is announced
+    in the cycle before it leaves.
 
-    `writeback` has the signature of `design.writeback.Writeback`, `direct` says of sums that come,
-    `direct_out` of those that leave, that they are for the residual. Obligations: 3.
+    `writeback` has the signature of `design.writeback.Writeback`, `direct` says of sums that come
+    that they are for the residual or biases, `direct_out` of those that leave that they are for the
+    residual. Obligations: 3.
     """
 
     def __init__(self, writeback: Any, *, direct: Value, direct_out: Value, delay: int):

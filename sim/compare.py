@@ -98,10 +98,12 @@ class Flattener:
 
     def __init__(self, config: Config):
         room = sizes(config)
-        # A RSQRT_* without declared room would be ours to notice: sizes() has every tensor.
-        self.room = [room[tensor] for tensor in Tensor]
-        self.offsets = np.concatenate([[0], np.cumsum(self.room)]).astype(np.int64)
-        self.per_layer = int(self.offsets[-1])
+        self.tensors = [tensor for tensor in Tensor if tensor in room]
+        ends = np.cumsum([room[tensor] for tensor in self.tensors])
+        self.starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+        self.per_layer = int(ends[-1])
+        self.offsets = np.zeros(len(Tensor), dtype=np.int64)
+        self.offsets[[tensor.value for tensor in self.tensors]] = self.starts
         self.last = config.shape.layers
         self.row = ceil_pow2(config.shape.seq_len)
         self.final = np.zeros(1 << 16, dtype=np.int64)
@@ -133,9 +135,9 @@ class Flattener:
     def locate(self, key: int) -> tuple[int, Tensor, int]:
         """(layer, tensor, element) of a key."""
         layer, rest = divmod(key, self.per_layer)
-        number = int(np.searchsorted(self.offsets, rest, side="right")) - 1
-        tensor = Tensor(number)
-        return (0 if tensor in ONCE else layer), tensor, int(rest - self.offsets[number])
+        number = int(np.searchsorted(self.starts, rest, side="right")) - 1
+        tensor = self.tensors[number]
+        return (0 if tensor in ONCE else layer), tensor, int(rest - self.starts[number])
 
 
 def _sorted(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

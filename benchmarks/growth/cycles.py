@@ -15,7 +15,9 @@ The array is never further ahead.) The stage behind starts at
     max(array + handover, drain + latency - hidden)
 
 where `latency` is how long a result takes to where it is read, and `hidden` how long the stage
-behind works before it reads the last one. A token is over `ends` cycles after its last result.
+behind works before it reads the last one. (Where there are biases, the stage that reads the
+residual is the one behind them: they start at once.) A token is over `ends` cycles after its last
+result.
 
 Beats and results are counted, from `design.schedule` and `design.derived`. The latencies depend on
 how deeply the units are pipelined; :mod:`benchmarks.growth.fit` finds them in measured tokens.
@@ -151,6 +153,8 @@ def stages(config: Config, pos: int, latencies: Latencies) -> Iterator[Stage]:
     newest = pos // derived.k_word * shape.head_dim
     queries, keys = _behind(config, 2 * shape.kv_dim), _behind(config, shape.kv_dim) + newest
     layer = [_projection(config, Op.QKV, latencies.rope, min(queries, keys))]
+    if shape.qkv_bias:
+        layer.insert(0, _projection(config, Op.BIAS, 0, 0))
     for block in range(derived.head_blocks):
         layer += _attention(config, pos, block, latencies)
     layer += [
@@ -171,15 +175,19 @@ def token_cycles(
 
     With `bits_per_cycle`, weights, keys and values come from one memory of that bandwidth.
     """
-    start = drained = 0
+    start = drained = waits = 0
     for stage in stages(config, pos, latencies):
         stage = stage.paced(bits_per_cycle)
+        if stage.name != Op.BIAS.name:  # biases wait for nothing, and nobody for them
+            start, waits = max(start, waits), 0
         drain = max(
             start + stage.beats + stage.last, max(start + stage.first, drained) + stage.results
         )
         array = max(
             start + stage.beats, drained + stage.beats - 2 * stage.first, drain - 2 * stage.most
         )
-        start = max(array + stage.handover, drain + stage.latency - stage.hidden)
+        start = array + stage.handover
+        if stage.name != Op.BIAS.name:
+            waits = drain + stage.latency - stage.hidden
         drained = drain
     return drained + latencies.ends

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In
 from design.beat import Kind, Sink, to_sink
 from design.config import Config
 from design.derived import derive
-from design.schedule import Op, matrix
+from design.schedule import Matrix, Op, matrix, ops
 from design.stages.ports import stage_members
 
 
@@ -24,13 +24,16 @@ class ProjectionStage(wiring.Component):
         See `stage_members`.
     op : In(Sink)
         Which projection; sampled with `start`.
+    bias : In(1), where the shape has biases
+        That it is these, with EMBED as `op`; sampled with `start`.
     """
 
     def __init__(self, config: Config):
         self.config = config
-        self.matrices = {op: matrix(config, op) for op in Op}
+        self.matrices = {op: matrix(config, op) for op in ops(config)}
         most = max(spec.beats for spec in self.matrices.values())
-        super().__init__({"op": In(Sink), **stage_members(config, most)})
+        biases = {"bias": In(1)} if config.shape.qkv_bias else {}
+        super().__init__({"op": In(Sink), **biases, **stage_members(config, most)})
 
     def elaborate(self, platform):
         m = Module()
@@ -61,6 +64,9 @@ class ProjectionStage(wiring.Component):
             beat.shift_index.eq(shift_index),
             needs_header.eq(shift_index == derive(config).header_passes - 1),
         ]
+        if Op.BIAS in self.matrices:
+            bias = Signal()
+            m.d.comb += beat.bias.eq(bias)
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += self.remaining.eq(self.remaining - 1)
         m.d.sync += self.done.eq(0)
@@ -69,15 +75,24 @@ class ProjectionStage(wiring.Component):
             with m.State("Idle"):
                 with m.If(self.start):
                     m.d.sync += [op.eq(self.op), row.eq(0), column.eq(0)]
+
+                    def begin(spec: Matrix) -> None:
+                        m.d.sync += [
+                            rows_left.eq(spec.rows),
+                            folded_rows.eq(spec.folded_rows),
+                            last_column.eq(spec.cols - 1),
+                            self.remaining.eq(spec.beats),
+                        ]
+
                     with m.Switch(self.op):
                         for each, spec in self.matrices.items():
-                            with m.Case(to_sink(each)):
-                                m.d.sync += [
-                                    rows_left.eq(spec.rows),
-                                    folded_rows.eq(spec.folded_rows),
-                                    last_column.eq(spec.cols - 1),
-                                    self.remaining.eq(spec.beats),
-                                ]
+                            if each is not Op.BIAS:
+                                with m.Case(to_sink(each)):
+                                    begin(spec)
+                    if Op.BIAS in self.matrices:
+                        m.d.sync += bias.eq(self.bias)
+                        with m.If(self.bias):
+                            begin(self.matrices[Op.BIAS])
                     m.next = "Header"
             with m.State("Header"):
                 m.d.comb += [self.o.valid.eq(1), beat.kind.eq(Kind.HEADER)]
@@ -90,7 +105,7 @@ class ProjectionStage(wiring.Component):
                     beat.kind.eq(Kind.WEIGHT),
                     beat.first.eq(column == 0),
                     beat.last.eq(column == Mux(beat.folded, last_column >> 1, last_column)),
-                    # Reading an embedding through the array is no product of the model.
+                    # Reading an embedding or a bias through the array is no product of the model.
                     beat.macs.eq(Mux(op == Sink.EMBED, 0, count << beat.folded)),
                 ]
                 with m.If(self.o.ready):

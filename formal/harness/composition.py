@@ -88,6 +88,7 @@ def parts_of(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
     on_chip = config.geometry.cache is CacheBacking.ON_CHIP
     layers = [("cache", f"layer_{n}") for n in range(config.shape.layers)]
     scalars = (name for _, name, _ in inside.subfragments if str(name).startswith("scalar_"))
+    biases = {"biases": component("writeback", "biases")} if config.shape.qkv_bias else {}
     parts = Parts(
         decoder=dut,
         tokens=component("token_sequencer"),
@@ -97,7 +98,7 @@ def parts_of(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
         cache=component("cache"),
         caches=[component(*path) for path in (layers if on_chip else [("cache",)])],
         units={name: component(name) for name in _UNITS},
-        inner={name: component(name) for name in _INNER},
+        inner={name: component(name) for name in _INNER} | biases,
         scalars=[component(str(name)) for name in scalars],
         asks=asks,
         held=held,

@@ -11,6 +11,7 @@ from design.activations import PROMISE
 from design.beat import Kind, beat_layout
 from design.config import CacheBacking, Config
 from design.derived import derive, mantissa_bits, operand_bits
+from design.schedule import Op, matrix
 from formal.harness.composition import model
 from formal.harness.pairs import rope_theorem, silu_theorem
 from formal.harness.stage import named_signals
@@ -18,6 +19,7 @@ from formal.model import Model
 from properties.accumulator import AccumulatesExactly
 from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LogitRoom
+from properties.biases import BiasesKept
 from properties.composition import Parts
 from properties.dialect import OneOf, Theorem
 from properties.done_pulse import DonePulse, Handshake, Setting
@@ -127,6 +129,8 @@ def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> di
         found[name] = ReadWhileItFills(
             buffer, written=inside.signals(name)["written"], promise=PROMISE
         )
+    if shape.qkv_bias:
+        found["biases"] = BiasesKept(parts.inner["biases"], rows=matrix(config, Op.BIAS).rows)
     softmax, squares = parts.inner["softmax"], inside.signals("residual")
     found["softmax"] = AccumulatesExactly(
         adds=softmax.add,

@@ -8,14 +8,16 @@ from design import argmax
 from design.activations import PROMISE, ActivationBuffer
 from design.argmax import Argmax
 from design.arith import ram_depth
+from design.biases import Biases
 from design.config import Config
 from design.derived import derive
 from design.operand import operand_layout
-from design.writeback import DIRECT, Writeback, any_of
+from design.writeback import DIRECT, Writeback, any_of, for_residual
 from formal.harness.stage import look_inside, queue_inside
 from formal.model import Model
 from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LastIsNew, LogitOrder, LogitRoom
+from properties.biases import BiasesKept
 from properties.writeback import ResultsInTime
 
 
@@ -47,6 +49,17 @@ def activations(config: Config, *, vector: str, depth: int = 0) -> Model:
         stored.append(data)
     glue.d.comb += theorem.stored.eq(Mux(theorem.element >= length, stored[-1], stored[0]))
     return Model(buffer, theorem, inside=inside, glue=glue)
+
+
+def biases_kept(config: Config) -> Model:
+    """Adds to the memory a combinational port at the chosen row."""
+    dut = Biases(config)
+    inside, glue = Fragment.get(dut, None), Module()
+    theorem = BiasesKept(dut, rows=dut.rows)
+    inside.find_subfragment("memory").read_port(
+        domain="comb", addr=theorem.row, data=theorem.stored, en=C(1, 1), transparent_for=()
+    )
+    return Model(dut, theorem, inside=inside, glue=glue)
 
 
 def logit_room(config: Config, *, bare: bool = False) -> Model:
@@ -106,7 +119,7 @@ def results_in_time(config: Config) -> Model:
     theorem = ResultsInTime(
         dut,
         direct=any_of(dut.i.sink, DIRECT),
-        direct_out=any_of(dut.o.sink, DIRECT),
+        direct_out=for_residual(dut.o),
         delay=argmax._ON_THEIR_WAY - 1,
     )
     return Model(dut, theorem)

@@ -12,7 +12,7 @@ from design.arith import times_constant
 from design.beat import Kind, to_sink
 from design.config import Config
 from design.derived import ceil_div, derive
-from design.schedule import Op, matrix
+from design.schedule import Op, matrix, ops
 from design.sequencer import LayerSequencer
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
@@ -23,7 +23,7 @@ from formal.model import Model
 from properties.dialect import implies
 from properties.done_pulse import Handshake
 from properties.layer_order import LayerOrder
-from properties.scheduled_beats import ScheduledBeats
+from properties.scheduled_beats import ScheduledBeats, bias_of, known_op
 from properties.start_ignored import StartIgnored
 
 
@@ -33,12 +33,12 @@ def projection(config: Config) -> Device:
     inside, hidden = look_inside(dut)
     lanes, share = config.geometry.lanes, derive(config).header_passes
     beat, working = dut.o.payload, dut.o.valid
-    matrices = {to_sink(op): matrix(config, op) for op in Op}
+    matrices = {op: matrix(config, op) for op in ops(config)}
 
     def invariants(pending: Sequence[Value]) -> Mapping[str, Value]:
         number = beat.row >> exact_log2(lanes)
         consistent = []
-        for sink, spec in matrices.items():
+        for op, spec in matrices.items():
             half = spec.cols // 2
             columns = times_constant(spec.whole_passes - number, spec.cols)
             left = columns + spec.folded_passes * half + spec.headers - number // share
@@ -56,7 +56,8 @@ def projection(config: Config) -> Device:
                     & (beat.shift_index == number % share),
                 ),
             ).all()
-            consistent.append((beat.sink == sink) & right)
+            mine = (beat.sink == to_sink(op)) & (bias_of(beat) == (op is Op.BIAS))
+            consistent.append(mine & right)
         return {
             "counters": implies(working, Cat(consistent).any()),
             "state_exists": state_exists(inside),
@@ -65,13 +66,12 @@ def projection(config: Config) -> Device:
             "done_is_idle": implies(dut.done, ~working),
         }
 
-    known = Cat(dut.op == sink for sink in matrices).any()
     return Device(
         dut=dut,
         inside=inside,
         measure=dut.remaining,
         bound=max(spec.beats for spec in matrices.values()),
-        promises={"op_is_projection": implies(dut.start, known)},
+        promises={"op_is_projection": implies(dut.start, known_op(dut))},
         active=working | dut.done,
         invariants=invariants,
     )
@@ -150,13 +150,15 @@ def layer(config: Config) -> Device:
     blocks = derive(config).head_blocks
     after_attention = ("S4", "S5 gate and up", "S5 down")
     left = {name: len(after_attention) - n for n, name in enumerate(after_attention)}
-    left["S1"] = 1 + 2 * blocks + len(after_attention)
+    left["S1"] = most = 1 + 2 * blocks + len(after_attention)
+    if config.shape.qkv_bias:
+        left["S1 biases"] = most = left["S1"] + 1
     left["S2"] = (blocks - hidden["block"]) * 2 + len(after_attention)
     left["S3"] = left["S2"] - 1
     runs = dict.fromkeys(left, "projection") | {"S2": "score", "S3": "value"}
     children = ("projection", "score", "value")
 
-    measure = Signal(range(left["S1"] + 1))
+    measure = Signal(range(most + 1))
     glue = Module()
     with glue.Switch(fsm.state):
         for name, stages in left.items():
@@ -180,7 +182,7 @@ def layer(config: Config) -> Device:
         inside=inside,
         glue=glue,
         measure=measure,
-        bound=left["S1"],
+        bound=most,
         children=[
             Handshake(child, getattr(dut, f"{child}_start"), getattr(dut, f"{child}_done"))
             for child in children
@@ -234,20 +236,26 @@ def layer_order(config: Config) -> Model:
     dut, blocks = LayerSequencer(config), derive(config).head_blocks
     inside, hidden = look_inside(dut)
     fsm = inside.find_generated("fsm")
-    last_value = 1 + 2 * blocks
+    biases = int(config.shape.qkv_bias)
+    last_value = biases + 1 + 2 * blocks
     block = hidden["block"]
     numbers = {
         "Idle": 0,
-        "S1": 1 + block,  # which is the first
-        "S2": 2 + 2 * block,
-        "S3": 3 + 2 * block,
+        "S1": biases + 1,
+        "S2": biases + 2 + 2 * block,
+        "S3": biases + 3 + 2 * block,
         "S4": last_value + 1,
         "S5 gate and up": last_value + 2,
         "S5 down": last_value + 3,
-    }
+    } | ({"S1 biases": 1} if biases else {})
 
     def invariants(running: Value) -> Mapping[str, Value]:
-        known = ((fsm.state == fsm.encoding[name]) & (running == n) for name, n in numbers.items())
+        known = (
+            (fsm.state == fsm.encoding[name])
+            & (running == n)
+            & implies(name in ("S1", "S1 biases"), block == 0)
+            for name, n in numbers.items()
+        )
         return {"state_is_the_number": Cat(known).any(), "block_in_range": block < blocks}
 
     return Model(dut, LayerOrder(dut, blocks, invariants), inside=inside)

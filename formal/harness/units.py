@@ -12,7 +12,7 @@ from amaranth.utils import ceil_log2
 
 from design import rope, tables
 from design.arith import pick
-from design.beat import Sink
+from design.beat import Sink, is_op
 from design.config import Config
 from design.derived import EXPONENT_STEP, TABLE_FRACTION, derive, exponents
 from design.fixed import SQ, Rounding
@@ -21,6 +21,7 @@ from design.reciprocals import Reciprocals
 from design.residual import Residual
 from design.rmsnorm import RmsNorm
 from design.scalar import SCALAR_LATENCY
+from design.schedule import Op
 from design.softmax import Softmax
 from design.swiglu import SwiGlu
 from formal.harness.arithmetic import expected, later, stand_in
@@ -226,7 +227,7 @@ def residual_added(config: Config) -> Model:
     )
     glue.d.comb += address.eq(row)
     adds = Cat(dut.i.sink == sink for sink in (Sink.WO, Sink.W2)).any()
-    embeds = dut.i.sink == Sink.EMBED
+    embeds = is_op(Op.EMBED, dut.i)
     with Circuit(glue, []):
         value = Terms(Term(dut.i.value))
         (total,) = fixed_math.saturate(Terms(Term(old)) + value, n.residual)

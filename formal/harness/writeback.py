@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 from amaranth import *
+from amaranth.hdl import Fragment
 
 from design.arith import pick
-from design.beat import Sink, to_sink
+from design.beat import Sink, is_op, to_sink
 from design.config import Config
 from design.derived import SCALAR_BITS, SHIFT_BITS, derive
-from design.schedule import Op, matrix
-from design.writeback import DIRECT, NORMED, Writeback, any_of
+from design.scalar import SCALAR_LATENCY
+from design.schedule import Op, matrix, ops
+from design.writeback import DIRECT, NORMED, Writeback, any_of, result_layout, sum_bits
 from formal.harness.arithmetic import expected, later, stand_in
 from formal.harness.ranges import norm_exponents, value_shifts
 from formal.model import Model
@@ -45,30 +47,39 @@ def _projection(config: Config, op: Op, row: Value, shift: Value) -> Projection:
     return projection
 
 
-_OPS: dict[Any, Op] = {to_sink(op): op for op in Op}
+def _is(op: Op | None, element: Any) -> Value:
+    """`element` is of the projection, or else a value sum."""
+    return element.sink == Sink.VALUE if op is None else is_op(op, element)
 
 
-def _by_sink(sink: Value, terms: dict[Any, Term]) -> Term:
-    """The term of an element's sink."""
+def _select(element: Any, terms: dict[Op | None, Term]) -> Term:
+    """The term of what an element is of."""
     (_, found), *rest = terms.items()
     for each, term in rest:
-        found = select(sink == each, term, found)
+        found = select(_is(each, element), term, found)
     return found
 
 
-def _row_exists(config: Config, element: Value) -> Value:
+def _row_exists(config: Config, element: Any) -> Value:
     """The element is a row of its matrix."""
     return Cat(
-        implies(element.sink == sink, element.row < matrix(config, op).rows)
-        for sink, op in _OPS.items()
+        implies(_is(op, element), element.row < matrix(config, op).rows) for op in ops(config)
     ).all()
+
+
+def _shown(terms: dict[Op | None, Term], out: Any, valid: Value) -> dict[str, Value]:
+    """Witnesses: a negative value of each."""
+    names = {op: "value" if op is None else op.name.lower() for op in terms}
+    return {
+        f"{name}_negative": valid & _is(op, out) & (out.value < 0) for op, name in names.items()
+    }
 
 
 def sums_rounded(config: Config) -> Model:
     """Sums as they come, with the shifts that their units give."""
     derived, n = derive(config), config.numerics
     dut = Writeback(config)
-    glue = Module()
+    inside, glue = Fragment.get(dut, None), Module()
     raw = dut.i
     exponents, shifts = norm_exponents(config), value_shifts(config)
     shift_of_slot = pick(dut.value_shifts, raw.slot)
@@ -76,22 +87,29 @@ def sums_rounded(config: Config) -> Model:
     rebase = n.v.f - n.attention.f + derived.lead
     sum_exponents = range(shifts[0] - rebase, shifts[-1] - rebase + 1)
 
-    golden: dict[Any, Term] = {}
+    golden: dict[Op | None, Term] = {}
     with Circuit(glue):
         total = Terms(raw.sum).reshape(1, 1)
         norm_exponent = Terms(Term(dut.norm_exponent, exponents))
-        for sink, op in _OPS.items():
+        for op in ops(config):
             projection = _projection(config, op, raw.row, raw.shift)
-            if sink in NORMED:
-                ((golden[sink],),) = projection.behind_norm(total, norm_exponent)
+            if to_sink(op) in NORMED:
+                ((golden[op],),) = projection.behind_norm(total, norm_exponent)
             else:
-                ((golden[sink],),) = projection(total)
+                ((golden[op],),) = projection(total)
         value_exponent = Terms(Term(shift_of_slot - rebase, sum_exponents))
-        ((golden[Sink.VALUE],),) = steps.value_sum(n, total, value_exponent)
-        result = expected(glue, _by_sink(raw.sink, golden), 2)
+        ((golden[None],),) = steps.value_sum(n, total, value_exponent)
+        result = expected(glue, _select(raw, golden), 2)
         same = result.equals(dut.o.value)
     came = later(glue, dut.i_valid, 2)
-    equal = {"value": implies(came, same), "in_time": dut.o_valid == came}
+    in_time = dut.o_valid == came
+    if config.shape.qkv_bias:
+        # Biases are kept as they come, nothing else is.
+        kept = inside.find_subfragment("biases").origins[0]
+        was_bias, row = (later(glue, each, 2) for each in (is_op(Op.BIAS, raw), raw.row))
+        in_time &= kept.wr_en == (came & was_bias)
+        same &= implies(kept.wr_en, (kept.wr_row == row) & result.equals(kept.wr_data))
+    equal = {"value": implies(came, same), "in_time": in_time}
     in_range = (shift_of_slot >= shifts[0]) & (shift_of_slot <= shifts[-1])
     given = {
         # Only of what comes: a pass of scores lies in the drain, too, and before the first norm and
@@ -103,34 +121,45 @@ def sums_rounded(config: Config) -> Model:
         ),
         "value_shift": implies(dut.i_valid & (raw.sink == Sink.VALUE), in_range),
     }
-    shown = {
-        f"{sink.name.lower()}_negative": dut.o_valid & (dut.o.sink == sink) & (dut.o.value < 0)
-        for sink in golden
-    }
-    return Model(dut, theorems.RoundsSums(equal, given=given, shown=shown), glue=glue)
+    shown = _shown(golden, dut.o, dut.o_valid)
+    return Model(
+        dut, theorems.RoundsSums(equal, given=given, shown=shown), inside=inside, glue=glue
+    )
 
 
 def sums_scaled(config: Config) -> Model:
-    """Rounded sums as they stand at the output, with their factor."""
+    """Rounded sums as they stood at the output, with their factor, when their product is there.
+
+    Where the shape has biases, the memory is asked for that of the row, and what it shows is added.
+    """
     n = config.numerics
     dut = Writeback(config)
-    glue = Module()
-    golden: dict[Any, Term] = {}
-    with Circuit(glue, stand_in(glue, dut)):
-        sums = Terms(dut.o.value[:SCALAR_BITS].as_signed()).reshape(1, 1)
-        for sink in NORMED:
-            projection = _projection(config, _OPS[sink], dut.o.row, C(0, SHIFT_BITS))
-            ((golden[sink],),) = projection.scaled(sums, Terms(dut.norm_factor))
-        of_slot = Terms(pick(dut.value_factors, dut.o.slot))
-        ((golden[Sink.VALUE],),) = steps.attended(n, sums, of_slot)
-        result = expected(glue, _by_sink(dut.o.sink, golden), 3)
+    inside, glue = Fragment.get(dut, None), Module()
+    came, factor, of_slot = (
+        later(glue, each, SCALAR_LATENCY)
+        for each in (dut.o, dut.norm_factor, pick(dut.value_factors, dut.o.slot))
+    )
+    came = result_layout(config, sum_bits(config))(came)
+    golden: dict[Op | None, Term] = {}
+    right_row: Value = C(1, 1)
+    with Circuit(glue, stand_in(glue, dut, SCALAR_LATENCY + 1)):
+        sums = Terms(came.value[:SCALAR_BITS].as_signed()).reshape(1, 1)
+        for op in (op for op in ops(config) if to_sink(op) in NORMED):
+            bias: Any = 0
+            if op is Op.QKV and config.shape.qkv_bias:
+                biases = inside.find_subfragment("biases").origins[0]
+                bias = Terms(biases.rd_data).reshape(1, 1)
+                asked = later(glue, Cat(biases.rd_en, biases.rd_row), 1)
+                right_row = implies(is_op(op, came), asked == Cat(C(1, 1), came.row))
+            projection = _projection(config, op, came.row, C(0, SHIFT_BITS))
+            ((golden[op],),) = projection.scaled(sums, Terms(factor), bias)
+        ((golden[None],),) = steps.attended(n, sums, Terms(of_slot))
+        result = expected(glue, _select(came, golden), 1)
         same = result.equals(dut.scaled.value)
     asks = dut.o_valid & ~any_of(dut.o.sink, DIRECT) & (dut.o.sink != Sink.SCORE)
-    came = later(glue, asks, 3)
+    there = later(glue, asks, SCALAR_LATENCY + 1)
     given = {"row_exists": implies(asks, _row_exists(config, dut.o))}
-    shown = {
-        f"{sink.name.lower()}_negative": came & (dut.scaled.sink == sink) & (dut.scaled.value < 0)
-        for sink in golden
-    }
-    theorem = theorems.ScalesSums({"value": implies(came, same)}, given=given, shown=shown)
-    return Model(dut, theorem, glue=glue, driven=("products",))
+    shown = _shown(golden, dut.scaled, there)
+    equal = {"value": implies(there, same & later(glue, right_row, 1))}
+    theorem = theorems.ScalesSums(equal, given=given, shown=shown)
+    return Model(dut, theorem, inside=inside, glue=glue, driven=("products",))

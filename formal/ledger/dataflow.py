@@ -51,6 +51,8 @@ LINES: tuple[Line, ...] = (
             " and the writeback as it came",
         ),
     ),
+    # Only where there are biases, and there the whole decoder is small enough.
+    Line(("dataflow.biases",), ("write_in_range", "read_in_range"), (duty("biases"),)),
     line("dataflow.activations.residual", "*", duty("x")),
     line("dataflow.activations.attention", "*", duty("attention")),
     line("dataflow.activations.hidden", "*", duty("hidden")),

@@ -5,6 +5,7 @@ stand for a kind of mistake that one bug a task does not cover; each names a tas
 configurations, which must refuse it. `tests/formal/test_planted.py` plants them all.
 """
 
+from formal.planted.biases import BIASES
 from formal.planted.bug import Planted
 from formal.planted.duties import DUTIES
 from formal.planted.leaks import LEAKS
@@ -23,4 +24,5 @@ PLANTED: tuple[Planted, ...] = (
     *LEMMAS,
     *DUTIES,
     *OPERANDS,
+    *BIASES,
 )

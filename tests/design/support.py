@@ -42,9 +42,9 @@ SMALL = (
     decoder(32, 10, 13, 2, 5, 5, 9, 7, numerics="narrow"),
     decoder(16, 18, 5, 1, 3, 3, 11, 1, numerics="int8"),
     decoder(2, 16, 6, 1, 4, 2, 9, 4, numerics="half even"),
-    # Heads of a size of their own: all together more, or fewer, elements than dim.
-    decoder(8, 6, 5, 2, 3, 1, 9, 5, head_dim=6, end_ids=(0, 2, 7), bos=None, norm_epsilon=1e-2),
-    decoder(2, 14, 9, 1, 2, 2, 6, 5, numerics="int8", head_dim=4, end_ids=(), rope_base=50.0),
+    # Heads of a size of their own, all together more or fewer elements than dim; biases.
+    decoder(8, 6, 5, 2, 3, 1, 9, 5, head_dim=6, end_ids=(0, 2, 7), bos=None, qkv_bias=True),
+    decoder(2, 14, 9, 1, 2, 2, 6, 5, numerics="narrow", head_dim=4, end_ids=(), qkv_bias=True),
     decoder(8, 6, 5, 1, 3, 1, 7, 5, numerics="wide state"),
     decoder(4, 8, 7, 2, 2, 2, 7, 4, numerics="wider state"),
 )

@@ -33,7 +33,7 @@ from design.derived import (
 )
 from design.errors import BadInput
 from design.fixed import SQ, Rounding
-from design.schedule import Op
+from design.schedule import ops
 from golden.quantise import column_fraction, row_formats
 from tests.design.support import decoder
 from tests.fuzz.strategies import NUMERICS, configs
@@ -239,7 +239,7 @@ def check_shifts(config: Config):
     # What the header of a row asks for whose largest weight is just below 8.
     headers = [
         n.weight_bits - 4 + column_fraction(config, op) + derived.lead - form.f
-        for op in Op
+        for op in ops(config)
         for form in set(row_formats(config, op))
     ]
     assert min(headers) == 0 if derived.lead else min(headers) >= 0

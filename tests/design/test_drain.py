@@ -11,7 +11,7 @@ from design.beat import Sink, to_sink
 from design.config import Config
 from design.derived import MAX_SHIFT, derive
 from design.drain import Drain
-from design.schedule import Op
+from design.schedule import Op, ops
 from tests.design.support import SMALL, costly, passes, signed_bits, simulate, small_configs
 
 #: What sums wait for.
@@ -33,7 +33,7 @@ def phased(config: Config) -> tuple[Sink, ...]:
 def captures(draw, config: Config):
     """A finished pass: its beat, the lanes' sums and their shifts."""
     shape, derived, lanes = config.shape, derive(config), config.geometry.lanes
-    sink = draw(st.sampled_from([*map(to_sink, Op), Sink.SCORE, Sink.VALUE]))
+    sink = draw(st.sampled_from([*map(to_sink, ops(config)), Sink.SCORE, Sink.VALUE]))
     beat: dict[str, Any] = dict(sink=sink, layer=shape.layers - 1, last=1)
     if sink is Sink.SCORE:
         word = draw(st.integers(0, (shape.seq_len - 1) // derived.k_word))

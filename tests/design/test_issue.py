@@ -9,7 +9,7 @@ from design.beat import Kind, Sink, to_sink
 from design.config import Config
 from design.derived import derive
 from design.issue import ISSUE_LATENCY, Issue
-from design.schedule import Op, matrix
+from design.schedule import matrix, ops
 from tests.design.support import SMALL, costly, in_format, signed_bits, simulate, small_configs
 from tests.design.support import operands as vectors
 
@@ -29,7 +29,7 @@ def beats(draw, config: Config):
     shape, derived = config.shape, derive(config)
     kind = draw(st.sampled_from(list(Kind)))
     if kind in (Kind.HEADER, Kind.WEIGHT):
-        op = draw(st.sampled_from(list(Op)))
+        op = draw(st.sampled_from(ops(config)))
         folded = draw(st.booleans()) if to_sink(op) in FOLDABLE and derived.slots > 1 else False
         last = matrix(config, op).cols // (1 + folded) - 1
         column = (
@@ -228,10 +228,10 @@ def test_beats_meet_their_operands(data):
 def test_who_may_enter():
     config = SMALL[0]
     dut = Issue(config)
-    entering: list[dict] = [dict(kind=Kind.HEADER, sink=to_sink(op)) for op in Op]
+    entering: list[dict] = [dict(kind=Kind.HEADER, sink=to_sink(op)) for op in ops(config)]
     entering += [
         dict(kind=Kind.WEIGHT, sink=to_sink(op), column=column, folded=False)
-        for op in Op
+        for op in ops(config)
         for column in (0, matrix(config, op).cols - 1)
     ]
     half = config.shape.dim // 2

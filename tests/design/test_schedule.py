@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from design.config import CONFIGS, LANES, Config
 from design.derived import SHIFT_BITS, derive
-from design.schedule import LAYER_OPS, Op, attention_order, image, matrix
+from design.schedule import Op, attention_order, image, layer_ops, matrix, ops
 from golden.checkpoint import random_checkpoint
 from golden.image import pack
 from golden.passes import from_beats
@@ -29,13 +29,16 @@ def test_layout_of_the_image(config):
         Op.W2: (shape.dim, shape.hidden),
         Op.CLS: (shape.vocab, shape.dim),
     }
-    beats = dict.fromkeys(Op, 0)
+    if shape.qkv_bias:
+        sizes[Op.BIAS] = (shape.q_dim + 2 * shape.kv_dim, 1)
+    assert sizes.keys() == set(ops(config))
+    beats = dict.fromkeys(sizes, 0)
     for op, (_, cols) in sizes.items():
         for _, folded, number in passes(config, op):
             beats[op] += (number == 0) + (cols // 2 if folded else cols)
-    assert {op: (spec.rows, spec.cols) for op in Op if (spec := matrix(config, op))} == sizes
-    assert {op: matrix(config, op).beats for op in Op} == beats
-    layer = sum(beats[op] for op in LAYER_OPS)
+    assert {op: (spec.rows, spec.cols) for op in sizes if (spec := matrix(config, op))} == sizes
+    assert {op: matrix(config, op).beats for op in sizes} == beats
+    layer = sum(count for op, count in beats.items() if op not in (Op.EMBED, Op.CLS))
     assert layout.embedding_beats == beats[Op.EMBED]
     assert layout.body == shape.vocab * layout.embedding_beats
     assert layout.layer_beats == layer
@@ -98,7 +101,7 @@ def streamed(model: Model):
     for weights, shifts in zip(model.embedding.weights, model.embedding.shift, strict=True):
         yield from walk(Op.EMBED, Rows(weights[:, None], shifts), [0])
     for layer in model.layers:
-        for op in LAYER_OPS:
+        for op in layer_ops(model.config):
             natural = range(matrix(config, op).cols)
             yield from walk(op, layer[op], attention_order(config) if op is Op.WO else natural)
     yield from walk(Op.CLS, model.classifier, range(config.shape.dim))

@@ -13,7 +13,7 @@ from tests.design.support import costly, simulate, small_configs
 @st.composite
 def layer_runs(draw):
     config = draw(small_configs)
-    stages = 4 + 2 * derive(config).head_blocks
+    stages = 4 + 2 * derive(config).head_blocks + config.shape.qkv_bias
     latencies = st.lists(st.integers(1, 5), min_size=stages, max_size=stages)
     return config, draw(st.lists(latencies, min_size=1, max_size=3))
 
@@ -24,7 +24,8 @@ def test_layer_runs_every_stage_once_in_order(case):
     config, runs = case
     dut = LayerSequencer(config)
     blocks = range(derive(config).head_blocks)
-    order: list[tuple] = [("projection", Sink.QKV)]
+    order: list[tuple] = [("projection", Sink.EMBED)] if config.shape.qkv_bias else []
+    order += [("projection", Sink.QKV)]
     order += [(stage, block) for block in blocks for stage in ("score", "value")]
     order += [("projection", sink) for sink in (Sink.WO, Sink.W13, Sink.W2)]
 
@@ -32,6 +33,8 @@ def test_layer_runs_every_stage_once_in_order(case):
         found = []
         if ctx.get(dut.projection_start):
             found.append(("projection", ctx.get(dut.projection_op)))
+            if config.shape.qkv_bias:
+                assert ctx.get(dut.projection_bias) == (found[-1][1] == Sink.EMBED)
         for stage in ("score", "value"):
             if ctx.get(getattr(dut, f"{stage}_start")):
                 found.append((stage, ctx.get(dut.block)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from design.beat import Kind, Sink, beat_layout, to_sink
 from design.config import Config
 from design.derived import ceil_div, derive
-from design.schedule import Op, matrix
+from design.schedule import Op, matrix, ops
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
@@ -19,14 +19,16 @@ def projection_beats(config: Config, op: Op):
     for rows, folded, number in passes(config, op):
         count = len(rows)
         common = dict(sink=to_sink(op), row=rows.start, count=count, folded=folded)
+        if config.shape.qkv_bias:
+            common["bias"] = op is Op.BIAS
         if number == 0:
             yield dict(kind=Kind.HEADER, first=0, last=0, macs=0, **common)
         length = cols // 2 if folded else cols
         for column in range(length):
             last = column == length - 1
             beat = dict(kind=Kind.WEIGHT, first=column == 0, last=last, column=column)
-            # An embedding is read through the array, but is no product of the model.
-            macs = 0 if op is Op.EMBED else count * cols // length
+            # An embedding or a bias is read through the array, but is no product of the model.
+            macs = 0 if op in (Op.EMBED, Op.BIAS) else count * cols // length
             yield beat | common | dict(shift_index=number, macs=macs)
 
 
@@ -105,11 +107,13 @@ stalls = st.lists(st.booleans(), max_size=40)
 
 
 @costly
-@given(small_configs, st.sampled_from(list(Op)), stalls)
-def test_projection(config, op, readies):
+@given(small_configs, st.data(), stalls)
+def test_projection(config, data, readies):
+    op = data.draw(st.sampled_from(ops(config)))
     beats = list(projection_beats(config, op))
     assert len(beats) == matrix(config, op).beats
-    check_run(config, ProjectionStage(config), dict(op=to_sink(op)), beats, readies)
+    inputs = dict(op=to_sink(op)) | (dict(bias=op is Op.BIAS) if config.shape.qkv_bias else {})
+    check_run(config, ProjectionStage(config), inputs, beats, readies)
 
 
 @st.composite
@@ -140,9 +144,9 @@ def test_value(case, readies):
 def test_useful_work_of_a_token_is_that_of_the_model():
     for config in SMALL:
         shape, blocks = config.shape, range(derive(config).head_blocks)
-        weights = sum(beat["macs"] for op in Op for beat in projection_beats(config, op))
-        products = {op: matrix(config, op).rows * matrix(config, op).cols for op in Op}
-        assert weights == sum(products.values()) - products[Op.EMBED]
+        weights = sum(beat["macs"] for op in ops(config) for beat in projection_beats(config, op))
+        products = {op: matrix(config, op).rows * matrix(config, op).cols for op in ops(config)}
+        assert weights == sum(products.values()) - products[Op.EMBED] - products.get(Op.BIAS, 0)
         for pos in range(shape.seq_len):
             for beats in (score_beats, value_beats):
                 macs = sum(beat["macs"] for block in blocks for beat in beats(config, pos, block))

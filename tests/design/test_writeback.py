@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.beat import Sink
+from design.beat import Sink, to_sink
 from design.config import Config, sum_format
 from design.derived import MAX_SHIFT, TABLE_FRACTION, derive
 from design.fixed import SQ
-from design.schedule import Op
+from design.schedule import Op, ops
 from design.trace import Tensor
 from design.writeback import DIRECT, NORMED, Writeback
 from golden.fixed_math import requantize
@@ -40,10 +40,15 @@ LATENCY, SCALED_LATENCY = 2, 5
 factors = st.sampled_from([(1 << 14) + 1, 1 << 16]) | st.integers((1 << 14) + 1, 1 << 16)
 
 
-def form_of(config: Config, sink: Sink, row: int) -> SQ:
-    if sink is Sink.VALUE:
+def is_bias(raw: dict) -> bool:
+    return bool(raw.get("bias"))
+
+
+def form_of(config: Config, raw: dict) -> SQ:
+    if raw["sink"] is Sink.VALUE:
         return config.numerics.attention
-    return row_formats(config, Op(sink.value))[row]
+    op = Op.BIAS if is_bias(raw) else Op(raw["sink"].value)
+    return row_formats(config, op)[raw["row"]]
 
 
 def most_exponent(config: Config) -> int:
@@ -56,27 +61,29 @@ def most_exponent(config: Config) -> int:
 def sums(draw, config: Config):
     """A raw sum by the fields of its layout, and exponent and factor of a norm for it alone."""
     shape, derived = config.shape, derive(config)
-    sink = draw(st.sampled_from([*(Sink(op.value) for op in Op), Sink.VALUE]))
-    rows = 1 if sink is Sink.VALUE else len(row_formats(config, Op(sink.value)))
+    op = draw(st.sampled_from([*ops(config), None]))
+    rows = len(row_formats(config, op)) if op else 1
     # Where queries end, and keys.
     first_key, first_value = shape.q_dim, shape.q_dim + shape.kv_dim
     borders = st.sampled_from([first_key - 1, first_key, first_value - 1, first_value])
     raw = dict(
         sum=draw(signed_bits(derived.acc_width) | st.integers(-70000, 70000)),
         shift=draw(st.integers(0, MAX_SHIFT) | st.integers(0, 20)),
-        sink=sink,
+        sink=to_sink(op) if op else Sink.VALUE,
         row=min(rows - 1, draw(borders | st.integers(0, rows - 1))),
         slot=draw(st.integers(0, derived.slots - 1)),
         layer=draw(st.integers(0, config.shape.layers - 1)),
     )
+    if shape.qkv_bias:
+        raw["bias"] = op is Op.BIAS
     return raw, draw(st.integers(0, most_exponent(config))), draw(factors)
 
 
-def golden(config: Config, element: tuple, per_slot: list[tuple]) -> tuple[int, int]:
-    """(sum, product) in their formats; a sum for the residual has no product of interest."""
+def golden(config: Config, element: tuple, per_slot: list[tuple], bias: int) -> tuple[int, int]:
+    """(sum, product) in their formats; of one for the residual, or a bias, only the sum counts."""
     raw, exponent, factor = element
     derived, rounding = derive(config), config.numerics.rounding
-    form = form_of(config, raw["sink"], raw["row"])
+    form = form_of(config, raw)
     shift = raw["shift"]
     if raw["sink"] is Sink.VALUE:
         shift, factor = per_slot[raw["slot"]]
@@ -84,37 +91,58 @@ def golden(config: Config, element: tuple, per_slot: list[tuple]) -> tuple[int, 
         shift += exponent
     first = form if raw["sink"] in DIRECT else sum_format(form)
     total = int(requantize(raw["sum"] << derived.lead, shift, first, rounding))
-    return total, int(requantize(total * factor, TABLE_FRACTION, form, rounding))
+    product = total * factor + (bias << TABLE_FRACTION)
+    return total, int(requantize(product, TABLE_FRACTION, form, rounding))
+
+
+def goldens(config: Config, layers: list[tuple[list, list]]) -> Iterator[list]:
+    """Of each layer, that of each element. A row of QKV gets the last bias of its row; one that is
+    written as it is read, which it is an element later, counts as written."""
+    biases: dict[int, int] = {}
+    for elements, per_slot in layers:
+        found = []
+        for number, element in enumerate(elements):
+            for new in elements[number : number + 2]:
+                if new is not None and is_bias(new[0]):
+                    biases[new[0]["row"]] = golden(config, new, per_slot, 0)[0]
+            if element is not None:
+                mine = element[0]["sink"] is Sink.QKV
+                bias = biases.get(element[0]["row"], 0) if mine else 0
+                element = golden(config, element, per_slot, bias)
+            found.append(element)
+        yield found
 
 
 def check(config: Config, layers: list[tuple[list, list]]) -> None:
     """Sums, or None, of some layers, each with (shift, factor) of every slot."""
     dut = Writeback(config)
-    fields = ("sink", "row", "slot", "layer")
+    fields = ("sink", "row", "slot", "layer") + ("bias",) * config.shape.qkv_bias
 
     def shown(ctx, valid, result) -> tuple | None:
         """Value and fields of an output."""
         names = ("value", *fields)
         return tuple(ctx.get(result[name]) for name in names) if ctx.get(valid) else None
 
-    def expected(elements: list, per_slot: list, half: int) -> Iterator[tuple]:
+    def expected(elements: list, values: list, half: int) -> Iterator[tuple]:
         """What an output shows for each element: (result, trace record)."""
         tensors = (SUMS, PRODUCTS)[half]
         count = 0
-        for element in elements:
+        for element, both in zip(elements, values, strict=True):
             if element is None or (half and element[0]["sink"] in DIRECT):
                 yield None, []
                 continue
-            raw, value = element[0], golden(config, element, per_slot)[half]
-            sink, row, _, layer = found = tuple(raw[name] for name in fields)
+            raw, value = element[0], both[half]
+            found = tuple(raw[name] for name in fields)
+            sink, row, _, layer = found[:4]
             index, layer = (count if sink is Sink.VALUE else row), layer * (sink is not Sink.CLS)
             count += sink is Sink.VALUE
-            traced = [(tensors[sink], layer, index, value)] if sink in tensors else []
+            tensor = Tensor.BIAS if is_bias(raw) else tensors.get(sink)
+            traced = [(tensor, layer, index, value)] if tensor else []
             yield (value, *found), traced
 
     async def testbench(ctx):
         ports = ((dut.o_valid, dut.o), (dut.scaled_valid, dut.scaled))
-        for elements, per_slot in layers:
+        for (elements, per_slot), values in zip(layers, goldens(config, layers), strict=True):
             ctx.set(dut.clear_index, 1)
             await ctx.tick()
             ctx.set(dut.clear_index, 0)
@@ -122,7 +150,7 @@ def check(config: Config, layers: list[tuple[list, list]]) -> None:
             ctx.set(dut.value_factors, [factor for _, factor in per_slot])
             nothing = (None, [])
             to_come = [
-                [*[nothing] * latency, *expected(elements, per_slot, half)]
+                [*[nothing] * latency, *expected(elements, values, half)]
                 for half, latency in enumerate((LATENCY, SCALED_LATENCY))
             ]
             for cycle in range(len(elements) + SCALED_LATENCY):
@@ -137,6 +165,7 @@ def check(config: Config, layers: list[tuple[list, list]]) -> None:
                 if left is not None:
                     ctx.set(dut.norm_factor, left[2])
                 coming = before is not None and before[0]["sink"] in DIRECT
+                coming = coming and not is_bias(before[0])
                 assert ctx.get(dut.coming) == coming
                 if coming:
                     assert ctx.get(dut.coming_row) == before[0]["row"]
@@ -170,19 +199,21 @@ def test_rounds_scales_and_rounds_as_golden(data):
 def test_every_row_saturates_to_its_own_formats():
     # Number systems in which neighbours among the rows differ in width.
     for config in SMALL:
-        rows: list[tuple] = [(Sink.VALUE, 0, config.numerics.attention)]
-        for op in Op:
-            rows += [
-                (Sink(op.value), row, form) for row, form in enumerate(row_formats(config, op))
-            ]
         most, one = 1 << (derive(config).acc_width - 1), 1 << TABLE_FRACTION
         per_slot = [(0, one)] * derive(config).slots
-        elements = []
-        for sink, row, form in rows:
-            for total, extreme in ((most - 1, form.max), (-most, form.min)):
-                raw = dict(sum=total, shift=0, sink=sink, row=row, slot=0, layer=0)
-                elements.append((raw, 0, one))
-                assert golden(config, elements[-1], per_slot)[1] == extreme
+        elements, extremes = [], []
+        for op in (None, *ops(config)):
+            forms = row_formats(config, op) if op else [config.numerics.attention]
+            sink = to_sink(op) if op else Sink.VALUE
+            marks = dict(bias=op is Op.BIAS) if config.shape.qkv_bias else {}
+            for row, form in enumerate(forms):
+                for total, extreme in ((most - 1, form.max), (-most, form.min)):
+                    raw = dict(sum=total, shift=0, sink=sink, row=row, slot=0, layer=0)
+                    elements.append((raw | marks, 0, one))
+                    extremes.append(extreme)
+        (found,) = goldens(config, [(elements, per_slot)])
+        final = [element[0]["sink"] not in DIRECT for element in elements]
+        assert [both[last] for both, last in zip(found, final, strict=True)] == extremes
         check(config, [(elements, per_slot)])
 
 

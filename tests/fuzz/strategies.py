@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from design.config import CacheBacking, Config, Geometry, Numerics
 from design.derived import MAX_SHIFT
 from design.fixed import SQ, Rounding
-from design.schedule import LAYER_OPS
+from design.schedule import layer_ops
 from formal.sweep import shapes
 from golden.case import Case
 from golden.checkpoint import random_checkpoint
@@ -69,7 +69,7 @@ def models(draw: st.DrawFn, config: Config) -> Model:
     return dataclasses.replace(
         base,
         embedding=rows(base.embedding),
-        layers=tuple({op: rows(layer[op]) for op in LAYER_OPS} for layer in base.layers),
+        layers=tuple({op: rows(layer[op]) for op in layer_ops(config)} for layer in base.layers),
         classifier=rows(base.classifier),
     )
 

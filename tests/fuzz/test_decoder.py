@@ -47,8 +47,23 @@ SHAPES = (
     # Its last stages end before a norm does: once a token was answered before its work was done.
     decoder("thin", 16, 8, 1, 2, 4, 1, 4, 7),
     decoder("odd", 2, 18, 23, 2, 3, 3, 11, 20, numerics="truncate"),
-    decoder("wide-heads", 8, 6, 9, 2, 4, 2, 12, 9, head_dim=6, **LLAMA3),
-    decoder("narrow-heads", 2, 14, 9, 2, 2, 1, 9, 7, numerics="wide", head_dim=2, rope_base=1e6),
+    # Heads that are together more, or fewer, elements than dim.
+    decoder("biases", 8, 6, 9, 2, 4, 2, 12, 9, head_dim=6, qkv_bias=True, **LLAMA3),
+    decoder(
+        "biases-int8",
+        2,
+        14,
+        9,
+        2,
+        2,
+        1,
+        9,
+        7,
+        numerics="int8",
+        head_dim=2,
+        qkv_bias=True,
+        rope_base=1e6,
+    ),
     # Floating-point operands, in column-split passes too; one exponent is plain fixed point.
     decoder("wide-state", 8, 16, 11, 2, 4, 2, 13, 9, numerics="wide state"),
     decoder("wider-state", 16, 18, 7, 2, 3, 3, 8, 6, numerics="wider state"),

@@ -12,7 +12,7 @@ from design.config import sum_format
 from design.derived import TABLE_FRACTION, derive
 from design.fixed import SQ, Rounding
 from design.schedule import Op, attention_order
-from design.trace import Tensor
+from design.trace import Tensor, sizes
 from golden.quantise import Model, Rows
 
 
@@ -69,7 +69,13 @@ class BigIntDecoder:
         return [self.fit(dot(row, x), shift + more, form) for row, shift, form in triples]
 
     def normed(
-        self, rows: Rows, x: list[int], forms: list[SQ], factor: Tensor, out: Tensor
+        self,
+        rows: Rows,
+        x: list[int],
+        forms: list[SQ],
+        factor: Tensor,
+        out: Tensor,
+        bias: list[int] | None = None,
     ) -> list[int]:
         derived = derive(self.config)
         x = self.operands(x)
@@ -80,10 +86,11 @@ class BigIntDecoder:
         sums = self.project(rows, x, [sum_format(form) for form in forms], e - derived.norm_floor)
         self.note(factor, [mantissa, e])
         self.note(out, sums)
-        return [self.scaled(*each, mantissa) for each in zip(sums, forms, strict=True)]
+        triples = zip(sums, forms, bias or [0] * len(sums), strict=True)
+        return [self.scaled(total, form, mantissa, added) for total, form, added in triples]
 
-    def scaled(self, total: int, form: SQ, mantissa: int) -> int:
-        return self.fit(total * mantissa, TABLE_FRACTION, form)
+    def scaled(self, total: int, form: SQ, mantissa: int, bias: int = 0) -> int:
+        return self.fit(total * mantissa + (bias << TABLE_FRACTION), TABLE_FRACTION, form)
 
     def turn(self, x: list[int], form: SQ) -> list[int]:
         n, table, hs = self.config.numerics, tables.rope(self.config), self.config.shape.head_dim
@@ -100,7 +107,7 @@ class BigIntDecoder:
 
     def step(self, token: int) -> dict[Tensor, list]:
         config, n, model = self.config, self.config.numerics, self.model
-        self.trace: dict[Tensor, list] = {tensor: [] for tensor in Tensor}
+        self.trace: dict[Tensor, list] = {tensor: [] for tensor in sizes(config)}
         derived = derive(config)
         pairs = zip(
             model.embedding.weights[token].tolist(),
@@ -129,7 +136,11 @@ class BigIntDecoder:
     def attention(self, x: list[int], number: int, layer: dict[Op, Rows]) -> list[int]:
         shape, n = self.config.shape, self.config.numerics
         forms = [n.q] * shape.q_dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim
-        qkv = self.normed(layer[Op.QKV], x, forms, Tensor.RSQRT_ATT, Tensor.QKV_SUM)
+        bias = None
+        if shape.qkv_bias:
+            bias = self.project(layer[Op.BIAS], [derive(self.config).one], forms)
+            self.note(Tensor.BIAS, bias)
+        qkv = self.normed(layer[Op.QKV], x, forms, Tensor.RSQRT_ATT, Tensor.QKV_SUM, bias)
         q = self.turn(qkv[: shape.q_dim], n.q)
         k = self.turn(qkv[shape.q_dim : shape.q_dim + shape.kv_dim], n.k)
         v = qkv[shape.q_dim + shape.kv_dim :]

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from design.config import named
+from design.config import Config, named
+from design.shape import Shape
 from golden.accuracy import measure
 from golden.calibrate import calibrated
 from golden.checkpoint import random_checkpoint
@@ -13,6 +14,7 @@ from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder
 from golden.quantise import quantise
 from tests.fuzz.strategies import NUMERICS
+from tests.golden.features import FEATURES, SIZES
 
 NANO = named("nano")
 
@@ -36,6 +38,19 @@ def test_wide_formats_are_close_and_narrow_ones_are_not():
     assert sum(e.worst for e in wide.tensors.values()) < sum(
         e.worst for e in narrow.tensors.values()
     )
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_every_feature_is_close(feature):
+    # That golden computes what float does is seen by how little rounding leaves between them.
+    shape = Shape(**SIZES, **FEATURES[feature])
+    checkpoint = random_checkpoint(shape, 3)
+    config = Config(name="feature", shape=shape, numerics=NUMERICS["wide"])
+    config = calibrated(checkpoint, config)
+    result = measure(checkpoint, quantise(checkpoint, config), shape.seq_len)
+    assert result.kl_max < 1e-5
+    for name, error in result.tensors.items():
+        assert error.worst < 0.01 * max(1, error.largest), name
 
 
 def test_largest_values_are_those_of_the_float_decoder():

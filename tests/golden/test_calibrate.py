@@ -92,6 +92,21 @@ def test_formats_hold_what_was_seen(scale):
     derive(NANO.with_numerics(found))
 
 
+def test_biases_and_what_they_are_added_to_fit_too():
+    # A bias of 100 that the matrix takes away again: queries, keys and values themselves are small.
+    shape = dataclasses.replace(NANO.shape, qkv_bias=True)
+    checkpoint = random_checkpoint(shape, 7)
+    plain = numerics_for(ranges(checkpoint, 4), Numerics())
+    biases = {
+        name: np.full_like(checkpoint.weights[name], 100.0) * (name == "bk")
+        for name in ("bq", "bk", "bv")
+    }
+    large = dataclasses.replace(checkpoint, weights=checkpoint.weights | biases)
+    found = ranges(large, 4)
+    assert found["k"] >= 100 and numerics_for(found, Numerics()).k.i > plain.k.i
+    assert found["v"] < 100
+
+
 def test_config_for_a_named_shape_is_the_named_instance():
     checkpoint = random_checkpoint(NANO.shape, 1)
     assert config_for(checkpoint) == NANO

@@ -8,7 +8,7 @@ import pytest
 
 from design.config import named
 from design.errors import BadInput
-from design.shape import Llama3Scaling, Shape
+from design.shape import Shape
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder, silu
@@ -16,6 +16,7 @@ from golden.generate import generate
 from golden.sampler import Sampler
 from golden.tokenizers.llama2c import Llama2cTokenizer
 from tests.golden import hugging_face
+from tests.golden.features import FEATURES, SIZES
 from tests.story import FIRST_IDS, TEXT
 
 NANO = named("nano").shape
@@ -79,25 +80,9 @@ def test_against_the_formulas(heads, kv_heads, shared):
     np.testing.assert_allclose(logits[0], spelt_logits(checkpoint, tokens), rtol=1e-9, atol=1e-9)
 
 
-#: A model of each feature: its sizes, and what is not as in llama2.c.
-FEATURES = {
-    "llama2c": {},
-    "base and epsilon": dict(rope_base=1e6, norm_epsilon=0.1),
-    "llama3": dict(
-        rope_base=100.0,
-        rope_scaling=Llama3Scaling(
-            factor=8, low_freq_factor=1, high_freq_factor=4, original_seq_len=20
-        ),
-    ),
-    "head_dim": dict(head_dim=10),
-    "qkv_bias": dict(qkv_bias=True),
-}
-
-
 @pytest.mark.parametrize("feature", FEATURES)
 def test_against_hugging_face(feature):
-    sizes = dict(dim=24, hidden=10, layers=2, heads=4, kv_heads=2, vocab=9, seq_len=6)
-    shape = Shape(**sizes, **FEATURES[feature])
+    shape = Shape(**SIZES, **FEATURES[feature])
     checkpoint = random_checkpoint(shape, 5, scale=1.5)
     tokens = [1, 8, 0, 3, 3, 5]
     expected = hugging_face.logits(checkpoint, tokens)
@@ -105,7 +90,7 @@ def test_against_hugging_face(feature):
     found = [decoder.step([token])[0] for token in tokens]
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
     if feature in ("base and epsilon", "llama3"):  # of the same tensors
-        other = dataclasses.replace(checkpoint, shape=Shape(**sizes))
+        other = dataclasses.replace(checkpoint, shape=Shape(**SIZES))
         assert np.abs(hugging_face.logits(other, tokens) - expected).max() > 1e-3
 
 

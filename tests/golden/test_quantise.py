@@ -13,7 +13,7 @@ from design.config import Numerics, named
 from design.derived import MAX_SHIFT, derive
 from design.errors import BadInput
 from design.fixed import SQ
-from design.schedule import LAYER_OPS, Op, matrix
+from design.schedule import Op, layer_ops, matrix, ops
 from golden.checkpoint import random_checkpoint
 from golden.quantise import column_fraction, quantise, quantise_rows, row_formats
 
@@ -62,7 +62,8 @@ def steps(config, op, rows) -> np.ndarray:
 @pytest.mark.parametrize("shared", [True, False])
 def test_factors_are_folded_in(bits, shared):
     config = NANO.with_numerics(Numerics(weight_bits=bits))
-    shape = config.shape
+    shape = dataclasses.replace(config.shape, qkv_bias=not shared)
+    config = dataclasses.replace(config, shape=shape)
     checkpoint = random_checkpoint(shape, 4, shared=shared)
     w = {name: tensor.astype(np.float64) for name, tensor in checkpoint.weights.items()}
     model = quantise(checkpoint, config)
@@ -79,7 +80,10 @@ def test_factors_are_folded_in(bits, shared):
             Op.W13: interleaved,
             Op.W2: w["w2"][layer],
         }
-        for op in LAYER_OPS:
+        if shape.qkv_bias:
+            biases = w["bq"][layer] * score_scale, w["bk"][layer], w["bv"][layer]
+            expected[Op.BIAS] = np.concatenate(biases)[:, None]
+        for op in layer_ops(config):
             check_matrix(config, op, found[op], expected[op])
     check_matrix(config, Op.CLS, model.classifier, w["wcls"] * w["rms_final"])
 
@@ -103,7 +107,7 @@ def test_activations_of_a_norm_are_counted_at_its_least_exponent():
     # sqrt(8) lies below 4 = 2**2.
     derived = derive(NANO)
     assert (derived.epsilon, derived.norm_floor, derived.norm_growth) == (1342, 5, 2)
-    fractions = {op: column_fraction(NANO, op) for op in Op}
+    fractions = {op: column_fraction(NANO, op) for op in ops(NANO)}
     assert fractions == dict.fromkeys((Op.QKV, Op.W13, Op.CLS), 3) | {
         Op.EMBED: derived.one_format.f,
         Op.WO: NANO.numerics.attention.f,
