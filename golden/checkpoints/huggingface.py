@@ -52,6 +52,9 @@ ARCHITECTURES = {
     "qwen2": "Qwen2ForCausalLM",
 }
 
+#: The sliding window of a model whose configuration names none.
+_WINDOW = {"mistral": 4096}
+
 #: Keys about training, saving or sampling: none changes what the model computes.
 _IGNORED = (
     "_attn_implementation", "_attn_implementation_autoset", "_flash_attn_2_enabled",
@@ -60,7 +63,7 @@ _IGNORED = (
     "torch_dtype", "transformers.js_config", "transformers_version", "unsloth_fixed",
     "unsloth_version", "use_cache", "output_attentions", "output_hidden_states", "return_dict",
     "bos_token_id", "eos_token_id", "unk_token_id", "chunk_size_feed_forward", "do_sample",
-    "max_length", "temperature", "top_k", "top_p", "id2label", "label2id", "problem_type", "task",
+    "gradient_checkpointing", "max_length", "temperature", "tokenizer_class", "top_k", "top_p", "id2label", "label2id", "problem_type", "task",
 )  # fmt: skip
 
 
@@ -153,7 +156,7 @@ def _refuse_what_is_not_built(facts: Facts, kind: str) -> None:
     kinds = facts.get("layer_types", [])
     if not isinstance(kinds, list) or any(each != "full_attention" for each in kinds):
         facts.refuse(f"layer_types = {brief(kinds)} is not built, only 'full_attention'")
-    window = facts.get("sliding_window", None)
+    window = facts.get("sliding_window", None if facts.has("sliding_window") else _WINDOW.get(kind))
     positions = facts.size("max_position_embeddings")
     # Qwen2 has it switched by use_sliding_window. One as long as the context hides nothing.
     if kind != "qwen2" and window is not None and not _reaches(window, positions):
@@ -179,7 +182,7 @@ def _shape(facts: Facts, kind: str, ends: tuple[int, ...], folder: Path) -> Shap
             hidden=facts.size("intermediate_size"),
             layers=facts.size("num_hidden_layers"),
             heads=heads,
-            kv_heads=facts.size("num_key_value_heads", heads),
+            kv_heads=facts.size("num_key_value_heads", *([heads] if kind == "llama" else [])),
             vocab=vocab,
             seq_len=facts.size("max_position_embeddings"),
             head_dim=facts.size("head_dim", 0, least=0),

@@ -77,6 +77,10 @@ class Facts:
         self._values = values
         self._seen: set[str] = set()
 
+    def has(self, key: str) -> bool:
+        """Whether the key is there, be it with a null."""
+        return key in self._values
+
     def get(self, key: str, default: Any = _MISSING) -> Any:
         self._seen.add(key)
         value = self._values.get(key)

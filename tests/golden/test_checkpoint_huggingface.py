@@ -162,6 +162,18 @@ def test_a_key_without_meaning_is_no_matter(tmp_path):
     assert load_checkpoint(tmp_path).shape == SHAPE
 
 
+def test_defaults_that_are_no_llama_s(tmp_path):
+    """Mistral's configuration has a window and 8 key heads unless it says otherwise."""
+    changes = {"model_type": "mistral", "architectures": ["MistralForCausalLM"]}
+    longer = random_checkpoint(dataclasses.replace(SHAPE, seq_len=8192), 1)
+    write_folder(tmp_path, longer, changes=changes)
+    assert "sliding_window = 4096 is not built, only none" in refusal(tmp_path)
+    write_folder(tmp_path, longer, changes=changes | {"sliding_window": None})
+    assert load_checkpoint(tmp_path).shape.seq_len == 8192
+    write_folder(tmp_path, longer, changes=changes | {"num_key_value_heads": None})
+    assert "num_key_value_heads is missing" in refusal(tmp_path)
+
+
 def test_rope_parameters_of_newer_files(tmp_path):
     parameters = {"rope_type": "default", "rope_theta": 777.0}
     changes = {"rope_theta": None, "rope_scaling": None, "rope_parameters": parameters}
