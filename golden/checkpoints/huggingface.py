@@ -63,7 +63,8 @@ _IGNORED = (
     "torch_dtype", "transformers.js_config", "transformers_version", "unsloth_fixed",
     "unsloth_version", "use_cache", "output_attentions", "output_hidden_states", "return_dict",
     "bos_token_id", "eos_token_id", "unk_token_id", "chunk_size_feed_forward", "do_sample",
-    "gradient_checkpointing", "max_length", "temperature", "tokenizer_class", "top_k", "top_p", "id2label", "label2id", "problem_type", "task",
+    "gradient_checkpointing", "max_length", "temperature", "tokenizer_class", "top_k", "top_p",
+    "id2label", "label2id", "problem_type", "task",
 )  # fmt: skip
 
 
