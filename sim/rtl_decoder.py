@@ -139,6 +139,8 @@ class RtlDecoder:
         self.macs = 0
         self.pos = 0
         self._before = _Result()
+        self._text: list[int] = []  # what was sent since the last `first`
+        self._ended = False
         self._image = np.ascontiguousarray(image)  # kept alive: the driver reads it in place
         self._library = _library(self.build.library)
         limit = patience(config) if watchdog is None else watchdog
@@ -169,11 +171,21 @@ class RtlDecoder:
     def step(self, token: int, first: bool | None = None, sample: bool = True) -> Step:
         """Process one token; `first` begins a new sequence (by default: the first call does).
 
-        Raises :class:`SimulationError` when the design misbehaves, after which it is of no use.
+        A decoder whose own choice ended the text begins anew. A host that chose another token, or
+        goes on with a chat, sends it the text once more, as this does. Raises
+        :class:`SimulationError` when the design misbehaves, after which it is of no use.
         """
         first = self._check(token, first)
         result = _Result()
+        if self._ended and not first:
+            for position, earlier in enumerate(self._text):
+                self._finish(
+                    self._library.vd_step(self._sim, earlier, position == 0, False, result)
+                )
+            self._before = _Result.from_buffer_copy(result)
+        self._text = [token] if first else [*self._text, token]
         self._finish(self._library.vd_step(self._sim, token, first, sample, result))
+        self._ended = bool(result.end)
         records = None
         if self.variant != "fast":
             count = ctypes.c_uint64()
@@ -216,7 +228,9 @@ class RtlDecoder:
             result.cycles = self.clock - before
             self._account(result)
             left -= done.value
-            ended = bool(result.end)
+            sent = [token, *ids[: done.value - 1]]
+            self._text = sent if first else [*self._text, *sent]
+            ended = self._ended = bool(result.end)
             for token in ids[: done.value]:
                 if shape.ends_text(token, forced=False):
                     return

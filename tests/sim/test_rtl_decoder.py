@@ -1,15 +1,35 @@
 """The simulated decoder as Python sees it."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from design.config import CONFIGS
 from golden.checkpoint import random_checkpoint
+from golden.fixed_decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import quantise
 from golden.work import products
 from sim.rtl_decoder import RtlDecoder
 
 NANO = CONFIGS["nano"]
+
+
+def test_a_text_goes_on_though_the_decoder_would_have_ended_it():
+    # Whatever is chosen ends the text: the host, that samples or chats, goes on with other tokens.
+    config = dataclasses.replace(
+        NANO, shape=dataclasses.replace(NANO.shape, end_ids=tuple(range(NANO.shape.vocab)))
+    )
+    model = quantise(random_checkpoint(config.shape, seed=3), config)
+    golden = FixedDecoder(model)
+    with RtlDecoder(config, pack(model), "quick", quiet=True) as rtl:
+        for position, token in enumerate([1, 5, 9, 3]):
+            expected = golden.step(np.array([token]))[0]
+            step = rtl.step(token, first=position == 0)
+            assert step.end and (step.logits == expected).all()
+            work = products(config.shape, position, classified=True)
+            assert step.macs == work and rtl.pos == position + 1
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
