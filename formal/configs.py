@@ -24,7 +24,7 @@ _THIN = Shape(dim=8, hidden=1, layers=2, heads=4, kv_heads=1, vocab=4, seq_len=4
 _MQA3 = Shape(dim=6, hidden=5, layers=2, heads=3, kv_heads=1, vocab=10, seq_len=5)
 #: Heads wider than dim / heads, biases, two ids that end the text.
 _BIAS = Shape.of_sizes(
-    4, 5, 2, 3, 1, 10, 5, head_dim=2, qkv_bias=True, norm_epsilon=1e-6, end_ids=(0, 7), bos=None
+    4, 5, 2, 3, 1, 10, 5, head_dim=2, qkv_bias=True, norm_epsilon=2e-5, end_ids=(0, 7), bos=None
 )
 
 #: Operands of 3 exponents, and of 2.
