@@ -3,10 +3,14 @@
 What they may use is what Hugging Face Transformers gives them, `utils/chat_template_utils.py`.
 """
 
+import contextlib
 import datetime
 import json
+import resource
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,6 +24,9 @@ from design.errors import BadInput
 LONGEST = 1 << 18
 #: Lines of compiled template that one rendering may run; real ones take a few hundred a message.
 MOST_LINES = 200_000
+MOST_SECONDS = 10
+#: Memory that it may take.
+MOST_BYTES = 1 << 26
 
 
 class _Refused(Exception):
@@ -53,7 +60,7 @@ class ChatTemplate:
         values = {**self.specials, "messages": [dict(each) for each in messages]}
         template = self._compiled()
         try:
-            with _Budget(MOST_LINES):
+            with _Budget():
                 parts, length = [], 0
                 for part in template.generate(**values, add_generation_prompt=True):
                     parts.append(part)
@@ -80,22 +87,33 @@ class ChatTemplate:
 
 
 class _Budget:
-    """Ends the body with an exception when it ran `lines` lines: Jinja's loops have no bound."""
+    """Ends the body with an exception when it takes too much: Jinja's sandbox bounds nothing."""
 
-    def __init__(self, lines: int) -> None:
-        self._left = lines
+    def __init__(self) -> None:
+        self._left = MOST_LINES
+        self._end = time.monotonic() + MOST_SECONDS
+        self._limits = resource.getrlimit(resource.RLIMIT_AS)
 
     def __enter__(self) -> None:
         self._outer = sys.gettrace()
+        with contextlib.suppress(OSError, ValueError):  # where there is no such file, no bound
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            most = pages * resource.getpagesize() + MOST_BYTES
+            soft, hard = self._limits
+            if soft == resource.RLIM_INFINITY or soft > most:
+                resource.setrlimit(resource.RLIMIT_AS, (most, hard))
         sys.settrace(self._count)
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(self._outer)
+        resource.setrlimit(resource.RLIMIT_AS, self._limits)
 
     def _count(self, frame: FrameType, event: str, argument: Any) -> Any:
         self._left -= 1
         if self._left < 0:
             raise _Refused(f"more than {MOST_LINES} lines")
+        if time.monotonic() > self._end:
+            raise _Refused(f"more than {MOST_SECONDS} s")
         return self._count
 
 

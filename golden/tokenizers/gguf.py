@@ -66,10 +66,12 @@ PRE_TOKENIZERS = {
     "gpt-2": lambda: pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
     "smollm": _digits,
     "llama-bpe": lambda: _split(_LLAMA3),
+    "llama3": lambda: _split(_LLAMA3),
+    "llama-v3": lambda: _split(_LLAMA3),
     "qwen2": lambda: _split(_QWEN2),
 }
 #: Those whose words are looked up whole before anything is merged, and that begin with BOS.
-_LLAMA3_LIKE = ("llama-bpe",)
+_LLAMA3_LIKE = ("llama-bpe", "llama3", "llama-v3")
 
 
 def read(path: Path) -> LibraryTokenizer:

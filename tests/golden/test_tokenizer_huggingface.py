@@ -1,6 +1,8 @@
 """The tokenizer of a Hugging Face folder: ids and text of the library, and refusals of our own."""
 
 import json
+import resource
+import sys
 from pathlib import Path
 
 import pytest
@@ -189,6 +191,13 @@ def test_chat(folder, tmp_path, subject):
         ("{% for a in range(9999) %}{{ messages|string }}{% endfor %}", "more than 262144 ch"),
         ("{{ 'x' * 1000000000 }}", "failed"),
         ("{{ 9 ** 9 ** 9 }}", "failed"),
+        ("{{ 'x'|center(1000000000) }}", "failed"),
+        ("{{ '%1000000000s'|format('x') }}", "failed"),
+        (
+            "{% set ns = namespace(x='xy') %}{% for i in range(60) %}"
+            "{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+            "failed",
+        ),
         ("{% include '/etc/passwd' %}", "failed"),
         ("{{ 1 / 0 }}", "failed"),
         ("x" * 300_000, "has 300000 characters"),
@@ -198,6 +207,15 @@ def test_a_template_may_not_do_everything(folder, tmp_path, template, said):
     with pytest.raises(BadInput, match=said) as caught:
         with_template(folder, tmp_path, template).chat(CHAT)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_template_may_take_is_its_own(folder, tmp_path):
+    """Neither its limits nor its counting stay behind."""
+    before = resource.getrlimit(resource.RLIMIT_AS), sys.gettrace()
+    with_template(folder, tmp_path, TEMPLATE).chat(CHAT)
+    with pytest.raises(BadInput):
+        with_template(folder, tmp_path, "{{ 1 / 0 }}").chat(CHAT)
+    assert (resource.getrlimit(resource.RLIMIT_AS), sys.gettrace()) == before
 
 
 # Files.
