@@ -10,6 +10,7 @@ from design.errors import BadInput
 from golden.calibrate import config_for
 from golden.checkpoints import load_checkpoint
 from golden.image import is_image, load, unpack
+from golden.progress import calibrating
 from golden.quantise import Model, quantise
 from golden.tokenizers import load_tokenizer
 from sim.models import prompt_ids
@@ -53,4 +54,5 @@ def _model(source: Path, lanes: str | None, cache: str | None) -> Model:
             )
         return unpack(with_geometry(config, None, cache), packed)
     checkpoint = load_checkpoint(source)
-    return quantise(checkpoint, with_geometry(config_for(checkpoint), lanes, cache))
+    config = config_for(checkpoint, progress=calibrating(checkpoint))
+    return quantise(checkpoint, with_geometry(config, lanes, cache))

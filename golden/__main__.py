@@ -6,20 +6,21 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from design.cli import Cli, describe
-from design.config import CONFIGS, LANES, Config
+from design.config import CONFIGS, LANES, Config, Numerics
 from design.errors import BadInput
 from design.files import check_writable
 from golden import accuracy as accuracy_of
-from golden.calibrate import NUMERICS, calibrated, config_for
+from golden.calibrate import NUMERICS, config_for, content_hash, ranges_of
 from golden.checkpoint import Checkpoint
 from golden.checkpoints import load_checkpoint
 from golden.image import save
 from golden.model_files import convert, inspect
+from golden.progress import Steps, calibrating
 from golden.quantise import quantise
+from golden.ranges import explain, numerics_for, positions_for
 
 _stderr = Console(stderr=True)
 
@@ -28,21 +29,9 @@ _numerics = click.option("--numerics", type=click.Choice(NUMERICS), default="def
 _lanes = click.option("--lanes", type=click.Choice([str(n) for n in LANES]), default=None)
 
 
-class _Progress:
-    """A progress callback over `total` steps, shown on stderr."""
-
-    def __init__(self, total: int, what: str):
-        self._steps = iter(track(range(total), what, console=_stderr, transient=True))
-        next(self._steps)
-
-    def __call__(self, done: int) -> None:
-        next(self._steps, None)
-
-
 def _config(checkpoint: Checkpoint, lanes: str | None, numerics: str) -> Config:
-    progress = _Progress(checkpoint.shape.seq_len, "calibrating")
     number = int(lanes) if lanes else None
-    return config_for(checkpoint, lanes=number, numerics=numerics, progress=progress)
+    return config_for(checkpoint, lanes=number, numerics=numerics, progress=calibrating(checkpoint))
 
 
 @click.group(cls=Cli)
@@ -56,24 +45,29 @@ main.add_command(convert)
 
 @main.command()
 @_checkpoint
-@click.option("--steps", type=int, default=None, help="Positions to look at (default: all).")
+@click.option("--steps", type=int, default=None, help="Positions to look at.")
 def calibrate(checkpoint: Path, steps: int | None) -> None:
     """Print the format per tensor that CHECKPOINT wants."""
     read = load_checkpoint(checkpoint)
     most = read.shape.seq_len
     if steps is not None and not 1 <= steps <= most:
         raise BadInput(f"--steps = {steps} must be 1 to {most}, the model's seq_len")
-    config = calibrated(
-        read, config_for(read), steps, progress=_Progress(steps or most, "calibrating")
-    )
-    table = Table("tensor", "format", "largest", "step")
-    for field in dataclasses.fields(config.numerics):
-        form = getattr(config.numerics, field.name)
+    count = steps or positions_for(read)
+    seen = ranges_of(read, count, content_hash(read), calibrating(read, count))
+    numerics = numerics_for(seen, Numerics())
+    table = Table("tensor", "format", "largest seen", "largest", "step")
+    for field in dataclasses.fields(numerics):
+        form = getattr(numerics, field.name)
         if hasattr(form, "scale"):
+            largest = f"{seen.largest[field.name]:.4g}" if field.name in seen.largest else "-"
             table.add_row(
-                field.name, str(form), f"{form.max / form.scale:.4g}", f"{1 / form.scale:.3g}"
-            )
-    Console().print(table)
+                field.name, str(form), largest,
+                f"{form.max / form.scale:.4g}", f"{1 / form.scale:.3g}",
+            )  # fmt: skip
+    console = Console()
+    console.print(table)
+    for sentence in explain(seen, numerics):
+        console.print(sentence, soft_wrap=True)
 
 
 @main.command("quantise")
@@ -111,7 +105,7 @@ def accuracy(checkpoint: Path, steps: int, numerics: str, as_json: bool) -> None
         raise BadInput(f"--steps = {steps} must be 1 to {read.shape.seq_len}, the model's seq_len")
     config = _config(read, None, numerics)
     result = accuracy_of.measure(
-        read, quantise(read, config), steps, progress=_Progress(steps, "measuring")
+        read, quantise(read, config), steps, progress=Steps(steps, "measuring")
     )
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(result), indent=2))
@@ -127,9 +121,12 @@ def accuracy(checkpoint: Path, steps: int, numerics: str, as_json: bool) -> None
         mismatch,
     )
     console.print(summary)
-    table = Table("tensor", "worst error", "largest value")
+    table = Table("tensor", "worst error", "largest value", "saturated")
     for name, error in result.tensors.items():
-        table.add_row(name, f"{error.worst:.3g}", f"{error.largest:.4g}")
+        saturated = f"{result.saturated.get(name, 0):,}"
+        table.add_row(name, f"{error.worst:.3g}", f"{error.largest:.4g}", saturated)
+    for name in sorted(result.saturated.keys() - result.tensors.keys()):
+        table.add_row(name, "-", "-", f"{result.saturated[name]:,}")
     console.print(table)
 
 

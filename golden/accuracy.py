@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from design.trace import Tensor
-from golden.calibrate import float_tensors
 from golden.checkpoint import Checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import Model
+from golden.ranges import float_tensors
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Accuracy:
 
     `kl_mean`, `kl_max` in nats per token; `perplexity_ratio` is fixed over float, of the float
     model's own greedy text; `first_mismatch` is the first step at which the greedy choice
-    differs, None if it never does.
+    differs, None if it never does; `saturated` how many values of each tensor stood at the end of
+    their format.
     """
 
     steps: int
@@ -37,6 +38,7 @@ class Accuracy:
     perplexity_ratio: float
     first_mismatch: int | None
     tensors: dict[str, TensorError]
+    saturated: dict[str, int]
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -101,4 +103,5 @@ def measure(
         perplexity_ratio=math.exp(surprise / steps),
         first_mismatch=first_mismatch,
         tensors={name: TensorError(worst[name], largest[name]) for name in worst},
+        saturated=dict(fixed.saturation.counts),
     )

@@ -94,32 +94,34 @@ class Attention:
         _attend(self.length, queries, keys, values, *scaling, self._weight_below, *result)
         first = np.s_[:1, ..., : self.length]
         scores, weights = self._scores[first], self._weights[first]
-        note(Tensor.SCORE, scores.reshape(1, self.config.shape.heads, -1))
+        note(Tensor.SCORE, scores.reshape(1, self.config.shape.heads, -1).astype(np.int64))
         note(Tensor.MAXIMUM, scores.max(axis=3).reshape(1, -1))
         note(Tensor.WEIGHT, weights.reshape(1, self.config.shape.heads, -1))
         return total, weight_sum
 
 
-def _compiled(function: Callable) -> Callable:
+def compiled(function: Callable) -> Callable:
     """`function` in machine code, remembered in ``build/golden`` by the sources that run.
 
     numba itself goes by the time and size of the one file. Where nothing can be remembered it is
     compiled for this run alone.
     """
-    digest = SOURCES.digest(__name__)
+    digest = SOURCES.digest(function.__module__)
     default = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     folder = Path(default or ROOT / "build" / "golden")
     numba.config.CACHE_DIR = str(folder / str(digest))  # type: ignore[attr-defined]
     try:
-        compiled = numba.njit(cache=digest is not None)(function)
+        quick = numba.njit(cache=digest is not None)(function)
     except RuntimeError:  # no folder that can be written
-        compiled = numba.njit(function)
+        quick = numba.njit(function)
     finally:
         numba.config.CACHE_DIR = default  # type: ignore[attr-defined]
 
-    def call(*arguments: Any) -> None:
-        with contextlib.nullcontext() if compiled.signatures else _interrupts_later():
-            compiled(*arguments)
+    def call(*arguments: Any) -> Any:
+        if quick.signatures:
+            return quick(*arguments)
+        with _interrupts_later():
+            return quick(*arguments)
 
     return call
 
@@ -140,7 +142,7 @@ def _interrupts_later() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-@_compiled
+@compiled
 def _attend(
     length, q, keys, values, shift, nudge, even, low, high, weight_below,
     scores, weights, total, weight_sum,

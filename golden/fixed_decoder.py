@@ -18,8 +18,9 @@ from design.fixed import SQ, Rounding
 from design.schedule import Op, attention_order
 from design.trace import ONCE, Tensor, sizes
 from golden import fixed_math, steps
-from golden.attention import Attention
+from golden.attention import Attention, compiled
 from golden.quantise import Model, Rows, row_formats
+from golden.saturation import Saturation
 from golden.work import products
 
 #: Least and greatest integer.
@@ -45,6 +46,7 @@ class Projection:
         self.shift = rows.shift - derive(config).lead  # (rows,)
         # (cols, rows), exact: lead and shift of a row are powers of two.
         self.weights = rows.weights.T * np.exp2(-self.shift)
+        self.saturated = True
         self.always_exact = derive(config).acc_width - 1 <= EXACT_BITS
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -52,8 +54,16 @@ class Projection:
         if self.too_large(x):
             return self._by_halves(x, self.shift, self.limits)
         total = x.astype(np.float64) @ self.weights
-        _round(total, self.limits, self.rounding)
+        self._fit(total, self.limits)
         return total.astype(np.int64)
+
+    def _fit(self, value: np.ndarray, limits: _Limits) -> None:
+        """`_round` to these limits, and keep in `saturated` whether one was beyond them."""
+        if value.dtype != np.float64:  # terms of a proof
+            _round(value, limits, self.rounding)
+            return
+        even, half = self.rounding is Rounding.HALF_EVEN, 0.5 * (self.rounding is Rounding.HALF_UP)
+        self.saturated = _round_at_once(value, *limits, even, half)
 
     @functools.cached_property
     def largest(self) -> int:
@@ -78,6 +88,7 @@ class Projection:
         moved = np.clip(total, -room, room) << np.clip(-shift, 0, MOST_LEAD)
         total = np.where(shift < 0, moved, total)
         rounded = fixed_math.shift_right(total, np.clip(shift, 0, 62), self.rounding)
+        self.saturated = True  # perhaps
         return np.clip(rounded, *(np.asarray(each, np.int64) for each in limits))
 
     def behind_norm(self, x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
@@ -89,7 +100,7 @@ class Projection:
             shift = self.shift + exponent[:, None]
             return self._by_halves(x, shift, self.sum_limits).astype(np.float64)
         total = (x * np.exp2(-exponent)[:, None]) @ self.weights
-        _round(total, self.sum_limits, self.rounding)
+        self._fit(total, self.sum_limits)
         return total
 
     def scaled(self, sums: np.ndarray, factor: np.ndarray, bias: np.ndarray | int) -> np.ndarray:
@@ -98,7 +109,7 @@ class Projection:
         The bias has the format already: the product is rounded, and saturates, with it added.
         """
         product = sums * (factor * 0.5**TABLE_FRACTION)[:, None] + bias
-        _round(product, self.limits, self.rounding)
+        self._fit(product, self.limits)
         return product.astype(np.int64)
 
 
@@ -125,8 +136,23 @@ def _round(value: np.ndarray, limits: _Limits, rounding: Rounding) -> None:
     np.clip(value, *limits, out=value)
 
 
+@compiled
+def _round_at_once(value, low, high, even, half):
+    """As `_round` of (B, rows) in one pass; whether one was beyond its limits."""
+    beyond = False
+    for b in range(value.shape[0]):
+        for r in range(value.shape[1]):
+            rounded = np.rint(value[b, r]) if even else np.floor(value[b, r] + half)
+            clipped = min(max(rounded, low[r]), high[r])
+            beyond |= rounded != clipped
+            value[b, r] = clipped
+    return beyond
+
+
 class FixedDecoder:
     """A quantised model decoding `batch` sequences in lockstep.
+
+    `saturation` counts the values at the ends of their formats, from the first step on.
 
     Parameters: the quantised `model`; `batch`, the number of sequences B.
     Raises :class:`BadInput` for formats whose sums could leave float64's exact integers, for
@@ -164,6 +190,7 @@ class FixedDecoder:
         self._sin = np.array(rope.sin).reshape(shape.seq_len, rope.pairs)
         self._attend = Attention(config, batch)
         self.pos = 0
+        self.saturation = Saturation(config)
         self.trace: dict[Tensor, np.ndarray] = {}
         self._records: dict[Tensor, list[np.ndarray]] | None = None
 
@@ -196,12 +223,12 @@ class FixedDecoder:
             n.residual,
             n.rounding,
         )  # (B, D)
-        self._note(Tensor.X_EMBED, x)
+        self._element(Tensor.X_EMBED, x)
         for layer, projections in enumerate(self._layers):
             x = self._attention(x, layer, projections)
             x = self._ffn(x, projections)
         logits = self._normed(x, self._classifier, Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM)
-        self._note(Tensor.LOGITS, logits)
+        self._result(Tensor.LOGITS, logits, self._classifier)
         self.pos += 1
         if self._records is not None:
             self.trace = {tensor: np.stack(records) for tensor, records in self._records.items()}
@@ -211,6 +238,17 @@ class FixedDecoder:
     def products(self, *, classified: bool) -> int:
         """Multiply-accumulates of the last step of one sequence; see `golden.work`."""
         return products(self.config.shape, self.pos - 1, classified=classified)
+
+    def _result(self, tensor: Tensor, value: np.ndarray, projection: Projection) -> None:
+        """Note what a projection gave, and count what saturated."""
+        if projection.saturated:
+            self.saturation.count(tensor, value)
+        self._note(tensor, value)
+
+    def _element(self, tensor: Tensor, value: np.ndarray) -> None:
+        """Note what a unit gave, and count what saturated."""
+        self.saturation.look(tensor, value)
+        self._note(tensor, value)
 
     def _note(self, tensor: Tensor, value: np.ndarray) -> None:
         """Keep sequence 0 of `value` (B, ...) in the trace."""
@@ -267,19 +305,19 @@ class FixedDecoder:
         bias: np.ndarray | int = 0
         if shape.qkv_bias:
             bias = projections[Op.BIAS](np.array([[self.derived.one]]))  # (1, rows)
-            self._note(Tensor.BIAS, bias)
+            self._result(Tensor.BIAS, bias, projections[Op.BIAS])
         qkv = self._normed(x, projections[Op.QKV], Tensor.RSQRT_ATT, Tensor.QKV_SUM, bias)
-        self._note(Tensor.QKV, qkv)
+        self._result(Tensor.QKV, qkv, projections[Op.QKV])
         q, k, v = np.split(qkv, [shape.q_dim, shape.q_dim + shape.kv_dim], axis=1)
         q = self._rope(q.reshape(batch, shape.heads, -1), n.q)
         k = self._rope(k.reshape(batch, shape.kv_heads, -1), n.k)
         v = v.reshape(batch, shape.kv_heads, -1)
         for tensor, value in ((Tensor.Q, q), (Tensor.K, k), (Tensor.V, v)):
-            self._note(tensor, value.reshape(batch, -1))
+            self._element(tensor, value.reshape(batch, -1))
 
         # Query head h reads KV head h // group, so heads split into (kv_heads, group).
         q = q.reshape(batch, shape.kv_heads, shape.group, -1)
-        total, weight_sum = self._attend(layer, q, k, v, self._note)
+        total, weight_sum = self._attend(layer, q, k, v, self._element)
         m, e = fixed_math.reciprocal_operand(weight_sum)
         mantissa = fixed_math.interpolate(*self._reciprocal, m)
         self._note(Tensor.RECIPROCAL, np.stack([mantissa, e], axis=-1).reshape(batch, -1))
@@ -287,19 +325,19 @@ class FixedDecoder:
         attention = steps.attended(n, attention_sum, mantissa[..., None]).reshape(batch, -1)
         order = self._attention_order
         self._note(Tensor.ATTENTION_SUM, attention_sum.reshape(batch, -1)[:, order])
-        self._note(Tensor.ATTENTION, attention[:, order])
+        self._element(Tensor.ATTENTION, attention[:, order])
 
         wo = projections[Op.WO](attention)
-        self._note(Tensor.WO, wo)
+        self._result(Tensor.WO, wo, projections[Op.WO])
         x = fixed_math.saturate(x + wo, n.residual)
-        self._note(Tensor.X_ATT, x)
+        self._element(Tensor.X_ATT, x)
         return x
 
     def _ffn(self, x: np.ndarray, projections: dict[Op, Projection]) -> np.ndarray:
         """Residual (B, D) -> residual with this layer's SwiGLU block added."""
         n = self.config.numerics
         w13 = self._normed(x, projections[Op.W13], Tensor.RSQRT_FFN, Tensor.W13_SUM)
-        self._note(Tensor.W13, w13)
+        self._result(Tensor.W13, w13, projections[Op.W13])
         gate, up = w13[:, 0::2], w13[:, 1::2]  # (B, H)
         sigmoid = fixed_math.interpolate(*self._sigmoid, gate - n.gate.min)
         silu = steps.gated(n, gate, sigmoid)
@@ -309,11 +347,11 @@ class FixedDecoder:
             (Tensor.SILU, silu),
             (Tensor.FFN, ffn),
         ):
-            self._note(tensor, value)
+            self._element(tensor, value)
         w2 = projections[Op.W2](fixed_math.operand(ffn, n.ffn, n.rounding))
-        self._note(Tensor.W2, w2)
+        self._result(Tensor.W2, w2, projections[Op.W2])
         x = fixed_math.saturate(x + w2, n.residual)
-        self._note(Tensor.X_FFN, x)
+        self._element(Tensor.X_FFN, x)
         return x
 
 

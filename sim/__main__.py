@@ -277,6 +277,8 @@ def _compare(
         f"{describe(config)}{stalled}: {run.values} values of"
         f" {len(run.feeds)} tokens compared in {seconds:.1f} s"
     )
+    if run.saturated:
+        _stderr.print(f"warning: {run.saturated}", soft_wrap=True)
     if window is not None and window.first <= run.last:
         run.record(window)
         click.echo(f"waveform of tokens {window.first} to {window.last}: {window.path}")

@@ -17,6 +17,7 @@ from golden.checkpoints import load_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.image import pack
+from golden.progress import calibrating
 from golden.quantise import Model
 from golden.tokenizers import Tokenizer
 from sim.rtl_decoder import RtlDecoder
@@ -51,18 +52,13 @@ def open_checkpoint(path: Path | None, sizes: str | None, seed: int) -> Checkpoi
     return load_checkpoint(path)
 
 
-def configure(
-    checkpoint: Checkpoint,
-    name: str | None,
-    numerics: str,
-    progress: Callable[[int], None] | None = None,
-) -> Config:
+def configure(checkpoint: Checkpoint, name: str | None, numerics: str) -> Config:
     """The configuration to run with; `name` must be one of the checkpoint's own shape."""
     if name is not None and named(name).shape != checkpoint.shape:
         raise BadInput(
             f"--config = {name!r} has {named(name).shape}, the checkpoint has {checkpoint.shape}"
         )
-    return config_for(checkpoint, numerics=numerics, progress=progress)
+    return config_for(checkpoint, numerics=numerics, progress=calibrating(checkpoint))
 
 
 def prompt_ids(prompt: str, tokenizer: Tokenizer | None, shape: Shape) -> list[int]:

@@ -18,7 +18,8 @@ from sim.waves import Feed, Window, record
 
 @dataclass(frozen=True)
 class Run:
-    """What comparing `case` gave. A difference is in the last of the `feeds`."""
+    """What comparing `case` gave. A difference is in the last of the `feeds`; `saturated` says in
+    words how many values did not fit their formats, or nothing."""
 
     model: Model
     case: Case
@@ -26,6 +27,7 @@ class Run:
     feeds: tuple[Feed, ...]
     values: int
     difference: Difference | None
+    saturated: str = ""
 
     @property
     def last(self) -> int:
@@ -61,4 +63,5 @@ def run_case(
         for progress in compare(golden, rtl, case.prompt, case.steps):
             feeds.append(Feed(progress.token, progress.position == 0, progress.sample))
             watch(progress.values)
-    return Run(model, case, image, tuple(feeds), progress.values, progress.difference)
+    saturated = golden.saturation.sentence()
+    return Run(model, case, image, tuple(feeds), progress.values, progress.difference, saturated)

@@ -79,7 +79,7 @@ def test_stories260k(data_folder, name):
     checkpoint = load_checkpoint(data_folder / "stories260K.bin")
     config = named("stories260k")
     if name == "calibrated":
-        config = calibrated(checkpoint, config, steps=16)
+        config = calibrated(checkpoint, config, 16)
     result = measure(checkpoint, quantise(checkpoint, config), 64)
     assert result.first_mismatch is None
     assert result.kl_max < 1e-3
