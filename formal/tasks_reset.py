@@ -17,7 +17,7 @@ ZERO_SKIPPED = Canary(
     "a zero of the hidden vector does not wait for its weights",
     "design.issue",
     "~(needs_weights & ~self.i_weights.valid)",
-    "~(needs_weights & ~self.i_weights.valid & (self.hidden != 0))",
+    "~(needs_weights & ~self.i_weights.valid & (self.hidden.mantissa != 0))",
 )
 STALE_WORD = Canary(
     "while no logit is offered, the queue shows what it held long ago",
