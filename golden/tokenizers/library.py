@@ -53,11 +53,14 @@ class LibraryTokenizer:
 
     def files(self) -> dict[str, bytes]:
         """`tokenizer.json`, and `tokenizer_config.json` with the chat template and its names."""
-        files = {"tokenizer.json": self._library.to_str(pretty=True).encode()}
+        # Without a class, Transformers takes that of the model's first tokenizer, and other ids.
+        config = {"tokenizer_class": "PreTrainedTokenizerFast"}
         if self._chat is not None:
-            config = self._chat.specials | {"chat_template": self._chat.source}
-            files["tokenizer_config.json"] = json.dumps(config, indent=2).encode()
-        return files
+            config |= {**self._chat.specials, "chat_template": self._chat.source}
+        return {
+            "tokenizer.json": self._library.to_str(pretty=True).encode(),
+            "tokenizer_config.json": json.dumps(config, indent=2).encode(),
+        }
 
     def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
         if self._chat is None:

@@ -80,7 +80,9 @@ def test_quantise_writes_the_same_image_twice(tmp_path, checkpoint, more):
 def test_quantise_calibrates_an_unnamed_shape(tmp_path):
     path = tmp_path / "model.bin"
     llama2c.write(path, random_checkpoint(UNNAMED, 1), version=1)
-    assert run("quantise", path, "-o", tmp_path / "image").exit_code == 0
+    result = run("quantise", path, "-o", tmp_path / "image")
+    assert result.exit_code == 0
+    assert "custom, 8 lanes, 16-bit weights, calibrated formats" in " ".join(result.stderr.split())
     config, _ = load(tmp_path / "image")
     assert (config.name, config.shape) == ("custom", UNNAMED)
 

@@ -76,8 +76,6 @@ def test_a_value_that_the_type_cannot_hold(tmp_path, kind, value):
 def test_there_and_back(tmp_path, form):
     checkpoint = random_checkpoint(NANO, 3, shared=False)
     llama2c.write(tmp_path / "model.bin", checkpoint)
-    (tmp_path / "tokenizer.bin").write_bytes(b"")
-    (tmp_path / "tokenizer.bin").unlink()
     assert run("convert", tmp_path / "model.bin", tmp_path / "folder").exit_code == 0
     assert run("convert", tmp_path / "folder", tmp_path / "again", "--to", form).exit_code == 0
     if form == "v0":
@@ -97,6 +95,8 @@ def test_a_converted_model_has_its_tokenizer(tmp_path):
     found, source = (tokenizer_of(tmp_path / name, 280) for name in ("out", "model.gguf"))
     for text in ("hello <|im_end|> é", ""):
         assert found.encode(text) == source.encode(text) == library.encode(text).ids
+    config = json.loads((tmp_path / "out" / "tokenizer_config.json").read_text())
+    assert config["tokenizer_class"] == "PreTrainedTokenizerFast"
     chat = [{"role": "user", "content": "he"}]
     assert found.chat(chat) == source.chat(chat)
     assert run("convert", tmp_path / "out", tmp_path / "twice").exit_code == 0
