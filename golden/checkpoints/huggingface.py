@@ -170,7 +170,6 @@ def _reaches(window: Any, positions: int) -> bool:
 
 def _shape(facts: Facts, kind: str, ends: tuple[int, ...], folder: Path) -> Shape:
     heads = facts.size("num_attention_heads")
-    base, scaling = _rope(facts)
     vocab = facts.size("vocab_size")
     begin = begins_with(folder, facts.get("bos_token_id", None))
     for name, ids in (("eos_token_id", ends), ("bos_token_id", () if begin is None else (begin,))):
@@ -178,6 +177,7 @@ def _shape(facts: Facts, kind: str, ends: tuple[int, ...], folder: Path) -> Shap
             if token >= vocab:
                 raise BadInput(f"{facts.where}: {name} = {token} is not below vocab_size = {vocab}")
     try:
+        base, scaling = _rope(facts)
         return Shape(
             dim=facts.size("hidden_size"),
             hidden=facts.size("intermediate_size"),

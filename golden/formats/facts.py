@@ -11,6 +11,8 @@ import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from design.errors import BadInput
 
 #: Largest integer of any header, that of llama2.c's.
@@ -133,7 +135,8 @@ class Facts:
     def built(self, key: str, *built: Any) -> None:
         """Refuse a value that is not one of those that are `built`, nor missing."""
         value = self.get(key, None)
-        if value is not None and value not in built:
+        # Arrays of numpy compare by element, and none of them is a value that is built.
+        if value is not None and (isinstance(value, np.ndarray) or value not in built):
             what = " or ".join(brief(each) for each in built) or "none"
             self.refuse(f"{key} = {brief(value)} is not built, only {what}")
 

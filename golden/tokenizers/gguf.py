@@ -181,7 +181,7 @@ def _merges(
 def begins_with(facts: Facts, vocab: int) -> int | None:
     """The id that llama.cpp puts in front of a text, if any."""
     token = _id(facts, "bos", vocab)
-    kind, pre = facts.get(_KEYS + "model", None), facts.get(_KEYS + "pre", None)
+    kind, pre = facts.text(_KEYS + "model", ""), facts.text(_KEYS + "pre", "")
     by_default = kind == "llama" or pre in _LLAMA3_LIKE
     return token if facts.flag(_KEYS + "add_bos_token", by_default) else None
 

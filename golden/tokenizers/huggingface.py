@@ -53,7 +53,7 @@ def _library(data: bytes) -> tokenizers.Tokenizer:
         raise BadInput("is no tokenizer.json: it has no model or no added_tokens")
     for part, built in BUILT.items():
         for kind in _types(values.get(part)):
-            if kind not in built:
+            if not isinstance(kind, str) or kind not in built:
                 raise BadInput(f"{part} has type = {brief(kind)}, not {' or '.join(sorted(built))}")
     vocab = values["model"].get("vocab") if isinstance(values["model"], dict) else None
     if not isinstance(vocab, dict) or not vocab:
