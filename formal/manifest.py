@@ -57,10 +57,10 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests": 95,
     "tests/benchmarks": 60,
     "tests/board": 10,
-    "tests/design": 350,
+    "tests/design": 450,
     "tests/formal": 220,
     "tests/fuzz": 12,
-    "tests/golden": 460,
+    "tests/golden": 560,
     "tests/sim": 95,
     "tests/synth": 60,
 }
