@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from design.errors import BadInput
+from golden.formats.foreign import foreign
 
 #: Largest integer of any header, that of llama2.c's.
 LARGEST = (1 << 31) - 1
@@ -50,6 +51,9 @@ def parsed_json(data: bytes) -> Any:
     except BadInput:
         raise
     except ValueError as error:  # also of UTF-8 and of numbers with thousands of digits
+        name = foreign(data[:512])
+        if name is not None and data.lstrip()[:1] not in (b"{", b"["):
+            raise BadInput(f"is {name}, and no JSON") from None
         raise BadInput(f"is no JSON ({str(error)[:100]})") from None
 
 

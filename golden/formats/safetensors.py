@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from design.errors import BadInput
 from design.files import PathLike, reading, shown
 from golden.formats.facts import LARGEST, brief, parsed_json
+from golden.formats.foreign import foreign
 from golden.formats.regions import BF16, F16, F32, Encoding, Mark, Region
 from golden.tensors import Floats
 
@@ -53,6 +54,8 @@ def read_header(path: PathLike) -> Safetensors:
         front = file.read(8)
         length = int.from_bytes(front, "little")
         if len(front) < 8 or length > size - 8:
+            if name := foreign(front + file.read(504)):
+                raise BadInput(f"is {name}, and no safetensors file")
             raise BadInput(f"header length = {length} is beyond the file, {size} bytes")
         if length > LONGEST_HEADER:
             raise BadInput(f"header length = {length} is above {LONGEST_HEADER}")

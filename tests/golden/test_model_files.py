@@ -158,3 +158,13 @@ def test_files_of_other_kinds_are_called_by_their_name(tmp_path, content, said):
     path.write_bytes(content)
     assert said in refused("inspect", path)
     assert said in refused("accuracy", path)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_pointer_within_a_folder_is_called_by_its_name(tmp_path, name):
+    """What a clone without Git LFS has."""
+    written_by_others(tmp_path, random_checkpoint(folders.SHAPE, 1))
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"
+    (tmp_path / name).write_bytes(pointer)
+    said = refused("accuracy", tmp_path)
+    assert said.startswith(f"{tmp_path / name}: is a Git LFS pointer")
