@@ -17,8 +17,12 @@ SMALL = Config(
     name="small",
     shape=Shape(dim=32, hidden=48, layers=1, heads=4, kv_heads=2, vocab=64, seq_len=256),
 )
-#: The same, with its cache behind the cache port.
-EXTERNAL = replace(SMALL.with_cache(CacheBacking.EXTERNAL), name="small-external")
+#: The same, with its cache behind the cache port, and with biases.
+EXTERNAL = replace(
+    SMALL.with_cache(CacheBacking.EXTERNAL),
+    name="small-external",
+    shape=replace(SMALL.shape, qkv_bias=True),
+)
 CONFIGS = (named("nano"), SMALL, EXTERNAL, named("stories260k"))
 DEVICES = (ECP5, XILINX)
 
