@@ -21,6 +21,8 @@ WEIGHT_BITS = (8, 16)
 
 #: Tensors that leave the array as a sum times a factor between 1/4 and 1.
 SCALED = ("q", "k", "v", "attention", "gate", "up", "logits")
+#: Most fraction bits that a layer may have more than its tensor.
+MAX_GAIN = 4
 #: Integer bits that a sum has more than what its factor makes of it.
 SUM_HEADROOM = 2
 
@@ -45,6 +47,10 @@ class Numerics:
     `residual` and `ffn` may be wider than a multiplier's operand: what the matrices and the norm
     read of them is then rounded to a floating-point operand, see `design.operand`. Real models
     need it: single elements are a thousand times as large as the rest.
+
+    So are single layers. Of `v` and attention, and of `up` and `ffn`, layer n has ``v_gains[n]``
+    and ``up_gains[n]`` fraction bits more, and as many integer bits less; none where there are no
+    gains. Only the weights and their shifts know.
     """
 
     weight_bits: int = 16
@@ -65,6 +71,8 @@ class Numerics:
     rsqrt_index_bits: int = 8
     reciprocal_index_bits: int = 8
     sigmoid_index_bits: int = 9
+    v_gains: tuple[int, ...] = ()
+    up_gains: tuple[int, ...] = ()
 
     def __post_init__(self):
         if self.weight_bits not in WEIGHT_BITS:
@@ -94,6 +102,10 @@ class Numerics:
         for name in ("rsqrt_index_bits", "reciprocal_index_bits", "sigmoid_index_bits"):
             if not 4 <= getattr(self, name) <= 12:
                 raise BadInput(f"Numerics.{name} = {getattr(self, name)} must be 4 to 12")
+        for name in ("v_gains", "up_gains"):
+            bad = [gain for gain in getattr(self, name) if not 0 <= gain <= MAX_GAIN]
+            if bad:
+                raise BadInput(f"Numerics.{name} holds {bad[0]}, which must be 0 to {MAX_GAIN}")
         if self.gate.width < self.sigmoid_index_bits:
             raise BadInput(f"Numerics.gate = {self.gate} is narrower than sigmoid_index_bits")
 
@@ -133,6 +145,12 @@ class Config:
     shape: Shape
     numerics: Numerics = DEFAULT_NUMERICS
     geometry: Geometry = DEFAULT_GEOMETRY
+
+    def __post_init__(self):
+        for name in ("v_gains", "up_gains"):
+            count = len(getattr(self.numerics, name))
+            if count not in (0, self.shape.layers):
+                raise BadInput(f"Numerics.{name} has {count} gains for {self.shape.layers} layers")
 
     def with_lanes(self, lanes: int) -> "Config":
         """The same decoder with another number of lanes."""
@@ -252,6 +270,8 @@ def config_from_dict(values: dict[str, Any]) -> Config:
         name: SQ(**value) if isinstance(value, dict) else value
         for name, value in values["numerics"].items()
     }
+    for name in ("v_gains", "up_gains"):
+        numerics[name] = tuple(numerics.get(name, ()))
     numerics["rounding"] = Rounding(numerics["rounding"])
     geometry = values["geometry"] | {"cache": CacheBacking(values["geometry"]["cache"])}
     return Config(

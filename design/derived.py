@@ -186,8 +186,11 @@ def derive(config: Config) -> Derived:
     from_normed = (numerics.q, numerics.k, numerics.v, numerics.gate, numerics.up, numerics.logits)
     wanted = (
         *(form.f - (norm_floor - norm_growth) for form in from_normed),
+        numerics.v.f + max(numerics.v_gains, default=0) - (norm_floor - norm_growth),
+        numerics.up.f + max(numerics.up_gains, default=0) - (norm_floor - norm_growth),
         *(numerics.residual.f - form.f for form in (one_format, numerics.attention, numerics.ffn)),
         *(form.f - one_format.f for form in (numerics.q, numerics.k, numerics.v) * shape.qkv_bias),
+        (numerics.v.f + max(numerics.v_gains, default=0) - one_format.f) * shape.qkv_bias,
     )
     lead = max(0, max(wanted) - (numerics.weight_bits - 4))
     largest_shift = max(

@@ -16,11 +16,14 @@ from golden import accuracy as accuracy_of
 from golden.calibrate import NUMERICS, config_for, content_hash, ranges_of
 from golden.checkpoint import Checkpoint
 from golden.checkpoints import load_checkpoint
+from golden.fixed_decoder import FixedDecoder
+from golden.float_decoder import FloatDecoder
 from golden.image import save
 from golden.model_files import convert, inspect
 from golden.progress import Steps, calibrating
 from golden.quantise import quantise
 from golden.ranges import explain, numerics_for, positions_for
+from golden.tokenizers import tokenizer_of
 
 _stderr = Console(stderr=True)
 
@@ -96,37 +99,72 @@ def _formats(config: Config) -> str:
 @main.command()
 @_checkpoint
 @click.option("--steps", type=int, default=256, show_default=True)
+@click.option("--prompt", "prompts", multiple=True, help="Text to begin with; one row for each.")
+@click.option("--chat", "chats", multiple=True, help="What a user says; one row for each.")
 @_numerics
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
-def accuracy(checkpoint: Path, steps: int, numerics: str, as_json: bool) -> None:
-    """Compare the fixed-point decoder with float along the model's own greedy text."""
+def accuracy(
+    checkpoint: Path,
+    steps: int,
+    prompts: tuple[str, ...],
+    chats: tuple[str, ...],
+    numerics: str,
+    as_json: bool,
+) -> None:
+    """Compare the fixed-point decoder with float along the model's own greedy text.
+
+    Prompts need the tokenizer in or beside CHECKPOINT.
+    """
     read = load_checkpoint(checkpoint)
-    if not 1 <= steps <= read.shape.seq_len:
-        raise BadInput(f"--steps = {steps} must be 1 to {read.shape.seq_len}, the model's seq_len")
+    begun: dict[str, list[int]] = {}
+    if prompts or chats:
+        tokenizer = tokenizer_of(checkpoint, read.shape.vocab)
+        begun |= {text: tokenizer.encode(text) for text in prompts}
+        begun |= {text: tokenizer.chat([{"role": "user", "content": text}]) for text in chats}
+    begun = begun or {"": []}
+    most = read.shape.seq_len + 1 - max(1, *(len(ids) for ids in begun.values()))
+    if not 1 <= steps <= most:
+        raise BadInput(
+            f"--steps = {steps} must be 1 to {most}, as the model's seq_len leaves it"
+        )
     config = _config(read, None, numerics)
-    result = accuracy_of.measure(
-        read, quantise(read, config), steps, progress=Steps(steps, "measuring")
-    )
+    fixed = FixedDecoder(quantise(read, config))
+    reference = FloatDecoder(read)
+    results = {}
+    for text, ids in begun.items():
+        progress = Steps(max(len(ids), 1) - 1 + steps, "measuring")
+        results[text] = accuracy_of.along(reference, fixed, read, steps, ids, progress)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(result), indent=2))
+        plain = {text: dataclasses.asdict(result) for text, result in results.items()}
+        click.echo(json.dumps(plain if prompts or chats else plain[""], indent=2))
         return
+    _print_accuracy(results)
+
+
+def _print_accuracy(results: dict[str, accuracy_of.Accuracy]) -> None:
     console = Console()
-    mismatch = "none" if result.first_mismatch is None else str(result.first_mismatch)
-    summary = Table("steps", "KL mean, nats", "KL max", "perplexity", "first greedy mismatch")
-    summary.add_row(
-        str(steps),
-        f"{result.kl_mean:.2e}",
-        f"{result.kl_max:.2e}",
-        f"{result.perplexity_ratio - 1:+.4%}",
-        mismatch,
-    )
+    summary = Table("text", "steps", "KL mean, nats", "KL max", "perplexity", "greedy equal")
+    summary.add_column("first mismatch")
+    for text, result in results.items():
+        summary.add_row(
+            text,
+            str(result.steps),
+            f"{result.kl_mean:.2e}",
+            f"{result.kl_max:.2e}",
+            f"{result.perplexity_ratio - 1:+.4%}",
+            f"{result.greedy_equal} of {result.steps}",
+            "none" if result.first_mismatch is None else str(result.first_mismatch),
+        )
     console.print(summary)
+    every = results.values()
     table = Table("tensor", "worst error", "largest value", "saturated")
-    for name, error in result.tensors.items():
-        saturated = f"{result.saturated.get(name, 0):,}"
-        table.add_row(name, f"{error.worst:.3g}", f"{error.largest:.4g}", saturated)
-    for name in sorted(result.saturated.keys() - result.tensors.keys()):
-        table.add_row(name, "-", "-", f"{result.saturated[name]:,}")
+    for name in next(iter(every)).tensors:
+        worst = max(result.tensors[name].worst for result in every)
+        largest = max(result.tensors[name].largest for result in every)
+        saturated = sum(result.saturated.get(name, 0) for result in every)
+        table.add_row(name, f"{worst:.3g}", f"{largest:.4g}", f"{saturated:,}")
+    attention = sum(result.saturated.get("attention", 0) for result in every)
+    table.add_row("attention", "-", "-", f"{attention:,}")
     console.print(table)
 
 

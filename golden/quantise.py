@@ -91,6 +91,18 @@ def column_fraction(config: Config, op: Op) -> int:
     }[op]
 
 
+def layer_fractions(config: Config, op: Op, layer: int) -> tuple[int, np.ndarray | int]:
+    """Fraction bits that the activations of `op`, and its rows, have more in this layer."""
+    shape, n = config.shape, config.numerics
+    of_v = n.v_gains[layer] if n.v_gains else 0
+    of_up = n.up_gains[layer] if n.up_gains else 0
+    if op in (Op.QKV, Op.BIAS):
+        return 0, np.repeat([0, of_v], [shape.q_dim + shape.kv_dim, shape.kv_dim])
+    if op is Op.W13:
+        return 0, np.tile([0, of_up], shape.hidden)
+    return {Op.WO: of_v, Op.W2: of_up}.get(op, 0), 0
+
+
 def _real_rows(checkpoint: Checkpoint, op: Op, layer: int) -> np.ndarray:
     """The matrix of `op` in float64 (rows, cols), gains and score scale folded in."""
     weights, shape = checkpoint.weights, checkpoint.shape
@@ -129,15 +141,16 @@ def quantise(checkpoint: Checkpoint, config: Config) -> Model:
 
     bits = config.numerics.weight_bits
 
-    def gain(op: Op) -> np.ndarray:
+    def gain(op: Op, layer: int = 0) -> np.ndarray:
         target = np.array([form.f for form in row_formats(config, op)])
-        return column_fraction(config, op) + derive(config).lead - target
+        columns, rows = layer_fractions(config, op, layer)
+        return column_fraction(config, op) + columns + derive(config).lead - target - rows
 
     def rows(op: Op, layer: int = 0) -> Rows:
         real = _real_rows(checkpoint, op, layer)
         spec = matrix(config, op)
         assert real.shape == (spec.rows, spec.cols), (op, real.shape)
-        return quantise_rows(real, bits, gain(op))
+        return quantise_rows(real, bits, gain(op, layer))
 
     table = checkpoint.weights["tok_embeddings"].astype(np.float64)  # (V, D)
     elements = quantise_rows(table.reshape(-1, 1), bits, np.tile(gain(Op.EMBED), len(table)))

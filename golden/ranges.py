@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from design.config import Numerics
+from design.config import MAX_GAIN, Numerics
 from design.derived import EXPONENT_STEP, SCALAR_BITS, exponents
 from design.errors import BadInput
 from design.fixed import SQ
@@ -27,6 +27,8 @@ SEQUENCES, FEW_SEQUENCES, SMALL = 32, 8, 20_000_000
 MARKER_EVERY = 16
 #: Tensors that may be wider than 18 bits, see `design.operand`.
 WIDENED = ("residual", "ffn")
+#: Tensors whose formats may differ by layer, see `Numerics`.
+LAYERED = ("v", "attention", "up", "ffn")
 #: Bits above the last place that the median channel needs where its vector is smallest.
 QUIET_BITS = 11
 #: Widths of a tensor in `WIDENED`: the most that each number of exponents holds.
@@ -42,11 +44,15 @@ class Ranges:
     `largest`: the largest magnitude of each tensor, by the names of `Numerics`. Of those in
     `WIDENED`: `channel`, where the largest stood, and `quiet`, the median of the channels' largest
     magnitudes at the place (embedding, behind attention or FFN, and layer) where that is least.
+    Of those in `LAYERED`: `layers`, the largest magnitude in each layer. `biased`: q, k and v have
+    biases.
     """
 
     largest: dict[str, float] = field(default_factory=dict)
     channel: dict[str, int] = field(default_factory=dict)
     quiet: dict[str, float] = field(default_factory=dict)
+    layers: dict[str, list[float]] = field(default_factory=dict)
+    biased: bool = False
 
 
 def query_scale(checkpoint: Checkpoint) -> float:
@@ -125,6 +131,7 @@ def ranges(
     tokens = np.full(batch, shape.first_id)
     largest: dict[str, float] = {}
     channels: dict[str, np.ndarray] = {}  # (places, channels)
+    layers: dict[str, np.ndarray] = {}  # (L,)
     for position in range(steps):
         logits = decoder.step(tokens)
         for name, value in float_tensors(decoder.trace, checkpoint).items():
@@ -133,6 +140,9 @@ def ranges(
             if name in WIDENED:
                 of_channel = magnitude.max(axis=1)
                 channels[name] = np.maximum(channels.get(name, 0.0), of_channel)
+            if name in LAYERED:
+                of_layer = magnitude.reshape(shape.layers, -1).max(axis=1)
+                layers[name] = np.maximum(layers.get(name, 0.0), of_layer)
         for name, value in before_biases(decoder.trace, checkpoint).items():
             largest[name] = max(largest[name], float(np.abs(value).max()))
         running = softmax(logits).cumsum(axis=1)  # (B, V)
@@ -147,6 +157,8 @@ def ranges(
         largest=largest,
         channel={name: int(seen.max(axis=0).argmax()) for name, seen in channels.items()},
         quiet={name: float(np.median(seen, axis=1).min()) for name, seen in channels.items()},
+        layers={name: seen.tolist() for name, seen in layers.items()},
+        biased=shape.qkv_bias,
     )
 
 
@@ -159,6 +171,15 @@ def fit(form: SQ, magnitude: float) -> SQ:
     """A format as wide as `form` whose integer bits hold `magnitude` with headroom."""
     bits = _integer_bits(magnitude)
     return SQ(bits, form.width - bits)
+
+
+def _gains(seen: Ranges, *names: str) -> tuple[int, ...]:
+    """By how many bits each layer stays below the largest of all, in each of these tensors."""
+    spare = [
+        [_integer_bits(max(seen.layers[name])) - _integer_bits(most) for most in seen.layers[name]]
+        for name in names
+    ]
+    return tuple(min(MAX_GAIN, *of_layer) for of_layer in zip(*spare, strict=True))
 
 
 def _width(name: str, seen: Ranges, base: SQ) -> int:
@@ -184,7 +205,9 @@ def numerics_for(seen: Ranges, base: Numerics) -> Numerics:
     Widths stay, but those of residual and hidden vector grow where single channels are so large
     that the others would have too few bits (both, since the array then has the hardware for
     either). Scores keep their fraction bits (the exp2 table sees all of them) and get wider
-    instead. Raises :class:`BadInput`, naming tensor and channel, for what 32 bits do not hold.
+    instead. Where residual and hidden vector grow, layers that stay below others get gains, and
+    silu all bits of a multiplier. Raises :class:`BadInput`, naming tensor and channel, for what 32
+    bits do not hold.
     """
     formats: dict[str, Any] = {
         name: fit(getattr(base, name), magnitude)
@@ -195,13 +218,19 @@ def numerics_for(seen: Ranges, base: Numerics) -> Numerics:
     widths = {name: _width(name, seen, getattr(base, name)) for name in WIDENED}
     widest = max(widths.values())
     if widest > SCALAR_BITS:
+        formats["silu"] = fit(SQ(1, SCALAR_BITS - 1), seen.largest["silu"])
+        formats["up_gains"] = _gains(seen, "up", "ffn")
+        # A bias is added to what was seen.
+        formats["v_gains"] = () if seen.biased else _gains(seen, "v", "attention")
         for name in WIDENED:
             integer = formats[name].i
             fraction = widest - integer
             if name == "ffn":  # no more than its factors have
                 fraction = min(fraction, formats["silu"].f + formats["up"].f)
             formats[name] = SQ(integer, fraction)
-    return dataclasses.replace(base, **formats)
+    # The nodes of the sigmoid's table stand as close for a large range as for a small one.
+    index_bits = min(12, max(base.sigmoid_index_bits, formats["gate"].i + 5))
+    return dataclasses.replace(base, **formats, sigmoid_index_bits=index_bits)
 
 
 def explain(seen: Ranges, numerics: Numerics) -> list[str]:

@@ -78,6 +78,8 @@ def refused(message: str):
         ({"rsqrt_index_bits": 3}, "Numerics.rsqrt_index_bits = 3 must be 4 to 12"),
         ({"reciprocal_index_bits": 13}, "Numerics.reciprocal_index_bits = 13 must be 4 to 12"),
         ({"sigmoid_index_bits": 0}, "Numerics.sigmoid_index_bits = 0 must be 4 to 12"),
+        ({"up_gains": (0, 5)}, "Numerics.up_gains holds 5, which must be 0 to 4"),
+        ({"v_gains": (-1,)}, "Numerics.v_gains holds -1, which must be 0 to 4"),
         ({"gate": SQ(4, 4)}, "Numerics.gate = SQ(4, 4) is narrower than sigmoid_index_bits"),
     ],
     ids=lambda value: str(value)[:40],

@@ -1,11 +1,13 @@
 """The measure itself: exact where it must be zero, larger for coarser numerics."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from design.config import Config, named
+from design.config import Config, Numerics, named
+from design.fixed import SQ
 from design.shape import Shape
 from golden.accuracy import measure
 from golden.calibrate import calibrated
@@ -51,6 +53,27 @@ def test_every_feature_is_close(feature):
     assert result.kl_max < 1e-5
     for name, error in result.tensors.items():
         assert error.worst < 0.01 * max(1, error.largest), name
+
+
+@pytest.mark.parametrize("gained", ["v_gains", "up_gains"])
+@pytest.mark.parametrize("biased", [False, True])
+def test_a_layer_with_gains_is_finer_and_means_the_same(gained, biased):
+    # Two integer bits to spare in every layer, which the second takes for its fraction.
+    coarse = Numerics(v=SQ(6, 8), attention=SQ(5, 9), up=SQ(7, 7), ffn=SQ(7, 9))
+    shape = dataclasses.replace(NANO.shape, qkv_bias=biased)
+    checkpoint = random_checkpoint(shape, 3)
+
+    def errors(numerics):
+        config = dataclasses.replace(NANO, shape=shape, numerics=numerics)
+        return measure(checkpoint, quantise(checkpoint, config), 6).tensors
+
+    plain = errors(coarse)
+    finer = errors(dataclasses.replace(coarse, **{gained: (2, 2)}))
+    for name, error in finer.items():
+        assert error.worst < 0.05 * max(1, error.largest), name
+    name = gained.removesuffix("_gains")
+    assert finer[name].worst < 0.9 * plain[name].worst
+    assert errors(dataclasses.replace(coarse, **{gained: (0, 2)}))[name].worst > finer[name].worst
 
 
 def test_largest_values_are_those_of_the_float_decoder():

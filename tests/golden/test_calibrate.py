@@ -89,7 +89,7 @@ def test_formats_hold_what_was_seen(scale):
     for name, magnitude in seen.largest.items():
         form = getattr(found, name)
         assert magnitude <= (form.max + 1) / form.scale, name
-        if name not in ("score", *WIDENED):
+        if name not in ("score", "silu", *WIDENED):
             assert form.width == getattr(base, name).width, name
     assert found.score.f == base.score.f
     untouched = ("weight_bits", "rounding", "weight", "rope", "rsqrt_index_bits")
@@ -119,7 +119,8 @@ def seen_with(**magnitudes: tuple[float, float]) -> Ranges:
     found = Ranges(largest, {"residual": 45, "ffn": 7}, {"residual": 1.0, "ffn": 1.0})
     for name, (most, quiet) in magnitudes.items():
         found.largest[name], found.quiet[name] = most, quiet
-    return found
+    layers = {"v": [1.0, 0.2], "attention": [0.9, 0.1], "up": [1.0, 1.0], "ffn": [0.01, 1.0]}
+    return dataclasses.replace(found, layers=layers)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,17 @@ def test_a_residual_is_as_wide_as_its_channels_are_apart(most, quiet, width):
     assert (found.ffn.width > 18) == wide
     assert found.ffn.f <= found.silu.f + found.up.f
     assert len(explain(seen, found)) == 2 * wide
+    assert found.silu.width == (18 if wide else 16)
+    # A layer whose values, and what follows from them, stay below the others has finer formats.
+    assert (found.v_gains, found.up_gains) == (((0, 3), (0, 0)) if wide else ((), ()))
     derive(NANO.with_numerics(found))
+
+
+def test_a_wide_range_of_gates_has_a_long_table():
+    seen = seen_with()
+    assert numerics_for(seen, Numerics()).sigmoid_index_bits == 9
+    seen.largest["gate"] = 50.0
+    assert numerics_for(seen, Numerics()).sigmoid_index_bits == 12
 
 
 def test_what_no_format_holds_is_refused_by_tensor_and_channel():
