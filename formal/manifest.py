@@ -59,7 +59,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests/board": 10,
     "tests/design": 450,
     "tests/formal": 220,
-    "tests/fuzz": 12,
+    "tests/fuzz": 15,
     "tests/golden": 560,
     "tests/sim": 95,
     "tests/synth": 60,
