@@ -106,7 +106,8 @@ class Projection:
     def scaled(self, sums: np.ndarray, factor: np.ndarray, bias: np.ndarray | int) -> np.ndarray:
         """sums (B, rows), factor (B,), bias (1, rows) -> (B, rows) in the formats of the rows.
 
-        The bias has the format already: the product is rounded, and saturates, with it added.
+        The bias has the format already: the product is rounded, and saturates, with it added. (A
+        product rounded first is the same, but for ties that go to even.)
         """
         product = sums * (factor * 0.5**TABLE_FRACTION)[:, None] + bias
         self._fit(product, self.limits)
