@@ -124,9 +124,7 @@ def accuracy(
     begun = begun or {"": []}
     most = read.shape.seq_len + 1 - max(1, *(len(ids) for ids in begun.values()))
     if not 1 <= steps <= most:
-        raise BadInput(
-            f"--steps = {steps} must be 1 to {most}, as the model's seq_len leaves it"
-        )
+        raise BadInput(f"--steps = {steps} must be 1 to {most}, as the model's seq_len leaves it")
     config = _config(read, None, numerics)
     fixed = FixedDecoder(quantise(read, config))
     reference = FloatDecoder(read)
