@@ -16,8 +16,6 @@ from golden import accuracy as accuracy_of
 from golden.calibrate import NUMERICS, config_for, content_hash, ranges_of
 from golden.checkpoint import Checkpoint
 from golden.checkpoints import load_checkpoint
-from golden.fixed_decoder import FixedDecoder
-from golden.float_decoder import FloatDecoder
 from golden.image import save
 from golden.model_files import convert, inspect
 from golden.progress import Steps, calibrating
@@ -126,12 +124,11 @@ def accuracy(
     if not 1 <= steps <= most:
         raise BadInput(f"--steps = {steps} must be 1 to {most}, as the model's seq_len leaves it")
     config = _config(read, None, numerics)
-    fixed = FixedDecoder(quantise(read, config))
-    reference = FloatDecoder(read)
-    results = {}
-    for text, ids in begun.items():
-        progress = Steps(max(len(ids), 1) - 1 + steps, "measuring")
-        results[text] = accuracy_of.along(reference, fixed, read, steps, ids, progress)
+    count = max(1, *(len(ids) for ids in begun.values())) - 1 + steps
+    found = accuracy_of.along(
+        read, quantise(read, config), steps, list(begun.values()), Steps(count, "measuring")
+    )
+    results = dict(zip(begun, found, strict=True))
     if as_json:
         plain = {text: dataclasses.asdict(result) for text, result in results.items()}
         click.echo(json.dumps(plain if prompts or chats else plain[""], indent=2))
@@ -154,15 +151,12 @@ def _print_accuracy(results: dict[str, accuracy_of.Accuracy]) -> None:
             "none" if result.first_mismatch is None else str(result.first_mismatch),
         )
     console.print(summary)
-    every = results.values()
+    result = next(iter(results.values()))
     table = Table("tensor", "worst error", "largest value", "saturated")
-    for name in next(iter(every)).tensors:
-        worst = max(result.tensors[name].worst for result in every)
-        largest = max(result.tensors[name].largest for result in every)
-        saturated = sum(result.saturated.get(name, 0) for result in every)
-        table.add_row(name, f"{worst:.3g}", f"{largest:.4g}", f"{saturated:,}")
-    attention = sum(result.saturated.get("attention", 0) for result in every)
-    table.add_row("attention", "-", "-", f"{attention:,}")
+    for name, error in result.tensors.items():
+        saturated = f"{result.saturated.get(name, 0):,}"
+        table.add_row(name, f"{error.worst:.3g}", f"{error.largest:.4g}", saturated)
+    table.add_row("attention", "-", "-", f"{result.saturated.get('attention', 0):,}")
     console.print(table)
 
 

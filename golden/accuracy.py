@@ -76,59 +76,82 @@ def measure(
     progress: Callable[[int], None] | None = None,
 ) -> Accuracy:
     """`along` the greedy text of the model without a prompt."""
-    return along(FloatDecoder(checkpoint), FixedDecoder(model), checkpoint, steps, (), progress)
+    return along(checkpoint, model, steps, [[]], progress)[0]
 
 
 def along(
-    reference: FloatDecoder,
-    fixed: FixedDecoder,
     checkpoint: Checkpoint,
+    model: Model,
     steps: int,
-    prompt: Sequence[int],
+    prompts: Sequence[Sequence[int]],
     progress: Callable[[int], None] | None = None,
-) -> Accuracy:
-    """Run both decoders along `prompt` and the float model's greedy text of `steps` tokens behind
-    it. What they choose, and with which probabilities, is compared in that text; what they compute,
-    everywhere."""
-    reference.reset()
-    fixed.reset()
-    fixed.saturation.counts.clear()
-    forced = list(prompt) or [checkpoint.shape.first_id]
-    divergences, surprise = [], 0.0
-    first_mismatch, equal = None, 0
+) -> list[Accuracy]:
+    """Run both decoders along each of `prompts` and the float model's greedy text behind it.
+
+    What they choose, and with which probabilities, is compared in `steps` tokens behind each
+    prompt; what they compute, in all of the first text. What saturated is counted in all texts
+    together, and prompts.
+    """
+    forced = [list(prompt) or [checkpoint.shape.first_id] for prompt in prompts]
+    starts = [len(ids) - 1 for ids in forced]
+    reference, fixed = FloatDecoder(checkpoint, len(forced)), FixedDecoder(model, len(forced))
+    tokens = np.array([ids[0] for ids in forced])
+    texts = [_Text() for _ in forced]
     worst: dict[str, float] = {}
     largest: dict[str, float] = {}
-    for position in range(len(forced) - 1 + steps):
-        step = position - len(forced) + 1
-        if step <= 0:
-            token = forced[position]
-        logits = reference.step(np.array([token]))[0]
-        approximate = fixed.step(np.array([token]), trace=True)[0]
+    for position in range(max(starts) + steps):
+        logits = reference.step(tokens)  # (B, V)
+        approximate = fixed.step(tokens, trace=True) / model.config.numerics.logits.scale
         expected = float_tensors(reference.trace, checkpoint)
         for name, value in _fixed_tensors(fixed).items():
-            exact = expected[name].reshape(-1)
+            exact = _of_first(expected[name], name)
             error = float(np.abs(value.reshape(-1) - exact).max())
             worst[name] = max(worst.get(name, 0.0), error)
             largest[name] = max(largest.get(name, 0.0), float(np.abs(exact).max()))
+        for text, start, exact, found in zip(texts, starts, logits, approximate, strict=True):
+            if start <= position < start + steps:
+                text.add(exact, found)
+        greedy = logits.argmax(axis=1)
+        tokens = np.array(
+            [
+                ids[position + 1] if position + 1 < len(ids) else best
+                for ids, best in zip(forced, greedy, strict=True)
+            ]
+        )
         if progress is not None:
             progress(position + 1)
-        if step < 0:
-            continue
-        p = _log_softmax(logits)
-        q = _log_softmax(approximate / fixed.config.numerics.logits.scale)
-        divergences.append(float((np.exp(p) * (p - q)).sum()))
-        token = int(logits.argmax())
-        surprise += p[token] - q[token]
-        equal += int(approximate.argmax()) == token
-        if first_mismatch is None and int(approximate.argmax()) != token:
-            first_mismatch = step
-    return Accuracy(
-        steps=steps,
-        kl_mean=float(np.mean(divergences)),
-        kl_max=max(divergences),
-        perplexity_ratio=math.exp(surprise / steps),
-        first_mismatch=first_mismatch,
-        greedy_equal=equal,
-        tensors={name: TensorError(worst[name], largest[name]) for name in worst},
-        saturated=dict(fixed.saturation.counts),
-    )
+    tensors = {name: TensorError(worst[name], largest[name]) for name in worst}
+    return [text.accuracy(tensors, dict(fixed.saturation.counts)) for text in texts]
+
+
+def _of_first(tensor: np.ndarray, name: str) -> np.ndarray:
+    """The values of the first text: behind the layers, but for logits, is the batch."""
+    return (tensor[0] if name == "logits" else tensor[:, 0]).reshape(-1)
+
+
+class _Text:
+    """What is compared of one text."""
+
+    def __init__(self) -> None:
+        self.divergences: list[float] = []
+        self.surprise = 0.0
+        self.equal: list[bool] = []
+
+    def add(self, exact: np.ndarray, found: np.ndarray) -> None:
+        p, q = _log_softmax(exact), _log_softmax(found)
+        token = int(exact.argmax())
+        self.divergences.append(float((np.exp(p) * (p - q)).sum()))
+        self.surprise += p[token] - q[token]
+        self.equal.append(int(found.argmax()) == token)
+
+    def accuracy(self, tensors: dict[str, TensorError], saturated: dict[str, int]) -> Accuracy:
+        return Accuracy(
+            steps=len(self.equal),
+            kl_mean=float(np.mean(self.divergences)),
+            kl_max=max(self.divergences),
+            perplexity_ratio=math.exp(self.surprise / len(self.equal)),
+            first_mismatch=self.equal.index(False) if False in self.equal else None,
+            greedy_equal=sum(self.equal),
+            tensors=tensors,
+            saturated=saturated,
+        )

@@ -28,6 +28,7 @@ from sim import models
 from sim.build import VARIANTS, Variant, build
 from sim.replay import run_case
 from sim.rtl_decoder import RtlDecoder, SimulationError
+from sim.saturated import saturated
 from sim.units import Units
 from sim.waves import Window, default_path
 
@@ -93,8 +94,10 @@ def generate(
     steps = models.chosen_steps(steps, read.shape)
     ids = models.prompt_ids(prompt, tokenizer, read.shape)
     sampler = Sampler(read.shape.vocab, temperature, topp, seed)
-    config = with_geometry(models.configure(read, name, numerics), lanes, cache)
-    counters = models.Counters()
+    config, quantised, counters = None, None, models.Counters()
+    if backend != "float":
+        config = with_geometry(models.configure(read, name, numerics), lanes, cache)
+        quantised = quantise(read, config)
     told = [ids[0]]
     text = tokenizer.stream()
 
@@ -107,7 +110,7 @@ def generate(
         """Print as the tokens come; returns the seconds spent."""
         begin = time.perf_counter()
         with _bar() as bar:
-            task = bar.add_task(f"{config.name}, {backend}", total=steps, note="")
+            task = bar.add_task(backend, total=steps, note="")
             show(text.put(ids[0]))
             for token in tokens:
                 show(text.put(token))
@@ -117,13 +120,13 @@ def generate(
             show(text.end())
         return time.perf_counter() - begin
 
-    if backend == "float":
+    if quantised is None:
         seconds = tell(golden_generate(models.float_step(read), ids, steps, sampler, read.shape))
     elif backend == "fixed":
-        step = models.fixed_step(quantise(read, config))
+        step = models.fixed_step(quantised)
         seconds = tell(golden_generate(step, ids, steps, sampler, read.shape))
     else:
-        with models.rtl_decoder(quantise(read, config), stalls, counters) as rtl:
+        with models.rtl_decoder(quantised, stalls, counters) as rtl:
             seconds = tell(_rtl_tokens(rtl, ids, steps, sampler))
             counters.cycles, counters.macs = rtl.cycles, rtl.macs
     if as_ids:
@@ -132,6 +135,8 @@ def generate(
     if stats is not None:
         write_atomically(stats, json.dumps(figures, indent=2) + "\n")
     _print_figures(figures)
+    if quantised is not None and (warning := saturated(quantised, told[:-1] or told)):
+        _stderr.print(f"warning: {warning}", soft_wrap=True)
 
 
 def _rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) -> Iterator[int]:
@@ -150,7 +155,7 @@ def _rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) -
 
 
 def _figures(
-    config: Config, tokens: int, seconds: float, counters: models.Counters | None
+    config: Config | None, tokens: int, seconds: float, counters: models.Counters | None
 ) -> dict[str, float | int | None]:
     figures: dict[str, float | int | None] = {
         "tokens": tokens,
@@ -159,7 +164,7 @@ def _figures(
     }
     keys = ("cycles", "cycles_per_token", "lanes", "multipliers", "macs")
     utilisations = ("array_utilisation", "dsp_utilisation", "build_seconds")
-    if counters is None or not counters.cycles:
+    if config is None or counters is None or not counters.cycles:
         return figures | dict.fromkeys((*keys, *utilisations))
     # The design is not needed, and not imported, unless it ran.
     from design.decoder import multipliers
