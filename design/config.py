@@ -71,6 +71,7 @@ class Numerics:
     rsqrt_index_bits: int = 8
     reciprocal_index_bits: int = 8
     sigmoid_index_bits: int = 9
+    weight_magnitude: int = 3  # no weight, the gain of its norm folded in, is 2**3 or more
     v_gains: tuple[int, ...] = ()
     up_gains: tuple[int, ...] = ()
 
@@ -102,6 +103,8 @@ class Numerics:
         for name in ("rsqrt_index_bits", "reciprocal_index_bits", "sigmoid_index_bits"):
             if not 4 <= getattr(self, name) <= 12:
                 raise BadInput(f"Numerics.{name} = {getattr(self, name)} must be 4 to 12")
+        if not 0 <= self.weight_magnitude <= 24:
+            raise BadInput(f"Numerics.weight_magnitude = {self.weight_magnitude} must be 0 to 24")
         for name in ("v_gains", "up_gains"):
             bad = [gain for gain in getattr(self, name) if not 0 <= gain <= MAX_GAIN]
             if bad:

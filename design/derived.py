@@ -182,7 +182,8 @@ def derive(config: Config) -> Derived:
                 f"Numerics.{name} = {getattr(numerics, name)} has {-shift} fraction bits more"
                 " than what it is computed from"
             )
-    # A row of weights up to 8 in magnitude has at least weight_bits - 4 fraction bits.
+    # The fraction bits that every row of weights has, at least.
+    fraction = numerics.weight_bits - 1 - numerics.weight_magnitude
     from_normed = (numerics.q, numerics.k, numerics.v, numerics.gate, numerics.up, numerics.logits)
     wanted = (
         *(form.f - (norm_floor - norm_growth) for form in from_normed),
@@ -192,7 +193,7 @@ def derive(config: Config) -> Derived:
         *(form.f - one_format.f for form in (numerics.q, numerics.k, numerics.v) * shape.qkv_bias),
         (numerics.v.f + max(numerics.v_gains, default=0) - one_format.f) * shape.qkv_bias,
     )
-    lead = max(0, max(wanted) - (numerics.weight_bits - 4))
+    lead = max(0, max(wanted) - fraction)
     largest_shift = max(
         MAX_SHIFT + square_sum_width // 2 - 1 - norm_floor,
         softmax_sum_width - 1 + numerics.v.f - numerics.attention.f + lead,

@@ -47,6 +47,12 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - math.log(np.exp(shifted).sum())
 
 
+def divergence(exact: np.ndarray, found: np.ndarray) -> float:
+    """KL from the softmax of logits (V,) to that of others, in nats."""
+    p, q = _log_softmax(exact), _log_softmax(found)
+    return float((np.exp(p) * (p - q)).sum())
+
+
 def _fixed_tensors(decoder: FixedDecoder) -> dict[str, np.ndarray]:
     """The golden trace in real units, by the names of `golden.calibrate.float_tensors`."""
     trace, n = decoder.trace, decoder.config.numerics
@@ -140,7 +146,7 @@ class _Text:
     def add(self, exact: np.ndarray, found: np.ndarray) -> None:
         p, q = _log_softmax(exact), _log_softmax(found)
         token = int(exact.argmax())
-        self.divergences.append(float((np.exp(p) * (p - q)).sum()))
+        self.divergences.append(divergence(exact, found))
         self.surprise += p[token] - q[token]
         self.equal.append(int(found.argmax()) == token)
 

@@ -15,7 +15,7 @@ from design.sources import ROOT, SOURCES
 from golden import float_decoder
 from golden import ranges as looking
 from golden.checkpoint import Checkpoint
-from golden.ranges import Progress, Ranges, numerics_for, positions_for, ranges
+from golden.ranges import Progress, Ranges, numerics_for, positions_for, ranges, with_room
 from golden.tensors import LazyTensor
 
 #: What was seen of each model, by its content.
@@ -80,7 +80,7 @@ def _calibrated(
     progress: Callable[[], Progress] | None,
 ) -> Config:
     seen = ranges_of(checkpoint, positions or positions_for(checkpoint), digest, progress)
-    return config.with_numerics(numerics_for(seen, config.numerics))
+    return with_room(config.with_numerics(numerics_for(seen, config.numerics)), seen)
 
 
 def config_for(
@@ -103,12 +103,10 @@ def config_for(
     config = shaped or Config(name="custom", shape=checkpoint.shape)
     if lanes is not None:
         config = config.with_lanes(lanes)
+    bits = 8 if numerics == "int8" else 16
     digest = content_hash(checkpoint)
     if digest in KNOWN and numerics != "calibrated":
-        config = config.with_numerics(named(KNOWN[digest]).numerics)
-    else:
-        config = config.with_numerics(Numerics())
-        config = _calibrated(checkpoint, config, None, digest, progress)
-    if numerics == "int8":
-        config = config.with_numerics(dataclasses.replace(config.numerics, weight_bits=8))
-    return config
+        known = named(KNOWN[digest]).numerics
+        return config.with_numerics(dataclasses.replace(known, weight_bits=bits))
+    config = config.with_numerics(Numerics(weight_bits=bits))
+    return _calibrated(checkpoint, config, None, digest, progress)

@@ -103,7 +103,7 @@ def layer_fractions(config: Config, op: Op, layer: int) -> tuple[int, np.ndarray
     return {Op.WO: of_v, Op.W2: of_up}.get(op, 0), 0
 
 
-def _real_rows(checkpoint: Checkpoint, op: Op, layer: int) -> np.ndarray:
+def real_rows(checkpoint: Checkpoint, op: Op, layer: int) -> np.ndarray:
     """The matrix of `op` in float64 (rows, cols), gains and score scale folded in."""
     weights, shape = checkpoint.weights, checkpoint.shape
 
@@ -147,7 +147,7 @@ def quantise(checkpoint: Checkpoint, config: Config) -> Model:
         return column_fraction(config, op) + columns + derive(config).lead - target - rows
 
     def rows(op: Op, layer: int = 0) -> Rows:
-        real = _real_rows(checkpoint, op, layer)
+        real = real_rows(checkpoint, op, layer)
         spec = matrix(config, op)
         assert real.shape == (spec.rows, spec.cols), (op, real.shape)
         return quantise_rows(real, bits, gain(op, layer))

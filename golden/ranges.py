@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from design.config import MAX_GAIN, Numerics
-from design.derived import EXPONENT_STEP, SCALAR_BITS, exponents
+from design.config import MAX_GAIN, Config, Numerics
+from design.derived import EXPONENT_STEP, SCALAR_BITS, derive, exponents
 from design.errors import BadInput
 from design.fixed import SQ
+from design.schedule import Op
 from golden.checkpoint import Checkpoint, tensor_shapes
 from golden.float_decoder import FloatDecoder, softmax
+from golden.quantise import column_fraction, layer_fractions, real_rows, row_formats
 
 #: How much larger than anything seen a value may get before it saturates.
 HEADROOM = 1.05
+#: And than anything seen in its layer, where that gets a format of its own.
+LAYER_HEADROOM = 1.5
 #: Positions looked at, at most: where a model is large, fewer, so that about `MOST_PRODUCTS` are
 #: computed, but no fewer than `LEAST_POSITIONS`.
 MOST_POSITIONS, LEAST_POSITIONS, MOST_PRODUCTS = 512, 32, 1.2e11
@@ -45,7 +49,7 @@ class Ranges:
     `WIDENED`: `channel`, where the largest stood, and `quiet`, the median of the channels' largest
     magnitudes at the place (embedding, behind attention or FFN, and layer) where that is least.
     Of those in `LAYERED`: `layers`, the largest magnitude in each layer. `biased`: q, k and v have
-    biases.
+    biases. `weights`: the largest weight of each matrix of `Op`, see `largest_weights`.
     """
 
     largest: dict[str, float] = field(default_factory=dict)
@@ -53,6 +57,7 @@ class Ranges:
     quiet: dict[str, float] = field(default_factory=dict)
     layers: dict[str, list[float]] = field(default_factory=dict)
     biased: bool = False
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 def query_scale(checkpoint: Checkpoint) -> float:
@@ -101,6 +106,36 @@ def weight_count(checkpoint: Checkpoint) -> int:
     """Weights of a model, those of the embedding once."""
     sizes = tensor_shapes(checkpoint.shape)
     return sum(math.prod(dims) for name, dims in sizes.items() if name != "tok_embeddings")
+
+
+def largest_weights(checkpoint: Checkpoint) -> dict[str, float]:
+    """The largest magnitude of a weight of each matrix, in all layers, with what is folded in."""
+    shape = checkpoint.shape
+    ops = [Op.QKV, Op.WO, Op.W13, Op.W2, *[Op.BIAS] * shape.qkv_bias]
+    places = [(op, layer) for layer in range(shape.layers) for op in ops] + [(Op.CLS, 0)]
+    found: dict[str, float] = {}
+    for op, layer in places:
+        most = float(np.abs(real_rows(checkpoint, op, layer)).max())
+        found[op.name] = max(found.get(op.name, 0.0), most)
+    return found
+
+
+def with_room(config: Config, seen: Ranges) -> Config:
+    """`config` with sums shifted left as far as its largest weights want: their headers cannot."""
+    limit = (1 << (config.numerics.weight_bits - 1)) - 0.5
+    wanted = 0
+    for op in (each for each in Op if seen.weights.get(each.name, 0.0) > 0):
+        forms = row_formats(config, op)
+        for layer in range(config.shape.layers):
+            columns, rows = layer_fractions(config, op, layer)
+            target = int((np.array([form.f for form in forms]) + rows).max())
+            fraction = math.floor(math.log2(limit / seen.weights[op.name]))
+            wanted = max(wanted, target - column_fraction(config, op) - columns - fraction)
+    while derive(config).lead < wanted:
+        magnitude = config.numerics.weight_magnitude + 1
+        numerics = dataclasses.replace(config.numerics, weight_magnitude=magnitude)
+        config = config.with_numerics(numerics)
+    return config
 
 
 def positions_for(checkpoint: Checkpoint) -> int:
@@ -159,6 +194,7 @@ def ranges(
         quiet={name: float(np.median(seen, axis=1).min()) for name, seen in channels.items()},
         layers={name: seen.tolist() for name, seen in layers.items()},
         biased=shape.qkv_bias,
+        weights=largest_weights(checkpoint),
     )
 
 
@@ -176,10 +212,13 @@ def fit(form: SQ, magnitude: float) -> SQ:
 def _gains(seen: Ranges, *names: str) -> tuple[int, ...]:
     """By how many bits each layer stays below the largest of all, in each of these tensors."""
     spare = [
-        [_integer_bits(max(seen.layers[name])) - _integer_bits(most) for most in seen.layers[name]]
+        [
+            _integer_bits(max(seen.layers[name])) - _integer_bits(LAYER_HEADROOM * most)
+            for most in seen.layers[name]
+        ]
         for name in names
     ]
-    return tuple(min(MAX_GAIN, *of_layer) for of_layer in zip(*spare, strict=True))
+    return tuple(max(0, min(MAX_GAIN, *of_layer)) for of_layer in zip(*spare, strict=True))
 
 
 def _width(name: str, seen: Ranges, base: SQ) -> int:

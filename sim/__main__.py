@@ -28,7 +28,7 @@ from sim import models
 from sim.build import VARIANTS, Variant, build
 from sim.replay import run_case
 from sim.rtl_decoder import RtlDecoder, SimulationError
-from sim.saturated import saturated
+from sim.saturated import warning
 from sim.units import Units
 from sim.waves import Window, default_path
 
@@ -135,8 +135,8 @@ def generate(
     if stats is not None:
         write_atomically(stats, json.dumps(figures, indent=2) + "\n")
     _print_figures(figures)
-    if quantised is not None and (warning := saturated(quantised, told[:-1] or told)):
-        _stderr.print(f"warning: {warning}", soft_wrap=True)
+    if quantised is not None and (words := warning(read, quantised, told[:-1] or told)):
+        _stderr.print(f"warning: {words}", soft_wrap=True)
 
 
 def _rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) -> Iterator[int]:

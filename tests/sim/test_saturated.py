@@ -14,7 +14,7 @@ from golden.checkpoints import llama2c
 from golden.quantise import quantise
 from sim import models, replay
 from sim.__main__ import main
-from sim.saturated import LOOKED, saturated
+from sim.saturated import LOOKED, warning
 
 NANO = named("nano")
 CLIPPED = dataclasses.replace(Numerics(), gate=SQ(1, 15))
@@ -22,9 +22,13 @@ CLIPPED = dataclasses.replace(Numerics(), gate=SQ(1, 15))
 
 def test_values_that_saturate_are_reported_in_words():
     checkpoint = random_checkpoint(NANO.shape, 5)
-    assert saturated(quantise(checkpoint, NANO), [1, 2]) == ""
-    words = saturated(quantise(checkpoint, NANO.with_numerics(CLIPPED)), [1, 2])
-    assert "of gate" in words and words.endswith("in the first 2 tokens")
+    assert warning(checkpoint, quantise(checkpoint, NANO), [1, 2]) == ""
+    words = warning(checkpoint, quantise(checkpoint, NANO.with_numerics(CLIPPED)), [1, 2])
+    assert "of gate; KL to float is " in words and words.endswith("in the first 2 tokens")
+    # Nothing saturates in a model of other weights, but it says something else.
+    other = quantise(random_checkpoint(NANO.shape, 6), NANO)
+    words = warning(checkpoint, other, [1] * (LOOKED // 8))
+    assert words.startswith("KL to float is ") and words.endswith("in the first 4 tokens")
     assert LOOKED >= 2
 
 
