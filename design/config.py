@@ -243,10 +243,10 @@ def named(name: str) -> Config:
 
 def config_to_dict(config: Config) -> dict[str, Any]:
     """`config` as plain values, for JSON."""
-    numerics = {
-        name: value.value if isinstance(value, Rounding) else value
-        for name, value in dataclasses.asdict(config.numerics).items()
-    }
+    numerics: dict[str, Any] = {}
+    for name, value in dataclasses.asdict(config.numerics).items():
+        value = value.value if isinstance(value, Rounding) else value
+        numerics[name] = list(value) if isinstance(value, tuple) else value
     return {
         "name": config.name,
         "shape": shape_to_dict(config.shape),

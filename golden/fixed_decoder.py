@@ -219,8 +219,9 @@ class FixedDecoder:
         self._attend.advance()
 
         x = fixed_math.requantize(
-            self._embedding.weights[tokens] * (self.derived.one << self.derived.lead),
-            self._embedding.shift[tokens],
+            self._embedding.weights[tokens].astype(np.int64)
+            * (self.derived.one << self.derived.lead),
+            self._embedding.shift[tokens].astype(np.int64),
             n.residual,
             n.rounding,
         )  # (B, D)

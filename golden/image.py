@@ -31,7 +31,7 @@ def pack(model: Model) -> np.ndarray:
                 rows = Rows(rows.weights[:, order], rows.shift)
             parts.append(to_beats(rows, matrix(config, op)))
     parts.append(to_beats(model.classifier, matrix(config, Op.CLS)))
-    packed = np.concatenate(parts).astype(_dtype(config))
+    packed = np.concatenate(parts, dtype=_dtype(config), casting="unsafe")
     assert packed.shape == (image(config).beats, lanes)
     return packed
 

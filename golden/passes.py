@@ -18,7 +18,7 @@ def to_beats(rows: Rows, spec: Matrix) -> np.ndarray:
     if not spec.folded_rows:
         return beats
     # A folded row is two rows of half the columns; the second has no shift.
-    folded = np.zeros((2, spec.lanes // 2, 1 + half), dtype=np.int64)
+    folded = np.zeros((2, spec.lanes // 2, 1 + half), dtype=beats.dtype)
     folded[0, : spec.folded_rows, 0] = rows.shift[whole:]
     folded[0, : spec.folded_rows, 1:] = rows.weights[whole:, :half]
     folded[1, : spec.folded_rows, 1:] = rows.weights[whole:, half:]
@@ -35,14 +35,16 @@ def _whole_beats(shift: np.ndarray, weights: np.ndarray, spec: Matrix) -> np.nda
     *many, count, cols = weights.shape
     lanes, share = spec.lanes, spec.header_passes
     headers = ceil_div(spec.whole_passes, share)
-    padded = np.zeros((*many, headers * share * lanes, 1 + cols), dtype=np.int64)
+    # A header, too, fits into a weight.
+    padded = np.zeros((*many, headers * share * lanes, 1 + cols), dtype=weights.dtype)
     padded[..., :count, 0] = shift
     padded[..., :count, 1:] = weights
     padded = padded.reshape(*many, headers, share, lanes, 1 + cols)
     fields = [padded[..., n, :, 0] << (n * SHIFT_BITS) for n in range(share)]
     # (..., headers, share, lanes, cols) -> (..., headers, share * cols, lanes)
     columns = padded[..., 1:].swapaxes(-1, -2).reshape(*many, headers, share * cols, lanes)
-    beats = np.concatenate([np.sum(fields, axis=0)[..., None, :], columns], axis=-2)
+    header = np.sum(fields, axis=0, dtype=weights.dtype)[..., None, :]
+    beats = np.concatenate([header, columns], axis=-2)
     # The last header may be for fewer passes than it has room for.
     used = headers + spec.whole_passes * cols
     return beats.reshape(*many, headers * (1 + share * cols), lanes)[..., :used, :]

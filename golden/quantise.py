@@ -17,13 +17,16 @@ from design.fixed import SQ
 from design.schedule import Op, layer_ops, matrix
 from golden.checkpoint import Checkpoint
 
+#: Weights that are quantised at a time: what is large on the way stays small.
+BLOCK = 1 << 20
+
 
 @dataclass(frozen=True)
 class Rows:
     """Integer rows: ``real = weights * 2**-(shift - lead + out.f - in.f)``, one shift a row.
 
-    `weights` is int64 (rows, cols); `shift` is int64 (rows,). For the embedding every element is
-    a row of its own, so both are (vocab, dim).
+    `weights` is (rows, cols), of an integer type that holds them; `shift` is int64 (rows,). For the
+    embedding every element is a row of its own, so both are (vocab, dim).
     """
 
     weights: np.ndarray
@@ -48,14 +51,20 @@ def quantise_rows(real: np.ndarray, bits: int, gain: np.ndarray) -> Rows:
     of two that still fits its largest weight. The shift that the hardware applies is bounded by 0
     and MAX_SHIFT; a row too large for shift 0 saturates.
     """
-    largest = np.abs(real).max(axis=1)
+    weights = np.empty(real.shape, np.int8 if bits == 8 else np.int16)
+    shift = np.empty(len(real), np.int64)
     limit = (1 << (bits - 1)) - 1
-    with np.errstate(divide="ignore", over="ignore"):  # rows of zeros, or nearly: inf is clipped
-        fraction = np.floor(np.log2((limit + 0.5) / largest))
-    shift = np.clip(fraction + gain, 0, MAX_SHIFT)
-    scale = np.exp2(shift - gain)[:, None]
-    weights = np.clip(np.rint(real * scale), -limit - 1, limit)
-    return Rows(weights.astype(np.int64), shift.astype(np.int64))
+    count = max(1, BLOCK // real.shape[1])
+    for start in range(0, len(real), count):
+        rows = slice(start, start + count)
+        block = real[rows].astype(np.float64)
+        largest = np.abs(block).max(axis=1)
+        with np.errstate(divide="ignore", over="ignore"):  # rows of zeros, or nearly: inf
+            fraction = np.floor(np.log2((limit + 0.5) / largest))
+        shift[rows] = np.clip(fraction + gain[rows], 0, MAX_SHIFT)
+        block *= np.exp2(shift[rows] - gain[rows])[:, None]
+        weights[rows] = np.clip(np.rint(block, out=block), -limit - 1, limit, out=block)
+    return Rows(weights, shift)
 
 
 def row_formats(config: Config, op: Op) -> list[SQ]:
@@ -152,11 +161,17 @@ def quantise(checkpoint: Checkpoint, config: Config) -> Model:
         assert real.shape == (spec.rows, spec.cols), (op, real.shape)
         return quantise_rows(real, bits, gain(op, layer))
 
-    table = checkpoint.weights["tok_embeddings"].astype(np.float64)  # (V, D)
-    elements = quantise_rows(table.reshape(-1, 1), bits, np.tile(gain(Op.EMBED), len(table)))
+    table = checkpoint.weights["tok_embeddings"]  # (V, D)
+    embedding = Rows(np.empty(table.shape, np.int16), np.empty(table.shape, np.int8))
+    for start in range(0, len(table), count := max(1, BLOCK // config.shape.dim)):
+        tokens = slice(start, start + count)
+        block = np.asarray(table[tokens])
+        elements = quantise_rows(block.reshape(-1, 1), bits, np.tile(gain(Op.EMBED), len(block)))
+        embedding.weights[tokens] = elements.weights.reshape(block.shape)
+        embedding.shift[tokens] = elements.shift.reshape(block.shape)
     return Model(
         config=config,
-        embedding=Rows(elements.weights.reshape(table.shape), elements.shift.reshape(table.shape)),
+        embedding=embedding,
         layers=tuple(
             {op: rows(op, layer) for op in layer_ops(config)}
             for layer in range(config.shape.layers)
