@@ -179,7 +179,9 @@ def check_writable(path: Path | None, option: str) -> None:
         target = Path(os.path.realpath(path))
         folder = target.parent
         if not stream and not folder.is_dir():
-            raise BadInput(f"{option} = {str(path)!r}: folder {str(folder)!r} does not exist")
+            # As it was named, unless a link leads elsewhere.
+            missing = folder if path.is_symlink() else path.parent
+            raise BadInput(f"{option} = {str(path)!r}: folder {str(missing)!r} does not exist")
         places = [path] if stream else [target if target.exists() else folder, folder]
     except OSError as error:
         raise BadInput(f"{option} = {str(path)!r} cannot be written ({error.strerror})") from None
