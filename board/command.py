@@ -1,5 +1,6 @@
 """``python -m design export MODEL``: from a checkpoint or weight image to files for a board."""
 
+import functools
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from golden.checkpoints import load_checkpoint
 from golden.image import is_image, load, unpack
 from golden.progress import calibrating
 from golden.quantise import Model, quantise
-from golden.tokenizers import load_tokenizer
+from golden.tokenizers import Tokenizer, load_tokenizer
 from sim.models import prompt_ids
 
 _stderr = Console(stderr=True, highlight=False)
@@ -33,14 +34,18 @@ def export_model(
     lanes that are not those of an image, whose order they are.
     """
     check_folder(folder)
-    if prompt and tokenizer_path is None:
-        raise BadInput(f"--prompt = {prompt!r} needs --tokenizer")
     with _stderr.status("reading") as status:
         model = _model(source, lanes, cache)
         shape = model.config.shape
-        tokenizer = None if tokenizer_path is None else load_tokenizer(tokenizer_path, shape.vocab)
+
+        @functools.cache
+        def tokenizer() -> Tokenizer:
+            if tokenizer_path is None:
+                raise BadInput(f"--prompt = {prompt!r} needs --tokenizer")
+            return load_tokenizer(tokenizer_path, shape.vocab)
+
         ids = prompt_ids(prompt, tokenizer, shape)
-        piece = (lambda token: b"") if tokenizer is None else tokenizer.stream().put
+        piece = (lambda token: b"") if tokenizer_path is None else tokenizer().stream().put
         write_kit(model, folder, ids, tokens, piece, lambda doing: status.update(doing))
     _stderr.print(f"{folder}: {describe(model.config)}: {', '.join(FILES)}", soft_wrap=True)
 

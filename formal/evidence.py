@@ -19,9 +19,9 @@ BUILD = ROOT / "build"
 #: What `nox -s lint` looks at, and, with the two below, what a verdict is about.
 FOLDERS = (
     "tools", "design", "golden", "sim", "board", "properties", "formal", "synth", "tests",
-    "benchmarks", "noxfile.py",
+    "training", "benchmarks", "noxfile.py",
 )  # fmt: skip
-SETTINGS = ("pyproject.toml", "requirements.lock")
+SETTINGS = ("pyproject.toml", "requirements.lock", "models")
 
 #: The variables that a job gets to see, all of them about the machine: none chooses what is run.
 _KEPT = re.compile(

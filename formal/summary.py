@@ -1,7 +1,7 @@
 """One table of what was proved and what was compared, and the verdict of the gate.
 
 `formal.verdict` judges what the jobs left in ``build/`` by what `formal.manifest` requires; here
-it is printed. Without ``--gate`` that is the main job: ``formal/results.json`` and
+it is printed. Without ``--gate`` that is the main job: ``story.json``, ``formal/results.json`` and
 ``fuzz/summary.json``. With it come lint (``lint.json``), RAM ports (``synth/ports.json``), the
 sweep (``formal/sweep.json``), the tests (``tests/summary.json``) and the steps
 (``gate-steps.json``, written by the noxfile), and the verdict goes to ``gate.json`` and
@@ -31,6 +31,7 @@ Parts = dict[str, list[Line] | None]
 def judged(build: Path, required: Required, *, gate: bool) -> Parts:
     """The lines of each part, None for a part that left nothing that can be read."""
     parts: Parts = {
+        "told": verdict.told(build, required),
         "proved": verdict.proved(build, required),
         "compared": verdict.compared(build, required),
     }
@@ -107,7 +108,7 @@ def show(console: Console, build: Path, required: Required, *, gate: bool) -> bo
     """Print the tables, for the gate write the verdict; whether all is green."""
     parts = judged(build, required, gate=gate)
     for name, part in parts.items():
-        job = {"proved": "formal", "compared": "fuzz"}.get(name, "gate")
+        job = {"told": "story", "proved": "formal", "compared": "fuzz"}.get(name, "gate")
         print_table(console, name.capitalize(), part, f"nothing yet, run `nox -s {job}`")
     ok = green(parts)
     if gate:

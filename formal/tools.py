@@ -18,6 +18,7 @@ from typing import Any
 from design.errors import BadInput
 from design.sources import ROOT, SOURCES
 from formal.compiled import compiled
+from tools.yosys import native as native_yosys
 
 #: Seconds after which the first call of yosys is taken for a compilation.
 PATIENCE = 3.0
@@ -115,11 +116,6 @@ def _scratch() -> Path:
 def _scripts() -> Path:
     """Where the wheels put their programs."""
     return Path(sys.executable).parent
-
-
-def native_yosys() -> bool:
-    """Whether there is a yosys that is no WebAssembly."""
-    return find_spec("pyosys") is not None
 
 
 def abc_program() -> Path:

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from formal.manifest import PROFILES, VALUES_AN_EXAMPLE, Required, Skip, by_folder
+from formal.manifest import (
+    PROFILES,
+    STORY_TOKENS,
+    STORY_VALUES,
+    VALUES_AN_EXAMPLE,
+    Required,
+    Skip,
+    by_folder,
+)  # fmt: skip
 
 FUZZING = "tests/fuzz"
 STALE = "is of other sources than these, or they changed while it ran"
@@ -42,6 +50,31 @@ def _red(name: str, detail: str) -> Line:
 
 def _stale(record: Mapping[str, Any], required: Required) -> list[Line]:
     return [] if record["sources"] == required.sources else [_red("the record", STALE)]
+
+
+def told(build: Path, required: Required) -> list[Line] | None:
+    """The RTL told the story of the repository's own model, and was compared all the way."""
+    try:
+        record = _read(build / "story.json")
+        lines = _stale(record, required)
+        if record["arguments"]:
+            lines.append(_red("the record", f"is of another story: {record['arguments']}"))
+        if "tokens" not in record:
+            return [*lines, _red("story", "was not told")]
+        tokens, values = int(record["tokens"]), int(record["values"])
+        enough = tokens >= STORY_TOKENS and values >= tokens * STORY_VALUES
+        must = f", must be {STORY_TOKENS} and {STORY_VALUES:,} values each" if not enough else ""
+        same = (
+            "equal to golden" if record["equal"] is True else "compared, and then one that DIFFERS"
+        )
+        speed = (
+            f"{record['tokens_per_s']:.1f} tokens/s, {record['cycles_per_token']:,.0f} cycles each"
+        )
+        detail = f"{tokens} tokens{must}, {values:,} values {same}; {speed}"
+        ok = enough and record["equal"] is True
+        return [*lines, Line("story", ok=ok, detail=detail, seconds=record["seconds"])]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def proved(build: Path, required: Required) -> list[Line] | None:

@@ -15,7 +15,7 @@ from design.files import check_writable
 from golden import accuracy as accuracy_of
 from golden.calibrate import NUMERICS, config_for, content_hash, ranges_of
 from golden.checkpoint import Checkpoint
-from golden.checkpoints import load_checkpoint
+from golden.checkpoints import DEFAULT, load_checkpoint
 from golden.image import save
 from golden.model_files import convert, inspect
 from golden.progress import Steps, calibrating
@@ -25,7 +25,9 @@ from golden.tokenizers import tokenizer_of
 
 _stderr = Console(stderr=True)
 
-_checkpoint = click.argument("checkpoint", type=click.Path(path_type=Path))
+_checkpoint = click.argument(
+    "checkpoint", metavar="[MODEL]", type=click.Path(path_type=Path), default=DEFAULT
+)
 _numerics = click.option("--numerics", type=click.Choice(NUMERICS), default="default")
 _lanes = click.option("--lanes", type=click.Choice([str(n) for n in LANES]), default=None)
 
@@ -48,7 +50,7 @@ main.add_command(convert)
 @_checkpoint
 @click.option("--steps", type=int, default=None, help="Positions to look at.")
 def calibrate(checkpoint: Path, steps: int | None) -> None:
-    """Print the format per tensor that CHECKPOINT wants."""
+    """Print the format per tensor that MODEL wants."""
     read = load_checkpoint(checkpoint)
     most = read.shape.seq_len
     if steps is not None and not 1 <= steps <= most:
@@ -77,7 +79,7 @@ def calibrate(checkpoint: Path, steps: int | None) -> None:
 @_lanes
 @_numerics
 def quantise_command(checkpoint: Path, output: Path, lanes: str | None, numerics: str) -> None:
-    """Write the weight image of CHECKPOINT, in schedule order and with its formats."""
+    """Write the weight image of MODEL, in schedule order and with its formats."""
     check_writable(output, "--output")
     read = load_checkpoint(checkpoint)
     config = _config(read, lanes, numerics)

@@ -1,6 +1,7 @@
 """``python -m sim``: text from a decoder, golden against RTL, waveforms, and replays."""
 
 import dataclasses
+import functools
 import json
 import sys
 import time
@@ -8,26 +9,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from design.cli import Cli, cache_option, describe, lanes_option, with_geometry
-from design.config import CONFIGS, Config, named
+from design.config import CONFIGS, named
 from design.errors import BadInput
 from design.files import check_writable, write_atomically
 from golden.calibrate import NUMERICS
 from golden.case import Case
-from golden.generate import generate as golden_generate
 from golden.image import load_case
 from golden.quantise import Model, quantise
 from golden.sampler import Sampler
-from golden.tokenizers import load_tokenizer
-from sim import models
+from golden.tokenizers import Tokenizer
+from sim import models, telling
 from sim.build import VARIANTS, Variant, build
-from sim.replay import run_case
-from sim.rtl_decoder import RtlDecoder, SimulationError
+from sim.compare import Progress
+from sim.replay import Run, run_case
+from sim.rtl_decoder import SimulationError
 from sim.saturated import warning
 from sim.units import Units
 from sim.waves import Window, default_path
@@ -38,15 +39,18 @@ UNITS = Path(__file__).resolve().parent.parent / "build" / "units.json"
 _stderr = Console(stderr=True, highlight=False)
 
 _FILE = click.Path(path_type=Path)
+_tokenizer = click.option(
+    "--tokenizer", "tokenizer_path", type=_FILE, help="Default: the one in or beside MODEL."
+)
 _config = click.option(
     "--config", "name", type=click.Choice(list(CONFIGS)), help="Insist on this named shape."
 )
 _numerics = click.option("--numerics", type=click.Choice(NUMERICS), default="default")
 
 
-def _bar() -> Progress:
+def _bar() -> Bars:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
-    return Progress(*columns, TimeElapsedColumn(), console=_stderr, transient=True)
+    return Bars(*columns, TimeElapsedColumn(), console=_stderr, transient=True)
 
 
 @click.group(cls=Cli)
@@ -55,12 +59,13 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("checkpoint", type=_FILE)
-@click.option("--tokenizer", "tokenizer_path", type=_FILE, required=True)
+@click.argument("model", type=_FILE, required=False)
+@_tokenizer
 @click.option("--prompt", default="", help="Text to continue.")
-@click.option("--steps", type=int, help="Tokens at most; 256, or seq_len where that is less.")
+@click.option("--chat", is_flag=True, help="--prompt is what a user says, in MODEL's template.")
+@click.option("--steps", type=int, help=f"Tokens at most; {models.TEXT_STEPS}, or seq_len if less.")
 @click.option("--temperature", type=float, default=0.0, show_default=True)
-@click.option("--topp", type=float, default=0.9, show_default=True)
+@click.option("--top-p", "topp", type=float, default=0.9, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the sampler.")
 @click.option("--backend", type=click.Choice(["float", "fixed", "rtl"]), default="rtl")
 @click.option("--stalls", type=int, help="Seed for stalls on every stream (rtl).")
@@ -71,9 +76,10 @@ def main() -> None:
 @cache_option
 @_numerics
 def generate(
-    checkpoint: Path,
-    tokenizer_path: Path,
+    model: Path | None,
+    tokenizer_path: Path | None,
     prompt: str,
+    chat: bool,
     steps: int | None,
     temperature: float,
     topp: float,
@@ -87,116 +93,77 @@ def generate(
     cache: str | None,
     numerics: str,
 ) -> None:
-    """Print the text that CHECKPOINT tells: nothing else goes to stdout."""
+    """Print the text that MODEL tells, token by token: nothing else goes to stdout.
+
+    MODEL is a Hugging Face folder, a GGUF file or a checkpoint of llama2.c; by default the model
+    of the repository. Its tokenizer is looked for inside it and beside it.
+    """
     check_writable(stats, "--stats")
-    read = models.open_checkpoint(checkpoint, None, 0)
-    tokenizer = load_tokenizer(tokenizer_path, read.shape.vocab)
-    steps = models.chosen_steps(steps, read.shape)
-    ids = models.prompt_ids(prompt, tokenizer, read.shape)
-    sampler = Sampler(read.shape.vocab, temperature, topp, seed)
+    read, path = models.open_model(model, None, 0)
+    shape = read.shape
+
+    @functools.cache
+    def tokenizer() -> Tokenizer:
+        return models.open_tokenizer(tokenizer_path, path, shape)
+
+    steps = models.chosen_steps(steps, shape, models.TEXT_STEPS)
+    ids = models.prompt_ids(prompt, tokenizer, shape, chat=chat)
+    sampler = Sampler(shape.vocab, temperature, topp, seed)
+    printer = telling.Printer(None if as_ids else tokenizer().stream())
     config, quantised, counters = None, None, models.Counters()
     if backend != "float":
         config = with_geometry(models.configure(read, name, numerics), lanes, cache)
         quantised = quantise(read, config)
     told = [ids[0]]
-    text = tokenizer.stream()
-
-    def show(part: bytes) -> None:
-        if not as_ids:
-            sys.stdout.buffer.write(part)
-            sys.stdout.buffer.flush()
 
     def tell(tokens: Iterator[int]) -> float:
         """Print as the tokens come; returns the seconds spent."""
         begin = time.perf_counter()
         with _bar() as bar:
             task = bar.add_task(backend, total=steps, note="")
-            show(text.put(ids[0]))
+            # Of a chat only the answer is shown.
+            printer.put(ids[0], silent=chat)
             for token in tokens:
-                show(text.put(token))
+                printer.put(token, silent=chat and len(told) < len(ids))
                 told.append(token)
                 speed = (len(told) - 1) / (time.perf_counter() - begin)
                 bar.update(task, advance=1, note=f"{speed:.1f} tokens/s")
-            show(text.end())
+            printer.end()
         return time.perf_counter() - begin
 
     if quantised is None:
-        seconds = tell(golden_generate(models.float_step(read), ids, steps, sampler, read.shape))
+        seconds = tell(telling.float_tokens(read, ids, steps, sampler))
     elif backend == "fixed":
-        step = models.fixed_step(quantised)
-        seconds = tell(golden_generate(step, ids, steps, sampler, read.shape))
+        seconds = tell(telling.fixed_tokens(quantised, ids, steps, sampler))
     else:
         with models.rtl_decoder(quantised, stalls, counters) as rtl:
-            seconds = tell(_rtl_tokens(rtl, ids, steps, sampler))
+            seconds = tell(telling.rtl_tokens(rtl, ids, steps, sampler))
             counters.cycles, counters.macs = rtl.cycles, rtl.macs
     if as_ids:
         click.echo(json.dumps(told))
-    figures = _figures(config, len(told) - 1, seconds, counters if backend == "rtl" else None)
+    figures = telling.figures(len(told) - 1, seconds, config, counters)
     if stats is not None:
         write_atomically(stats, json.dumps(figures, indent=2) + "\n")
-    _print_figures(figures)
+    _stderr.print("\n" + telling.sentence(figures), soft_wrap=True)
     if quantised is not None and (words := warning(read, quantised, told[:-1] or told)):
         _stderr.print(f"warning: {words}", soft_wrap=True)
 
 
-def _rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) -> Iterator[int]:
-    """Greedy text is looped in C++; with a temperature the host samples from `o_logits`."""
-    if sampler.temperature == 0:
-        return rtl.generate(ids, steps)
-    scale = rtl.config.numerics.logits.scale
-    positions = iter(range(steps))
-
-    def step(token: int) -> np.ndarray:
-        position = next(positions)
-        logits = rtl.step(token, position == 0, position >= len(ids) - 1).logits
-        return np.zeros(sampler.vocab) if logits is None else logits / scale
-
-    return golden_generate(step, ids, steps, sampler, rtl.config.shape)
-
-
-def _figures(
-    config: Config | None, tokens: int, seconds: float, counters: models.Counters | None
-) -> dict[str, float | int | None]:
-    figures: dict[str, float | int | None] = {
-        "tokens": tokens,
-        "seconds": seconds,
-        "tokens_per_s": tokens / seconds if seconds else None,
-    }
-    keys = ("cycles", "cycles_per_token", "lanes", "multipliers", "macs")
-    utilisations = ("array_utilisation", "dsp_utilisation", "build_seconds")
-    if config is None or counters is None or not counters.cycles:
-        return figures | dict.fromkeys((*keys, *utilisations))
-    # The design is not needed, and not imported, unless it ran.
-    from design.decoder import multipliers
-
-    lanes, all_of_them = config.geometry.lanes, multipliers(config)
-    cycles, macs = counters.cycles, counters.macs
-    values = (cycles, cycles / tokens if tokens else None, lanes, all_of_them, macs)
-    shares = (macs / (lanes * cycles), macs / (all_of_them * cycles), counters.build_seconds)
-    return figures | dict(zip((*keys, *utilisations), (*values, *shares), strict=True))
-
-
-def _print_figures(figures: dict[str, float | int | None]) -> None:
-    text = f"\n{figures['tokens']} tokens"
-    if figures["tokens_per_s"] is not None:
-        text += f", {figures['tokens_per_s']:.1f} tokens/s"
-    if figures["cycles"] is not None:
-        text += (
-            f", {figures['cycles_per_token'] or 0:.0f} cycles/token,"
-            f" array utilisation {figures['array_utilisation']:.3f},"
-            f" DSP utilisation {figures['dsp_utilisation']:.3f}"
-        )
-    _stderr.print(text, soft_wrap=True)
-
-
 @main.command()
-@click.argument("checkpoint", type=_FILE, required=False)
-@click.option("--tokenizer", "tokenizer_path", type=_FILE, help="Needed for a prompt.")
+@click.argument("model", type=_FILE, required=False)
+@_tokenizer
 @click.option("--prompt", default="", help="Forced tokens before the chosen ones.")
-@click.option("--steps", type=int, help="Tokens to compare; 256, or seq_len if less.")
+@click.option("--chat", is_flag=True, help="--prompt is what a user says, in MODEL's template.")
+@click.option(
+    "--steps", type=int, help=f"Tokens to compare; {models.COMPARED_STEPS}, or seq_len if less."
+)
 @click.option("--stalls", type=int, help="Seed for stalls on every stream.")
 @click.option("--random", "sizes", help="Random weights: " + ",".join(models.SIZES) + ".")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the random weights.")
+@click.option(
+    "--text", "as_text", is_flag=True, help="Print the text, to its end, as it is compared."
+)
+@click.option("--stats", type=_FILE, help="Write the figures to this JSON file.")
 @click.option("--vcd", type=_FILE, help="Write a waveform of --from to --to to this file.")
 @click.option("--from", "first", type=int, default=0, show_default=True, metavar="TOKEN")
 @click.option("--to", "last", type=int, help="Default: --from.", metavar="TOKEN")
@@ -205,13 +172,16 @@ def _print_figures(figures: dict[str, float | int | None]) -> None:
 @cache_option
 @_numerics
 def compare(
-    checkpoint: Path | None,
+    model: Path | None,
     tokenizer_path: Path | None,
     prompt: str,
+    chat: bool,
     steps: int | None,
     stalls: int | None,
     sizes: str | None,
     seed: int,
+    as_text: bool,
+    stats: Path | None,
     vcd: Path | None,
     first: int,
     last: int | None,
@@ -222,27 +192,32 @@ def compare(
 ) -> None:
     """Compare every traced value of every step, golden against RTL; 1 if they differ.
 
-    A difference leaves a waveform of its token.
+    MODEL is as for `generate`, or --random. A difference leaves a waveform of its token.
     """
     check_writable(vcd, "--vcd")
-    read = models.open_checkpoint(checkpoint, sizes, seed)
-    if sizes is None or tokenizer_path is not None:
-        if tokenizer_path is None:
-            raise BadInput("--tokenizer is missing")
-        tokenizer = load_tokenizer(tokenizer_path, read.shape.vocab)
-    else:
-        tokenizer = None
+    check_writable(stats, "--stats")
+    read, path = models.open_model(model, sizes, seed)
+    default = models.TEXT_STEPS if as_text else models.COMPARED_STEPS
     # Random weights may go on: behind a full context the next sequence begins.
-    steps = models.chosen_steps(steps, read.shape, endless=sizes is not None)
+    steps = models.chosen_steps(steps, read.shape, default, endless=sizes is not None)
+
+    @functools.cache
+    def tokenizer() -> Tokenizer:
+        return models.open_tokenizer(tokenizer_path, path, read.shape)
+
     window = None
     if vcd is not None:
         window = Window(vcd, first, first if last is None else last)
         if window.last >= steps:
             raise BadInput(f"--to = {window.last} must be below --steps = {steps}")
-    ids = models.prompt_ids(prompt, tokenizer, read.shape)
+    ids = models.prompt_ids(prompt, tokenizer, read.shape, chat=chat)
     config = with_geometry(models.configure(read, name, numerics), lanes, cache)
     case = Case(tuple(ids), steps, stalls)
-    raise SystemExit(_compare(quantise(read, config), case, "traced", window=window))
+    printer = telling.Printer(tokenizer().stream()) if as_text else None
+    run = _compare(quantise(read, config), case, "traced", window=window, printer=printer)
+    if stats is not None:
+        write_atomically(stats, json.dumps(telling.compared_figures(run), indent=2) + "\n")
+    raise SystemExit(run.difference is not None)
 
 
 @main.command()
@@ -255,7 +230,7 @@ def replay(reproducer: Path, vcd: Path | None) -> None:
     """
     check_writable(vcd, "--vcd")
     model, case = load_case(reproducer)
-    raise SystemExit(_compare(model, case, "quick", path=vcd))
+    raise SystemExit(_compare(model, case, "quick", path=vcd).difference is not None)
 
 
 def _compare(
@@ -265,21 +240,30 @@ def _compare(
     *,
     window: Window | None = None,
     path: Path | None = None,
-) -> int:
-    """Compare and tell; a waveform of `window`, and of a difference outside it to `path`."""
+    printer: telling.Printer | None = None,
+) -> Run:
+    """Compare and report; a waveform of `window`, and of a difference outside it to `path`.
+
+    With a `printer` each token is shown when all its values were equal, up to the end of the text.
+    """
     config = model.config
     begin = time.perf_counter()
     with _bar() as bar:
         task = bar.add_task(f"comparing {config.name}", total=case.steps, note="")
 
-        def advance(values: int) -> None:
-            bar.update(task, advance=1, note=f"{values} values")
+        def watch(progress: Progress) -> None:
+            bar.update(task, advance=1, note=f"{progress.values} values")
+            if printer is not None and progress.difference is None:
+                printer.put(progress.token)
 
-        run = run_case(model, case, variant, watch=advance)
+        run = run_case(model, case, variant, once=printer is not None, watch=watch)
     seconds = time.perf_counter() - begin
+    if printer is not None:
+        printer.end()
+        click.echo("\n")
     stalled = "" if case.stalls is None else f", stalls {case.stalls}"
     what = (
-        f"{describe(config)}{stalled}: {run.values} values of"
+        f"{describe(config)}{stalled}: {run.values:,} values of"
         f" {len(run.feeds)} tokens compared in {seconds:.1f} s"
     )
     if run.saturated:
@@ -288,14 +272,14 @@ def _compare(
         run.record(window)
         click.echo(f"waveform of tokens {window.first} to {window.last}: {window.path}")
     if run.difference is None:
-        click.echo(f"{what}, no difference")
-        return 0
+        click.echo(f"{what}, no difference; RTL {telling.sentence(telling.compared_figures(run))}")
+        return run
     click.echo(f"{what}, first difference at {run.difference}")
     if window is None or not window.first <= run.last <= window.last:
         path = path or default_path(config)
         run.record_last(path)
         click.echo(f"waveform of token {run.last}: {path}")
-    return 1
+    return run
 
 
 @main.command("units")

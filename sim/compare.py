@@ -1,5 +1,6 @@
 """The golden decoder against the RTL: every traced value of every step, with no tolerance."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -78,7 +79,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Progress:
-    """After one more token: totals so far; `difference` ends the comparison."""
+    """After one more token: totals so far, `seconds` spent in the RTL among them.
+
+    `difference` ends the comparison; `ends` says that the text does.
+    """
 
     position: int
     token: int
@@ -86,6 +90,8 @@ class Progress:
     values: int
     cycles: int
     macs: int
+    seconds: float
+    ends: bool = False
     difference: Difference | None = None
 
 
@@ -197,28 +203,34 @@ def miscount(products: int, step: Step, position: int, token: int) -> Difference
 
 
 def compare(
-    golden: Golden, rtl: RtlDecoder, prompt: Sequence[int], steps: int
+    golden: Golden, rtl: RtlDecoder, prompt: Sequence[int], steps: int, *, once: bool = False
 ) -> Iterator[Progress]:
     """Compare greedy decoding, token by token; ends at a difference or after `steps` tokens.
 
     `rtl` is of a variant with trace. A text that ends by itself is followed by a new sequence with
-    the same prompt, so that `steps` tokens are always compared. Prompt tokens but the last are not
-    sampled, which is compared too. So are the RTL's counters, after every token.
+    the same prompt, so that `steps` tokens are always compared, unless `once` is asked for. Prompt
+    tokens but the last are not sampled, which is compared too. So are the RTL's counters, after
+    every token.
     """
     flattener, shape = Flattener(rtl.config), rtl.config.shape
     values = cycles = macs = 0
+    seconds = 0.0
     position, token = 0, prompt[0]
     golden.reset()
     for _ in range(steps):
         sample = position >= len(prompt) - 1
         logits = golden.step(np.array([token]), trace=True)
         expected = flattener.golden(golden.trace, sample)
+        begin = time.perf_counter()
         try:
             step = rtl.step(token, first=position == 0, sample=sample)
         except SimulationError as error:
             broken = Difference("simulation", position, token, detail=str(error))
-            yield Progress(position, token, sample, values, cycles, macs, broken)
+            yield Progress(
+                position, token, sample, values, cycles, macs, seconds, difference=broken
+            )
             return
+        seconds += time.perf_counter() - begin
         assert step.records is not None, "compare needs a variant with trace"
         difference = first_difference(
             flattener, expected, flattener.rtl(step.records), position, token
@@ -243,12 +255,13 @@ def compare(
         values += len(expected[0])
         cycles += step.cycles
         macs += step.macs
-        yield Progress(position, token, sample, values, cycles, macs, difference)
-        if difference is not None:
+        forced = position + 1 < len(prompt)
+        following = prompt[position + 1] if forced else answer
+        ends = full or shape.ends_text(following, forced=forced)
+        yield Progress(position, token, sample, values, cycles, macs, seconds, ends, difference)
+        if difference is not None or (ends and once):
             return
-        position += 1
-        forced = position < len(prompt)
-        token = prompt[position] if forced else answer
-        if full or shape.ends_text(token, forced=forced):
+        position, token = position + 1, following
+        if ends:
             position, token = 0, prompt[0]
             golden.reset()

@@ -13,13 +13,13 @@ from design.errors import BadInput
 from design.shape import SIZES, Shape
 from golden.calibrate import config_for
 from golden.checkpoint import Checkpoint, random_checkpoint
-from golden.checkpoints import load_checkpoint
+from golden.checkpoints import DEFAULT, load_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.image import pack
 from golden.progress import calibrating
 from golden.quantise import Model
-from golden.tokenizers import Tokenizer
+from golden.tokenizers import Tokenizer, load_tokenizer, tokenizer_of
 from sim.rtl_decoder import RtlDecoder
 
 Backend = Literal["float", "fixed", "rtl"]
@@ -42,14 +42,23 @@ def random_model(sizes: str, seed: int) -> Checkpoint:
     return random_checkpoint(Shape.of_sizes(*map(int, parts)), seed)
 
 
-def open_checkpoint(path: Path | None, sizes: str | None, seed: int) -> Checkpoint:
-    """The checkpoint in a file, or the random one: exactly one must be asked for."""
-    if (path is None) == (sizes is None):
-        raise BadInput("name either a CHECKPOINT file or --random SIZES")
+def open_model(path: Path | None, sizes: str | None, seed: int) -> tuple[Checkpoint, Path | None]:
+    """The model at `path`, by default the repository's own, with its path; or a random one."""
     if sizes is not None:
-        return random_model(sizes, seed)
-    assert path is not None
-    return load_checkpoint(path)
+        if path is not None:
+            raise BadInput(f"name either MODEL = {str(path)!r} or --random = {sizes!r}")
+        return random_model(sizes, seed), None
+    path = path or DEFAULT
+    return load_checkpoint(path), path
+
+
+def open_tokenizer(named: Path | None, model: Path | None, shape: Shape) -> Tokenizer:
+    """The tokenizer at `named`, else the one in or beside `model`."""
+    if named is not None:
+        return load_tokenizer(named, shape.vocab)
+    if model is None:
+        raise BadInput("a random model has no tokenizer: --tokenizer names one")
+    return tokenizer_of(model, shape.vocab)
 
 
 def configure(checkpoint: Checkpoint, name: str | None, numerics: str) -> Config:
@@ -61,19 +70,34 @@ def configure(checkpoint: Checkpoint, name: str | None, numerics: str) -> Config
     return config_for(checkpoint, numerics=numerics, progress=calibrating(checkpoint))
 
 
-def prompt_ids(prompt: str, tokenizer: Tokenizer | None, shape: Shape) -> list[int]:
-    """BOS and the tokens of `prompt`, or what to begin with; they must leave room for one more."""
-    ids = tokenizer.encode(prompt) if tokenizer is not None else []
+def prompt_ids(
+    prompt: str, open_it: Callable[[], Tokenizer], shape: Shape, *, chat: bool = False
+) -> list[int]:
+    """The tokens of `prompt` behind BOS, or as what a user says in a `chat`.
+
+    Without a prompt what a text of the model begins with, for which nobody needs the tokenizer
+    that `open_it` opens. They must leave room for one more.
+    """
+    if chat and not prompt:
+        raise BadInput("--chat needs a --prompt, which is what the user says")
+    if chat:
+        ids = open_it().chat([{"role": "user", "content": prompt}])
+    else:
+        ids = open_it().encode(prompt) if prompt else []
     ids = ids or [shape.first_id]
     if len(ids) > shape.seq_len:
         raise BadInput(f"--prompt has {len(ids)} tokens, seq_len = {shape.seq_len}")
     return ids
 
 
-def chosen_steps(steps: int | None, shape: Shape, *, endless: bool = False) -> int:
+#: Steps of a text, and of a comparison, where nobody says how many.
+TEXT_STEPS, COMPARED_STEPS = 512, 256
+
+
+def chosen_steps(steps: int | None, shape: Shape, default: int, *, endless: bool = False) -> int:
     """The number of steps asked for, which a text has 1 to seq_len of (at least 1 if `endless`)."""
     if steps is None:
-        return min(256, shape.seq_len)
+        return min(default, shape.seq_len)
     if steps < 1 or (steps > shape.seq_len and not endless):
         raise BadInput(f"--steps = {steps} must be 1 to seq_len = {shape.seq_len}")
     return steps

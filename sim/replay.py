@@ -11,23 +11,32 @@ from golden.fixed_decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import Model
 from sim.build import Variant
-from sim.compare import Difference, compare
+from sim.compare import Difference, Progress, compare
 from sim.rtl_decoder import RtlDecoder
 from sim.waves import Feed, Window, record
 
 
 @dataclass(frozen=True)
 class Run:
-    """What comparing `case` gave. A difference is in the last of the `feeds`; `saturated` says in
-    words how many values did not fit their formats, or nothing."""
+    """What comparing `case` gave, in total. A difference is in the last of the `feeds`; `saturated`
+    says in words how many values did not fit their formats, or nothing."""
 
     model: Model
     case: Case
     image: np.ndarray
     feeds: tuple[Feed, ...]
-    values: int
-    difference: Difference | None
+    total: Progress
     saturated: str = ""
+
+    @property
+    def values(self) -> int:
+        """The traced values that were compared."""
+        return self.total.values
+
+    @property
+    def difference(self) -> Difference | None:
+        """Where golden and RTL part."""
+        return self.total.difference
 
     @property
     def last(self) -> int:
@@ -50,18 +59,18 @@ def run_case(
     variant: Variant,
     *,
     quiet: bool = False,
-    watch: Callable[[int], None] = lambda values: None,
+    once: bool = False,
+    watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Run:
     """Compare every traced value of `case`, up to the first difference.
 
-    `variant` is one with trace; `watch` is called after each token, with the
-    number of values compared so far.
+    `variant` is one with trace; `once` ends with the text (see `sim.compare.compare`); `watch` is
+    called after each token.
     """
     golden, image = FixedDecoder(model), pack(model)
     feeds: list[Feed] = []
     with RtlDecoder(model.config, image, variant, case.stalls, quiet=quiet) as rtl:
-        for progress in compare(golden, rtl, case.prompt, case.steps):
+        for progress in compare(golden, rtl, case.prompt, case.steps, once=once):
             feeds.append(Feed(progress.token, progress.position == 0, progress.sample))
-            watch(progress.values)
-    saturated = golden.saturation.sentence()
-    return Run(model, case, image, tuple(feeds), progress.values, progress.difference, saturated)
+            watch(progress)
+    return Run(model, case, image, tuple(feeds), progress, golden.saturation.sentence())

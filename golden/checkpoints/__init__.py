@@ -5,6 +5,7 @@ from pathlib import Path
 
 from design.errors import BadInput
 from design.files import PathLike, reading, shown
+from design.sources import ROOT
 from golden.checkpoint import Checkpoint
 from golden.checkpoints import gguf, huggingface, llama2c
 from golden.checkpoints.survey import Survey
@@ -13,6 +14,8 @@ from golden.formats.foreign import foreign
 from golden.formats.gguf import MAGIC
 from golden.formats.safetensors import is_safetensors
 
+#: The model that comes with the repository.
+DEFAULT = ROOT / "models" / "tales260k"
 #: How much of a file is looked at to tell what it is.
 HEAD = 512
 

@@ -97,12 +97,9 @@ def test_a_wrong_model_is_seen():
     assert steps == list(range(1, 9))
 
 
-@pytest.mark.parametrize("name", ["default", "calibrated"])
-def test_stories260k(data_folder, name):
-    checkpoint = load_checkpoint(data_folder / "stories260K.bin")
-    config = named("stories260k")
-    if name == "calibrated":
-        config = calibrated(checkpoint, config, 16)
+def test_a_known_model(known):
+    checkpoint = load_checkpoint(known.model)
+    config = calibrated(checkpoint, named("stories260k"), 64)
     result = measure(checkpoint, quantise(checkpoint, config), 64)
     assert result.first_mismatch is None
     assert result.kl_max < 1e-3

@@ -19,10 +19,9 @@ from golden.fixed_decoder import FixedDecoder, Projection
 from golden.generate import generate
 from golden.quantise import Rows, quantise
 from golden.sampler import Sampler
-from golden.tokenizers.llama2c import Llama2cTokenizer
+from golden.tokenizers import tokenizer_of
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
 from tests.golden.bigint_decoder import BigIntDecoder
-from tests.story import FIRST_IDS, TEXT
 
 NANO = named("nano")
 
@@ -183,15 +182,15 @@ def test_scores_beyond_exact_numbers_are_refused():
         FixedDecoder(model)
 
 
-def test_stories260k_writes_the_text_of_llama2c(data_folder):
-    checkpoint = load_checkpoint(data_folder / "stories260K.bin")
-    tokenizer = Llama2cTokenizer.read(data_folder / "tok512.bin", checkpoint.shape.vocab)
+def test_a_known_model_writes_its_text(known):
+    checkpoint = load_checkpoint(known.model)
+    tokenizer = tokenizer_of(known.model, checkpoint.shape.vocab)
     decoder = FixedDecoder(quantise(checkpoint, config_for(checkpoint)))
     greedy = Sampler(checkpoint.shape.vocab, temperature=0)
 
     def step(token: int) -> np.ndarray:
         return decoder.step(np.array([token]))[0].astype(np.float64)
 
-    ids = [1, *generate(step, [1], 200, greedy, checkpoint.shape)]
-    assert ids[:20] == FIRST_IDS
-    assert tokenizer.decode_all(ids) == TEXT and len(TEXT) == 464
+    ids = [1, *generate(step, [1], known.steps, greedy, checkpoint.shape)]
+    assert tuple(ids[: len(known.first)]) == known.first
+    assert tokenizer.decode_all(ids) == known.text

@@ -14,10 +14,9 @@ from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder, silu
 from golden.generate import generate
 from golden.sampler import Sampler
-from golden.tokenizers.llama2c import Llama2cTokenizer
+from golden.tokenizers import tokenizer_of
 from tests.golden import hugging_face
 from tests.golden.features import FEATURES, SIZES
-from tests.story import FIRST_IDS, TEXT
 
 NANO = named("nano").shape
 
@@ -200,9 +199,9 @@ def test_bad_parameters():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_stories260k_prints_what_llama2c_prints(data_folder, dtype):
-    decoder = FloatDecoder(load_checkpoint(data_folder / "stories260K.bin"), 1, dtype)
-    tokenizer = Llama2cTokenizer.read(data_folder / "tok512.bin", 512)
+def test_a_known_model_writes_its_text(known, dtype):
+    decoder = FloatDecoder(load_checkpoint(known.model), 1, dtype)
+    tokenizer = tokenizer_of(known.model, 512)
     gaps = []
 
     def step(token):
@@ -211,10 +210,12 @@ def test_stories260k_prints_what_llama2c_prints(data_folder, dtype):
         gaps.append(best - second)
         return logits
 
-    ids = list(generate(step, [1], 200, Sampler(512, temperature=0), decoder.shape))
-    assert [1, *ids][: len(FIRST_IDS)] == FIRST_IDS
-    assert tokenizer.decode_all(ids) == TEXT
-    assert len(TEXT) == 464
+    ids = list(generate(step, [1], known.steps, Sampler(512, temperature=0), decoder.shape))
+    assert (1, *ids)[: len(known.first)] == known.first
+    assert tokenizer.decode_all(ids) == known.text
+    if known.name != "stories260K":
+        return
+    assert len(known.text) == 464
     # The tightest choices on the way.
     assert list(np.argsort(gaps)[:4]) == [185, 114, 71, 172]
     np.testing.assert_allclose(np.sort(gaps)[:4], [0.0042, 0.0423, 0.0526, 0.0674], atol=1e-4)

@@ -55,7 +55,11 @@ COMPARE = ("compare", "{0}/model.bin", "--tokenizer", "{0}/tok.bin")
         ((*COMPARE, "--vcd", "{0}/nowhere/w.vcd"), "--vcd = "),
         ((*COMPARE, "--vcd", "{0}/w.vcd", "--from", "5", "--to", "2"), "from 5 to 2 is empty"),
         ((*COMPARE, "--vcd", "{0}/w.vcd", "--steps", "4", "--to", "4"), "--to = 4"),
-        ((*COMPARE, "--random", SIZES), "either a CHECKPOINT file or --random"),
+        ((*COMPARE, "--random", SIZES), "name either MODEL = "),
+        (("compare", "--random", SIZES, "--prompt", "x"), "a random model has no tokenizer"),
+        (("generate", "{0}/model.bin", "--prompt", "x"), "there is no tokenizer.json"),
+        ((*GENERATE, "--chat"), "--chat needs a --prompt"),
+        ((*GENERATE, "--chat", "--prompt", "x"), "no chat template"),
         (("compare", "--random", "1,2,3"), "--random = '1,2,3'"),
         (("compare", "--random", "8,12,2,3,2,16,8"), "heads = 3"),
     ],
@@ -70,6 +74,12 @@ def test_one_sentence_and_exit_code_2(files, arguments, words):
     assert lines[0].startswith("error: ")
     assert words in lines[0]
     assert sorted(files.iterdir()) == before
+
+
+def test_ids_need_no_tokenizer(files):
+    result = _run(files, "generate", "{0}/model.bin", "--backend", "float", "--steps", "3", "--ids")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("[1, ")
 
 
 def test_ids_are_one_json_list(files):
