@@ -190,6 +190,20 @@ _STORIES260K = Numerics(
     silu=SQ(4, 12),
 )
 
+#: And for SmolLM2-135M-Instruct, but for the gains of layers, which no hardware knows.
+_SMOLLM2_135M = Numerics(
+    residual=SQ(16, 13),
+    q=SQ(3, 13),
+    v=SQ(5, 11),
+    score=SQ(8, 10),
+    attention=SQ(5, 11),
+    gate=SQ(7, 9),
+    up=SQ(8, 8),
+    silu=SQ(7, 11),
+    ffn=SQ(13, 16),
+    logits=SQ(7, 9),
+    sigmoid_index_bits=12,
+)
 
 _EXTERNAL = CacheBacking.EXTERNAL
 
@@ -212,7 +226,7 @@ CONFIGS: dict[str, Config] = {
         _named("stories110m", 768, 2048, 12, 12, 12, 32000, 1024, lanes=64, cache=_EXTERNAL),
         _named(
             "smollm2_135m", 576, 1536, 30, 9, 3, 49152, 8192, lanes=64, cache=_EXTERNAL,
-            rope_base=1e5, end_ids=(2,),
+            rope_base=1e5, end_ids=(2,), numerics=_SMOLLM2_135M,
         ),
         _named(
             "qwen2_5_0_5b", 896, 4864, 24, 14, 2, 151936, 4096, lanes=64, cache=_EXTERNAL,
