@@ -11,6 +11,7 @@ import numpy as np
 from design.config import CONFIGS, Config, Numerics, named
 from design.errors import BadInput
 from design.files import write_atomically
+from design.fixed import SQ
 from design.sources import ROOT, SOURCES
 from golden import float_decoder
 from golden import ranges as looking
@@ -22,8 +23,16 @@ from golden.tensors import LazyTensor
 FOLDER = ROOT / "build" / "calibrations"
 #: What `config_for` can be asked for.
 NUMERICS = ("default", "int8", "calibrated")
-#: Models by their content, and the named instance that has the formats calibrated for them.
-KNOWN = {"cf1968423ee2de1f69c6174bf1d9543d": "stories260k"}
+#: Models by their content, with what calibration chooses for them: stories260K, and the model of
+#: this repository.
+KNOWN = {
+    "cf1968423ee2de1f69c6174bf1d9543d": named("stories260k").numerics,
+    "35b03678893f0601ded5f6df59b7f233": Numerics(
+        residual=SQ(9, 12), q=SQ(3, 13), k=SQ(5, 11), v=SQ(5, 11), score=SQ(7, 10),
+        attention=SQ(5, 11), silu=SQ(5, 13), ffn=SQ(9, 12), sigmoid_index_bits=10,
+        v_gains=(3, 0, 0, 0, 0), up_gains=(0, 0, 0, 0, 0),
+    ),
+}  # fmt: skip
 
 
 def content_hash(checkpoint: Checkpoint) -> str:
@@ -92,8 +101,8 @@ def config_for(
 ) -> Config:
     """The configuration to run `checkpoint` with, of the named shape that it has, if any.
 
-    Its formats are calibrated for what the checkpoint holds; those of a named instance are taken
-    for the one model that they were calibrated for. `numerics` "int8" takes int8 weights instead of
+    Its formats are calibrated for what the checkpoint holds; those of the models in
+    `KNOWN` are known. `numerics` "int8" takes int8 weights instead of
     16-bit ones, "calibrated" calibrates in any case. `progress` makes the callback of a calibration
     that takes place. Raises :class:`BadInput` for other names.
     """
@@ -106,7 +115,6 @@ def config_for(
     bits = 8 if numerics == "int8" else 16
     digest = content_hash(checkpoint)
     if digest in KNOWN and numerics != "calibrated":
-        known = named(KNOWN[digest]).numerics
-        return config.with_numerics(dataclasses.replace(known, weight_bits=bits))
+        return config.with_numerics(dataclasses.replace(KNOWN[digest], weight_bits=bits))
     config = config.with_numerics(Numerics(weight_bits=bits))
     return _calibrated(checkpoint, config, None, digest, progress)

@@ -14,7 +14,7 @@ from design.fixed import SQ
 from golden import calibrate
 from golden.calibrate import NUMERICS, calibrated, config_for, content_hash, ranges_of
 from golden.checkpoint import random_checkpoint
-from golden.checkpoints import load_checkpoint
+from golden.checkpoints import DEFAULT, load_checkpoint
 from golden.float_decoder import FloatDecoder
 from golden.quantise import quantise, real_rows
 from golden.ranges import (
@@ -237,3 +237,9 @@ if STORIES:  # without its folder there is nothing to be tested
         checkpoint = load_checkpoint(STORIES[0].model)
         assert config_for(checkpoint) == named("stories260k")
         assert config_for(checkpoint, numerics="calibrated") == named("stories260k")
+
+
+def test_the_formats_of_the_model_of_the_repository_are_what_calibration_chooses():
+    checkpoint = load_checkpoint(DEFAULT)
+    assert content_hash(checkpoint) in calibrate.KNOWN
+    assert config_for(checkpoint) == config_for(checkpoint, numerics="calibrated")
