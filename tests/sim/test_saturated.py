@@ -74,7 +74,7 @@ def test_compare_counts_what_golden_saw(monkeypatch):
 
         def __exit__(self, *error): ...
 
-    def compare(golden, rtl, prompt, steps):
+    def compare(golden, rtl, prompt, steps, *, once=False):
         golden.step(np.array([prompt[0]]))
         yield _Progress()
 
