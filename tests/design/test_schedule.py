@@ -88,7 +88,7 @@ def streamed(model: Model):
                 for place, (then, _, behind) in enumerate(every[at:]):
                     if behind != place:
                         break
-                    shifts[: len(then)] += rows.shift[then] << place * SHIFT_BITS
+                    shifts[: len(then)] += rows.shift[then].astype(np.int64) << place * SHIFT_BITS
                 yield beat(shifts)
             if folded:
                 half = len(columns) // 2
