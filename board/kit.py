@@ -101,7 +101,7 @@ def write_image(folder: Path, config: Config, image: np.ndarray) -> None:
 
 
 def _simulated(config: Config, image: np.ndarray, turns: Sequence[Turn]) -> dict[str, int | None]:
-    """Cycles of the first token, of a prompt token and of a chosen one; ids must be golden's."""
+    """Cycles of the last prompt token and of the last chosen one; ids must be golden's."""
     cycles: dict[bool, list[int]] = {False: [], True: []}
     with RtlDecoder(config, image) as rtl:
         for number, turn in enumerate(turns):

@@ -38,12 +38,7 @@ class Turn:
     end: bool
 
 
-def expected_turns(
-    model: Model,
-    prompt: Sequence[int],
-    tokens: int,
-    progress: Callable[[int], None] = lambda done: None,
-) -> list[Turn]:
+def expected_turns(model: Model, prompt: Sequence[int], tokens: int) -> list[Turn]:
     """The greedy text behind `prompt`: at most `tokens` tokens go in, fewer where the text ends."""
     config, decoder = model.config, FixedDecoder(model)
     turns: list[Turn] = []
@@ -53,9 +48,8 @@ def expected_turns(
         logits = decoder.step(np.array([token]))[0]
         answer = int(logits.argmax()) if sample else token
         full = position == config.shape.seq_len - 1
-        end = full or (sample and answer in config.shape.end_ids)
+        end = full or (sample and config.shape.ends_text(answer, forced=False))
         turns.append(Turn(token, position == 0, sample, answer, end))
-        progress(position + 1)
         if end:
             break
         token = answer if sample else prompt[position + 1]

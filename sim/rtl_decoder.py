@@ -205,8 +205,8 @@ class RtlDecoder:
         if not prompt:
             raise BadInput("prompt is empty, needs at least one token")
         shape = self.config.shape
-        if not 1 <= steps <= self.config.shape.seq_len:
-            raise BadInput(f"steps = {steps} must be 1 to seq_len = {self.config.shape.seq_len}")
+        if not 1 <= steps <= shape.seq_len:
+            raise BadInput(f"steps = {steps} must be 1 to seq_len = {shape.seq_len}")
         forced = min(len(prompt) - 1, steps)
         for position in range(forced):
             self.step(prompt[position], first=position == 0, sample=False)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from design.errors import BadInput
-from design.files import reading, shown
+from design.files import shown
 from design.shape import Llama3Scaling, Shape
 from golden.checkpoints.survey import Survey, entries, mapped
-from golden.formats.facts import Facts, brief, parsed_json
+from golden.formats.facts import Facts, brief, read_object
 from golden.formats.regions import Region
 from golden.formats.safetensors import ENCODINGS, read_header, regions_of
 from golden.tokenizers.huggingface import begins_with
@@ -79,7 +79,7 @@ def survey(folder: Path) -> Survey:
     Raises :class:`BadInput` naming file, field and value for what is damaged or missing.
     """
     refused: list[str] = []
-    config = _read_object(folder / CONFIG)
+    config = read_object(folder / CONFIG, LONGEST_JSON)
     tensors = _tensors(folder)
     facts = Facts(shown(folder / CONFIG), config, refused)
     kind = facts.text("model_type")
@@ -102,23 +102,13 @@ def survey(folder: Path) -> Survey:
     )
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    with reading(path) as (file, size):
-        if size > LONGEST_JSON:
-            raise BadInput(f"file size = {size} bytes is above {LONGEST_JSON}")
-        values = parsed_json(file.read())
-        if not isinstance(values, dict):
-            raise BadInput(f"holds {brief(values)}, which is no JSON object")
-        return values
-
-
 def _tensors(folder: Path) -> dict[str, Region]:
     """Every tensor of the model, by its name."""
     if (folder / MODEL).exists() or not (folder / INDEX).exists():
         _explain_missing(folder)
         return dict(read_header(folder / MODEL).tensors)
     place = shown(folder / INDEX)
-    index = _read_object(folder / INDEX).get("weight_map")
+    index = read_object(folder / INDEX, LONGEST_JSON).get("weight_map")
     if not isinstance(index, dict) or not index:
         raise BadInput(f"{place}: weight_map = {brief(index)} must name a file for each tensor")
     for tensor, name in index.items():
@@ -235,7 +225,7 @@ def _ends(folder: Path, facts: Facts) -> tuple[int, ...]:
     """The ids that end a text: those of `generation_config.json`, else of `config.json`."""
     path = folder / GENERATION
     if path.exists():
-        generation = Facts(shown(path), _read_object(path), [])
+        generation = Facts(shown(path), read_object(path, LONGEST_JSON), [])
         if ends := generation.ids("eos_token_id"):
             return ends
     return facts.ids("eos_token_id")

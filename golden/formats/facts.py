@@ -9,11 +9,12 @@ import math
 import re
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from design.errors import BadInput
+from design.files import PathLike, reading
 from golden.formats.foreign import foreign
 
 #: Largest integer of any header, that of llama2.c's.
@@ -30,6 +31,25 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 def brief(value: object) -> str:
     """`value` as one short line, however long, deep or unprintable it is."""
     return _SHORT.repr(value)
+
+
+def read_whole(file: BinaryIO, size: int, longest: int) -> bytes:
+    """All of an open file of `size` bytes; raises :class:`BadInput` for more than `longest`."""
+    if size > longest:
+        raise BadInput(f"file size = {size} bytes is above {longest}")
+    return file.read()
+
+
+def read_object(path: PathLike, longest: int) -> dict[str, Any]:
+    """The JSON object that `path` holds, in at most `longest` bytes.
+
+    Raises :class:`BadInput`, naming the file, for anything else.
+    """
+    with reading(path) as (file, size):
+        values = parsed_json(read_whole(file, size, longest))
+        if not isinstance(values, dict):
+            raise BadInput(f"holds {brief(values)}, which is no JSON object")
+        return values
 
 
 def parsed_json(data: bytes) -> Any:

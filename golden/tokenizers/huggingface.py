@@ -8,7 +8,7 @@ import tokenizers
 
 from design.errors import BadInput
 from design.files import reading, shown
-from golden.formats.facts import LARGEST, brief, parsed_json
+from golden.formats.facts import LARGEST, brief, parsed_json, read_object, read_whole
 from golden.tokenizers.chat import ChatTemplate
 from golden.tokenizers.library import LibraryTokenizer
 
@@ -41,9 +41,7 @@ def read(path: Path) -> LibraryTokenizer:
     Raises :class:`BadInput` naming file, field and value for what is damaged or not built.
     """
     with reading(path) as (file, size):
-        if size > LONGEST:
-            raise BadInput(f"file size = {size} bytes is above {LONGEST}")
-        return LibraryTokenizer(_library(file.read()), _chat(path.parent))
+        return LibraryTokenizer(_library(read_whole(file, size, LONGEST)), _chat(path.parent))
 
 
 @functools.lru_cache(maxsize=1)  # a model and its tokenizer both want it
@@ -116,10 +114,8 @@ def _chat(folder: Path) -> ChatTemplate | None:
     path = folder / TEMPLATE
     if path.exists():
         with reading(path) as (file, size):
-            if size > LONGEST:
-                raise BadInput(f"file size = {size} bytes is above {LONGEST}")
             try:
-                template = file.read().decode()
+                template = read_whole(file, size, LONGEST).decode()
             except UnicodeDecodeError as error:
                 raise BadInput(f"byte {error.start} is no UTF-8") from None
     return ChatTemplate(template, specials) if isinstance(template, str) else None
@@ -127,12 +123,4 @@ def _chat(folder: Path) -> ChatTemplate | None:
 
 def _settings(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
-    if not path.exists():
-        return {}
-    with reading(path) as (file, size):
-        if size > LONGEST:
-            raise BadInput(f"file size = {size} bytes is above {LONGEST}")
-        values = parsed_json(file.read())
-        if not isinstance(values, dict):
-            raise BadInput(f"holds {brief(values)}, which is no JSON object")
-        return values
+    return read_object(path, LONGEST) if path.exists() else {}
