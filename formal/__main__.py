@@ -13,6 +13,7 @@ from design.cli import Cli
 from design.config import CONFIGS, Config
 from design.files import write_atomically
 from formal import missing, pages, report, results
+from formal.elaborate import processes
 from formal.evidence import Watch
 from formal.explain import explain as explain_task
 from formal.ledger import LINES
@@ -223,7 +224,8 @@ def sweep(
         return sweeping.sweep(limited, runner, examples=examples, number=seed, tell=tell, kept=kept)
 
     # What is drawn for a task depends on the seed and its name, on no other task.
-    with board.shown(), ThreadPoolExecutor(jobs) as pool:
+    with processes(jobs) as elaborate, board.shown(), ThreadPoolExecutor(jobs) as pool:
+        runner = replace(runner, elaborate=elaborate)
         swept = list(pool.map(sweep_one, tasks))
     report.print_sweep(console, swept, runner)
     complete = tasks == sweeping.drawn_from(TASKS) and not named

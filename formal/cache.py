@@ -4,13 +4,10 @@ A netlist is elaborated again when a file that its harness, theorem or planted b
 changed, and its properties are asked about again only if it came out different.
 """
 
-import contextlib
 import dataclasses
-import gc
 import hashlib
 import json
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,39 +15,39 @@ from typing import Any
 from design import sources
 from design.config import Config
 from design.files import write_atomically
-from formal.canary import Canary, build_under
+from formal.canary import Canary
+from formal.elaborate import Elaborate, Wanted, here
 from formal.engines import Engine, installed
-from formal.model import Netlist, netlist
+from formal.model import Netlist
 from formal.outcome import Job, Outcome
 from formal.task import Task
 
-#: The module table is global to the interpreter, so models are built one at a time.
-_BUILDING = threading.Lock()
 #: What elaborates, beside what a harness imports.
 _ELABORATION = ("formal.canary", "formal.model")
 
 
 @dataclass(frozen=True)
 class Cache:
-    """The folder of what is remembered; where `reads` is False it is only written."""
+    """The folder of what is remembered; where `reads` is False it is only written. What is not
+    there, `elaborate` makes."""
 
     folder: Path
     reads: bool = True
+    elaborate: Elaborate = here
 
     def netlist(
         self, task: Task, config: Config, canary: Canary | None, search: Mapping[str, Any]
     ) -> Netlist:
         """The netlist of a task's model, with the bug `canary` planted if there is one.
 
-        Raises what the harness raises, and ValueError for a bug whose snippet is not there.
+        Raises what `elaborate` does.
         """
         arguments = {**task.arguments, **search}
         origin = _origin(task, config, canary, arguments)
         path = self._file("netlists", origin or "")
         if self.reads and origin and path.exists():
             return Netlist(**json.loads(path.read_text(encoding="utf-8")))
-        with _BUILDING, _no_collection():
-            built = netlist(build_under(canary, task.harness, config, **arguments))
+        built = self.elaborate(Wanted(task.harness, config, canary, arguments))
         if origin and sources.SOURCES.on_disk(*_modules(task, canary)):
             self._write(path, dataclasses.asdict(built))
         return built
@@ -75,16 +72,6 @@ class Cache:
     def _write(self, path: Path, content: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(content))
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Elaboration makes many objects and few cycles: looking for some takes a third of it."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _origin(

@@ -32,7 +32,7 @@ def from_table(tasks: Sequence[Task], stated: Collection[type[Theorem]]) -> list
     used = {task.theorem for task in tasks}
     unused = sorted(f"{each.__module__}.{each.__name__}" for each in set(stated) - used)
     twice = [id for id, times in Counter(task.id for task in tasks).items() if times > 1]
-    empty = [task.id for task in tasks if not task.configs]
+    empty = [task.id for task in tasks if not task.all_configs]
     return [
         *(f"no task proves {name}" for name in unused),
         *(f"{id} stands in the table more than once" for id in twice),

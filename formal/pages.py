@@ -32,7 +32,7 @@ which says what each stands for. `python -m formal prove` proves the core, {core
 def page(tasks: Sequence[Task]) -> str:
     """The whole page, as Markdown."""
     core = sum(len(task.configs) for task in tasks)
-    counts = {"core": core, "all": core + sum(len(task.wide) for task in tasks)}
+    counts = {"core": core, "all": sum(len(task.all_configs) for task in tasks)}
     parts = (
         _HEAD,
         _PROPERTIES,
@@ -48,7 +48,7 @@ def _properties(tasks: Sequence[Task]) -> Iterable[str]:
     """A row for each theorem, engine and domain, with the tasks that prove it."""
     rows: dict[tuple[str, str, str], list[Task]] = {}
     for task in tasks:
-        engines = dict.fromkeys(task.for_config(name).engine for name in task.configs)
+        engines = dict.fromkeys(task.for_config(name).engine for name in task.all_configs)
         key = (task.theorem.sentence(), ", ".join(engines), task.domain.words)
         rows.setdefault(key, []).append(task)
     yield _row("property", "theorem", "engine", "planted bug that must fail", "claimed for")
@@ -66,7 +66,7 @@ def _widths(tasks: Sequence[Task]) -> Iterable[str]:
     yield _row(*["---"] * (1 + len(names)))
     for family in dict.fromkeys(task.family for task in tasks):
         members = [task for task in tasks if task.family == family]
-        counts = [sum(name in (*task.configs, *task.wide) for task in members) for name in names]
+        counts = [sum(name in task.all_configs for task in members) for name in names]
         yield _row(
             family, *(str(n) if n == len(members) else f"{n} of {len(members)}" for n in counts)
         )

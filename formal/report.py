@@ -180,5 +180,6 @@ def print_tasks(console: Console, tasks: tuple[Task, ...]) -> None:
         table.add_column(column, overflow="fold", no_wrap=column == "property")
     for task in tasks:
         mode = f"{task.mode} {task.depth}"
-        table.add_row(task.id, task.theorem.sentence(), ", ".join(task.configs), task.engine, mode)
+        core = ", ".join(task.configs) or "with --all only"
+        table.add_row(task.id, task.theorem.sentence(), core, task.engine, mode)
     console.print(table)

@@ -13,6 +13,7 @@ from design.sources import ROOT
 from formal import judge
 from formal.cache import Cache
 from formal.configs import PROOF_CONFIGS
+from formal.elaborate import Elaborate, here, processes
 from formal.engines import Engine, engine_named
 from formal.model import Netlist
 from formal.outcome import Job, Outcome
@@ -91,6 +92,7 @@ class Runner:
 
     `canaries_only` plants the bugs and does nothing else, `waves` records what they do, and
     `proofs_only` asks one engine for the proof and nothing else. `watch` is told what begins.
+    `elaborate` makes the models.
     """
 
     build: Path = BUILD
@@ -101,6 +103,7 @@ class Runner:
     waves: bool = False
     configs: Mapping[str, Config] = dataclasses.field(default_factory=lambda: PROOF_CONFIGS)
     watch: Watch = lambda task, config, run: None
+    elaborate: Elaborate = here
 
     def run(self, task: Task, config: str) -> Result:
         """Run one task for one configuration."""
@@ -133,8 +136,9 @@ class Runner:
 
     def run_all(self, pairs: list[tuple[Task, str]], jobs: int) -> Iterator[Result]:
         """Run tasks on `jobs` threads; results come as they are ready."""
-        with ThreadPoolExecutor(jobs) as pool:
-            futures = [pool.submit(self.run, task, config) for task, config in pairs]
+        with processes(jobs) as elaborate, ThreadPoolExecutor(jobs) as pool:
+            runner = dataclasses.replace(self, elaborate=elaborate)
+            futures = [pool.submit(runner.run, task, config) for task, config in pairs]
             try:
                 for future in as_completed(futures):
                     yield future.result()
@@ -249,7 +253,7 @@ class Runner:
 
     @property
     def _cache(self) -> Cache:
-        return Cache(self.build / "cache", reads=self.cache)
+        return Cache(self.build / "cache", self.cache, self.elaborate)
 
 
 def _about(job: Job, answer: Outcome) -> Outcome:

@@ -41,9 +41,9 @@ NAMED = Domain("the configurations that it names, no others", lambda config: Fal
 class Task:
     """One theorem about one model, for several configurations.
 
-    `configs` are those that every run proves. Of the others of `CORE` and `WIDE`, ``prove --all``
-    adds each that `unproved` does not list, with what stopped it and what is known instead.
-    `at` says what is different for one of them: ``{"nano@1": {"cover_depth": 90}}``.
+    `configs` are those that every run proves, if any. Of the others of `CORE` and `WIDE`,
+    ``prove --all`` adds each that `unproved` does not list, with what stopped it and what is known
+    instead. `at` says what is different for one of them: ``{"nano@1": {"cover_depth": 90}}``.
 
     `depth` is the k of the induction (or the bound); `cover_depth` and `canary_depth` are how far
     the witnesses and the planted bug may lie from reset. `search` are further arguments of the
@@ -94,6 +94,11 @@ class Task:
     def for_config(self, name: str) -> "Task":
         """The task as it is for the configuration `name`."""
         return replace(self, **self.at[name]) if name in self.at else self
+
+    @property
+    def all_configs(self) -> tuple[str, ...]:
+        """Those that every run proves, and those that ``prove --all`` adds."""
+        return (*self.configs, *self.wide)
 
     @property
     def wide(self) -> tuple[str, ...]:

@@ -176,7 +176,8 @@ TASKS: tuple[Task, ...] = (
 
 def select(ids: tuple[str, ...], config: str | None, tier: Tier = "core") -> list[tuple[Task, str]]:
     """Tasks and configurations asked for, of all tasks when no id is. An id may be a leading part
-    (``kv.last_write``). A `config` may be any of the table; without one they are those of `tier`.
+    (``kv.last_write``). A `config` may be any of the table; without one they are those of `tier`,
+    or all, for a task asked for by its id that has none in the core.
 
     What a wider tier adds stands behind, configuration by configuration: where two have the same
     netlist, the second is remembered by the time it is asked about.
@@ -192,8 +193,8 @@ def select(ids: tuple[str, ...], config: str | None, tier: Tier = "core") -> lis
             raise BadInput(f"property {wanted!r} is not in the table; see `python -m formal list`")
         chosen += [task for task in tasks if task not in chosen]
     pairs = [(t, name) for t in chosen for name in t.configs]
-    if tier == "all" or config:
-        pairs += [(t, name) for name in (*CORE, *WIDE) for t in chosen if name in t.wide]
+    wider = [t for t in chosen if tier == "all" or config or (ids and not t.configs)]
+    pairs += [(t, name) for name in (*CORE, *WIDE) for t in wider if name in t.wide]
     pairs = [(t, name) for t, name in pairs if config in (None, name)]
     if not pairs:
         raise BadInput(f"nothing selected is proved for --config {config!r}")

@@ -115,7 +115,7 @@ def proofs(results: Sequence[Result]) -> list[Proof]:
 
 def pairs(tasks: Sequence[Task]) -> set[tuple[str, str]]:
     """Every task and configuration of a table."""
-    return {(task.id, name) for task in tasks for name in (*task.configs, *task.wide)}
+    return {(task.id, name) for task in tasks for name in task.all_configs}
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from design import sources
 from design.config import CONFIGS
 from design.sources import SOURCES, Sources
-from formal import cache
+from formal import cache, elaborate
 from formal.canary import Canary
 from formal.engines import ENGINES
 from formal.outcome import Job
@@ -52,8 +52,8 @@ def prove(tmp_path, monkeypatch):
         built.append(factory.__module__)
         return original(canary, factory, *args, **kwargs)
 
-    original = cache.build_under
-    monkeypatch.setattr(cache, "build_under", build_under)
+    original = elaborate.build_under
+    monkeypatch.setattr(elaborate, "build_under", build_under)
 
     def prove_both():
         built.clear()

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 import properties
 from formal import missing, tasks
 from formal.__main__ import main
+from formal.configs import CORE, WIDE
 from formal.ledger.audit import Line, Outside
 from formal.runner import Result
 from properties.done_pulse import DonePulse
@@ -27,7 +28,11 @@ def test_parts_of_theorems_are_no_theorems():
 
 
 def test_a_table_with_holes_is_told():
-    rows = [toy(), toy(), toy(id="toy.nowhere", configs=())]
+    rows = [
+        toy(),
+        toy(),
+        toy(id="toy.nowhere", configs=(), unproved=dict.fromkeys((*CORE, *WIDE), "")),
+    ]
     assert missing.from_table(rows, {DonePulse, toys.Stays}) == [
         "no task proves tests.formal.toys.Stays",
         "toy stands in the table more than once",

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from design.config import CONFIGS
-from formal import cache, judge, model, runner, tasks, tools
+from formal import elaborate, judge, model, runner, tasks, tools
 from formal.__main__ import main
 from formal.canary import Canary, build_under
 from formal.configs import CORE, WIDE
@@ -149,22 +149,44 @@ def test_a_harness_that_cannot_build_is_red_and_the_others_go_on(build):
     assert decided["toy.broken"].detail.startswith("TypeError: ")
 
 
+def test_processes_make_the_same_netlists_and_hand_on_what_harnesses_raise():
+    config, arguments = CONFIGS["nano"], {"hints": True}
+    bugs = (None, DONE_STAYS)
+    wanted = [elaborate.Wanted(toys.safety, config, bug, arguments) for bug in bugs]
+    broken = elaborate.Wanted(toys.safety, config, None, arguments | {"nonsense": 1})
+    with elaborate.processes(2) as elsewhere:
+        assert list(map(elsewhere, wanted)) == list(map(elaborate.here, wanted))
+        with pytest.raises(TypeError, match="nonsense"):
+            elsewhere(broken)
+
+
+def test_a_process_that_has_read_other_sources_makes_nothing(monkeypatch):
+    known = elaborate.SOURCES.digest_of
+    changed = elaborate.SOURCES.root / "formal" / "model.py"
+    monkeypatch.setattr(
+        elaborate.SOURCES, "digest_of", lambda path: "" if path == changed else known(path)
+    )
+    wanted = elaborate.Wanted(toys.safety, CONFIGS["nano"], None, {"hints": True})
+    with elaborate.processes(1) as elsewhere:
+        with pytest.raises(RuntimeError, match=r"formal/model\.py changed while this was running"):
+            elsewhere(wanted)
+
+
 def test_an_undeclared_obligation_is_red(run):
     result = run(toy(obligations=4))
     assert (result.status, result.detail) == ("RED", "4 obligations declared, 3 stated")
 
 
-def test_an_obligation_lost_on_the_way_is_red(tmp_path, monkeypatch):
-    def dropping(built):
-        whole = model.netlist(built)
+def test_an_obligation_lost_on_the_way_is_red(tmp_path):
+    def dropping(wanted):
+        whole = elaborate.here(wanted)
         text = re.sub(
             r"  cell \$check \\assert_done_lasts_a_cycle\n(    .*\n)*  end\n", "", whole.text
         )
         assert text != whole.text
         return dataclasses.replace(whole, text=text)
 
-    monkeypatch.setattr(cache, "netlist", dropping)
-    result = Runner(build=tmp_path).run(toy(), "nano")
+    result = Runner(build=tmp_path, elaborate=dropping).run(toy(), "nano")
     assert result.status == "RED"
     assert result.detail == "obligations lost on the way to the engine: done_lasts_a_cycle"
 
