@@ -15,7 +15,7 @@ from formal.task import Task
 
 def explain(console: Console, task: Task, runner: Runner) -> None:
     """Print theorem, configurations, engines, bound, assumptions, claims, covers, planted bug."""
-    config = PROOF_CONFIGS[task.configs[0]]
+    config = PROOF_CONFIGS[task.all_configs[0]]
     model = task.harness(config, **task.arguments)
     told = statements(model)
     console.print(f"[bold]{task.id}[/]  ({task.family})", highlight=False)
@@ -45,7 +45,7 @@ def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
     yield "stated in", f"{task.theorem.__module__.replace('.', '/')}.py"
     given = ", ".join(f"{name} = {value}" for name, value in task.arguments.items())
     yield "harness", f"{task.harness.__module__}.{task.harness.__name__}({given})"
-    yield "configurations", ", ".join(task.configs)
+    yield "configurations", ", ".join(task.configs) or "none"
     yield "  with --all", ", ".join(task.wide) or "none"
     for name, why in task.unproved.items():
         yield f"  {name}", why

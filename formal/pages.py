@@ -71,9 +71,14 @@ def _widths(tasks: Sequence[Task]) -> Iterable[str]:
             family, *(str(n) if n == len(members) else f"{n} of {len(members)}" for n in counts)
         )
     yield ""
+    sizes: dict[tuple[str, ...], list[str]] = {}
     for task in tasks:
-        if larger := [name for name in task.configs if name not in names]:
-            yield f"`{task.id}` is proved for {', '.join(larger)}, too."
+        if others := tuple(name for name in task.all_configs if name not in names):
+            sizes.setdefault(others, []).append(f"`{task.id}`")
+    for others, ids in sizes.items():
+        yield f"Proved for {', '.join(others)}, too: {', '.join(ids)}."
+    if late := [f"`{task.id}`" for task in tasks if not task.configs]:
+        yield f"Not in the core at all: {', '.join(late)}."
 
 
 def _unproved(tasks: Sequence[Task]) -> Iterable[str]:

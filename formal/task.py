@@ -43,7 +43,8 @@ class Task:
 
     `configs` are those that every run proves, if any. Of the others of `CORE` and `WIDE`,
     ``prove --all`` adds each that `unproved` does not list, with what stopped it and what is known
-    instead. `at` says what is different for one of them: ``{"nano@1": {"cover_depth": 90}}``.
+    instead; and, of the named configurations of other sizes, those in `sizes`. `at` says what is
+    different for one of them: ``{"nano@1": {"cover_depth": 90}}``.
 
     `depth` is the k of the induction (or the bound); `cover_depth` and `canary_depth` are how far
     the witnesses and the planted bug may lie from reset. `search` are further arguments of the
@@ -65,6 +66,7 @@ class Task:
     search: Mapping[str, Any] = field(default_factory=dict)
     search_by: str = ""
     configs: tuple[str, ...] = CORE
+    sizes: tuple[str, ...] = ()
     unproved: Mapping[str, str] = field(default_factory=dict)
     at: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     obligations: int
@@ -104,4 +106,4 @@ class Task:
     def wide(self) -> tuple[str, ...]:
         """The configurations that ``prove --all`` adds."""
         known = {*self.configs, *self.unproved}
-        return tuple(name for name in (*CORE, *WIDE) if name not in known)
+        return tuple(name for name in (*CORE, *WIDE, *self.sizes) if name not in known)

@@ -194,7 +194,7 @@ def select(ids: tuple[str, ...], config: str | None, tier: Tier = "core") -> lis
         chosen += [task for task in tasks if task not in chosen]
     pairs = [(t, name) for t in chosen for name in t.configs]
     wider = [t for t in chosen if tier == "all" or config or (ids and not t.configs)]
-    pairs += [(t, name) for name in (*CORE, *WIDE) for t in wider if name in t.wide]
+    pairs += [(t, name) for name in PROOF_CONFIGS for t in wider if name in t.wide]
     pairs = [(t, name) for t, name in pairs if config in (None, name)]
     if not pairs:
         raise BadInput(f"nothing selected is proved for --config {config!r}")

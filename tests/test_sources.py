@@ -190,7 +190,7 @@ sys.addaudithook(note)
 runner = Runner(proofs_only=True)
 for task in {task.harness.__module__: task for task in tasks.TASKS}.values():
     opened.clear()
-    runner._netlist(task, task.configs[0])
+    runner._netlist(task, task.all_configs[0])
     reached = SOURCES.reached(*cache._modules(task, None))
     ours = {path for path in opened if path.is_relative_to(ROOT)}
     print(*(path for path in ours - reached if "build" not in path.parts), sep="\\n", end="")

@@ -35,12 +35,16 @@ def duty(unit: str, name: str = "*", *, earlier: bool = False) -> Paid:
 
 #: What is paid by the whole decoder, where that is too large.
 _TOO_LARGE = Unpaid("too many states of the whole decoder; nano@32 is proved", ("stories260k@64",))
+_LARGE = Alone(
+    "a component of a named decoder that is too large to be proved as a whole",
+    ("stories15m", "stories110m", "smollm2_135m", "llama2_7b", "llama2_70b"),
+)
 
 
 def line(tasks: str, names: str, *payments: Payment) -> Line:
     paid = [payment for payment in payments if isinstance(payment, Paid)]
     whole = any(claim.task.startswith("composition.") for each in paid for claim in each.claims)
-    fallback = (_TOO_LARGE,) if whole else ()
+    fallback = (_TOO_LARGE, _LARGE) if whole else ()
     return Line(tuple(tasks.split()), tuple(names.split()), payments + fallback)
 
 
@@ -52,8 +56,4 @@ THIN = Alone(
     "a decoder so small that its last stages end before a norm does; what stands for the cutpoint"
     " is paid for at the other sizes",
     ("thin",),
-)
-LARGE = Alone(
-    "a stage of a named decoder that is too large to be proved as a whole",
-    ("stories15m", "stories110m", "llama2_7b", "llama2_70b"),
 )

@@ -1,7 +1,7 @@
 """What the theorems about stages and sequencers suppose, and who pays."""
 
 from formal.ledger.audit import Claim, Line, Paid
-from formal.ledger.chains import LARGE, chain, duty, line
+from formal.ledger.chains import chain, duty, line
 
 LINES: tuple[Line, ...] = (
     *(
@@ -14,7 +14,7 @@ LINES: tuple[Line, ...] = (
     ),
     line("done.*.projection done.fair.projection_states", "op_is_projection", duty("projection")),
     line("schedule.rows_left", "op_is_projection", duty("projection", earlier=True)),
-    line("schedule.projection", "op_is_projection", duty("projection", earlier=True), LARGE),
+    line("schedule.projection", "op_is_projection", duty("projection", earlier=True)),
     line(
         "schedule.projection",
         "start_when_idle",
@@ -24,7 +24,6 @@ LINES: tuple[Line, ...] = (
             "a projection is under way until it says that it is done",
             earlier=True,
         ),
-        LARGE,
     ),
     *(
         each

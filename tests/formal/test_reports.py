@@ -173,7 +173,7 @@ def test_every_claim_of_the_table_has_its_sentence():
 
 
 def _model(task):
-    return task.harness(PROOF_CONFIGS[task.configs[0]], **task.arguments)
+    return task.harness(PROOF_CONFIGS[task.all_configs[0]], **task.arguments)
 
 
 def test_explain_tells_all(monkeypatch):
