@@ -16,7 +16,7 @@ from typing import Any
 from formal import tools
 from formal.aiger import Aiger
 from formal.circuit import GATES, Reader, top_of
-from formal.graph import Graph, run_yosys
+from formal.graph import Graph, nets, run_yosys
 from formal.outcome import Job, Outcome, digest_of
 from properties.dialect import APART, CUT
 
@@ -38,6 +38,8 @@ write_json graph.json
 #: Bits of a memory that becomes registers; what a larger one shows is anything.
 _SMALL = 1024
 _CELL = re.compile(r"^  cell (\S+) (\S+)\n((?:    .*\n)*)  end\n", re.MULTILINE)
+#: Where their number is no power of two, what yosys has in the place of words beyond the last: x.
+_NO_WORD = re.compile(r"\$memory.*\$rdmux\[")
 _PROOF = "read_aiger miter.aig; strash; scorr; write_aiger -s proved.aig; pdr"
 
 
@@ -149,7 +151,14 @@ def _miter(
 ) -> None:
     """Write ``miter.aig``, whose output is high when a sink differs."""
     cuts = {bit for name, bits in reader.ports.items() if name.startswith(CUT) for bit in bits}
-    same = (cuts | reader.anything | reader.inputs.keys()) - sources
+    no_words = {
+        bit
+        for name, net in reader.top["netnames"].items()
+        if _NO_WORD.match(name)
+        for bit in nets(net["bits"])
+        if not (bit in reader.registers or reader.origins(bit))
+    }
+    same = (cuts | reader.anything | reader.inputs.keys() | no_words) - sources
     order = _order(reader, same | sources, sinks, through)
     leaves = same | sources
     registers = [bit for bit in order if bit in reader.registers and bit not in leaves]

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
+from amaranth.hdl import Module, Signal
+from amaranth.lib.memory import Memory
 
 from formal import certificate, explore, graph, l2s, miter, paths
 from formal.aiger import Aiger
@@ -158,6 +161,25 @@ def test_where_there_is_no_path_there_is_no_influence(tmp_path):
             answers.add((status, is_behind, registers))
     # And where there is one, mostly.
     assert {("PASS", False, False), ("FAIL", True, False), ("FAIL", True, True)} <= answers
+
+
+@pytest.mark.parametrize("depth", [3, 4])
+@pytest.mark.parametrize("line", ["within a cycle", "through registers"])
+@pytest.mark.parametrize("written", [False, True])
+def test_words_that_a_memory_does_not_have_are_no_influence(tmp_path, depth, line, written):
+    m = Module()
+    x, y, shown = Signal(4), Signal(4), Signal(4)
+    m.submodules.words = words = Memory(shape=4, depth=depth, init=[])
+    write, read = words.write_port(), words.read_port(domain="comb")
+    address = Signal(2)
+    m.d.sync += address.eq(y)
+    m.d.comb += [read.addr.eq(address), shown.eq(read.data)]
+    m.d.comb += [write.en.eq(1), write.addr.eq(y), write.data.eq(x if written else y)]
+    m.d.comb += (from_x := Signal(4)).eq(x)
+    ports = {"x": (x, None), "y": (y, None), "apart_from_x": (from_x, None)}
+    text = rtlil.convert(m, ports=ports | {"apart_to_x": (shown, None)}, emit_src=False)
+    status = miter.run(job(text, line), tmp_path).status
+    assert status == ("FAIL" if written and line == "through registers" else "PASS")
 
 
 def test_l2s_takes_nothing_for_a_zero(tmp_path):
