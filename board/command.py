@@ -13,8 +13,8 @@ from golden.checkpoints import load_checkpoint
 from golden.image import is_image, load, unpack
 from golden.progress import calibrating
 from golden.quantise import Model, quantise
-from golden.tokenizers import Tokenizer, load_tokenizer
-from sim.models import prompt_ids
+from golden.tokenizers import Tokenizer, files_of
+from sim.models import open_tokenizer, prompt_ids
 
 _stderr = Console(stderr=True, highlight=False)
 
@@ -30,6 +30,8 @@ def export_model(
 ) -> None:
     """Write the files `FILES` for `source` into `folder`; see `kit.write_kit`.
 
+    The tokenizer is the one named, or that in or beside a checkpoint.
+
     Raises :class:`BadInput` for a source that is neither, for a prompt without a tokenizer, and for
     lanes that are not those of an image, whose order they are.
     """
@@ -40,12 +42,13 @@ def export_model(
 
         @functools.cache
         def tokenizer() -> Tokenizer:
-            if tokenizer_path is None:
+            if tokenizer_path is None and is_image(source):
                 raise BadInput(f"--prompt = {prompt!r} needs --tokenizer")
-            return load_tokenizer(tokenizer_path, shape.vocab)
+            return open_tokenizer(tokenizer_path, source, shape)
 
         ids = prompt_ids(prompt, tokenizer, shape)
-        piece = (lambda token: b"") if tokenizer_path is None else tokenizer().stream().put
+        known = tokenizer_path or (not is_image(source) and files_of(source, shape.vocab))
+        piece = tokenizer().stream().put if known else lambda token: b""
         write_kit(model, folder, ids, tokens, piece, lambda doing: status.update(doing))
     _stderr.print(f"{folder}: {describe(model.config)}: {', '.join(FILES)}", soft_wrap=True)
 

@@ -54,7 +54,10 @@ def main() -> None:
 @lanes_option
 @cache_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
-@click.option("--tokenizer", type=click.Path(path_type=Path), help="Lets the testbench print text.")
+@click.option(
+    "--tokenizer", type=click.Path(path_type=Path),
+    help="In place of the one in or beside MODEL: the testbench prints text.",
+)  # fmt: skip
 @click.option("--prompt", default="", help="Text that the testbench begins with.")
 @click.option("--tokens", type=click.IntRange(1), default=16, show_default=True, help="Of its run.")
 def export(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import safetensors
@@ -116,7 +117,12 @@ def _serialised(packed: np.ndarray, metadata: dict[str, str]) -> bytes:
 
 
 def is_image(path: PathLike) -> bool:
-    """Whether `path` looks like what `save` writes, by its first bytes; it may still be damaged."""
+    """Whether `path` looks like what `save` writes, by its first bytes; it may still be damaged.
+
+    A folder, as checkpoints may be, does not.
+    """
+    if Path(path).is_dir():
+        return False
     with reading(path) as (file, _):
         return b"veridecode image" in file.read(1 << 10)
 

@@ -14,9 +14,14 @@ from board.kit import FILES
 from board.picture import PAUSE, drawn, first_cycles
 from design.__main__ import main
 from design.config import CONFIGS, CacheBacking, config_hash
+from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint
+from golden.checkpoints import DEFAULT, load_checkpoint
 from golden.image import pack, save
 from golden.quantise import quantise
+from golden.sampler import Sampler
+from golden.tokenizers import tokenizer_of
+from sim.telling import fixed_tokens
 from sim.toolchain import find_compiler
 from tools.verilator import build_testbench, root
 
@@ -26,7 +31,7 @@ EXTERNAL = NANO.with_lanes(1).with_cache(CacheBacking.EXTERNAL)
 LINT = ("--lint-only", "-Wall", "core.vlt", "core.v")
 
 
-def model(config, seed=1):
+def random_model(config, seed=1):
     return quantise(random_checkpoint(config.shape, seed), config)
 
 
@@ -42,7 +47,7 @@ def refused(*arguments) -> str:
 
 
 def exported(folder, config):
-    save(folder / "weights", model(config))
+    save(folder / "weights", random_model(config))
     result = export(folder / "weights", "-o", folder / "kit")
     assert result.exit_code == 0, result.output
     return folder / "kit"
@@ -65,6 +70,21 @@ def run(command, folder) -> tuple[int, str]:
         command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300
     )
     return result.returncode, result.stdout
+
+
+def test_the_model_that_comes_along_tells_its_story_in_verilator(tmp_path):
+    folder, tokens = tmp_path / "kit", 40
+    assert export(DEFAULT, "--tokens", tokens, "-o", folder).exit_code == 0
+    checkpoint = load_checkpoint(DEFAULT)
+    shape, model = checkpoint.shape, quantise(checkpoint, config_for(checkpoint))
+    story = fixed_tokens(model, [shape.first_id], tokens, Sampler(shape.vocab, temperature=0))
+    text = tokenizer_of(DEFAULT, shape.vocab).decode_all(list(story)).decode()
+    assert len(text.split()) > 15
+    files = ["core.v", "testbench.v"]
+    program = build_testbench(folder, files, "testbench", find_compiler().command)
+    code, output = run([str(program)], folder)
+    assert code == 0 and f"{tokens} tokens" in output, output
+    assert text.strip() in output
 
 
 def with_another_hash(folder):
@@ -165,7 +185,7 @@ def test_the_description_is_that_of_the_verilog(kit):
 
 
 def test_bytes_and_text_are_the_packed_image(kit):
-    packed = pack(model(NANO))
+    packed = pack(random_model(NANO))
     assert (kit / "image.bin").read_bytes() == packed.astype("<i2").tobytes()
     lines = (kit / "image.hex").read_text().splitlines()
     for line, beat in zip(lines, packed, strict=False):
@@ -184,7 +204,7 @@ def test_the_page_says_what_the_description_says(kit, external_kit):
 
 
 def test_the_picture_is_of_a_run():
-    packed = pack(model(NANO))
+    packed = pack(random_model(NANO))
     waves = {wave.name: wave.values for wave in first_cycles(NANO, packed, 5)}
     asked = [address for address in waves["o_fetch.payload.address"] if address is not None]
     beats = describe_core(NANO)["weight_image"]
@@ -211,7 +231,7 @@ def test_a_kit_is_the_same_from_run_to_run(kit, tmp_path):
 
 
 def test_what_cannot_be_exported_is_refused_at_once(tmp_path):
-    save(tmp_path / "weights", model(NANO))
+    save(tmp_path / "weights", random_model(NANO))
     weights, out = tmp_path / "weights", tmp_path / "out"
     assert refused("-o", out) == "name either a MODEL or --config NAME"
     assert refused(weights, "--config", "nano", "-o", out).startswith("name either")
