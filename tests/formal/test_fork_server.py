@@ -106,6 +106,22 @@ def test_a_program_gets_so_many_seconds_of_the_processor_and_not_by_the_clock(
     assert (tmp_path / "late").exists() == bool(late)
 
 
+def test_a_program_gets_all_of_its_seconds_between_short_sleeps(tmp_path):
+    """Of which a kernel that counts in ticks sees what it happens to see."""
+    script = """
+import time
+while True:
+    begin = time.monotonic()
+    while time.monotonic() - begin < 0.003: pass
+    time.sleep(0.001)
+    open("spent", "w").write(str(time.process_time()))
+"""
+    with pytest.raises(subprocess.TimeoutExpired):
+        tools.run(["limited", sys.executable, "-c", script], tmp_path, 1)
+    told = (tmp_path / "spent").read_text()
+    assert not told or 0.8 < float(told) < 1.8
+
+
 def test_a_program_of_no_python_ends_with_its_client(tmp_path):
     environment = tools.environment()
     script = f"import os; print(os.getpid(), flush=True)\n{SPIN}"
