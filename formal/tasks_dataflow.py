@@ -180,7 +180,7 @@ DATAFLOW: tuple[Task, ...] = (
         depth=1,
     ),
     _wiring("", ("nano@16",)),
-    _wiring("_external", ("nano@16",), external=True),
+    _wiring("_external", (), external=True),
     Task(
         id="dataflow.pass_order",
         family="dataflow",

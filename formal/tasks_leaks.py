@@ -75,7 +75,7 @@ def _end_is_taken(
 
 LEAKS: tuple[Task, ...] = (
     _timing(""),
-    _timing("_external", ("nano@16",), external=True),
+    _timing("_external", (), external=True),
     _end_is_taken("", leaks.end_is_taken, ENDS_EARLY, cover_depth=60, canary_depth=60),
     # That the host sees what the sequencer answers: one decoder is like the other. Hundreds of
     # cycles pass until its first answer.

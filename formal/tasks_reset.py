@@ -59,9 +59,9 @@ def _forgets(suffix: str, configs: tuple[str, ...] = CORE, **arguments: bool) ->
 
 RESET: tuple[Task, ...] = (
     _power_on(""),
-    _power_on("_external", ("nano@16",), external=True),
+    _power_on("_external", (), external=True),
     _forgets(""),
-    _forgets("_external", ("nano@16",), external=True),
+    _forgets("_external", (), external=True),
     Task(
         id="reset.last_is_new",
         family="reset",

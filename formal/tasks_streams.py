@@ -70,7 +70,7 @@ def _stand(name: str, harness: Callable[..., Model], canary: Canary, obligations
 
 STREAMS: tuple[Task, ...] = (
     _first(""),
-    _first("_external", ("nano@16",), external=True),
+    _first("_external", (), external=True),
     _stand("score", stream_ports.score, SCORE_MOVES_ON),
     _stand("value", stream_ports.value, VALUE_MOVES_ON),
     _stand("logits", stream_ports.logits, NOT_KEPT, obligations=2),
