@@ -37,30 +37,33 @@ def export_model(
     """
     check_folder(folder)
     with _stderr.status("reading") as status:
-        model = _model(source, lanes, cache)
+        stored = is_image(source)
+        model = (_stored if stored else _quantised)(source, lanes, cache)
         shape = model.config.shape
 
         @functools.cache
         def tokenizer() -> Tokenizer:
-            if tokenizer_path is None and is_image(source):
+            if tokenizer_path is None and stored:
                 raise BadInput(f"--prompt = {prompt!r} needs --tokenizer")
             return open_tokenizer(tokenizer_path, source, shape)
 
         ids = prompt_ids(prompt, tokenizer, shape)
-        known = tokenizer_path or (not is_image(source) and files_of(source, shape.vocab))
+        known = tokenizer_path or (not stored and files_of(source, shape.vocab))
         piece = tokenizer().stream().put if known else lambda token: b""
         write_kit(model, folder, ids, tokens, piece, lambda doing: status.update(doing))
     _stderr.print(f"{folder}: {describe(model.config)}: {', '.join(FILES)}", soft_wrap=True)
 
 
-def _model(source: Path, lanes: str | None, cache: str | None) -> Model:
-    if is_image(source):
-        config, packed = load(source)
-        if lanes is not None and int(lanes) != config.geometry.lanes:
-            raise BadInput(
-                f"--lanes = {lanes}: {source} is an image for {config.geometry.lanes} lanes"
-            )
-        return unpack(with_geometry(config, None, cache), packed)
+def _stored(source: Path, lanes: str | None, cache: str | None) -> Model:
+    """The model of a weight image."""
+    config, packed = load(source)
+    if lanes is not None and int(lanes) != config.geometry.lanes:
+        raise BadInput(f"--lanes = {lanes}: {source} is an image for {config.geometry.lanes} lanes")
+    return unpack(with_geometry(config, None, cache), packed)
+
+
+def _quantised(source: Path, lanes: str | None, cache: str | None) -> Model:
+    """The model of a checkpoint."""
     checkpoint = load_checkpoint(source)
     config = config_for(checkpoint, progress=calibrating(checkpoint))
     return quantise(checkpoint, with_geometry(config, lanes, cache))

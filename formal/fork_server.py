@@ -51,8 +51,8 @@ with contextlib.suppress(ImportError):
     PROGRAMS["bitwuzla"] = bitwuzla_smt2.main
 _SIZE = struct.Struct("=I")
 #: Whether there is a clock for what a process has had of the processor, which is looked at every
-#: `_LOOK` seconds. Linux counts in ticks what RLIMIT_CPU limits: too many or too few of them where
-#: processes share a processor, and a verdict may not depend on that.
+#: `_LOOK` seconds. Linux counts in ticks what RLIMIT_CPU limits, and where processes share a
+#: processor is wrong by a factor; a verdict may not depend on that.
 _EXACT = sys.platform == "linux"
 _LOOK = 0.2
 
