@@ -20,9 +20,9 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))  # the program `nox` starts with its own folder there
 
 from benchmarks.smollm2.wheel import SMOLLM2, Unreachable, fetch  # noqa: E402
-from design.errors import BadInput  # noqa: E402
 from formal import evidence  # noqa: E402
 from formal.manifest import DEFAULT_PROFILE, PROFILES, STEPS  # noqa: E402
+from tools.errors import BadInput  # noqa: E402
 
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "none"

@@ -11,12 +11,12 @@ from benchmarks import report, simulators, throughput, utilisation
 from benchmarks.growth.command import growth
 from benchmarks.report import Row
 from benchmarks.smollm2.command import smollm2
-from design.cli import Cli
-from design.config import CONFIGS, named
-from design.errors import BadInput
-from design.files import check_writable
 from golden.calibrate import config_for
 from golden.checkpoints import DEFAULT, load_checkpoint
+from spec.config import CONFIGS, named
+from tools.cli import Cli
+from tools.errors import BadInput
+from tools.files import check_writable
 
 ROOT = Path(__file__).parent.parent
 #: The shape that has targets.

@@ -3,8 +3,8 @@
 import numpy as np
 from amaranth.sim import Simulator
 
-from design.config import Config
 from sim.build import decoder_component
+from spec.config import Config
 
 _PERIOD = 1e-6  # seconds; any will do
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from design.files import write_atomically
+from tools.files import write_atomically
 
 #: Of the JSON; goes up when a reader of it would have to change.
 SCHEMA = 1

@@ -7,13 +7,13 @@ from benchmarks import verilator
 from benchmarks.measure import interleaved
 from benchmarks.python_simulator import PythonSimulation
 from benchmarks.report import Row
-from design.config import Config
-from design.errors import BadInput
 from golden.checkpoint import Checkpoint
 from golden.image import pack
 from golden.quantise import quantise
 from sim.build import Build, build
 from sim.rtl_decoder import RtlDecoder
+from spec.config import Config
+from tools.errors import BadInput
 from tools.yosys import BuildError
 
 #: Clock cycles a turn of Amaranth's simulator.

@@ -9,12 +9,12 @@ import numpy as np
 
 from benchmarks.measure import interleaved
 from benchmarks.report import Row
-from design.config import Config, Shape
-from design.schedule import Op, matrix, ops
 from golden.checkpoint import Checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import quantise
+from spec.config import Config, Shape
+from spec.schedule import Op, matrix, ops
 
 Decoder = FloatDecoder | FixedDecoder
 #: Positions averaged for the cost at one context.

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Iterator
 
 from benchmarks.report import Row
-from design.config import Config
 from design.decoder import multipliers
 from golden.checkpoint import Checkpoint, random_checkpoint
 from golden.image import pack
@@ -12,6 +11,7 @@ from golden.quantise import quantise
 from golden.work import products
 from sim.compare import miscount
 from sim.rtl_decoder import RtlDecoder, SimulationError, Step
+from spec.config import Config
 
 #: (configuration, lanes): the most cycles at position 0; the least array and DSP utilisation.
 TARGETS = {

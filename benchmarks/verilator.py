@@ -15,13 +15,13 @@ from pathlib import Path
 
 from amaranth.back import rtlil
 
-from design.config import Config
-from design.errors import BadInput
-from design.files import scratch_folder, writing
-from design.sources import SOURCES
 from sim.build import FLAGS, Build, cache_folder, copy_driver, decoder_component, defines
 from sim.harness import Harness
-from sim.toolchain import find_compiler, processor
+from spec.config import Config
+from tools.compiler import find_compiler, processor
+from tools.errors import BadInput
+from tools.files import scratch_folder, writing
+from tools.sources import SOURCES
 from tools.verilator import compile_model, root, verilate, version
 from tools.yosys import run_tool, run_yosys
 
@@ -93,7 +93,7 @@ def build(config: Config) -> Build:
     harness = Harness(config, decoder_component(config), traced=False)
     text = rtlil.convert(harness, name="top", ports=harness.ports, emit_src=False)
     compiler = find_compiler()
-    machinery = SOURCES.digest("sim.build", __name__, but=("design",)) or secrets.token_hex()
+    machinery = SOURCES.digest("sim.build", __name__, but=("spec", "design")) or secrets.token_hex()
     parts = (text, str(version()), compiler.identity, " ".join(FLAGS["fast"]), processor())
     key = hashlib.sha256("\0".join((*parts, machinery)).encode()).hexdigest()[:20]
     folder = cache_folder() / f"{config.name}-{config.geometry.lanes}-verilator-{key}"

@@ -1,3 +1,3 @@
 """What a board needs around a decoder: Verilog, weight image, description, testbench, a page."""
 
-from design import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all others are loaded as they are digested

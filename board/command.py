@@ -6,8 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from board.kit import FILES, check_folder, write_kit
-from design.cli import describe, with_geometry
-from design.errors import BadInput
+from design.options import with_geometry
 from golden.calibrate import config_for
 from golden.checkpoints import load_checkpoint
 from golden.image import is_image, load, unpack
@@ -15,6 +14,7 @@ from golden.progress import calibrating
 from golden.quantise import Model, quantise
 from golden.tokenizers import Tokenizer, files_of
 from sim.models import open_tokenizer, prompt_ids
+from tools.errors import BadInput
 
 _stderr = Console(stderr=True, highlight=False)
 
@@ -51,7 +51,7 @@ def export_model(
         known = tokenizer_path or (not stored and files_of(source, shape.vocab))
         piece = tokenizer().stream().put if known else lambda token: b""
         write_kit(model, folder, ids, tokens, piece, lambda doing: status.update(doing))
-    _stderr.print(f"{folder}: {describe(model.config)}: {', '.join(FILES)}", soft_wrap=True)
+    _stderr.print(f"{folder}: {model.config.describe()}: {', '.join(FILES)}", soft_wrap=True)
 
 
 def _stored(source: Path, lanes: str | None, cache: str | None) -> Model:

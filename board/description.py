@@ -6,13 +6,13 @@ from typing import Any
 from amaranth.hdl import Shape, Value
 from amaranth.lib import data, wiring
 
-from design.config import CacheBacking, Config, config_hash, config_to_dict
 from design.decoder import multipliers
 from design.export import TOP, exported_ports
-from design.fixed import SQ
-from design.kv_layout import kv_layout
 from design.ports import KV_BURST, DecoderSignature
-from design.schedule import image
+from spec.config import CacheBacking, Config, config_hash, config_to_dict
+from spec.fixed import SQ
+from spec.kv_layout import kv_layout
+from spec.schedule import image
 
 #: Format of ``core.json``.
 VERSION = "veridecode core 1"

@@ -12,13 +12,13 @@ from board.description import describe_core, hash_words
 from board.picture import drawn, first_cycles
 from board.templates import template
 from board.testbench import Turn, expected_turns, testbench
-from design.config import Config
-from design.errors import BadInput
 from design.export import to_verilog
-from design.files import scratch_folder, writing
 from golden.image import pack
 from golden.quantise import Model
 from sim.rtl_decoder import RtlDecoder
+from spec.config import Config
+from tools.errors import BadInput
+from tools.files import scratch_folder, writing
 
 #: The files of a kit.
 FILES = (

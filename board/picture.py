@@ -6,8 +6,8 @@ import numpy as np
 from amaranth.sim import Simulator
 
 from board.templates import template
-from design.config import Config
 from design.decoder import Decoder
+from spec.config import Config
 
 #: Cycles shown, and that in which the weight stream pauses once.
 CYCLES, PAUSE = 26, 15

@@ -7,9 +7,7 @@ import numpy as np
 
 from board.description import hash_words
 from board.templates import template
-from design.config import CacheBacking, Config, config_hash
 from design.export import TOP
-from design.kv_layout import kv_layout
 from design.ports import (
     fetch_layout,
     kv_read_layout,
@@ -19,9 +17,11 @@ from design.ports import (
     token_in_layout,
     token_out_layout,
 )
-from design.schedule import image
 from golden.fixed_decoder import FixedDecoder
 from golden.quantise import Model
+from spec.config import CacheBacking, Config, config_hash
+from spec.kv_layout import kv_layout
+from spec.schedule import image
 
 #: Cycles without an answer to a token after which the testbench gives up.
 PATIENCE = 100_000_000

@@ -1,3 +1,3 @@
-"""The decoder in Amaranth, its configuration, its weight schedule and its Verilog export."""
+"""The decoder in Amaranth, and its Verilog export."""
 
-from design import sources as sources  # from here on, modules are loaded as they are digested
+from tools import sources as sources  # first, so that all others are loaded as they are digested

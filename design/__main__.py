@@ -6,13 +6,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from design.cli import Cli, cache_option, describe, lanes_option, with_geometry
-from design.config import CONFIGS, named
 from design.decoder import multipliers
-from design.derived import derive
-from design.errors import BadInput
 from design.export import cache_bits, to_verilog
-from design.files import check_writable, write_atomically
+from design.options import cache_option, lanes_option, with_geometry
+from spec.config import CONFIGS, named
+from spec.derived import derive
+from tools.cli import Cli
+from tools.errors import BadInput
+from tools.files import check_writable, write_atomically
 
 
 def _list(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -86,7 +87,7 @@ def export(
     config = with_geometry(named(name), lanes, cache)
     check_writable(output, "--output")
     write_atomically(output, to_verilog(config))
-    click.echo(f"{output}: {describe(config)}", err=True)
+    click.echo(f"{output}: {config.describe()}", err=True)
 
 
 if __name__ == "__main__":

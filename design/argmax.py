@@ -6,11 +6,11 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink
-from design.config import Config
 from design.ports import logit_layout, trace_layout
-from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout
+from spec.config import Config
+from spec.trace import Tensor
 
 #: Logits that wait for the host.
 _DEPTH = 8

@@ -7,9 +7,9 @@ from amaranth.lib.wiring import In, Out
 
 from design.arith import pick
 from design.beat import Kind, beat_layout
-from design.config import Config
-from design.derived import EXPONENT_STEP, SHIFT_BITS, derive
 from design.operand import times_power
+from spec.config import Config
+from spec.derived import EXPONENT_STEP, SHIFT_BITS, derive
 
 
 class MultiplierArray(wiring.Component):

@@ -5,9 +5,9 @@ from typing import Any
 from amaranth import *
 from amaranth.lib import data, enum
 
-from design.config import Config
-from design.derived import ceil_div, derive
-from design.schedule import Op, matrix, ops
+from spec.config import Config
+from spec.derived import ceil_div, derive
+from spec.schedule import Op, matrix, ops
 
 
 class Kind(enum.Enum, shape=2):

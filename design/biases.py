@@ -7,8 +7,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design.beat import beat_layout
-from design.config import Config
-from design.schedule import Op, matrix
+from spec.config import Config
+from spec.schedule import Op, matrix
 
 
 def bias_width(config: Config) -> int:

@@ -6,10 +6,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
 from design.beat import beat_layout
-from design.config import Config
-from design.derived import derive
 from design.kv_cache import KVRamOwner
 from design.ports import kv_members
+from spec.config import Config
+from spec.derived import derive
 
 
 def kv_owner(config: Config) -> KVRamOwner:

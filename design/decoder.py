@@ -13,8 +13,6 @@ from design.argmax import Argmax
 from design.array import MultiplierArray
 from design.beat import Kind, Sink
 from design.cache import CacheLayers
-from design.config import CacheBacking, Config
-from design.derived import derive
 from design.drain import Drain
 from design.external_cache import ExternalCache
 from design.issue import Issue
@@ -34,6 +32,8 @@ from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
 from design.swiglu import SwiGlu
 from design.writeback import NORMED, Writeback, any_of, for_residual
+from spec.config import CacheBacking, Config
+from spec.derived import derive
 
 
 def multipliers(config: Config) -> int:

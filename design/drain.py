@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from design.beat import Sink, beat_layout, bias_field
-from design.config import Config
-from design.derived import SHIFT_BITS, derive
+from spec.config import Config
+from spec.derived import SHIFT_BITS, derive
 
 
 def sum_layout(config: Config) -> data.StructLayout:

@@ -9,10 +9,10 @@ from amaranth.back import rtlil
 from amaranth.hdl import Value
 from amaranth.lib.wiring import Member
 
-from design.config import CacheBacking, Config, config_hash
 from design.decoder import Decoder, multipliers
-from design.derived import derive
-from design.errors import BadInput
+from spec.config import CacheBacking, Config, config_hash
+from spec.derived import derive
+from tools.errors import BadInput
 from tools.yosys import run_yosys
 
 #: Name of the exported module.

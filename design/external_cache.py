@@ -6,11 +6,11 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import connect, flipped
 
 from design.cache import cache_members
-from design.config import Config
-from design.derived import derive
-from design.kv_layout import kv_layout
 from design.kv_reader import WordReader
 from design.kv_writer import RowWriter
+from spec.config import Config
+from spec.derived import derive
+from spec.kv_layout import kv_layout
 
 
 class ExternalCache(wiring.Component):

@@ -6,11 +6,11 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from design.derived import SCALAR_BITS, TABLE_FRACTION
-from design.fixed import Rounding
 from design.requantize import shift_right
 from design.scalar import SCALAR_LATENCY, ask, request_layout
-from design.tables import Interpolated, check_scalar
+from spec.derived import SCALAR_BITS, TABLE_FRACTION
+from spec.fixed import Rounding
+from spec.tables import Interpolated, check_scalar
 
 #: Cycles from `i` to `o`: table, then slope times fraction.
 INTERPOLATE_LATENCY = 1 + SCALAR_LATENCY

@@ -8,10 +8,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from design.beat import Kind, Sink, beat_layout
-from design.config import Config
-from design.derived import derive
 from design.operand import operand_layout
 from design.ports import weights_layout
+from spec.config import Config
+from spec.derived import derive
 
 #: Enabled cycles from accepting a beat to its operands: score memory, exp2 table, shift.
 ISSUE_LATENCY = 3

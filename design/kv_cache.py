@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from design.arith import ram_depth, times_constant
-from design.errors import BadInput
+from tools.errors import BadInput
 
 
 class KVRamOwner(wiring.Component):

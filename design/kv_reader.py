@@ -8,10 +8,10 @@ from amaranth.utils import exact_log2
 
 from design.arith import times_constant
 from design.beat import beat_layout
-from design.config import Config
-from design.derived import derive
-from design.kv_layout import block_heads, kv_layout
 from design.ports import KV_BURST, kv_read_layout, kv_words_layout
+from spec.config import Config
+from spec.derived import derive
+from spec.kv_layout import block_heads, kv_layout
 
 #: Beats that can be on their way or waiting: what hides the latency of the memory.
 BUFFER = 4 * KV_BURST

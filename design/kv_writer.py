@@ -9,10 +9,10 @@ from amaranth.utils import exact_log2
 
 from design.arith import ram_depth, times_constant
 from design.beat import beat_layout
-from design.config import Config
-from design.derived import derive
-from design.kv_layout import kv_layout
 from design.ports import kv_write_layout
+from spec.config import Config
+from spec.derived import derive
+from spec.kv_layout import kv_layout
 
 
 class RowWriter(wiring.Component):

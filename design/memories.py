@@ -7,16 +7,16 @@ that the tools find in the synthesised netlist, and how they map them.
 from dataclasses import dataclass
 from typing import Literal
 
-from design import tables
 from design.arith import ram_depth
 from design.biases import bias_width
-from design.config import CacheBacking, Config
-from design.derived import derive
 from design.interpolate import entry_layout
-from design.kv_layout import kv_layout
 from design.kv_reader import BUFFER
 from design.operand import operand_layout
-from design.schedule import Op, matrix
+from spec import tables
+from spec.config import CacheBacking, Config
+from spec.derived import derive
+from spec.kv_layout import kv_layout
+from spec.schedule import Op, matrix
 
 Purpose = Literal["cache", "activation", "score", "table"]
 

@@ -13,9 +13,9 @@ from amaranth import *
 from amaranth.hdl import signed
 from amaranth.lib import data
 
-from design.derived import EXPONENT_STEP, exponents, mantissa_bits
-from design.fixed import SQ, Rounding
 from design.requantize import shift_right
+from spec.derived import EXPONENT_STEP, exponents, mantissa_bits
+from spec.fixed import SQ, Rounding
 
 
 def operand_layout(form: SQ) -> data.StructLayout:

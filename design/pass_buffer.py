@@ -6,8 +6,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from design.beat import beat_layout
-from design.config import Config
-from design.derived import SHIFT_BITS, derive
+from spec.config import Config
+from spec.derived import SHIFT_BITS, derive
 
 
 class PassBuffer(wiring.Component):

@@ -4,11 +4,11 @@ from amaranth.hdl import signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Member, Out
 
-from design.config import CacheBacking, Config
-from design.derived import derive
-from design.kv_layout import kv_layout
-from design.schedule import image
-from design.trace import Tensor, sizes
+from spec.config import CacheBacking, Config
+from spec.derived import derive
+from spec.kv_layout import kv_layout
+from spec.schedule import image
+from spec.trace import Tensor, sizes
 
 #: Bits of the cycle and multiply-accumulate counters; they wrap.
 COUNTER_BITS = 48

@@ -9,8 +9,8 @@ from amaranth.utils import exact_log2
 
 from design.arith import ram_depth, times_constant
 from design.beat import beat_layout
-from design.config import Config
-from design.derived import derive
+from spec.config import Config
+from spec.derived import derive
 
 
 class QueryBuffer(wiring.Component):

@@ -7,17 +7,17 @@ from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from design import tables
 from design.arith import pick
 from design.beat import beat_layout
-from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from design.interpolate import INTERPOLATE_LATENCY, Interpolator
 from design.normalise import exponent_of
 from design.ports import trace_layout
 from design.scalar import client_members
-from design.trace import Tensor
 from design.tracing import record, slot_head
+from spec import tables
+from spec.config import Config
+from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from spec.trace import Tensor
 
 
 class Reciprocals(wiring.Component):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from amaranth import *
 
-from design.fixed import SQ, Rounding
+from spec.fixed import SQ, Rounding
 
 #: Bits below a guarded value: the first that was dropped, and whether any below it was set.
 GUARD_BITS = 2

@@ -7,16 +7,16 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink, beat_layout, is_op
-from design.config import Config
-from design.derived import EXPONENT_STEP, SCALAR_BITS, derive, exponents
 from design.operand import operand_layout, times_power, to_operand
 from design.ports import trace_layout
 from design.requantize import saturate
 from design.scalar import SCALAR_LATENCY, ask, client_members
-from design.schedule import Op
-from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout, sum_bits
+from spec.config import Config
+from spec.derived import EXPONENT_STEP, SCALAR_BITS, derive, exponents
+from spec.schedule import Op
+from spec.trace import Tensor
 
 
 class Residual(wiring.Component):

@@ -8,16 +8,16 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from design import tables
 from design.beat import Sink, beat_layout
-from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from design.interpolate import INTERPOLATE_LATENCY, Interpolator
 from design.normalise import exponent_of
 from design.ports import trace_layout
 from design.scalar import client_members
-from design.trace import Tensor
 from design.tracing import record
+from spec import tables
+from spec.config import Config
+from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from spec.trace import Tensor
 
 
 class RmsNorm(wiring.Component):

@@ -8,17 +8,17 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from design import tables
 from design.arith import ram_depth
 from design.beat import Sink, beat_layout
-from design.config import Config
-from design.derived import SCALAR_BITS, derive
 from design.ports import trace_layout
 from design.requantize import requantize
 from design.scalar import SCALAR_LATENCY, ask, client_members
-from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout
+from spec import tables
+from spec.config import Config
+from spec.derived import SCALAR_BITS, derive
+from spec.trace import Tensor
 
 #: Cycles after b in which the products a cos, b sin, a sin, b cos are asked for, by `turn`. With
 #: turns, `Writeback` asks in cycles 0 and 3.

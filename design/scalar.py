@@ -5,7 +5,7 @@ from amaranth.hdl import signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
-from design.derived import SCALAR_BITS
+from spec.derived import SCALAR_BITS
 
 #: Cycles from operands to product.
 SCALAR_LATENCY = 2

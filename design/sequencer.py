@@ -10,10 +10,10 @@ from amaranth.lib.wiring import In, Out
 
 from design.arith import times_constant
 from design.beat import Sink, beat_layout
-from design.config import Config
-from design.derived import derive
 from design.ports import fetch_layout, token_in_layout, token_out_layout
-from design.schedule import image
+from spec.config import Config
+from spec.derived import derive
+from spec.schedule import image
 
 
 class LayerSequencer(wiring.Component):

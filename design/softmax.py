@@ -6,15 +6,15 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from design import tables
 from design.arith import ram_depth
-from design.config import Config
-from design.derived import derive
 from design.drain import scores_layout
 from design.ports import trace_layout
 from design.requantize import GUARD_BITS, guard, requantize, round_guarded, shift_guarded
-from design.trace import Tensor
 from design.tracing import head_position, record, slot_head
+from spec import tables
+from spec.config import Config
+from spec.derived import derive
+from spec.trace import Tensor
 
 #: What is kept of a row of scores beside the scores themselves, while they are stored.
 _ROW = ("t", "block", "layer", "last")

@@ -8,18 +8,18 @@ from amaranth.lib import data, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
-from design import tables
 from design.beat import Sink
-from design.config import Config
-from design.derived import TABLE_FRACTION, derive
 from design.interpolate import INTERPOLATE_LATENCY, Interpolator
 from design.operand import operand_layout, to_operand
 from design.ports import trace_layout
 from design.requantize import requantize
 from design.scalar import SCALAR_LATENCY, ask, client_members, request_layout
-from design.trace import Tensor
 from design.tracing import record
 from design.writeback import result_layout
+from spec import tables
+from spec.config import Config
+from spec.derived import TABLE_FRACTION, derive
+from spec.trace import Tensor
 
 #: Ups that can be waiting for their silu: it takes 8 cycles, in which 4 of them come.
 _WAITING_UPS = 4

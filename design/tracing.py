@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from amaranth import *
 from amaranth.lib import data
 
-from design.config import Config
-from design.derived import ceil_pow2, derive
-from design.trace import Tensor
+from spec.config import Config
+from spec.derived import ceil_pow2, derive
+from spec.trace import Tensor
 
 
 def record(

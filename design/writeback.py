@@ -10,16 +10,16 @@ from amaranth.lib.wiring import In, Out
 from design.arith import pick
 from design.beat import Sink, beat_layout, bias_field, is_op
 from design.biases import Biases
-from design.config import SUM_HEADROOM, Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from design.drain import sum_layout
-from design.fixed import SQ, Rounding
 from design.ports import trace_layout
 from design.requantize import guard, round_saturated, shift_guarded
 from design.scalar import SCALAR_LATENCY, ask, client_members
-from design.schedule import Op
-from design.trace import Tensor
 from design.tracing import record
+from spec.config import SUM_HEADROOM, Config
+from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from spec.fixed import SQ, Rounding
+from spec.schedule import Op
+from spec.trace import Tensor
 
 #: Sinks whose rows are in front of the factor of the norm.
 NORMED = (Sink.QKV, Sink.W13, Sink.CLS)

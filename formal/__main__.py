@@ -9,9 +9,6 @@ from dataclasses import replace
 import click
 from rich.console import Console
 
-from design.cli import Cli
-from design.config import CONFIGS, Config
-from design.files import write_atomically
 from formal import missing, pages, report, results
 from formal.elaborate import processes
 from formal.evidence import Watch
@@ -25,6 +22,9 @@ from formal.runner import BUILD, Result, Runner
 from formal.task import Task, Tier
 from formal.tasks import TASKS, select
 from formal.tools import warm_up
+from spec.config import CONFIGS, Config
+from tools.cli import Cli
+from tools.files import write_atomically
 
 jobs_option = click.option(
     "--jobs",

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from design import sources
-from design.config import Config
-from design.files import write_atomically
 from formal.canary import Canary
 from formal.elaborate import Elaborate, Wanted, here
 from formal.engines import Engine, installed
 from formal.model import Netlist
 from formal.outcome import Job, Outcome
 from formal.task import Task
+from spec.config import Config
+from tools import sources
+from tools.files import write_atomically
 
 #: What elaborates, beside what a harness imports.
 _ELABORATION = ("formal.canary", "formal.model")

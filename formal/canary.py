@@ -15,10 +15,10 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from design import sources
+from tools import sources
 
 #: Packages loaded afresh under a canary; what changed reaches whoever imported it.
-FRESH = ("design", "golden", "properties", "formal.harness")
+FRESH = ("spec", "design", "golden", "properties", "formal.harness")
 
 
 @dataclass(frozen=True)

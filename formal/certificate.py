@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from design.sources import ROOT
 from formal import explore, tools
 from formal.aiger import LIVE, Aiger
 from formal.circuit import ANY
 from formal.outcome import Job, Outcome
 from properties.dialect import LOOP_ENDS, LOOP_GOES_ON
+from tools.sources import ROOT
 
 Words = NDArray[np.uint64]
 Numbers = NDArray[np.uint32]

@@ -6,9 +6,9 @@ lanes, and how many blocks of heads there are; a theorem at one width says nothi
 
 import dataclasses
 
-from design.config import CONFIGS, Config, Geometry, Numerics
-from design.fixed import SQ
-from design.shape import Shape
+from spec.config import CONFIGS, Config, Geometry, Numerics
+from spec.fixed import SQ
+from spec.shape import Shape
 
 _NANO, _STORIES260K = CONFIGS["nano"], CONFIGS["stories260k"]
 

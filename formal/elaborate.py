@@ -14,10 +14,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from design.config import Config
-from design.sources import SOURCES
 from formal.canary import Canary, build_under
 from formal.model import Model, Netlist, netlist
+from spec.config import Config
+from tools.sources import SOURCES
 
 _BUILDING = threading.Lock()
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from design.errors import BadInput
 from formal import certificate, explore, l2s, miter, paths, sby
 from formal.outcome import Job, Outcome
 from formal.tools import native_yosys
+from tools.errors import BadInput
 
 
 @functools.cache

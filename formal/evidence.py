@@ -12,14 +12,14 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from design.sources import ROOT, SOURCES
+from tools.sources import ROOT, SOURCES
 
 BUILD = ROOT / "build"
 
 #: What `nox -s lint` looks at, and, with the two below, what a verdict is about.
 FOLDERS = (
-    "tools", "design", "golden", "sim", "board", "properties", "formal", "synth", "tests",
-    "training", "benchmarks", "noxfile.py",
+    "tools", "spec", "design", "golden", "sim", "board", "properties", "formal", "synth",
+    "tests", "training", "benchmarks", "noxfile.py",
 )  # fmt: skip
 SETTINGS = ("pyproject.toml", "requirements.lock", "models")
 

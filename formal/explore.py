@@ -14,8 +14,8 @@ from pathlib import Path
 from formal import tools
 from formal.aiger import question
 from formal.circuit import Circuit, circuit_of
-from formal.compiled import compiled
 from formal.outcome import Job, Outcome, digest_of
+from tools.compiled import compiled
 
 _SOURCE = Path(__file__).with_name("explore.cpp")
 

@@ -20,8 +20,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from design.sources import SOURCES
 from formal import wheel_program
+from tools.sources import SOURCES
 
 
 def _native(program: str) -> Callable[[list[str]], None]:

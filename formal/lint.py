@@ -12,8 +12,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from design.files import write_atomically
 from formal import evidence
+from tools.files import write_atomically
 
 RECORD = evidence.BUILD / "lint.json"
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from design.sources import ROOT
 from formal.configs import CORE, WIDE
 from formal.task import Task
+from tools.sources import ROOT
 
 PAGE = ROOT / "docs" / "proofs.md"
 

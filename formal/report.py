@@ -10,12 +10,12 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from design.sources import ROOT
 from formal import waves
 from formal.outcome import Outcome
 from formal.runner import Result, Runner
 from formal.statements import Statement, statements
 from formal.task import Task
+from tools.sources import ROOT
 
 if TYPE_CHECKING:  # Hypothesis, which it imports, is for the sweep alone
     from formal.sweep import Swept

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from design.files import write_atomically
 from formal.outcome import Outcome
 from formal.runner import Result
 from formal.task import Tier
+from tools.files import write_atomically
 
 
 class Run(TypedDict):

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from design.config import Config
-from design.sources import ROOT
 from formal import judge
 from formal.cache import Cache
 from formal.configs import PROOF_CONFIGS
@@ -18,6 +16,8 @@ from formal.engines import Engine, engine_named
 from formal.model import Netlist
 from formal.outcome import Job, Outcome
 from formal.task import Task
+from spec.config import Config
+from tools.sources import ROOT
 
 BUILD = ROOT / "build" / "formal"
 

@@ -12,9 +12,9 @@ from amaranth.hdl import Fragment, Signal
 from amaranth.hdl._ast import Assign, Property, Switch
 from amaranth.hdl._ir import Fragment as AnyFragment
 
-from design.sources import ROOT, parsed
 from formal.model import Model
 from properties import dialect
+from tools.sources import ROOT, parsed
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from design.files import write_atomically
 from formal import evidence
+from tools.files import write_atomically
 
 RECORD = evidence.BUILD / "story.json"
 

@@ -13,7 +13,9 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
-from design.config import (
+from formal.runner import Result, Runner
+from formal.task import NAMED, Task
+from spec.config import (
     CONFIGS,
     CacheBacking,
     Config,
@@ -22,10 +24,8 @@ from design.config import (
     config_from_dict,
     config_to_dict,
 )
-from design.files import write_atomically
-from design.shape import Llama3Scaling, Shape
-from formal.runner import Result, Runner
-from formal.task import NAMED, Task
+from spec.shape import Llama3Scaling, Shape
+from tools.files import write_atomically
 
 #: The name that a drawn configuration goes by.
 DRAWN = "drawn"

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from design.config import CacheBacking, Config
 from formal.canary import Canary
 from formal.configs import CORE, WIDE
 from formal.model import Model
 from properties.dialect import Theorem
+from spec.config import CacheBacking, Config
 
 #: How much of the table is proved: what every run proves, or all of it.
 Tier = Literal["core", "all"]

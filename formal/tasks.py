@@ -4,7 +4,6 @@ To add a component: a harness in `formal.harness` that returns a `Model`, and a 
 number of claims its theorem makes and a bug that it must catch.
 """
 
-from design.errors import BadInput
 from formal.canary import Canary
 from formal.configs import CORE, PROOF_CONFIGS, WIDE
 from formal.harness import assembled, kv
@@ -27,6 +26,7 @@ from properties.kv_last_write import KvLastWrite
 from properties.kv_naive import KvNaive
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
+from tools.errors import BadInput
 
 
 def _kv_canary(name: str, snippet: str, replacement: str) -> Canary:

@@ -134,7 +134,7 @@ LEAST = Canary(
 )
 STRETCHED = Canary(
     "the table of reciprocals is stretched by 1 in 10,000",
-    "design.tables",
+    "spec.tables",
     "lambda m: 1.0 / m, 1.0, 2.0",
     "lambda m: 1.0001 / m, 1.0, 2.0",
 )

@@ -89,26 +89,26 @@ def _idle(client: str, ports: int, canary: Canary) -> Task:
 FACTORS: dict[str, Canary] = {
     "norm": Canary(
         "the table of inverse roots is nearly twice as large",
-        "design.tables",
+        "spec.tables",
         "lambda m: scale / math.sqrt(max(m, 1.0))",
         "lambda m: 1.99 * scale / math.sqrt(max(m, 1.0))",
     ),
     "reciprocals": Canary(
         "the table of reciprocals is stretched by 1 in 10,000",
-        "design.tables",
+        "spec.tables",
         "lambda m: 1.0 / m, 1.0, 2.0",
         "lambda m: 1.0001 / m, 1.0, 2.0",
     ),
     "swiglu": Canary(
         "a sigmoid exceeds 1 by 1 in 1,000",
-        "design.tables",
+        "spec.tables",
         "lambda u: 1.0 / (1.0 + math.exp(-u))",
         "lambda u: 1.001 / (1.0 + math.exp(-u))",
     ),
 }
 LESS_THAN_ONE = Canary(
     "the weight of the maximum is 1 less than the greatest",
-    "design.tables",
+    "spec.tables",
     "min(weight.max, round(",
     "min(weight.max - 1, round(",
 )

@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from design.errors import BadInput
-from design.sources import ROOT, SOURCES
-from formal.compiled import compiled
+from tools.compiled import compiled
+from tools.errors import BadInput
+from tools.sources import ROOT, SOURCES
 from tools.yosys import native as native_yosys
 
 #: Seconds after which the first call of yosys is taken for a compilation.

@@ -1,3 +1,3 @@
 """The golden models: what the decoder must compute, in numpy."""
 
-from design import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all others are loaded as they are digested

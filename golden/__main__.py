@@ -8,10 +8,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from design.cli import Cli, describe
-from design.config import CONFIGS, LANES, Config, Numerics
-from design.errors import BadInput
-from design.files import check_writable
 from golden import accuracy as accuracy_of
 from golden.calibrate import NUMERICS, config_for, content_hash, ranges_of
 from golden.checkpoint import Checkpoint
@@ -22,6 +18,10 @@ from golden.progress import Steps, calibrating
 from golden.quantise import quantise
 from golden.ranges import explain, numerics_for, positions_for
 from golden.tokenizers import tokenizer_of
+from spec.config import CONFIGS, LANES, Config, Numerics
+from tools.cli import Cli
+from tools.errors import BadInput
+from tools.files import check_writable
 
 _stderr = Console(stderr=True)
 
@@ -84,7 +84,7 @@ def quantise_command(checkpoint: Path, output: Path, lanes: str | None, numerics
     read = load_checkpoint(checkpoint)
     config = _config(read, lanes, numerics)
     save(output, quantise(read, config))
-    _stderr.print(f"{output}: {describe(config)}, {_formats(config)}")
+    _stderr.print(f"{output}: {config.describe()}, {_formats(config)}")
 
 
 def _formats(config: Config) -> str:

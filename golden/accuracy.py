@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from design.trace import Tensor
 from golden.checkpoint import Checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import Model
 from golden.ranges import float_tensors
+from spec.trace import Tensor
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from typing import Any
 import numba
 import numpy as np
 
-from design import tables
-from design.config import Config
-from design.derived import sum_width
-from design.errors import BadInput
-from design.fixed import Rounding
-from design.sources import ROOT, SOURCES
-from design.trace import Tensor
 from golden import steps
+from spec import tables
+from spec.config import Config
+from spec.derived import sum_width
+from spec.fixed import Rounding
+from spec.trace import Tensor
+from tools.errors import BadInput
+from tools.sources import ROOT, SOURCES
 
 #: Positions there is room for at first; then it doubles.
 FIRST_ROOM = 32

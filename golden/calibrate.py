@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from design.config import CONFIGS, Config, Numerics, named
-from design.errors import BadInput
-from design.files import write_atomically
-from design.fixed import SQ
-from design.sources import ROOT, SOURCES
 from golden import float_decoder
 from golden import ranges as looking
 from golden.checkpoint import Checkpoint
 from golden.ranges import Progress, Ranges, numerics_for, positions_for, ranges, with_room
 from golden.tensors import LazyTensor
+from spec.config import CONFIGS, Config, Numerics, named
+from spec.fixed import SQ
+from tools.errors import BadInput
+from tools.files import write_atomically
+from tools.sources import ROOT, SOURCES
 
 #: What was seen of each model, by its content.
 FOLDER = ROOT / "build" / "calibrations"

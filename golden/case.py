@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from design.config import Config
-from design.errors import BadInput
+from spec.config import Config
+from tools.errors import BadInput
 
 #: Seeds for stalls are below this.
 STALL_SEEDS = 1 << 60

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from design.errors import BadInput
-from design.shape import Shape
 from golden.memory import check_fits
 from golden.tensors import Floats, LazyTensor, Tensor, check_finite
+from spec.shape import Shape
+from tools.errors import BadInput
 
 NORMS = ("rms_att", "rms_ffn", "rms_final")
 MATRICES = ("wq", "wk", "wv", "wo", "w1", "w2", "w3")

@@ -10,18 +10,18 @@ import functools
 
 import numpy as np
 
-from design import tables
-from design.config import Config, sum_format
-from design.derived import TABLE_FRACTION, derive
-from design.errors import BadInput
-from design.fixed import SQ, Rounding
-from design.schedule import Op, attention_order
-from design.trace import ONCE, Tensor, sizes
 from golden import fixed_math, steps
 from golden.attention import Attention, compiled
 from golden.quantise import Model, Rows, row_formats
 from golden.saturation import Saturation
 from golden.work import products
+from spec import tables
+from spec.config import Config, sum_format
+from spec.derived import TABLE_FRACTION, derive
+from spec.fixed import SQ, Rounding
+from spec.schedule import Op, attention_order
+from spec.trace import ONCE, Tensor, sizes
+from tools.errors import BadInput
 
 #: Least and greatest integer.
 _Limits = tuple[np.ndarray, np.ndarray] | tuple[int, int]

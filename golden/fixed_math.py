@@ -6,9 +6,9 @@ like an integer (a Python int, an int64 array, a value of the hardware) can be p
 
 import numpy as np
 
-from design.derived import EXPONENT_STEP, SCALAR_BITS, exponents, mantissa_bits
-from design.fixed import SQ, Rounding
-from design.tables import Interpolated
+from spec.derived import EXPONENT_STEP, SCALAR_BITS, exponents, mantissa_bits
+from spec.fixed import SQ, Rounding
+from spec.tables import Interpolated
 
 
 def shift_right(value, shift, rounding: Rounding):

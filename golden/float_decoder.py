@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from design.errors import BadInput
-from design.shape import Shape
 from golden.checkpoint import Checkpoint, tensor_shapes
 from golden.memory import check_fits
+from spec.shape import Shape
+from tools.errors import BadInput
 
 Array = NDArray[np.floating[Any]]
 

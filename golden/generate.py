@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from design.errors import BadInput
-from design.shape import Shape
 from golden.sampler import Sampler
+from spec.shape import Shape
+from tools.errors import BadInput
 
 
 def generate(

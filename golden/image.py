@@ -8,17 +8,17 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from design.config import Config, config_from_dict, config_to_dict
-from design.errors import BadInput
-from design.files import PathLike, reading, replacing
-from design.schedule import Op, attention_order, image, layer_ops, matrix
 from golden.case import Case
 from golden.passes import from_beats, to_beats
 from golden.quantise import Model, Rows
+from spec.config import Config, config_from_dict, config_to_dict
+from spec.schedule import Op, attention_order, image, layer_ops, matrix
+from tools.errors import BadInput
+from tools.files import PathLike, reading, replacing
 
 
 def pack(model: Model) -> np.ndarray:
-    """The image of `model`, (beats, lanes) int8 or int16, in the order of `design.schedule`."""
+    """The image of `model`, (beats, lanes) int8 or int16, in the order of `spec.schedule`."""
     config = model.config
     lanes = config.geometry.lanes
     # The embedding of each token is a matrix of one column.

@@ -10,7 +10,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from design.errors import BadInput
+from tools.errors import BadInput
 
 _MEMINFO = Path("/proc/meminfo")
 #: Where control groups (version 2, version 1) tell what a container may take.

@@ -8,13 +8,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from design.errors import BadInput
-from design.files import check_writable
 from golden.checkpoints import llama2c, load_checkpoint, survey
 from golden.checkpoints.survey import Survey
 from golden.checkpoints.writer import write_folder
 from golden.formats.safetensors import STORED
 from golden.tokenizers import files_of, tokenizer_of
+from tools.errors import BadInput
+from tools.files import check_writable
 
 _FILE = click.Path(path_type=Path)
 FORMATS = ("huggingface", "v0", "v1", "v2")

@@ -1,11 +1,11 @@
-"""One weight matrix in the order of `design.schedule`: rows to beats, and back."""
+"""One weight matrix in the order of `spec.schedule`: rows to beats, and back."""
 
 import numpy as np
 
-from design.derived import MAX_SHIFT, SHIFT_BITS, ceil_div
-from design.errors import BadInput
-from design.schedule import Matrix
 from golden.quantise import Rows
+from spec.derived import MAX_SHIFT, SHIFT_BITS, ceil_div
+from spec.schedule import Matrix
+from tools.errors import BadInput
 
 
 def to_beats(rows: Rows, spec: Matrix) -> np.ndarray:

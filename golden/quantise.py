@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from design.config import Config
-from design.derived import MAX_SHIFT, derive
-from design.errors import BadInput
-from design.fixed import SQ
-from design.schedule import Op, layer_ops, matrix
 from golden.checkpoint import Checkpoint
+from spec.config import Config
+from spec.derived import MAX_SHIFT, derive
+from spec.fixed import SQ
+from spec.schedule import Op, layer_ops, matrix
+from tools.errors import BadInput
 
 #: Weights that are quantised at a time: what is large on the way stays small.
 BLOCK = 1 << 20

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from design.config import MAX_GAIN, Config, Numerics
-from design.derived import EXPONENT_STEP, SCALAR_BITS, derive, exponents
-from design.errors import BadInput
-from design.fixed import SQ
-from design.schedule import Op
 from golden.checkpoint import Checkpoint, tensor_shapes
 from golden.float_decoder import FloatDecoder, softmax
 from golden.quantise import column_fraction, layer_fractions, real_rows, row_formats
+from spec.config import MAX_GAIN, Config, Numerics
+from spec.derived import EXPONENT_STEP, SCALAR_BITS, derive, exponents
+from spec.fixed import SQ
+from spec.schedule import Op
+from tools.errors import BadInput
 
 #: How much larger than anything seen a value may get before it saturates.
 HEADROOM = 1.05

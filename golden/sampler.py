@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from design.errors import BadInput
+from tools.errors import BadInput
 
 Probabilities = NDArray[np.float32]
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from design.config import Config
-from design.trace import Tensor
 from golden.attention import compiled
+from spec.config import Config
+from spec.trace import Tensor
 
 
 class Saturation:

@@ -4,10 +4,10 @@ Like `fixed_math` they take whatever behaves like an int64 array. Proofs run the
 the hardware (`formal.terms`).
 """
 
-from design.config import Numerics, sum_format
-from design.derived import TABLE_FRACTION
-from design.fixed import SQ
 from golden.fixed_math import requantize, shift_right
+from spec.config import Numerics, sum_format
+from spec.derived import TABLE_FRACTION
+from spec.fixed import SQ
 
 
 def softmax_weight(n: Numerics, exp2, below):

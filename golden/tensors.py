@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from design.errors import BadInput
+from tools.errors import BadInput
 
 Floats = NDArray[np.float32]
 

@@ -3,7 +3,7 @@
 What the `macs` counter of the RTL must show, and so what utilisation is measured against.
 """
 
-from design.config import Shape
+from spec.config import Shape
 
 
 def products(shape: Shape, position: int, *, classified: bool) -> int:

@@ -1,3 +1,3 @@
 """Theorems: one module per family, each written against a component's signature."""
 
-from design import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all others are loaded as they are digested

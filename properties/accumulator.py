@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from amaranth import *
 
-from design.derived import EXPONENT_STEP
 from properties.dialect import OneOf, Theorem, implies
+from spec.derived import EXPONENT_STEP
 
 
 class EachLaneMultiplies(Theorem):

@@ -6,8 +6,8 @@ from typing import Any
 from amaranth import *
 
 from design.beat import Kind
-from design.derived import SHIFT_BITS
 from properties.dialect import OneOf, Theorem, implies
+from spec.derived import SHIFT_BITS
 
 
 class SumsOfAPass(Theorem):

@@ -12,8 +12,6 @@ from typing import Any
 from amaranth import *
 
 from design.beat import Sink
-from design.config import CacheBacking, Config
-from design.schedule import image
 from properties.dialect import (
     ASSERT_FAIR,
     ASSUME_FAIR,
@@ -28,6 +26,8 @@ from properties.dialect import (
 from properties.kv_external import KvRow
 from properties.loops import Counters, Loops
 from properties.streams import taken
+from spec.config import CacheBacking, Config
+from spec.schedule import image
 
 #: Beats that `Issue` has room for.
 PLACES = 4

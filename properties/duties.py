@@ -6,9 +6,9 @@ from typing import Any
 from amaranth import *
 
 from design.beat import Sink
-from design.config import Config
 from properties.composition import Parts, Whole
 from properties.dialect import Theorem, implies
+from spec.config import Config
 
 
 class DutiesKept(Whole):

@@ -12,11 +12,11 @@ from amaranth import *
 from amaranth.utils import exact_log2
 
 from design.arith import times_constant
-from design.config import Config
-from design.derived import derive
-from design.kv_layout import kv_layout
 from properties.dialect import CHOSEN, Theorem, implies
 from properties.kv_element import Tensor
+from spec.config import Config
+from spec.derived import derive
+from spec.kv_layout import kv_layout
 
 #: Anything with the signature of `design.external_cache.ExternalCache`.
 Cache = Any
@@ -227,7 +227,7 @@ class KvExternalElement:
 
     `head` is its KV head, `index` its place among the elements of a row, `word` that among the
     words of the row's passes, if `is_read`. Its `address` and `lane` are those of
-    `design.kv_layout`. `written`, `start`, `read`, `shown` are as in `kv_element.KvElement`.
+    `spec.kv_layout`. `written`, `start`, `read`, `shown` are as in `kv_element.KvElement`.
     `covered`: a write to it is taken in this cycle; `flying`: it is not yet acknowledged.
     """
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 from amaranth import *
 
-from design.config import Config
-from design.derived import derive
 from properties.dialect import Theorem, implies
 from properties.kv_external import Cache, KvRow
+from spec.config import Config
+from spec.derived import derive
 
 
 class KvExternalBuffer(Theorem):

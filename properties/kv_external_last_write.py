@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 from amaranth import *
 
-from design.config import Config
 from properties.dialect import Theorem, implies
 from properties.kv_element import Tensor
 from properties.kv_external import Cache, KvExternalElement, KvRow
+from spec.config import Config
 
 
 class KvExternalLastWrite(Theorem):

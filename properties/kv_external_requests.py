@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 
 from amaranth import *
 
-from design.config import Config
-from design.kv_layout import kv_layout
 from design.ports import KV_BURST
 from properties.dialect import Theorem, implies
 from properties.kv_external import Cache, KvRow
+from spec.config import Config
+from spec.kv_layout import kv_layout
 
 
 class KvExternalRequests(Theorem):

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 from amaranth import *
 
-from design.config import Config
 from properties.dialect import Theorem, implies
 from properties.kv_external import Cache, KvRow
+from spec.config import Config
 
 
 class KvExternalRowDone(Theorem):

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from amaranth import *
 from amaranth.utils import exact_log2
 
-from design.config import Config
-from design.derived import derive
 from properties.dialect import Theorem, implies
 from properties.kv_contract import Owner
 from properties.kv_element import Tensor
+from spec.config import Config
+from spec.derived import derive
 
 
 class KvGroup(Theorem):

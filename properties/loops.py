@@ -15,11 +15,11 @@ from typing import Any
 from amaranth import *
 
 from design.beat import Sink
-from design.config import Config
-from design.schedule import Op, matrix, ops
 from properties.dialect import CUT, LOOP_ENDS, LOOP_GOES_ON, STAND_IN, Theorem, anything, implies
 from properties.scheduled_beats import bias_of, by_matrix, known_op, passes
 from properties.streams import taken
+from spec.config import Config
+from spec.schedule import Op, matrix, ops
 
 #: Anything with the signature of a stage of `design.stages`.
 Stage = Any

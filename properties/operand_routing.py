@@ -6,9 +6,9 @@ from amaranth import *
 from amaranth.utils import exact_log2
 
 from design.beat import Kind, Sink
-from design.config import Config
-from design.derived import derive
 from properties.dialect import OneOf, Theorem, implies
+from spec.config import Config
+from spec.derived import derive
 
 
 class OperandsRouted(Theorem):

@@ -6,11 +6,11 @@ from amaranth import *
 
 from design.arith import times_constant
 from design.beat import Kind, Sink, is_op
-from design.config import Config
-from design.derived import derive
-from design.schedule import Op, matrix
 from properties.composition import Parts, Whole
 from properties.dialect import implies
+from spec.config import Config
+from spec.derived import derive
+from spec.schedule import Op, matrix
 
 #: Sinks whose sums update the residual, and those whose beats read it.
 UPDATES = (Sink.EMBED, Sink.WO, Sink.W2)

@@ -6,11 +6,11 @@ from typing import Any
 from amaranth import *
 from amaranth.utils import exact_log2
 
-from design.config import Config
-from design.derived import derive
 from properties.dialect import Theorem, implies
 from properties.loops import FirstPosition
 from properties.streams import taken
+from spec.config import Config
+from spec.derived import derive
 
 
 class _Positions(Theorem):

@@ -8,11 +8,11 @@ from amaranth.lib import data
 from amaranth.utils import exact_log2
 
 from design.beat import Kind, Sink, to_sink
-from design.config import Config
-from design.derived import derive
-from design.schedule import Matrix, Op, matrix, ops
 from properties.dialect import Theorem, implies
 from properties.streams import offer_stands
+from spec.config import Config
+from spec.derived import derive
+from spec.schedule import Matrix, Op, matrix, ops
 
 
 class ScheduledBeats(Theorem):

@@ -5,8 +5,8 @@ from typing import Any
 from amaranth import *
 
 from design.beat import is_op
-from design.schedule import Op
 from properties.dialect import Theorem, implies
+from spec.schedule import Op
 
 #: Cycles from an element to its square: it is written, multiplied, and the product is there.
 _SQUARE_LATENCY = 3

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from amaranth import *
 
-from design.derived import TABLE_FRACTION
 from properties.dialect import Theorem, implies
+from spec.derived import TABLE_FRACTION
 
 
 class TableOfFactors(Theorem):

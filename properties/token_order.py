@@ -5,10 +5,10 @@ from typing import Any
 
 from amaranth import *
 
-from design.config import Config
-from design.schedule import image
 from properties.dialect import Theorem, implies
 from properties.streams import offer_stands
+from spec.config import Config
+from spec.schedule import image
 
 
 class TokenOrder(Theorem):

@@ -14,10 +14,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from design.cli import Cli, cache_option, describe, lanes_option, with_geometry
-from design.config import CONFIGS, named
-from design.errors import BadInput
-from design.files import check_writable, write_atomically
+from design.options import cache_option, lanes_option, with_geometry
 from golden.calibrate import NUMERICS
 from golden.case import Case
 from golden.image import load_case
@@ -32,6 +29,10 @@ from sim.rtl_decoder import SimulationError
 from sim.saturated import warning
 from sim.units import Units
 from sim.waves import Window, default_path
+from spec.config import CONFIGS, named
+from tools.cli import Cli
+from tools.errors import BadInput
+from tools.files import check_writable, write_atomically
 
 #: What `units` found.
 UNITS = Path(__file__).resolve().parent.parent / "build" / "units.json"
@@ -263,7 +264,7 @@ def _compare(
         click.echo("\n")
     stalled = "" if case.stalls is None else f", stalls {case.stalls}"
     what = (
-        f"{describe(config)}{stalled}: {run.values:,} values of"
+        f"{config.describe()}{stalled}: {run.values:,} values of"
         f" {len(run.feeds)} tokens compared in {seconds:.1f} s"
     )
     if run.saturated:
@@ -334,7 +335,7 @@ def warm(name: str, variant: str, lanes: str | None, cache: str | None) -> None:
     made = build(config, variant)  # type: ignore[arg-type]
     state = "was in the cache, took" if made.cached else "built in"
     click.echo(
-        f"{describe(config)}, {variant}: {state} {made.seconds:.1f} s"
+        f"{config.describe()}, {variant}: {state} {made.seconds:.1f} s"
         f" (yosys {made.yosys_seconds:.1f} s, compiler {made.compile_seconds:.1f} s)"
     )
     if made.feedback:

@@ -19,16 +19,15 @@ from typing import Literal, get_args
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from design.cli import describe
-from design.config import CacheBacking, Config
-from design.errors import BadInput
-from design.files import scratch_folder, write_atomically, writing
-from design.kv_layout import kv_layout
 from design.ports import KV_BURST, trace_channels
-from design.sources import SOURCES
 from sim.harness import Harness
-from sim.toolchain import compile_library, find_compiler, processor, runtime_headers
 from sim.tune import tune
+from spec.config import CacheBacking, Config
+from spec.kv_layout import kv_layout
+from tools.compiler import compile_library, find_compiler, processor, runtime_headers
+from tools.errors import BadInput
+from tools.files import scratch_folder, write_atomically, writing
+from tools.sources import SOURCES
 from tools.yosys import run_yosys, yosys_version
 
 #: `fast` has no trace; `traced` has; `quick` has too, and is the fastest to build, for designs that
@@ -187,7 +186,7 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     text = _rtlil(config, variant, component)
     constants = defines(config, variant)
     # What the design decides is in the text and the constants.
-    machinery = SOURCES.digest(__name__, but=("design",))
+    machinery = SOURCES.digest(__name__, but=("spec", "design"))
     # Without a digest, what runs is not known: a library for this call alone.
     key = _digest(text, constants, machinery or secrets.token_hex(), *_tools(variant))
     folder = cache_folder() / f"{_prefix(config, variant)}-{key}"
@@ -195,7 +194,7 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
         return _load(folder, variant, cached=True)
 
     if not quiet:
-        where = f"{describe(config)}, {variant}"
+        where = f"{config.describe()}, {variant}"
         print(f"building the simulation of {where} (cached afterwards) ...", file=sys.stderr)
     with writing(folder), contextlib.ExitStack() as stack:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import numpy as np
 from amaranth import *
 from amaranth.back import rtlil
 
-from sim.toolchain import compile_library, find_compiler, runtime_headers
+from tools.compiler import compile_library, find_compiler, runtime_headers
 from tools.yosys import run_yosys
 
 _SCRIPT = """\

@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from design import ports
-from design.config import Config
-from design.derived import ceil_pow2
-from design.trace import ONCE, Tensor, sizes
 from sim.rtl_decoder import RtlDecoder, SimulationError, Step
+from spec.config import Config
+from spec.derived import ceil_pow2
+from spec.trace import ONCE, Tensor, sizes
 
 Trace = Mapping[Tensor, np.ndarray]
 

@@ -4,8 +4,8 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout, View
 
-from design.config import Config
 from design.ports import trace_channels
+from spec.config import Config
 
 #: Bits of one trace record as the driver reads it: tensor 16, layer 16, index 32, value 32.
 RECORD_BITS = 96

@@ -8,9 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from design.config import Config, named
-from design.errors import BadInput
-from design.shape import SIZES, Shape
 from golden.calibrate import config_for
 from golden.checkpoint import Checkpoint, random_checkpoint
 from golden.checkpoints import DEFAULT, load_checkpoint
@@ -21,6 +18,9 @@ from golden.progress import calibrating
 from golden.quantise import Model
 from golden.tokenizers import Tokenizer, load_tokenizer, tokenizer_of
 from sim.rtl_decoder import RtlDecoder
+from spec.config import Config, named
+from spec.shape import SIZES, Shape
+from tools.errors import BadInput
 
 Backend = Literal["float", "fixed", "rtl"]
 

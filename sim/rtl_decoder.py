@@ -11,13 +11,13 @@ import numpy as np
 from amaranth.lib import wiring
 
 from design import ports
-from design.config import Config
-from design.errors import BadInput
-from design.schedule import image as image_layout
 from golden.case import STALL_SEEDS
 from sim.build import Build, Variant, build
+from spec.config import Config
+from spec.schedule import image as image_layout
+from tools.errors import BadInput
 
-#: One trace record. `tensor` is the number of a `design.trace.Tensor`.
+#: One trace record. `tensor` is the number of a `spec.trace.Tensor`.
 RECORD = np.dtype([("tensor", "<u2"), ("layer", "<u2"), ("index", "<u4"), ("value", "<i4")])
 #: Tokens decoded in C++ between two looks at Python.
 CHUNK = 8
@@ -101,7 +101,7 @@ def patience(config: Config) -> int:
 class RtlDecoder:
     """One simulation of a decoder, with its weight image.
 
-    Parameters: `config`; `image`, (beats, lanes) int8 or int16 in the order of `design.schedule`
+    Parameters: `config`; `image`, (beats, lanes) int8 or int16 in the order of `spec.schedule`
     (read in place); `variant` as for `sim.build.build`; `stalls`, a seed for stalls on every
     stream (None: no stalls); `component`, any with the decoder's signature, by default the decoder
     itself; `watchdog`, the cycles after which no progress is an error; `made`, a library built

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from design.config import Config
 from golden.checkpoint import Checkpoint
 from golden.generate import generate
 from golden.quantise import Model
@@ -16,6 +15,7 @@ from golden.tokenizers import TextStream
 from sim import models
 from sim.replay import Run
 from sim.rtl_decoder import RtlDecoder
+from spec.config import Config
 
 Figures = dict[str, float | int | None]
 

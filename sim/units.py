@@ -13,10 +13,7 @@ import numpy as np
 from amaranth import *
 from amaranth.lib import wiring
 
-from design import tables
 from design.beat import Sink
-from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive, exponents
 from design.operand import times_power
 from design.reciprocals import Reciprocals
 from design.rmsnorm import RmsNorm
@@ -26,6 +23,9 @@ from design.softmax import Softmax
 from design.swiglu import SwiGlu
 from golden import fixed_math, steps
 from sim.columns import Columns
+from spec import tables
+from spec.config import Config
+from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive, exponents
 
 UNIT = 2.0**TABLE_FRACTION
 

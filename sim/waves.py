@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from amaranth.lib import wiring
 
-from design.config import Config
-from design.errors import BadInput
 from sim.rtl_decoder import RtlDecoder, SimulationError
+from spec.config import Config
+from tools.errors import BadInput
 
 
 @dataclass(frozen=True)

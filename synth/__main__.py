@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from design.cli import Cli
-from design.config import LANES, Config, named
-from design.files import check_writable
+from spec.config import LANES, Config, named
 from synth import report
 from synth.area import LIMIT, measure
 from synth.baseline import read_baseline, write_baseline
 from synth.devices import DEVICES, device_named
 from synth.gate import CONFIGS, judge_all, judge_canaries, required
 from synth.tools import BUILD, Tell, warm_up
+from tools.cli import Cli
+from tools.files import check_writable
 
 #: What is measured when nothing is named, and the lanes of each (None: its own).
 MEASURED: dict[str, tuple[int | None, ...]] = {"nano": (None,), "stories260k": (8, 64)}

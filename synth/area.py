@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from design.config import Config
 from design.decoder import multipliers
-from design.derived import derive
+from spec.config import Config
+from spec.derived import derive
 from synth import timing
 from synth.cycles import cycles_per_token
 from synth.devices import Device
@@ -65,7 +65,7 @@ def measure(
     try:
         costs = cached(
             f"{name}-{device.name}-area", parts, make,
-            by=__name__, but=("design", "sim", "golden"),
+            by=__name__, but=("spec", "design", "sim", "golden"),
         )  # fmt: skip
     except _GivenUp as given_up:
         costs = given_up.result

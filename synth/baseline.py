@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from design.errors import BadInput
-from design.files import reading, write_atomically
 from synth.devices import RESOURCES
+from tools.errors import BadInput
+from tools.files import reading, write_atomically
 
 BASELINE = Path(__file__).with_name("baseline.json")
 

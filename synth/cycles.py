@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from design.config import Config
 from golden.checkpoint import random_checkpoint
 from golden.image import pack
 from golden.quantise import quantise
 from sim.rtl_decoder import RtlDecoder
+from spec.config import Config
 from synth.tools import cached
 
 #: Positions measured, or the whole context where that is shorter. The README's speeds are over as

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from design.errors import BadInput
+from tools.errors import BadInput
 
 Resource = Literal["lut", "ff", "dsp", "bram"]
 RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram")

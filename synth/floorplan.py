@@ -14,8 +14,8 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from design.config import Config
-from design.derived import derive
+from spec.config import Config
+from spec.derived import derive
 from synth.devices import Device
 from synth.netlist import plain
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from design.config import CacheBacking, Config, Shape, named
 from design.memories import cache_memories, memories
+from spec.config import CacheBacking, Config, Shape, named
 from synth.canary import second_reader
 from synth.devices import ECP5, XILINX, Device
 from synth.mapping import Found, found_memories

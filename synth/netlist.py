@@ -5,8 +5,8 @@ import re
 from amaranth.back import rtlil
 from amaranth.hdl import Value
 
-from design.config import Config
 from design.decoder import Decoder
+from spec.config import Config
 
 #: The module that the tools take for the top.
 TOP = "veridecode"

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from design.files import write_atomically
 from synth.area import CLOCK
 from synth.baseline import Record, kept, key
 from synth.devices import DEVICES, RESOURCES
 from synth.gate import Verdict
+from tools.files import write_atomically
 
 
 def write_json(path: Path, value: Any) -> None:

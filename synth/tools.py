@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from design.errors import BadInput
-from design.files import scratch_folder, write_atomically, writing
-from design.sources import SOURCES
+from tools.errors import BadInput
+from tools.files import scratch_folder, write_atomically, writing
+from tools.sources import SOURCES
 
 BUILD = Path(__file__).resolve().parent.parent / "build" / "synth"
 
@@ -128,7 +128,7 @@ def cached(
     make: Callable[[Path], Any],
     *,
     by: str,
-    but: Collection[str] = ("design",),
+    but: Collection[str] = ("spec", "design"),
     fresh: bool = False,
 ) -> Any:
     """``make(folder)``, a value for JSON, unless it was made before from the same `parts`.

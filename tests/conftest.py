@@ -6,11 +6,11 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
-from design import sources as sources  # first, so that all others are loaded as they are digested
 from formal.manifest import DEFAULT_PROFILE, PROFILES
 from tests import recorder
 from tests.recorder import pytest_addoption as pytest_addoption
 from tests.story import MODELS, Known
+from tools import sources as sources  # first, so that all others are loaded as they are digested
 
 
 def pytest_configure(config: pytest.Config) -> None:

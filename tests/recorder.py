@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from design.files import write_atomically
 from formal.evidence import Watch
+from tools.files import write_atomically
 
 #: What a test that compares counts: `user_properties` of these names go into the record.
 COUNTS = ("examples", "steps", "values")

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from design.sources import SOURCES
 from formal import evidence, lint, manifest, summary
 from formal.manifest import (
     PROFILES,
@@ -28,6 +27,7 @@ from formal.manifest import (
     Required,
 )  # fmt: skip
 from formal.verdict import STALE
+from tools.sources import SOURCES
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = "digest of the sources as they are"

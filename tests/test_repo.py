@@ -13,29 +13,22 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: The modules of design/ that know nothing of Amaranth, which golden/ shares.
-SHARED = {
-    "cli", "config", "derived", "errors", "files", "fixed", "schedule", "shape", "sources",
-    "tables", "trace",
-}  # fmt: skip
-
-FOLDERS = (
-    "tools", "design", "golden", "sim", "board", "properties", "formal", "synth", "tests",
-    "training", "benchmarks",
-)  # fmt: skip
-
-#: Folders that each folder must not import.
-FORBIDDEN = {
-    "tools": {*FOLDERS} - {"tools", "design"},
-    "design": {*FOLDERS} - {"tools", "design"},
-    "golden": {*FOLDERS} - {"tools", "design", "golden"},
-    "sim": {*FOLDERS} - {"tools", "design", "golden", "sim"},
-    "board": {*FOLDERS} - {"tools", "design", "golden", "sim", "board"},
-    "properties": {*FOLDERS} - {"tools", "design", "properties"},
-    "formal": {"synth", "board", "training", "tests", "benchmarks"},
-    "synth": {"board", "properties", "formal", "training", "tests", "benchmarks"},
-    "training": {*FOLDERS} - {"tools", "design", "golden", "training"},
+#: What each room may import of the others. Who is not named here may import all.
+ROOMS: dict[str, set[str]] = {
+    "tools": set(),
+    "spec": {"tools"},
+    "design": {"tools", "spec"},
+    "golden": {"tools", "spec"},
+    "sim": {"tools", "spec", "design", "golden"},
+    "board": {"tools", "spec", "design", "golden", "sim"},
+    "properties": {"tools", "spec", "design"},
+    "formal": {"tools", "spec", "design", "golden", "sim", "properties"},
+    "synth": {"tools", "spec", "design", "golden", "sim"},
+    "training": {"tools", "spec", "golden"},
 }
+FREE = {"tests", "benchmarks"}
+#: The rooms that know no hardware.
+WITHOUT_AMARANTH = ("tools", "spec", "golden", "training")
 #: The command line of a room may hand a question on to a room above it.
 FRONT_DOORS = {("design/__main__.py", "board")}
 
@@ -130,27 +123,22 @@ def test_the_lock_holds_every_dependency_of_the_project():
         assert locked[requirement.name] in requirement.specifier, entry
 
 
-def test_design_and_its_verification_keep_apart():
+def test_rooms_import_only_what_lies_below_them():
     wrong = [
         f"{file} imports {name}"
-        for folder, forbidden in FORBIDDEN.items()
-        for file, name in imports_of(folder)
-        if name.split(".")[0] in forbidden and (file, name.split(".")[0]) not in FRONT_DOORS
+        for room, below in ROOMS.items()
+        for file, name in imports_of(room)
+        for other in [name.split(".")[0]]
+        if other in {*ROOMS, *FREE} - below - {room} and (file, other) not in FRONT_DOORS
     ]
     assert not wrong
 
 
-def test_golden_takes_only_parameters_from_design():
-    wrong = [
-        f"{file} imports {name}"
-        for file, name in imports_of("golden")
-        if name.split(".")[0] == "design" and name.split(".")[1:2] not in [[m] for m in SHARED]
-    ]
-    assert not wrong
+def test_every_folder_of_modules_is_a_room():
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert folders | {"tests"} == {*ROOMS, *FREE}
 
 
-@pytest.mark.parametrize("module", sorted(SHARED))
-def test_what_golden_shares_knows_no_hardware(module: str):
-    source = (ROOT / "design" / f"{module}.py").read_text("utf-8")
-    roots = {name.split(".")[0] for name in imported_modules(source)}
-    assert not roots & {"amaranth"}
+@pytest.mark.parametrize("room", WITHOUT_AMARANTH)
+def test_what_golden_and_design_share_knows_no_hardware(room: str):
+    assert not [file for file, name in imports_of(room) if name.split(".")[0] == "amaranth"]

@@ -7,9 +7,9 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from design.cli import Cli
-from design.errors import BadInput
-from design.files import write_atomically
+from tools.cli import Cli
+from tools.errors import BadInput
+from tools.files import write_atomically
 from training.judge import Told, share
 from training.judge import stories as stories_of
 from training.tales import tell

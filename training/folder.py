@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import save
 from tokenizers import Tokenizer
 
-from design.files import write_atomically
+from tools.files import write_atomically
 from training import llama, vocabulary
 from training.train import BOS, Trained
 

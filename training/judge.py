@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from design.errors import BadInput
 from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder
 from golden.sampler import Sampler
 from golden.tokenizers import tokenizer_of
+from tools.errors import BadInput
 from training.tales import tell
 from training.teller import recognise
 

@@ -15,9 +15,9 @@ from benchmarks.growth.cycles import Latencies
 from benchmarks.growth.limits import Memory, Outlook, imagined, outlook
 from benchmarks.growth.plots import Points
 from benchmarks.growth.sweep import Measured
-from design.config import WEIGHT_BITS, named
-from design.errors import BadInput
-from design.files import write_atomically
+from spec.config import WEIGHT_BITS, named
+from tools.errors import BadInput
+from tools.files import write_atomically
 
 ROOT = Path(__file__).parent.parent.parent
 #: Of the JSON; goes up when a reader of it would have to change.

@@ -19,7 +19,7 @@ behind works before it reads the last one. (Where there are biases, the stage th
 residual is the one behind them: they start at once.) A token is over `ends` cycles after its last
 result.
 
-Beats and results are counted, from `design.schedule` and `design.derived`. The latencies depend on
+Beats and results are counted, from `spec.schedule` and `spec.derived`. The latencies depend on
 how deeply the units are pipelined; :mod:`benchmarks.growth.fit` finds them in measured tokens.
 """
 
@@ -28,9 +28,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from design.config import Config
-from design.derived import derive
-from design.schedule import Op, matrix
+from spec.config import Config
+from spec.derived import derive
+from spec.schedule import Op, matrix
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.growth.cycles import Latencies, token_cycles
-from design.config import Config
+from spec.config import Config
 
 #: Where the search for latencies begins, and how far it looks in a step.
 _GUESS = Latencies(

@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from benchmarks.growth.cycles import Latencies, Stage, stages, token_cycles
-from design.config import Config, Geometry
-from design.errors import BadInput
+from spec.config import Config, Geometry
+from tools.errors import BadInput
 
 #: Limits: the multipliers, the one result a cycle, memory for weights, memory for keys and values,
 #: and what is in nobody's way but takes its time.

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from design.errors import BadInput
-from design.files import shown, write_atomically
+from tools.errors import BadInput
+from tools.files import shown, write_atomically
 
 
 def fill(path: Path, blocks: Mapping[str, str]) -> None:

@@ -12,8 +12,8 @@ from benchmarks.growth.cycles import Latencies, token_cycles
 from benchmarks.growth.fit import Law
 from benchmarks.growth.limits import Outlook
 from benchmarks.growth.sweep import Measured
-from design.errors import BadInput
-from design.files import write_atomically
+from tools.errors import BadInput
+from tools.files import write_atomically
 
 #: Text stays text, and ids do not depend on when the file is made.
 _STYLE: dict[Any, Any] = {

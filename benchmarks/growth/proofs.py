@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from design.config import Config
 from formal.engines import engine_named
 from formal.model import netlist
 from formal.outcome import Job, Outcome
 from formal.tasks import TASKS
+from spec.config import Config
 
 #: Memories with a symbolic address, and a ranking function.
 IDS = ("kv.bypass.key", "kv.last_write.key", "done.ranking.score")

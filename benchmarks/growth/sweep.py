@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.utilisation import greedy_steps
-from design.config import Config, Geometry, Shape, named
 from golden.checkpoint import random_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import Model, quantise
 from sim.rtl_decoder import RtlDecoder
+from spec.config import Config, Geometry, Shape, named
 
 #: Cycles that are simulated of a shape, if its context lasts so long: the longest of `AXES` does.
 CYCLES = 12_000_000

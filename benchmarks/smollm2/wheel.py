@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from design.errors import BadInput
+from tools.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)

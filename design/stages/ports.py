@@ -4,8 +4,8 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Member, Out
 
 from design.beat import beat_layout
-from design.config import Config
-from design.derived import derive
+from spec.config import Config
+from spec.derived import derive
 
 
 def stage_members(config: Config, most: int) -> dict[str, Member]:

@@ -5,10 +5,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from design.beat import Kind, Sink, to_sink
-from design.config import Config
-from design.derived import derive
-from design.schedule import Matrix, Op, matrix, ops
 from design.stages.ports import stage_members
+from spec.config import Config
+from spec.derived import derive
+from spec.schedule import Matrix, Op, matrix, ops
 
 
 class ProjectionStage(wiring.Component):

@@ -6,9 +6,9 @@ from amaranth.utils import exact_log2
 
 from design.arith import times_constant
 from design.beat import Kind, Sink
-from design.config import Config
-from design.derived import ceil_div, derive
 from design.stages.ports import attention_members, stage_members
+from spec.config import Config
+from spec.derived import ceil_div, derive
 
 
 class ScoreStage(wiring.Component):

@@ -6,10 +6,10 @@ from amaranth.utils import exact_log2
 
 from design.arith import times_constant
 from design.beat import Kind, Sink
-from design.config import Config
-from design.derived import derive
 from design.stages.ports import attention_members, stage_members
 from design.stages.score import heads_in_block
+from spec.config import Config
+from spec.derived import derive
 
 
 class ValueStage(wiring.Component):

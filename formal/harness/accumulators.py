@@ -8,9 +8,6 @@ from amaranth.hdl import Fragment
 
 from design.array import MultiplierArray
 from design.beat import Sink, beat_layout
-from design.config import Config
-from design.derived import EXPONENT_STEP, derive, exponents, mantissa_bits, operand_bits
-from design.fixed import SQ
 from design.residual import Residual
 from design.softmax import Softmax
 from formal.harness.stage import assignments, look_inside
@@ -24,6 +21,9 @@ from properties.array_sums import SumsOfAPass
 from properties.beat_order import PassesInOrder
 from properties.dialect import OneOf, anything
 from properties.maximum import RunningMaximum
+from spec.config import Config
+from spec.derived import EXPONENT_STEP, derive, exponents, mantissa_bits, operand_bits
+from spec.fixed import SQ
 
 
 def _terms(config: Config) -> dict[Any, tuple[int, tuple[int, int, int]]]:

@@ -9,10 +9,6 @@ from amaranth.hdl import ValueLike, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from design import tables
-from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
-from design.fixed import SQ, Rounding
 from design.requantize import requantize, shift_right
 from design.scalar import SCALAR_LATENCY, ScalarMultiplier
 from formal.harness.stage import look_inside
@@ -21,6 +17,10 @@ from formal.terms import Circuit, Product, Term, Terms
 from golden import fixed_math
 from properties import golden as theorems
 from properties.dialect import anything, implies
+from spec import tables
+from spec.config import Config
+from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from spec.fixed import SQ, Rounding
 
 
 def later(m: Module, value: Value, cycles: int, *, en: ValueLike = 1) -> Value:

@@ -7,12 +7,12 @@ from amaranth import *
 from amaranth.hdl import Fragment
 from amaranth.lib import wiring
 
-from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from formal.model import Model
 from properties.dialect import CUT
 from properties.kv_assembled import KvAssembledWriter
 from properties.wiring import UnitsConnected
+from spec.config import CacheBacking, Config
 
 
 def of_layers(config: Config, layers: int) -> Config:

@@ -7,7 +7,6 @@ from typing import Any
 from amaranth import *
 from amaranth.hdl import Fragment
 
-from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from formal.harness.stage import named_signals
 from formal.model import Model
@@ -18,6 +17,7 @@ from properties.composition_cache import (
     ExternalCacheKept,
 )
 from properties.loops import Counters
+from spec.config import CacheBacking, Config
 
 #: Registers of units, each with the register, and its bit, without which it holds nothing.
 _HELD = (

@@ -9,8 +9,6 @@ from amaranth.lib import data
 from amaranth.utils import exact_log2
 
 from design.beat import Sink, beat_layout
-from design.config import Config
-from design.derived import SHIFT_BITS, derive
 from design.drain import Drain
 from design.issue import Issue
 from design.pass_buffer import PassBuffer
@@ -22,6 +20,8 @@ from properties.drain import DrainOrder, DrainTiming
 from properties.operand_routing import OperandsRouted
 from properties.operands import OperandsExist
 from properties.pass_buffer import PassFair, PassOrder
+from spec.config import Config
+from spec.derived import SHIFT_BITS, derive
 
 
 def pass_order(config: Config) -> Model:

@@ -9,9 +9,6 @@ from amaranth.hdl import Fragment
 from design import argmax
 from design.activations import PROMISE
 from design.beat import Kind, beat_layout
-from design.config import CacheBacking, Config
-from design.derived import derive, mantissa_bits, operand_bits
-from design.schedule import Op, matrix
 from formal.harness.composition import model
 from formal.harness.pairs import rope_theorem, silu_theorem
 from formal.harness.stage import named_signals
@@ -37,6 +34,9 @@ from properties.scores import ScoresKept
 from properties.square_sum import SquareSumHolds
 from properties.streams import taken
 from properties.token_order import TokenOrder
+from spec.config import CacheBacking, Config
+from spec.derived import derive, mantissa_bits, operand_bits
+from spec.schedule import Op, matrix
 
 #: Where loops run any number of times, nobody knows the row of a logit or the position of a text.
 _COUNTED = {

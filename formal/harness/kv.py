@@ -5,8 +5,6 @@ from typing import Any
 from amaranth import *
 from amaranth.utils import exact_log2
 
-from design.config import Config
-from design.derived import derive
 from design.kv_cache import KVRamOwner
 from formal.model import Model
 from properties.kv_bypass import KvBypass
@@ -16,6 +14,8 @@ from properties.kv_last_write import KvLastWrite
 from properties.kv_naive import KvNaive
 from properties.kv_row_done import KvRowDone
 from properties.kv_single_writer import KvSingleWriter
+from spec.config import Config
+from spec.derived import derive
 
 
 def owner_of(config: Config) -> KVRamOwner:

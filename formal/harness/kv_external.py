@@ -11,8 +11,6 @@ from typing import Any
 from amaranth import *
 
 from design.arith import times_constant
-from design.config import CacheBacking, Config
-from design.derived import derive
 from design.external_cache import ExternalCache
 from formal.harness.kv_external_inside import Inside
 from formal.model import Model
@@ -22,6 +20,8 @@ from properties.kv_external_buffer import KvExternalBuffer
 from properties.kv_external_last_write import KvExternalLastWrite
 from properties.kv_external_requests import KvExternalRequests
 from properties.kv_external_row import KvExternalAnswered, KvExternalRowDone
+from spec.config import CacheBacking, Config
+from spec.derived import derive
 
 
 def external(config: Config) -> ExternalCache:

@@ -6,13 +6,13 @@ from amaranth import *
 from amaranth.hdl import Fragment
 
 from design.arith import times_constant
-from design.derived import derive
 from design.external_cache import ExternalCache
-from design.kv_layout import block_heads, kv_layout
 from design.ports import KV_BURST
 from formal.harness.stage import named_signals, state_exists
 from properties.dialect import implies
 from properties.kv_external import KvRow, entry, product
+from spec.derived import derive
+from spec.kv_layout import block_heads, kv_layout
 
 
 class Inside:

@@ -6,7 +6,6 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from design.arith import times_constant
 from design.cache import CacheLayers
-from design.config import Config
 from design.queries import QueryBuffer
 from formal.harness.stage import look_inside
 from formal.model import Model
@@ -14,6 +13,7 @@ from properties.kv_element import Tensor
 from properties.kv_group import KvGroup
 from properties.kv_layers import KvLayers
 from properties.queries import QueriesKept
+from spec.config import Config
 
 
 def _owners(config: Config, inside: Fragment) -> list:

@@ -3,13 +3,13 @@
 from amaranth import *
 from amaranth.hdl import Fragment
 
-from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from design.sequencer import TokenSequencer
 from formal.harness.assembled import data_decide, of_layers, steered_run
 from formal.harness.stage import look_inside, named_signals
 from formal.model import Model
 from properties.leaks import EndIsTaken, TimingLeaksNothing
+from spec.config import CacheBacking, Config
 
 
 def ended_of(inside: Fragment) -> Signal:

@@ -5,12 +5,12 @@ from typing import Any
 
 from amaranth import *
 
-from design.config import Config
 from formal.harness.stage import named_signals
 from formal.harness.stages import DEVICES
 from formal.model import Model
 from properties.loops import RowsLeftCovered
 from properties.positions import ScorePositions, ValuePositions
+from spec.config import Config
 
 _POSITIONS = {"score": ScorePositions, "value": ValuePositions}
 

@@ -9,8 +9,6 @@ from design.activations import PROMISE, ActivationBuffer
 from design.argmax import Argmax
 from design.arith import ram_depth
 from design.biases import Biases
-from design.config import Config
-from design.derived import derive
 from design.operand import operand_layout
 from design.writeback import DIRECT, Writeback, any_of, for_residual
 from formal.harness.stage import look_inside, queue_inside
@@ -19,6 +17,8 @@ from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LastIsNew, LogitOrder, LogitRoom
 from properties.biases import BiasesKept
 from properties.writeback import ResultsInTime
+from spec.config import Config
+from spec.derived import derive
 
 
 def activations(config: Config, *, vector: str, depth: int = 0) -> Model:

@@ -6,13 +6,13 @@ from typing import Any
 from amaranth import *
 
 from design import argmax, rope
-from design.config import Config
-from design.derived import derive
 from design.scalar import SCALAR_LATENCY
 from design.swiglu import SwiGlu
 from formal.harness.stage import look_inside, queue_inside
 from formal.model import Model
 from properties.pairs import PairsInPlace, UpMeetsSilu
+from spec.config import Config
+from spec.derived import derive
 
 
 def silu_theorem(config: Config, unit: Any, hidden: Mapping[str, Signal]) -> UpMeetsSilu:

@@ -3,13 +3,13 @@
 from amaranth import *
 
 from design.arith import pick
-from design.config import Config
-from design.derived import derive
 from design.reciprocals import Reciprocals
 from design.rmsnorm import RmsNorm
 from formal.harness.stage import look_inside
 from formal.model import Model
 from properties.ranges import ExponentInRange, ShiftsInRange
+from spec.config import Config
+from spec.derived import derive
 
 
 def norm_exponents(config: Config) -> range:

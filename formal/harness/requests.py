@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from design.config import Config
 from design.reciprocals import Reciprocals
 from design.residual import Residual
 from design.rmsnorm import RmsNorm
@@ -12,6 +11,7 @@ from design.swiglu import SwiGlu
 from design.writeback import Writeback
 from formal.model import Model
 from properties.requests import IdleIsSilent
+from spec.config import Config
 
 #: Every unit that asks a scalar multiplier for products, by the name it has in the decoder.
 CLIENTS: Mapping[str, Callable[[Config], Any]] = {

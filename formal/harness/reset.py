@@ -6,12 +6,12 @@ from amaranth import *
 from amaranth.hdl import Fragment
 from amaranth.hdl._mem import MemoryInstance
 
-from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from formal.harness.assembled import of_layers
 from formal.harness.leaks import ended_of
 from formal.model import Model
 from properties.reset import ResetForgets, ResetIsPowerOn
+from spec.config import CacheBacking, Config
 
 
 def _parts(fragment: Fragment) -> Iterator[Fragment]:

@@ -7,14 +7,14 @@ from amaranth.hdl import Fragment
 from amaranth.utils import ceil_log2
 
 from design.arith import pick
-from design.config import Config
-from design.derived import derive
 from design.issue import Issue
 from design.softmax import Softmax
 from formal.harness.stage import look_inside
 from formal.model import Model
 from properties.score_pass import ScoresBelowMaximum, SumIncludesTheMaximum
 from properties.score_reads import ScoreOfItsBeat
+from spec.config import Config
+from spec.derived import derive
 
 
 def _shown(memory: Fragment) -> Value:

@@ -2,14 +2,14 @@
 
 from amaranth import *
 
-from design.config import Config
-from design.derived import derive, mantissa_bits, operand_bits
 from design.residual import Residual
 from design.scalar import SCALAR_LATENCY
 from formal.harness.arithmetic import later
 from formal.harness.stage import look_inside
 from formal.model import Model
 from properties.square_sum import SquareSumHolds
+from spec.config import Config
+from spec.derived import derive, mantissa_bits, operand_bits
 
 
 def square_sum(config: Config) -> Model:

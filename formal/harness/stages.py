@@ -10,9 +10,6 @@ from amaranth.utils import exact_log2
 
 from design.arith import times_constant
 from design.beat import Kind, to_sink
-from design.config import Config
-from design.derived import ceil_div, derive
-from design.schedule import Op, matrix, ops
 from design.sequencer import LayerSequencer
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
@@ -25,6 +22,9 @@ from properties.done_pulse import Handshake
 from properties.layer_order import LayerOrder
 from properties.scheduled_beats import ScheduledBeats, bias_of, known_op
 from properties.start_ignored import StartIgnored
+from spec.config import Config
+from spec.derived import ceil_div, derive
+from spec.schedule import Op, matrix, ops
 
 
 def projection(config: Config) -> Device:

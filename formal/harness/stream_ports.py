@@ -7,13 +7,13 @@ from amaranth.hdl import Fragment
 from amaranth.lib import wiring
 
 from design.argmax import Argmax
-from design.config import CacheBacking, Config
 from design.decoder import Decoder
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
 from formal.harness.stage import look_inside, queue_inside
 from formal.model import Model
 from properties.stream_ports import OffersFirst, OffersStand, streams_of
+from spec.config import CacheBacking, Config
 
 
 def offers_first(config: Config, *, external: bool = False) -> Model:

@@ -8,9 +8,6 @@ from amaranth.hdl import Fragment
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from design import tables
-from design.config import Config
-from design.derived import derive
 from design.interpolate import entry_layout
 from design.reciprocals import Reciprocals
 from design.rmsnorm import RmsNorm
@@ -20,6 +17,9 @@ from formal.model import Model
 from formal.terms import Circuit, Lookup, Term, Terms
 from golden import fixed_math
 from properties.tables import TableOfFactors, WeightsOfTheTable
+from spec import tables
+from spec.config import Config
+from spec.derived import derive
 
 #: Units with an `Interpolator`: the unit, the name of that in it, and its table.
 INTERPOLATORS: Mapping[str, tuple[Callable[[Config], Any], str, Callable[[Config], Any]]] = {

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from amaranth import *
 
-from design.config import Config
 from design.ports import token_in_layout
 from design.sequencer import TokenSequencer
 from formal.harness.stage import Device, look_inside, state_exists
@@ -12,6 +11,7 @@ from formal.model import Model
 from properties.dialect import implies
 from properties.done_pulse import Handshake
 from properties.token_order import TokenOrder
+from spec.config import Config
 
 
 def device(config: Config) -> Device:

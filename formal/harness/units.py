@@ -10,18 +10,14 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2
 
-from design import rope, tables
+from design import rope
 from design.arith import pick
 from design.beat import Sink, is_op
-from design.config import Config
-from design.derived import EXPONENT_STEP, TABLE_FRACTION, derive, exponents
-from design.fixed import SQ, Rounding
 from design.interpolate import entry_layout
 from design.reciprocals import Reciprocals
 from design.residual import Residual
 from design.rmsnorm import RmsNorm
 from design.scalar import SCALAR_LATENCY
-from design.schedule import Op
 from design.softmax import Softmax
 from design.swiglu import SwiGlu
 from formal.harness.arithmetic import expected, later, stand_in
@@ -33,6 +29,11 @@ from properties import golden as theorems
 from properties.dialect import OneOf, implies
 from properties.scores import ScoresKept
 from properties.softmax_sum import WeightsSumToOne
+from spec import tables
+from spec.config import Config
+from spec.derived import EXPONENT_STEP, TABLE_FRACTION, derive, exponents
+from spec.fixed import SQ, Rounding
+from spec.schedule import Op
 
 
 def _interpolated(m: Module, interpolator: Fragment, table: tables.Interpolated, x: Terms) -> Terms:

@@ -9,10 +9,7 @@ from amaranth.hdl import Fragment
 
 from design.arith import pick
 from design.beat import Sink, is_op, to_sink
-from design.config import Config
-from design.derived import SCALAR_BITS, SHIFT_BITS, derive
 from design.scalar import SCALAR_LATENCY
-from design.schedule import Op, matrix, ops
 from design.writeback import DIRECT, NORMED, Writeback, any_of, result_layout, sum_bits
 from formal.harness.arithmetic import expected, later, stand_in
 from formal.harness.ranges import norm_exponents, value_shifts
@@ -23,6 +20,9 @@ from golden.fixed_decoder import Projection
 from golden.quantise import Rows
 from properties import golden as theorems
 from properties.dialect import implies
+from spec.config import Config
+from spec.derived import SCALAR_BITS, SHIFT_BITS, derive
+from spec.schedule import Op, matrix, ops
 
 
 def _looked_up(column: np.ndarray, row: Term) -> Terms:

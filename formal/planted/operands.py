@@ -61,7 +61,7 @@ OPERANDS = (
     planted(
         "nano_wide", "arith.sum.qkv",
         "an accumulator has no room for the exponent",
-        "design.derived",
+        "spec.derived",
         "sum_width(shape.dim, numerics.weight_bits, operand_bits(numerics.residual))",
         "sum_width(shape.dim, numerics.weight_bits, mantissa_bits(numerics.residual))",
     ),

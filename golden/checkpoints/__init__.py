@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from design.errors import BadInput
-from design.files import PathLike, reading, shown
-from design.sources import ROOT
 from golden.checkpoint import Checkpoint
 from golden.checkpoints import gguf, huggingface, llama2c
 from golden.checkpoints.survey import Survey
@@ -13,6 +10,9 @@ from golden.formats.facts import parsed_json
 from golden.formats.foreign import foreign
 from golden.formats.gguf import MAGIC
 from golden.formats.safetensors import is_safetensors
+from tools.errors import BadInput
+from tools.files import PathLike, reading, shown
+from tools.sources import ROOT
 
 #: The model that comes with the repository.
 DEFAULT = ROOT / "models" / "tales260k"

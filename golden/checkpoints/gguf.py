@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from design.errors import BadInput
-from design.files import shown
-from design.shape import Llama3Scaling, Shape
 from golden.checkpoints.survey import Survey, entries, mapped
 from golden.formats.facts import Facts, brief
 from golden.formats.gguf import ENCODINGS, Gguf, read_header
 from golden.formats.regions import Region
 from golden.tokenizers.gguf import begins_with, ends_with
+from spec.shape import Llama3Scaling, Shape
+from tools.errors import BadInput
+from tools.files import shown
 
 _LAYER = "blk.{}."
 #: Their names of our tensors; {} is the layer.

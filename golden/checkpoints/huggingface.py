@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from design.errors import BadInput
-from design.files import shown
-from design.shape import Llama3Scaling, Shape
 from golden.checkpoints.survey import Survey, entries, mapped
 from golden.formats.facts import Facts, brief, read_object
 from golden.formats.regions import Region
 from golden.formats.safetensors import ENCODINGS, read_header, regions_of
 from golden.tokenizers.huggingface import begins_with
+from spec.shape import Llama3Scaling, Shape
+from tools.errors import BadInput
+from tools.files import shown
 
 CONFIG = "config.json"
 GENERATION = "generation_config.json"

@@ -14,13 +14,13 @@ from typing import Any, BinaryIO, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from design.errors import BadInput
-from design.files import PathLike, reading, replacing, shown
-from design.shape import SIZES, Shape
 from golden.checkpoint import MATRICES, NORMS, Checkpoint, tensor_shapes
 from golden.checkpoints.survey import Entry, Survey
 from golden.formats.regions import F32, Mark, Region
 from golden.tensors import Floats, LazyTensor, Stored, Tensor
+from spec.shape import SIZES, Shape
+from tools.errors import BadInput
+from tools.files import PathLike, reading, replacing, shown
 
 MAGIC = 0x616B3432  # "ak42"
 V0_HEADER = 28  # bytes

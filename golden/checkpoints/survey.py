@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from design.errors import BadInput
-from design.shape import Shape
 from golden.checkpoint import Checkpoint, tensor_shapes
 from golden.formats.facts import brief
 from golden.formats.regions import Interleaved, Region
 from golden.tensors import LazyTensor, Stored, Tensor
+from spec.shape import Shape
+from tools.errors import BadInput
 
 #: Whose rows are in the order of RoPE's pairs, by the name of the tensor.
 PAIRED = {"wq": "heads", "bq": "heads", "wk": "kv_heads", "bk": "kv_heads"}

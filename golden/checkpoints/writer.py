@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from design.errors import BadInput
-from design.files import scratch_folder, shown, writing
 from golden.checkpoint import Checkpoint
 from golden.checkpoints.huggingface import ARCHITECTURES, CONFIG, GENERATION, MODEL, NAMES
 from golden.checkpoints.survey import PAIRED
 from golden.formats import safetensors
 from golden.formats.regions import half_split
 from golden.tensors import Floats
+from tools.errors import BadInput
+from tools.files import scratch_folder, shown, writing
 
 _TORCH = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 

@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from design.errors import BadInput
-from design.files import PathLike, reading
 from golden.formats.foreign import foreign
+from tools.errors import BadInput
+from tools.files import PathLike, reading
 
 #: Largest integer of any header, that of llama2.c's.
 LARGEST = (1 << 31) - 1

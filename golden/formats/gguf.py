@@ -15,10 +15,10 @@ import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, quants
 from numpy.typing import NDArray
 
-from design.errors import BadInput
-from design.files import PathLike, reading
 from golden.formats.facts import LARGEST, brief
 from golden.formats.regions import BF16, F16, F32, Bytes, Encoding, Mark, Region
+from tools.errors import BadInput
+from tools.files import PathLike, reading
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from design.errors import BadInput
-from design.files import PathLike, reading, shown
 from golden.tensors import Floats
+from tools.errors import BadInput
+from tools.files import PathLike, reading, shown
 
 Bytes = NDArray[np.uint8]
 

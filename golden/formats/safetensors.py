@@ -13,12 +13,12 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from design.errors import BadInput
-from design.files import PathLike, reading, shown
 from golden.formats.facts import LARGEST, brief, parsed_json
 from golden.formats.foreign import foreign
 from golden.formats.regions import BF16, F16, F32, Encoding, Mark, Region
 from golden.tensors import Floats
+from tools.errors import BadInput
+from tools.files import PathLike, reading, shown
 
 #: Longest header; that of a model with 80 layers takes some 100 KB.
 LONGEST_HEADER = 1 << 24

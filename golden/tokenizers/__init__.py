@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from design.errors import BadInput
-from design.files import PathLike, reading, shown
 from golden.formats.foreign import foreign
 from golden.formats.gguf import MAGIC
 from golden.tokenizers import gguf, huggingface
 from golden.tokenizers.llama2c import Llama2cTokenizer
 from golden.tokenizers.protocol import TextStream, Tokenizer
+from tools.errors import BadInput
+from tools.files import PathLike, reading, shown
 
 __all__ = ["TextStream", "Tokenizer", "files_of", "load_tokenizer", "tokenizer_of"]
 

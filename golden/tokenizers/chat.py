@@ -18,7 +18,7 @@ import jinja2
 import jinja2.ext
 import jinja2.sandbox
 
-from design.errors import BadInput
+from tools.errors import BadInput
 
 #: Longest template, and longest text that one may make, in characters.
 LONGEST = 1 << 18

@@ -21,12 +21,12 @@ from tokenizers import (
     processors,
 )
 
-from design.errors import BadInput
-from design.files import shown
 from golden.formats.facts import Facts, brief
 from golden.formats.gguf import read_header
 from golden.tokenizers.chat import ChatTemplate
 from golden.tokenizers.library import LibraryTokenizer
+from tools.errors import BadInput
+from tools.files import shown
 
 _KEYS = "tokenizer.ggml."
 #: Values of `token_type`.

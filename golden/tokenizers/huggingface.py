@@ -6,11 +6,11 @@ from typing import Any
 
 import tokenizers
 
-from design.errors import BadInput
-from design.files import reading, shown
 from golden.formats.facts import LARGEST, brief, parsed_json, read_object, read_whole
 from golden.tokenizers.chat import ChatTemplate
 from golden.tokenizers.library import LibraryTokenizer
+from tools.errors import BadInput
+from tools.files import reading, shown
 
 TOKENIZER = "tokenizer.json"
 CONFIG = "tokenizer_config.json"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import tokenizers
 from tokenizers.decoders import DecodeStream
 
-from design.errors import BadInput
 from golden.tokenizers.chat import ChatTemplate
+from tools.errors import BadInput
 
 
 class LibraryTokenizer:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from design.errors import BadInput
-from design.files import PathLike, reading, write_atomically
+from tools.errors import BadInput
+from tools.files import PathLike, reading, write_atomically
 
 UNKNOWN, BOS, EOS = 0, 1, 2
 FIRST_BYTE = 3  # ids 3 to 258 are the 256 bytes

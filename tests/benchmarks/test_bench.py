@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 from benchmarks import throughput, verilator
 from benchmarks.__main__ import main
-from design.config import named
 from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import llama2c
+from spec.config import named
 
 NANO = named("nano")
 

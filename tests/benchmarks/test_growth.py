@@ -13,9 +13,9 @@ from benchmarks.__main__ import main
 from benchmarks.growth import command, cycles, fit, limits, page, plots, sheets, sweep
 from benchmarks.growth.cycles import Latencies, Stage, stages, token_cycles
 from benchmarks.growth.limits import Memory
-from design.config import CONFIGS, named
-from design.errors import BadInput
-from design.schedule import image
+from spec.config import CONFIGS, named
+from spec.schedule import image
+from tools.errors import BadInput
 
 NONE = Latencies(residual=0, rope=0, softmax=0, reciprocal=0, attention=0, swiglu=0, ends=0)
 SOME = Latencies(residual=4, rope=14, softmax=7, reciprocal=8, attention=12, swiglu=14, ends=14)

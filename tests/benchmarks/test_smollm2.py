@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.growth.limits import Memory
 from benchmarks.smollm2 import measure, wheel
-from design.config import named
-from design.errors import BadInput
 from golden.checkpoint import random_checkpoint
 from golden.quantise import quantise
+from spec.config import named
+from tools.errors import BadInput
 
 NANO = named("nano")
 

@@ -13,7 +13,6 @@ from board.description import describe_core
 from board.kit import FILES
 from board.picture import PAUSE, drawn, first_cycles
 from design.__main__ import main
-from design.config import CONFIGS, CacheBacking, config_hash
 from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import DEFAULT, load_checkpoint
@@ -22,7 +21,8 @@ from golden.quantise import quantise
 from golden.sampler import Sampler
 from golden.tokenizers import tokenizer_of
 from sim.telling import fixed_tokens
-from sim.toolchain import find_compiler
+from spec.config import CONFIGS, CacheBacking, config_hash
+from tools.compiler import find_compiler
 from tools.verilator import build_testbench, root
 
 NANO = CONFIGS["nano"]

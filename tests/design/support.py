@@ -10,13 +10,13 @@ from amaranth.sim import Simulator
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from design.config import Config, Geometry
-from design.derived import derive, exponents, mantissa_bits
-from design.fixed import SQ
 from design.scalar import ScalarMultiplier
-from design.schedule import Op, matrix
-from design.shape import Shape
-from design.trace import Tensor
+from spec.config import Config, Geometry
+from spec.derived import derive, exponents, mantissa_bits
+from spec.fixed import SQ
+from spec.schedule import Op, matrix
+from spec.shape import Shape
+from spec.trace import Tensor
 from tests.fuzz.strategies import NUMERICS
 
 #: For tests whose every example builds and runs a simulation: enough to meet every `SMALL`.

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from design.argmax import Argmax
 from design.beat import Sink
-from design.trace import Tensor
+from spec.trace import Tensor
 from tests.design.support import SMALL, costly, in_format, offer, records, simulate, small_configs
 
 #: Cycles from `ready`, which the drain asks, to the unit; logits that the queue holds.

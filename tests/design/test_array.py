@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from design.array import MultiplierArray
 from design.beat import Kind
-from design.config import Config
-from design.derived import MAX_SHIFT, SHIFT_BITS, derive
+from spec.config import Config
+from spec.derived import MAX_SHIFT, SHIFT_BITS, derive
 from tests.design.support import costly, signed_bits, simulate, small_configs
 
 

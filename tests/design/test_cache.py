@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.cache import CacheLayers
-from design.derived import derive
+from spec.derived import derive
 from tests.design.support import costly, heads_of, signed_bits, simulate, small_configs
 
 

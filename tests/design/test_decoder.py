@@ -3,9 +3,9 @@
 import pytest
 from amaranth.back import rtlil
 
-from design.config import Config
 from design.decoder import Decoder, multipliers
-from design.derived import derive
+from spec.config import Config
+from spec.derived import derive
 from tests.design.support import SMALL
 
 

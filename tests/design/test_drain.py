@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.beat import Sink, to_sink
-from design.config import Config
-from design.derived import MAX_SHIFT, derive
 from design.drain import Drain
-from design.schedule import Op, ops
+from spec.config import Config
+from spec.derived import MAX_SHIFT, derive
+from spec.schedule import Op, ops
 from tests.design.support import SMALL, costly, passes, signed_bits, simulate, small_configs
 
 #: What sums wait for.

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from design.config import CONFIGS, CacheBacking
 from design.export import to_verilog
+from spec.config import CONFIGS, CacheBacking
 from tools.yosys import run_yosys
 
 #: Of the largest named decoder: what its export may take.

@@ -7,12 +7,12 @@ from amaranth.back import rtlil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.config import CONFIGS, CacheBacking
-from design.derived import derive
 from design.external_cache import ExternalCache
-from design.kv_layout import kv_layout
 from design.kv_reader import BUFFER
 from design.ports import KV_BURST
+from spec.config import CONFIGS, CacheBacking
+from spec.derived import derive
+from spec.kv_layout import kv_layout
 from tests.design.support import SMALL, costly, simulate
 
 EXTERNAL = [config.with_cache(CacheBacking.EXTERNAL) for config in SMALL]

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design import tables
-from design.config import named
-from design.errors import BadInput
 from design.interpolate import INTERPOLATE_LATENCY, Interpolator
 from golden.fixed_math import interpolate
+from spec import tables
+from spec.config import named
 from tests.design.support import WithScalars, costly, simulate
 from tests.fuzz.strategies import NUMERICS
+from tools.errors import BadInput
 
 CONFIGS = [named("nano").with_numerics(numerics) for numerics in NUMERICS.values()]
 TABLES = [

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.beat import Kind, Sink, to_sink
-from design.config import Config
-from design.derived import derive
 from design.issue import ISSUE_LATENCY, Issue
-from design.schedule import matrix, ops
+from spec.config import Config
+from spec.derived import derive
+from spec.schedule import matrix, ops
 from tests.design.support import SMALL, costly, in_format, signed_bits, simulate, small_configs
 from tests.design.support import operands as vectors
 

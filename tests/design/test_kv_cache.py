@@ -6,8 +6,8 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from design.errors import BadInput
 from design.kv_cache import KVRamOwner
+from tools.errors import BadInput
 
 NANO = dict(kv_heads=2, seq_len=8, head_dim=2, width=16, k_word=2, v_word=2)
 

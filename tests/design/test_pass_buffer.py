@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.derived import MAX_SHIFT, derive
 from design.pass_buffer import PassBuffer
+from spec.derived import MAX_SHIFT, derive
 from tests.design.support import costly, signed_bits, simulate, small_configs
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.derived import derive
 from design.queries import QueryBuffer
+from spec.derived import derive
 from tests.design.support import costly, in_format, simulate, small_configs
 
 

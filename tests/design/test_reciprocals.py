@@ -4,11 +4,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design import tables
-from design.derived import derive
 from design.reciprocals import Reciprocals
-from design.trace import Tensor
 from golden import fixed_math
+from spec import tables
+from spec.derived import derive
+from spec.trace import Tensor
 from tests.design.support import (
     WithScalars,
     column,

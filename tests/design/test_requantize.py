@@ -9,8 +9,6 @@ from amaranth.hdl import signed, unsigned
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.derived import MAX_SHIFT
-from design.fixed import SQ, Rounding
 from design.requantize import (
     guard,
     requantize,
@@ -20,6 +18,8 @@ from design.requantize import (
     shift_right,
 )
 from golden import fixed_math
+from spec.derived import MAX_SHIFT
+from spec.fixed import SQ, Rounding
 from tests.design.support import signed_bits, simulate
 
 WIDE = 54

@@ -5,14 +5,14 @@ from amaranth import *
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design import tables
 from design.beat import Sink
-from design.config import Config
-from design.derived import derive
 from design.residual import Residual
 from design.rmsnorm import RmsNorm
-from design.trace import Tensor
 from golden import fixed_math
+from spec import tables
+from spec.config import Config
+from spec.derived import derive
+from spec.trace import Tensor
 from tests.design.support import (
     SMALL,
     WithScalars,

@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design import tables
 from design.beat import Sink
-from design.config import Config
-from design.derived import derive
 from design.rope import Rope
-from design.trace import Tensor
 from golden.fixed_math import requantize
+from spec import tables
+from spec.config import Config
+from spec.derived import derive
+from spec.trace import Tensor
 from tests.design.support import (
     SMALL,
     WithScalars,

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.derived import SCALAR_BITS
 from design.scalar import SCALAR_LATENCY, ScalarMultiplier
+from spec.derived import SCALAR_BITS
 from tests.design.support import costly, signed_bits, simulate
 
 CLIENTS = 3

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.beat import Sink
-from design.derived import derive
-from design.schedule import image
 from design.sequencer import LayerSequencer, TokenSequencer
+from spec.derived import derive
+from spec.schedule import image
 from tests.design.support import costly, simulate, small_configs
 
 

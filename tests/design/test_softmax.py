@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design import tables
-from design.config import Config
-from design.derived import ceil_pow2, derive
 from design.softmax import Softmax
-from design.trace import Tensor
 from golden import fixed_math
+from spec import tables
+from spec.config import Config
+from spec.derived import ceil_pow2, derive
+from spec.trace import Tensor
 from tests.design.support import (
     column,
     costly,

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.beat import Kind, Sink, beat_layout, to_sink
-from design.config import Config
-from design.derived import ceil_div, derive
-from design.schedule import Op, matrix, ops
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
+from spec.config import Config
+from spec.derived import ceil_div, derive
+from spec.schedule import Op, matrix, ops
 from tests.design.support import SMALL, costly, passes, simulate, small_configs
 
 

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design import tables
 from design.beat import Sink
-from design.config import Config
-from design.derived import TABLE_FRACTION, derive
 from design.swiglu import SwiGlu
-from design.trace import Tensor
 from golden import fixed_math
 from golden.fixed_math import interpolate, requantize
+from spec import tables
+from spec.config import Config
+from spec.derived import TABLE_FRACTION, derive
+from spec.trace import Tensor
 from tests.design.support import (
     SMALL,
     WithScalars,

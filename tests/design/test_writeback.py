@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.beat import Sink, to_sink
-from design.config import Config, sum_format
-from design.derived import MAX_SHIFT, TABLE_FRACTION, derive
-from design.fixed import SQ
-from design.schedule import Op, ops
-from design.trace import Tensor
 from design.writeback import DIRECT, NORMED, Writeback
 from golden.fixed_math import requantize
 from golden.quantise import row_formats
+from spec.config import Config, sum_format
+from spec.derived import MAX_SHIFT, TABLE_FRACTION, derive
+from spec.fixed import SQ
+from spec.schedule import Op, ops
+from spec.trace import Tensor
 from tests.design.support import (
     SMALL,
     WithScalars,

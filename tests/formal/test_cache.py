@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from design import sources
-from design.config import CONFIGS
-from design.sources import SOURCES, Sources
 from formal import cache, elaborate
 from formal.canary import Canary
 from formal.engines import ENGINES
 from formal.outcome import Job
 from formal.runner import Runner
+from spec.config import CONFIGS
 from tests.formal import toys
 from tests.formal.toy_tasks import DONE_STAYS, toy
+from tools import sources
+from tools.sources import SOURCES, Sources
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_model_reaches_the_files_of_its_component_and_no_others():
         return {str(path.relative_to(sources.ROOT)) for path in SOURCES.reached(module)}
 
     one_layer, whole = names("formal.harness.kv"), names("formal.harness.assembled")
-    assert {"design/kv_cache.py", "design/derived.py", "properties/dialect.py"} <= one_layer
+    assert {"design/kv_cache.py", "spec/derived.py", "properties/dialect.py"} <= one_layer
     assert {"design/softmax.py", "design/kv_cache.py", "design/decoder.py"} <= whole
     assert "design/softmax.py" not in one_layer
     assert "amaranth" not in {name.split("/")[0] for name in whole}
@@ -129,7 +129,7 @@ def test_an_engine_reaches_the_programs_that_it_starts_and_no_other_engine():
 
     programs = {"bitwuzla_smt2.py", "native_yosys.py", "wheel_program.py"}
     assert {"sby.py", "tools.py"} | programs <= names("yices")
-    assert {"explore.py", "explore.cpp", "graph.py", "toolchain.py"} <= names("explore")
+    assert {"explore.py", "explore.cpp", "graph.py", "compiler.py"} <= names("explore")
     assert {"l2s.py", "tools.py"} <= names("l2s")
     assert {"paths.py", "graph.py"} <= names("cone")
     assert "explore.cpp" not in names("yices")

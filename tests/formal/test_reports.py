@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from design.config import CONFIGS
 from formal import l2s, pages, report, results, waves
 from formal.__main__ import main
 from formal.configs import PROOF_CONFIGS
@@ -22,6 +21,7 @@ from formal.outcome import Job, Outcome
 from formal.runner import ROOT, Runner
 from formal.statements import statements
 from formal.tasks import TASKS
+from spec.config import CONFIGS
 from tests.formal import toys
 from tests.formal.toy_tasks import false, toy
 

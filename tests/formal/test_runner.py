@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from design.config import CONFIGS
 from formal import elaborate, judge, model, runner, tasks, tools
 from formal.__main__ import main
 from formal.canary import Canary, build_under
@@ -19,6 +18,7 @@ from formal.ledger.audit import Line, Outside
 from formal.outcome import Outcome
 from formal.runner import Runner
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
+from spec.config import CONFIGS
 from tests.formal import toys
 from tests.formal.toy_tasks import DONE_STAYS, NEVER_DONE, false, toy
 

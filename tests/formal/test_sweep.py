@@ -5,11 +5,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from design.config import CacheBacking, config_from_dict
 from formal import sweep, tasks
 from formal.__main__ import main
 from formal.runner import Runner
 from formal.task import EVERYWHERE, Domain
+from spec.config import CacheBacking, config_from_dict
 from tests.formal import toys
 from tests.formal.toy_tasks import toy
 

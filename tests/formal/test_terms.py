@@ -7,11 +7,11 @@ from amaranth.hdl import signed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.config import named
-from design.fixed import SQ, Rounding
 from formal.terms import Circuit, Lookup, Term, Terms, term
 from golden import fixed_math, steps
 from golden.fixed_decoder import _round
+from spec.config import named
+from spec.fixed import SQ, Rounding
 from tests.design.support import costly, signed_bits, simulate
 
 N = named("nano").numerics

@@ -185,8 +185,8 @@ KEPT = {
     "formal/tools.py _fork_server": "a program of this process",
     "sim/build.py _built": "libraries, each in a folder named by its contents",
     "sim/rtl_decoder.py _library": "libraries, by that folder",
-    "sim/toolchain.py find_compiler": "a program of this machine",
-    "sim/toolchain.py processor": "a property of this machine",
+    "tools/compiler.py find_compiler": "a program of this machine",
+    "tools/compiler.py processor": "a property of this machine",
 }
 _CACHES = {"functools.cache", "functools.lru_cache", "cache", "lru_cache"}
 _CHANGES = {"append", "appendleft", "add", "update", "setdefault", "pop", "clear", "extend"}

@@ -8,7 +8,6 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from design.config import Config
 from formal.harness import stage
 from formal.model import Model
 from properties.dialect import (
@@ -24,6 +23,7 @@ from properties.dialect import (
     Theorem,
 )
 from properties.done_pulse import Handshake
+from spec.config import Config
 
 
 class Countdown(wiring.Component):

@@ -10,14 +10,14 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from design.config import CacheBacking, Config, Geometry, Numerics
-from design.derived import MAX_SHIFT
-from design.fixed import SQ, Rounding
-from design.schedule import layer_ops
 from formal.sweep import shapes
 from golden.case import Case
 from golden.checkpoint import random_checkpoint
 from golden.quantise import Model, Rows, quantise
+from spec.config import CacheBacking, Config, Geometry, Numerics
+from spec.derived import MAX_SHIFT
+from spec.fixed import SQ, Rounding
+from spec.schedule import layer_ops
 
 #: The number systems that are drawn, by name.
 NUMERICS = {

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.config import CacheBacking, Config, Geometry
-from design.derived import derive
-from design.shape import Llama3Scaling, Shape
+from spec.config import CacheBacking, Config, Geometry
+from spec.derived import derive
+from spec.shape import Llama3Scaling, Shape
 from tests.fuzz.reproducer import check
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
 

@@ -7,13 +7,13 @@ measured against. Slow, and exact whatever the sizes.
 import math
 from fractions import Fraction
 
-from design import tables
-from design.config import sum_format
-from design.derived import TABLE_FRACTION, derive
-from design.fixed import SQ, Rounding
-from design.schedule import Op, attention_order
-from design.trace import Tensor, sizes
 from golden.quantise import Model, Rows
+from spec import tables
+from spec.config import sum_format
+from spec.derived import TABLE_FRACTION, derive
+from spec.fixed import SQ, Rounding
+from spec.schedule import Op, attention_order
+from spec.trace import Tensor, sizes
 
 
 def rounded(value: int, shift: int, rounding: Rounding) -> int:

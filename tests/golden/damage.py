@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from design.errors import BadInput
-from design.shape import Shape
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import llama2c, load_checkpoint
 from golden.tokenizers import load_tokenizer
 from golden.tokenizers.llama2c import Llama2cTokenizer
+from spec.shape import Shape
 from tests.golden.folders import byte_level, write_folder
 from tests.golden.gguf_files import add_byte_level, write_gguf
+from tools.errors import BadInput
 
 #: Most seconds of a file, and most bytes that reading it may take beyond its size.
 SECONDS, BYTES = 0.1, 64 << 20

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from design.shape import Llama3Scaling
+from spec.shape import Llama3Scaling
 
 SIZES = dict(dim=24, hidden=10, layers=2, heads=4, kv_heads=2, vocab=9, seq_len=6)
 #: By name, what is not as in llama2.c.

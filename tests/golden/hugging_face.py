@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from design.shape import Shape
 from golden.checkpoint import Checkpoint
+from spec.shape import Shape
 
 
 def inv_freq(shape: Shape) -> np.ndarray:  # (hs / 2,)

@@ -6,15 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from design.config import Config, Numerics, named
-from design.fixed import SQ
-from design.shape import Shape
 from golden.accuracy import measure
 from golden.calibrate import calibrated
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder
 from golden.quantise import quantise
+from spec.config import Config, Numerics, named
+from spec.fixed import SQ
+from spec.shape import Shape
 from tests.fuzz.strategies import NUMERICS
 from tests.golden.features import FEATURES, SIZES
 

@@ -7,10 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.config import Config, Numerics, named
-from design.derived import derive
-from design.errors import BadInput
-from design.fixed import SQ
 from golden import calibrate
 from golden.calibrate import NUMERICS, calibrated, config_for, content_hash, ranges_of
 from golden.checkpoint import random_checkpoint
@@ -29,7 +25,11 @@ from golden.ranges import (
     positions_for,
     ranges,
 )
+from spec.config import Config, Numerics, named
+from spec.derived import derive
+from spec.fixed import SQ
 from tests.story import STORIES
+from tools.errors import BadInput
 
 NANO = named("nano")
 UNNAMED = dataclasses.replace(NANO.shape, hidden=10)

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from design.errors import BadInput
-from design.shape import Llama3Scaling, Shape
 from golden.checkpoint import Checkpoint, random_checkpoint
 from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder
 from golden.formats.gguf import read_header
+from spec.shape import Llama3Scaling, Shape
 from tests.golden.folders import write_folder
 from tests.golden.gguf_files import tensors_of, write_gguf
 from tests.golden.quants import BLOCKS, decoded
+from tools.errors import BadInput
 
 # Rows of 32, as the smallest blocks want; heads whose size is not dim / heads; a grouped head.
 SHAPE = Shape(

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from design.errors import BadInput
-from design.shape import Llama3Scaling, Shape
 from golden.checkpoint import Checkpoint, random_checkpoint
 from golden.checkpoints import load_checkpoint, survey
 from golden.float_decoder import FloatDecoder
 from golden.tensors import LazyTensor
+from spec.shape import Llama3Scaling, Shape
 from tests.golden import hugging_face
 from tests.golden.folders import byte_level, serialised, state_dict, stored, write_folder
+from tools.errors import BadInput
 
 # Two heads of 4, of which dim / heads is not the size; a grouped head; odd sizes elsewhere.
 SHAPE = Shape(

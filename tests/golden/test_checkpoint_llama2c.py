@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from design.config import Shape, named
-from design.errors import BadInput
 from golden.checkpoint import (
     Checkpoint,
     random_checkpoint,
     tensor_shapes,
 )
 from golden.checkpoints import llama2c, load_checkpoint
+from spec.config import Shape, named
 from tests.story import STORIES
+from tools.errors import BadInput
 
 # hs 2, one key/value head. No matrix but w1, w3 is a multiple of GROUP, no row is.
 SHAPE = Shape(dim=6, hidden=5, layers=2, heads=3, kv_heads=1, vocab=7, seq_len=4)

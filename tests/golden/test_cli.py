@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from design.config import Shape, named
-from design.errors import BadInput
 from golden.__main__ import main
 from golden.attention import _interrupts_later
 from golden.checkpoint import random_checkpoint
@@ -21,6 +19,8 @@ from golden.checkpoints import llama2c, load_checkpoint
 from golden.float_decoder import FloatDecoder
 from golden.image import load, pack
 from golden.quantise import quantise
+from spec.config import Shape, named
+from tools.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 NANO = named("nano")

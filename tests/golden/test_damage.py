@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from design.errors import BadInput
 from tests.golden import damage
 from tests.golden.damage import Case, _answer, answers
+from tools.errors import BadInput
 
 
 def test_damaged_files_are_read_or_refused(tmp_path):

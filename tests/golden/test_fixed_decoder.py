@@ -7,10 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from design.config import Config, Numerics, named
-from design.errors import BadInput
-from design.fixed import SQ, Rounding
-from design.schedule import Op
 from golden import attention
 from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint
@@ -20,8 +16,12 @@ from golden.generate import generate
 from golden.quantise import Rows, quantise
 from golden.sampler import Sampler
 from golden.tokenizers import tokenizer_of
+from spec.config import Config, Numerics, named
+from spec.fixed import SQ, Rounding
+from spec.schedule import Op
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
 from tests.golden.bigint_decoder import BigIntDecoder
+from tools.errors import BadInput
 
 NANO = named("nano")
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design import tables
-from design.config import named
-from design.derived import TABLE_FRACTION, operand_bits
-from design.fixed import SQ, Rounding
 from golden import fixed_math
+from spec import tables
+from spec.config import named
+from spec.derived import TABLE_FRACTION, operand_bits
+from spec.fixed import SQ, Rounding
 from tests.golden.bigint_decoder import operand
 
 #: Beyond the accumulators, which have at most 54 bits.

@@ -6,17 +6,17 @@ import math
 import numpy as np
 import pytest
 
-from design.config import named
-from design.errors import BadInput
-from design.shape import Shape
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder, silu
 from golden.generate import generate
 from golden.sampler import Sampler
 from golden.tokenizers import tokenizer_of
+from spec.config import named
+from spec.shape import Shape
 from tests.golden import hugging_face
 from tests.golden.features import FEATURES, SIZES
+from tools.errors import BadInput
 
 NANO = named("nano").shape
 

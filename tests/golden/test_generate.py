@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from design.errors import BadInput
-from design.shape import Shape
 from golden.generate import generate
 from golden.sampler import Sampler
+from spec.shape import Shape
+from tools.errors import BadInput
 
 PLAIN = Shape(dim=8, hidden=12, layers=2, heads=4, kv_heads=2, vocab=16, seq_len=8)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import gguf
 import pytest
 
-from design.errors import BadInput
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import load_checkpoint
 from golden.formats.gguf import read_header
@@ -17,6 +16,7 @@ from tests.golden import test_checkpoint_gguf as ggufs
 from tests.golden import test_checkpoint_huggingface as folders
 from tests.golden.folders import byte_level, write_folder
 from tests.golden.gguf_files import add_byte_level, write_gguf
+from tools.errors import BadInput
 
 #: One of every kind that a file can hold.
 VALUES = {

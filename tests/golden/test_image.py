@@ -9,13 +9,13 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.config import config_to_dict, named
-from design.errors import BadInput
 from golden.case import Case
 from golden.checkpoint import random_checkpoint
 from golden.image import FILE_VERSION, load, load_case, pack, save, unpack
 from golden.quantise import quantise
+from spec.config import config_to_dict, named
 from tests.fuzz.strategies import cases, configs, models
+from tools.errors import BadInput
 
 NANO = named("nano")
 

@@ -8,18 +8,18 @@ import pytest
 import safetensors.numpy
 from click.testing import CliRunner
 
-from design.config import named
-from design.errors import BadInput
 from golden.__main__ import main
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import llama2c, load_checkpoint
 from golden.checkpoints.writer import write_folder
 from golden.tokenizers import tokenizer_of
+from spec.config import named
 from tests.golden import test_checkpoint_gguf as ggufs
 from tests.golden import test_checkpoint_huggingface as folders
 from tests.golden.folders import byte_level, state_dict
 from tests.golden.folders import write_folder as written_by_others
 from tests.golden.gguf_files import add_byte_level, write_gguf
+from tools.errors import BadInput
 
 NANO = named("nano").shape
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from design.config import Numerics, named
-from design.derived import MAX_SHIFT, derive
-from design.errors import BadInput
-from design.fixed import SQ
-from design.schedule import Op, layer_ops, matrix, ops
 from golden.checkpoint import random_checkpoint
 from golden.quantise import column_fraction, quantise, quantise_rows, row_formats
+from spec.config import Numerics, named
+from spec.derived import MAX_SHIFT, derive
+from spec.fixed import SQ
+from spec.schedule import Op, layer_ops, matrix, ops
+from tools.errors import BadInput
 
 NANO = named("nano")
 

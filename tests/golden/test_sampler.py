@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from design.errors import BadInput
 from golden.sampler import Sampler, multinomial, softmax, top_p
+from tools.errors import BadInput
 
 F = np.float32
 

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from design.config import Numerics, named
-from design.fixed import SQ
-from design.trace import Tensor
 from golden.checkpoint import random_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.quantise import quantise
+from spec.config import Numerics, named
+from spec.fixed import SQ
+from spec.trace import Tensor
 from tests.fuzz.strategies import NUMERICS
 
 NANO = named("nano")

@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, normalizers, pre_tokenizers
 
-from design.errors import BadInput
 from golden.tokenizers import Tokenizer, load_tokenizer, tokenizer_of
 from golden.tokenizers.llama2c import Llama2cTokenizer
 from tests.golden.folders import byte_level
 from tests.golden.gguf_files import add_byte_level
+from tools.errors import BadInput
 
 MERGES = [
     ("h", "e"), ("l", "l"), ("he", "ll"), ("Ġ", "w"), ("Ã", "©"), ("1", "2"), ("12", "3"),

@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import decoders, models, normalizers
 
-from design.errors import BadInput
 from golden.tokenizers import Tokenizer, load_tokenizer, tokenizer_of
 from golden.tokenizers.huggingface import begins_with
 from tests.golden.folders import byte_level
+from tools.errors import BadInput
 
 MERGES = [("h", "e"), ("l", "l"), ("he", "ll"), ("Ġ", "w"), ("Ã", "©")]
 

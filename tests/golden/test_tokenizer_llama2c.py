@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from design.errors import BadInput
 from golden.tokenizers import tokenizer_of
 from golden.tokenizers.llama2c import BOS, Llama2cTokenizer
 from tests.story import DATA, STORIES, Known
+from tools.errors import BadInput
 
 SPECIAL = {b"<unk>": 0.0, b"\n<s>\n": 0.0, b"\n</s>\n": 0.0}
 BYTES = {b"<0x%02X>" % byte: 0.0 for byte in range(256)}

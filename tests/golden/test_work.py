@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from design.config import named
-from design.schedule import Op
-from design.trace import Tensor
 from golden.checkpoint import random_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.quantise import quantise
 from golden.work import products
+from spec.config import named
+from spec.schedule import Op
+from spec.trace import Tensor
 from tests.fuzz.strategies import configs
 
 

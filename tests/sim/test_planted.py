@@ -15,17 +15,17 @@ import design.rope
 import design.scalar
 import design.swiglu
 from benchmarks.utilisation import greedy_steps
-from design.config import CONFIGS, CacheBacking, Config
 from design.decoder import Decoder
-from design.fixed import Rounding
 from design.requantize import requantize
-from design.trace import Tensor
 from golden.checkpoint import random_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import quantise
 from sim.compare import Difference, compare
 from sim.rtl_decoder import RtlDecoder, SimulationError
+from spec.config import CONFIGS, CacheBacking, Config
+from spec.fixed import Rounding
+from spec.trace import Tensor
 
 NANO = CONFIGS["nano"]
 

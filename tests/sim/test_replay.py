@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 import design.swiglu
 import sim.build
-from design.config import named
 from golden.case import Case
 from golden.checkpoint import random_checkpoint
 from golden.image import load_case, save
 from golden.quantise import quantise
 from sim.__main__ import main
+from spec.config import named
 from tests.fuzz.reproducer import check, reproducing
 from tests.fuzz.strategies import cases, models
 from tests.sim.test_planted import truncating

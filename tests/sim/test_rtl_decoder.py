@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from design.config import CONFIGS
 from golden.checkpoint import random_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import quantise
 from golden.work import products
 from sim.rtl_decoder import RtlDecoder
+from spec.config import CONFIGS
 
 NANO = CONFIGS["nano"]
 

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from design.config import Numerics, named
-from design.fixed import SQ
 from golden import calibrate
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import llama2c
@@ -15,6 +13,8 @@ from golden.quantise import quantise
 from sim import models, replay
 from sim.__main__ import main
 from sim.saturated import LOOKED, warning
+from spec.config import Numerics, named
+from spec.fixed import SQ
 
 NANO = named("nano")
 CLIPPED = dataclasses.replace(Numerics(), gate=SQ(1, 15))

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from design.errors import BadInput
-from design.trace import Tensor
 from sim.build import build
 from sim.compare import Flattener, compare, first_difference
 from sim.rtl_decoder import RECORD, NoProgress, RtlDecoder, SimulationError
 from sim.waves import Feed, Window, record
+from spec.trace import Tensor
 from tests.sim.toy import GoldenToy, Toy, toy_config, toy_image
+from tools.errors import BadInput
 
 CONFIG = toy_config()
 IMAGE = toy_image(CONFIG)
@@ -207,15 +207,15 @@ def test_a_wrong_image_is_refused(image):
 
 
 def test_a_missing_compiler_is_told(monkeypatch):
-    from sim import toolchain
+    from tools import compiler
 
-    toolchain.find_compiler.cache_clear()
+    compiler.find_compiler.cache_clear()
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(BadInput, match="CXX = 'no-such-compiler' is not a program"):
-        toolchain.find_compiler()
+        compiler.find_compiler()
     monkeypatch.delenv("CXX")
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(toolchain.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(compiler.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match="no C\\+\\+ compiler found"):
-        toolchain.find_compiler()
-    toolchain.find_compiler.cache_clear()
+        compiler.find_compiler()
+    compiler.find_compiler.cache_clear()

@@ -10,11 +10,11 @@ from amaranth.back import rtlil
 from amaranth.lib.memory import Memory
 
 from sim.build import DRIVER, script
-from sim.toolchain import find_compiler, runtime_headers
 from sim.tune import sleep, tune
 from sim.tune.expressions import short_circuit, shorten
 from sim.tune.guards import add_guards, hand_on, inline
 from sim.tune.statements import Source, Statement, parse
+from tools.compiler import find_compiler, runtime_headers
 from tools.yosys import run_yosys
 
 LANES = 8

@@ -6,10 +6,10 @@ from click.testing import CliRunner
 
 import design.interpolate
 import design.softmax
-from design.config import named
 from design.requantize import round_guarded, shift_right
 from sim import __main__ as command
 from sim.units import Units
+from spec.config import named
 
 
 def test_every_unit_is_golden_and_the_command_says_so(tmp_path, monkeypatch):

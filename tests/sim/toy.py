@@ -9,10 +9,10 @@ import numpy as np
 from amaranth import *
 from amaranth.lib import data, wiring
 
-from design.config import Config, Geometry, Numerics, Shape
 from design.ports import DecoderSignature
-from design.schedule import image
-from design.trace import Tensor
+from spec.config import Config, Geometry, Numerics, Shape
+from spec.schedule import image
+from spec.trace import Tensor
 
 ACC_BITS = 48
 LOGIT_BITS = 16

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from design.config import named
+from spec.config import named
 from synth import report, timing
 from synth.__main__ import main
 from synth.area import measure

@@ -5,9 +5,9 @@ from collections import defaultdict
 
 import pytest
 
-from design.config import CacheBacking, Config, named
-from design.derived import derive
 from design.memories import cache_memories
+from spec.config import CacheBacking, Config, named
+from spec.derived import derive
 from synth.devices import ECP5, ICE40, Device
 from synth.floorplan import floorplan, with_floorplan
 

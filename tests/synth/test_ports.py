@@ -6,8 +6,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from design.config import CONFIGS, CacheBacking, named
 from design.memories import BLOCK_BITS, Memory, cache_memories, memories
+from spec.config import CONFIGS, CacheBacking, named
 from synth import gate
 from synth.__main__ import main
 from synth.canary import second_reader

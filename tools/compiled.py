@@ -6,8 +6,8 @@ import subprocess
 import threading
 from pathlib import Path
 
-from design import sources
-from sim.toolchain import find_compiler, processor
+from tools import sources
+from tools.compiler import find_compiler, processor
 
 _COMPILING = threading.Lock()
 

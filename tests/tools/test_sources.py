@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("tools", "design", "golden", "properties", "formal", "sim", "tests")
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("tools", "spec", "design", "golden", "properties", "formal", "sim", "tests")
 
 BEGIN = """
 import os, sys
@@ -31,7 +31,7 @@ def edit(path, old, new):
 """
 BUILD = """
 import sim.build
-from design.config import CONFIGS
+from spec.config import CONFIGS
 import design.decoder  # and all that a decoder is made of
 
 def run_yosys(script, folder):
@@ -144,7 +144,7 @@ def test_golden_runs_no_machine_code_of_other_sources(run):
 
 def test_an_engine_that_runs_other_sources_than_we_do_is_refused(run):
     edited = "edit('formal/native_yosys.py', 'tee -q', 'tee  -q')"
-    begin = "from formal import tools\nfrom design.sources import SOURCES\n"
+    begin = "from formal import tools\nfrom tools.sources import SOURCES\n"
     # It is part of what answers are remembered under; its own process reads it later.
     digested = begin + "SOURCES.digest('formal.sby')\n"
     refused = "try: tools.environment()\nexcept RuntimeError as error: print(error)"
@@ -156,8 +156,8 @@ def test_an_engine_that_runs_other_sources_than_we_do_is_refused(run):
 
 def test_a_program_is_compiled_from_what_was_digested(run):
     program = """
-from formal.compiled import compiled
-from design.sources import SOURCES
+from tools.compiled import compiled
+from tools.sources import SOURCES
 source = Path("formal/fork_client.cpp").resolve()
 SOURCES.content(source)
 source.write_text("no C++")
@@ -167,7 +167,7 @@ print(compiled(source, Path("build")).is_file())
 
 
 def test_what_was_loaded_by_others_is_not_digested(run):
-    digested = "from design.sources import SOURCES\nprint(SOURCES.digest('golden.fixed_math'))"
+    digested = "from tools.sources import SOURCES\nprint(SOURCES.digest('golden.fixed_math'))"
     assert run(f"import golden.fixed_math\n{digested}") != "None\n"
     run("Path('golden/__init__.py').write_text('')")
     by_others = f"import golden\n{digested}"
@@ -179,7 +179,7 @@ def test_nothing_is_read_that_is_not_digested(run):
     program = """
 from formal import cache, tasks
 from formal.runner import Runner
-from design.sources import ROOT, SOURCES
+from tools.sources import ROOT, SOURCES
 
 opened = set()
 def note(event, arguments):

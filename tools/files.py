@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from design.errors import BadInput
+from tools.errors import BadInput
 
 PathLike = str | os.PathLike[str]
 

@@ -17,8 +17,8 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from design.config import Config
-from design.derived import ceil_div, derive
+from spec.config import Config
+from spec.derived import ceil_div, derive
 
 
 class Op(enum.Enum):

@@ -5,8 +5,8 @@ One record is (tensor, layer, index, value). The same names are the keys of the 
 
 import enum
 
-from design.config import Config
-from design.derived import ceil_pow2
+from spec.config import Config
+from spec.derived import ceil_pow2
 
 
 class Tensor(enum.Enum):

@@ -5,9 +5,9 @@ import itertools
 import pytest
 from hypothesis import given
 
-from design.config import CONFIGS, CacheBacking, Config
-from design.derived import derive
-from design.kv_layout import KvLayout, block_heads, kv_layout
+from spec.config import CONFIGS, CacheBacking, Config
+from spec.derived import derive
+from spec.kv_layout import KvLayout, block_heads, kv_layout
 from tests.fuzz.strategies import configs
 
 EXTERNAL = CacheBacking.EXTERNAL

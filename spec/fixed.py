@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from design.errors import BadInput
+from tools.errors import BadInput
 
 
 class Rounding(enum.Enum):

@@ -8,31 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from design.config import LANES, CacheBacking, Config
-from design.errors import BadInput
-
-#: What commands that take a configuration can change of its geometry; see `with_geometry`.
-lanes_option = click.option(
-    "--lanes", type=click.Choice([str(n) for n in LANES]), help="Multipliers."
-)
-cache_option = click.option(
-    "--cache",
-    type=click.Choice([backing.value for backing in CacheBacking]),
-    help="Where keys and values lie.",
-)
-
-
-def with_geometry(config: Config, lanes: str | None, cache: str | None) -> Config:
-    """`config` with what the options above ask for."""
-    if lanes is not None:
-        config = config.with_lanes(int(lanes))
-    return config if cache is None else config.with_cache(CacheBacking(cache))
-
-
-def describe(config: Config) -> str:
-    """Name and geometry of `config`, for a line of output."""
-    cache = ", external cache" if config.geometry.cache is CacheBacking.EXTERNAL else ""
-    return f"{config.name}, {config.geometry.lanes} lanes{cache}"
+from tools.errors import BadInput
 
 
 class Cli(click.Group):

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.config import CONFIGS, LANES, Config
-from design.derived import SHIFT_BITS, derive
-from design.schedule import Op, attention_order, image, layer_ops, matrix, ops
 from golden.checkpoint import random_checkpoint
 from golden.image import pack
 from golden.passes import from_beats
 from golden.quantise import Model, Rows, quantise
+from spec.config import CONFIGS, LANES, Config
+from spec.derived import SHIFT_BITS, derive
+from spec.schedule import Op, attention_order, image, layer_ops, matrix, ops
 from tests.design.support import passes
 from tests.fuzz.strategies import configs
 

@@ -7,7 +7,8 @@ import re
 import pytest
 from hypothesis import given
 
-from design.config import (
+from golden.quantise import column_fraction, row_formats
+from spec.config import (
     CONFIGS,
     LANES,
     CacheBacking,
@@ -19,7 +20,7 @@ from design.config import (
     named,
     sum_format,
 )
-from design.derived import (
+from spec.derived import (
     EXPONENT_STEP,
     MAX_SHIFT,
     SCALAR_BITS,
@@ -31,12 +32,11 @@ from design.derived import (
     mantissa_bits,
     sum_width,
 )
-from design.errors import BadInput
-from design.fixed import SQ, Rounding
-from design.schedule import ops
-from golden.quantise import column_fraction, row_formats
+from spec.fixed import SQ, Rounding
+from spec.schedule import ops
 from tests.design.support import decoder
 from tests.fuzz.strategies import NUMERICS, configs
+from tools.errors import BadInput
 
 SIZES = dict(dim=8, hidden=12, layers=2, heads=4, kv_heads=2, vocab=16, seq_len=8)
 EVERY_CONFIG = [config.with_lanes(lanes) for config in CONFIGS.values() for lanes in LANES]

@@ -1,7 +1,6 @@
 """Everything that selects one decoder: shape, numerics, geometry, and the named instances.
 
-Nothing here knows about Amaranth, so that `golden` can share it. Numbers that follow from a
-configuration are computed once, in `design.derived`.
+Numbers that follow from a configuration are computed once, in `spec.derived`.
 """
 
 import dataclasses
@@ -11,9 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from design.errors import BadInput
-from design.fixed import SQ, Rounding
-from design.shape import Llama3Scaling, Shape, shape_from_dict, shape_to_dict
+from spec.fixed import SQ, Rounding
+from spec.shape import Llama3Scaling, Shape, shape_from_dict, shape_to_dict
+from tools.errors import BadInput
 
 LANES = (1, 2, 4, 8, 16, 32, 64, 128)
 WEIGHT_BITS = (8, 16)
@@ -154,6 +153,11 @@ class Config:
             count = len(getattr(self.numerics, name))
             if count not in (0, self.shape.layers):
                 raise BadInput(f"Numerics.{name} has {count} gains for {self.shape.layers} layers")
+
+    def describe(self) -> str:
+        """Name and geometry, for a line of output."""
+        cache = ", external cache" if self.geometry.cache is CacheBacking.EXTERNAL else ""
+        return f"{self.name}, {self.geometry.lanes} lanes{cache}"
 
     def with_lanes(self, lanes: int) -> "Config":
         """The same decoder with another number of lanes."""

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from design.config import Config
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
-from design.errors import BadInput
-from design.fixed import SQ
+from spec.config import Config
+from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from spec.fixed import SQ
+from tools.errors import BadInput
 
 
 @dataclass(frozen=True)

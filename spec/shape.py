@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from design.errors import BadInput
+from tools.errors import BadInput
 
 #: The sizes that describe every model, in the order of llama2.c's headers.
 SIZES = ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "seq_len")

@@ -3,12 +3,12 @@
 import numpy as np
 from hypothesis import given
 
-from design.config import Config
-from design.derived import ceil_pow2
-from design.trace import ONCE, Tensor, sizes
 from golden.checkpoint import random_checkpoint
 from golden.fixed_decoder import FixedDecoder
 from golden.quantise import quantise
+from spec.config import Config
+from spec.derived import ceil_pow2
+from spec.trace import ONCE, Tensor, sizes
 from tests.fuzz.strategies import configs
 
 

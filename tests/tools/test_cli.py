@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from design.__main__ import main
-from design.cli import Cli
-from design.config import CONFIGS
-from design.errors import BadInput
+from spec.config import CONFIGS
+from tools.cli import Cli
+from tools.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,11 +3,9 @@
 What was built or proved is worth remembering under the contents of the files that it came from.
 Neither their times nor what lies on the disk afterwards tell those: a file may be replaced while a
 process runs, or by one of the same time and size, of which Python would run the compiled code of
-before. So whoever imports a module of this repository, here with ``import design``, gets it
+before. So whoever imports a module of this repository, here with ``import tools``, gets it
 compiled from the contents that are digested, with no ``.pyc`` between; all other files that
 matter, as programs in C++, are read through `Sources.content` and handed on as they were read.
-
-It stands in `design/` beside `files` and `errors` since all folders may import it from there.
 """
 
 import ast

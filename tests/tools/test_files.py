@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from design.errors import BadInput
-from design.files import check_writable, replacing, scratch_folder, write_atomically, writing
+from tools.errors import BadInput
+from tools.files import check_writable, replacing, scratch_folder, write_atomically, writing
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,7 +74,7 @@ def test_a_device_is_written_to(tmp_path):
 
 def output_of(code: str, **redirections) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-c", f"from design.files import *; {code}"],
+        [sys.executable, "-c", f"from tools.files import *; {code}"],
         cwd=ROOT, text=True, check=False, stderr=subprocess.PIPE, **redirections,
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ def test_places_that_cannot_be_written(tmp_path):
 
 def test_what_killed_runs_left_is_removed(tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from design.files import scratch_folder\n"
+        "import sys, time; from pathlib import Path; from tools.files import scratch_folder\n"
         f"with scratch_folder(Path({str(tmp_path)!r}), '.building-') as folder:\n"
         "    (folder / 'half').touch(); print(folder, flush=True); time.sleep(60)"
     )

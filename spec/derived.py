@@ -4,9 +4,9 @@ import functools
 import math
 from dataclasses import dataclass
 
-from design.config import Config
-from design.errors import BadInput
-from design.fixed import SQ
+from spec.config import Config
+from spec.fixed import SQ
+from tools.errors import BadInput
 
 #: Bits of the right shift that travels in a row header. Fits into the narrowest weight.
 SHIFT_BITS = 5

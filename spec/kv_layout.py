@@ -13,8 +13,8 @@ so a score pass is one run of beats, and a value pass one run for each value wor
 import functools
 from dataclasses import dataclass
 
-from design.config import CacheBacking, Config
-from design.derived import ceil_div, derive
+from spec.config import CacheBacking, Config
+from spec.derived import ceil_div, derive
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The C++ compiler behind a build, and where CXXRTL's runtime lies; yosys is in `tools`."""
+"""The one runner of C++ compilers."""
 
 import functools
 import hashlib
@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from design.errors import BadInput
+from tools.errors import BadInput
 from tools.yosys import run_tool
 
 

@@ -11,14 +11,14 @@ import math
 import numpy as np
 import pytest
 
-from design import tables
-from design.config import Config, named
-from design.derived import SCALAR_BITS, TABLE_FRACTION, derive
-from design.errors import BadInput
-from design.shape import Llama3Scaling
 from golden.fixed_math import interpolate
+from spec import tables
+from spec.config import Config, named
+from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
+from spec.shape import Llama3Scaling
 from tests.fuzz.strategies import NUMERICS
 from tests.golden.hugging_face import inv_freq
+from tools.errors import BadInput
 
 UNIT = 2.0**TABLE_FRACTION
 #: The RoPE of Llama 3.2, and another epsilon.
