@@ -9,8 +9,9 @@ from rich.table import Table
 from formal.configs import PROOF_CONFIGS
 from formal.engines import Engine
 from formal.runner import Runner
-from formal.statements import Statement, statements
+from formal.statements import place, statements
 from formal.task import Task
+from properties.dialect import Statement
 
 
 def explain(console: Console, task: Task, runner: Runner) -> None:
@@ -89,5 +90,5 @@ def _section(console: Console, title: str, listed: Iterable[Statement]) -> None:
     table.add_column(ratio=1)
     table.add_column(no_wrap=True, style="dim")
     for each in rows:
-        table.add_row(each.name, escape(each.text), each.where)
+        table.add_row(each.name, escape(each.text), place(each))
     console.print(table, highlight=False)

@@ -10,10 +10,9 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from formal import waves
+from formal import statements, waves
 from formal.outcome import Outcome
 from formal.runner import Result, Runner
-from formal.statements import Statement, statements
 from formal.task import Task
 from tools.sources import ROOT
 
@@ -43,19 +42,21 @@ def _show(console: Console, result: Result, outcome: Outcome, runner: Runner) ->
     if outcome.status == "PASS":
         return
     task = result.task
-    stated = _stated(task, runner.configs[result.config]) if outcome.named else {}
-    names = [name for name in outcome.named if name in stated]
-    for name in names:
-        claim = stated[name]
-        told = f"     {name}: {escape(claim.text)} ({claim.where})"
+    model = task.harness(runner.configs[result.config], **task.arguments)
+    claims = [
+        each
+        for each in (statements.statements(model) if outcome.named else ())
+        if each.kind == "assert" and each.name in outcome.named
+    ]
+    for claim in claims:
+        told = f"     {claim.name}: {escape(claim.text)} ({statements.place(claim)})"
         console.print(told, highlight=False, soft_wrap=True)
     if not outcome.trace:
         return
     trace = Path(outcome.trace)
     files = [("trace", trace)]
     if trace.suffix == ".vcd":  # engines of the netlist tell their trace in words
-        about = [signal for name in names for signal in stated[name].signals]
-        signals = waves.involved(waves.read(trace), about)
+        signals = waves.involved(waves.read(trace), statements.signals(model, claims))
         console.print("     the last cycles of what it is about:", highlight=False)
         console.print(Padding(waves.last_cycles(signals), (0, 0, 0, 4)))
         gtkwave, surfer = waves.write_save_files(trace, signals)
@@ -63,11 +64,6 @@ def _show(console: Console, result: Result, outcome: Outcome, runner: Runner) ->
     for what, path in files:
         shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
         console.print(f"     {what}: {shown}", highlight=False, soft_wrap=True)
-
-
-def _stated(task: Task, config) -> dict[str, Statement]:
-    found = statements(task.harness(config, **task.arguments))
-    return {each.name: each for each in found if each.kind == "assert"}
 
 
 def _run(outcome: Outcome | None, good: str, *, length: bool = True) -> str:

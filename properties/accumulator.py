@@ -54,10 +54,14 @@ class EachLaneMultiplies(Theorem):
             same_product.append(
                 (product == expected) & implies(expected_power < self.exponents, moved)
             )
-        # The operands are those that the lane was given.
-        m.d.comb += self.claim("operands", Cat(same_operands).all())
-        # The product is theirs, and what is added is that, moved by the exponent.
-        m.d.comb += self.claim("product", Cat(same_product).all())
+        m.d.comb += self.claim(
+            "operands", Cat(same_operands).all(), "The operands are those that the lane was given."
+        )
+        m.d.comb += self.claim(
+            "product",
+            Cat(same_product).all(),
+            "The product is theirs, and what is added is that, moved by the exponent.",
+        )
         m.d.comb += self.witness("negative", self.products[-1] < -1)
         m.d.comb += self.witness("positive", self.products[-1] > 1)
         return m
@@ -94,8 +98,11 @@ class MultipliesWithinBound(Theorem):
             with m.If(self.en):
                 m.d.sync += fits.eq(_is_of(a, a_bits) & _is_of(b, b_bits) & (power < exponents))
             within = (self.term >= -bound) & (self.term <= bound)
-            # A product of these formats is within the bound of a term of their sum.
-            m.d.comb += self.claim(f"{name}_in_bound", implies(fits, within))
+            m.d.comb += self.claim(
+                f"{name}_in_bound",
+                implies(fits, within),
+                "A product of these formats is within the bound of a term of their sum.",
+            )
         m.d.comb += self.witness("negative", self.term < -1)
         m.d.comb += self.witness("positive", self.term > 1)
         return m
@@ -149,7 +156,6 @@ class AccumulatesExactly(Theorem):
         m = Module()
         if self.chosen:
             self.chosen.choose(self, m)
-        # The same sum in a register that has room for it twice over.
         limit = self.start + self.terms * max(self.high, -self.low)
         exact = Signal(signed(limit.bit_length() + 2))
         count = Signal(range(self.terms + 1))
@@ -161,18 +167,30 @@ class AccumulatesExactly(Theorem):
             ]
         within = (self.term >= self.low) & (self.term <= self.high)
         if not _always_within(Value.cast(self.term).shape(), self.low, self.high):
-            m.d.comb += self.suppose("term_in_bound", implies(self.adds, within))
-        # A sum has no more terms than the schedule gives it.
-        m.d.comb += self.suppose("no_more_terms", implies(self.adds, counted < self.terms))
+            m.d.comb += self.suppose(
+                "term_in_bound",
+                implies(self.adds, within),
+                "The same sum in a register that has room for it twice over.",
+            )
+        m.d.comb += self.suppose(
+            "no_more_terms",
+            implies(self.adds, counted < self.terms),
+            "A sum has no more terms than the schedule gives it.",
+        )
         begun = count != 0
-        # The first term of all begins a sum.
-        m.d.comb += self.suppose("begins", implies(self.adds & ~begun, self.first))
+        m.d.comb += self.suppose(
+            "begins", implies(self.adds & ~begun, self.first), "The first term of all begins a sum."
+        )
 
-        # The register is the exact sum.
-        m.d.comb += self.claim("exact", implies(begun, self.total == exact))
-        # That is no more than its terms allow, so that nothing ever left at the top.
+        m.d.comb += self.claim(
+            "exact", implies(begun, self.total == exact), "The register is the exact sum."
+        )
         least, most = count * self.low + self.start, count * self.high + self.start
-        m.d.comb += self.claim("bounded", implies(begun, (exact >= least) & (exact <= most)))
+        m.d.comb += self.claim(
+            "bounded",
+            implies(begun, (exact >= least) & (exact <= most)),
+            "That is no more than its terms allow, so that nothing ever left at the top.",
+        )
 
         m.d.comb += self.witness("long_sum", (count > 1) & (exact != 0))
         return m

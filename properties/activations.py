@@ -69,41 +69,77 @@ class ReadWhileItFills(Theorem):
 
         folds = (index < depth // 2) & bool(buffer.foldable)
         m.d.comb += [
-            # Whoever announces stays within the vector.
-            self.suppose("announced_in_range", implies(buffer.coming, announced[0] != depth)),
-            # Nothing is announced in the cycle that clears.
-            self.suppose("clear_by_itself", ~(buffer.clear & buffer.coming)),
-            # Only what was announced is written.
-            self.suppose("announced_before_written", implies(buffer.wr_en, owed != 0)),
-            # What is announced is written within the promise.
-            self.suppose("written_in_time", given + buffer.wr_en >= promised),
-            # A vector is whole before the next begins.
-            self.suppose("written_before_the_next", implies(begins, owed == 0)),
-            # Whoever reads waits until the element counts.
-            self.suppose("counted_before_read", implies(buffer.fetch, right < readable)),
-            # A folded beat is of the left half.
-            self.suppose("folded_in_half", implies(buffer.fetch & folded, folds)),
-            # A beat enters only in a cycle in which the pipeline moves.
-            self.suppose("fetched_as_it_moves", implies(buffer.fetch, buffer.rd_en)),
+            self.suppose(
+                "announced_in_range",
+                implies(buffer.coming, announced[0] != depth),
+                "Whoever announces stays within the vector.",
+            ),
+            self.suppose(
+                "clear_by_itself",
+                ~(buffer.clear & buffer.coming),
+                "Nothing is announced in the cycle that clears.",
+            ),
+            self.suppose(
+                "announced_before_written",
+                implies(buffer.wr_en, owed != 0),
+                "Only what was announced is written.",
+            ),
+            self.suppose(
+                "written_in_time",
+                given + buffer.wr_en >= promised,
+                "What is announced is written within the promise.",
+            ),
+            self.suppose(
+                "written_before_the_next",
+                implies(begins, owed == 0),
+                "A vector is whole before the next begins.",
+            ),
+            self.suppose(
+                "counted_before_read",
+                implies(buffer.fetch, right < readable),
+                "Whoever reads waits until the element counts.",
+            ),
+            self.suppose(
+                "folded_in_half",
+                implies(buffer.fetch & folded, folds),
+                "A folded beat is of the left half.",
+            ),
+            self.suppose(
+                "fetched_as_it_moves",
+                implies(buffer.fetch, buffer.rd_en),
+                "A beat enters only in a cycle in which the pipeline moves.",
+            ),
         ]
 
-        # What counts is what was announced.
-        m.d.comb += self.claim("counts_announced", buffer.filled == announced[0])
-        # No element is read before it is written, none announced that has no place.
-        m.d.comb += self.claim("no_fault", ~buffer.fault)
-        # A fetch shows the element written last, which may be in its very cycle, and goes on
-        # showing it until the next.
+        m.d.comb += self.claim(
+            "counts_announced", buffer.filled == announced[0], "What counts is what was announced."
+        )
+        m.d.comb += self.claim(
+            "no_fault",
+            ~buffer.fault,
+            "No element is read before it is written, none announced that has no place.",
+        )
         out, out_right = Value.cast(buffer.rd_data), Value.cast(buffer.rd_right)
-        m.d.comb += self.claim("element_read", implies(shown, out == read))
-        # So does the other port, that of the right half when folded.
-        m.d.comb += self.claim("right_read", implies(shown_right, out_right == read))
-        # Elements lie where they are looked for.
+        m.d.comb += self.claim(
+            "element_read",
+            implies(shown, out == read),
+            "A fetch shows the element written last, which may be in its very cycle, and "
+            "goes on showing it until the next.",
+        )
+        m.d.comb += self.claim(
+            "right_read",
+            implies(shown_right, out_right == read),
+            "So does the other port, that of the right half when folded.",
+        )
         stands = (self.written == given) & implies(self.element < given, self.stored == value)
-        m.d.comb += self.claim("stored_in_place", stands)
-        # Whatever a beat may have seen is written, and what is announced is written or owed.
+        m.d.comb += self.claim("stored_in_place", stands, "Elements lie where they are looked for.")
         accounted = Mux(announced[0] == 0, depth >= given + owed, announced[0] == given + owed)
         in_range = announced[0] <= depth
-        m.d.comb += self.claim("seen_is_written", (seen <= given) & accounted & in_range)
+        m.d.comb += self.claim(
+            "seen_is_written",
+            (seen <= given) & accounted & in_range,
+            "Whatever a beat may have seen is written, and what is announced is written or owed.",
+        )
 
         here = buffer.fetch & (index == self.element)
         m.d.comb += self.witness("read_as_it_is_written", here & writes)

@@ -28,14 +28,19 @@ class LogitRoom(Theorem):
         comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
         was_ready = Signal(self.delay)
         m.d.sync += was_ready.eq(Cat(argmax.ready, was_ready))
-        # A logit that comes left the drain in a cycle in which there was room.
-        m.d.comb += self.suppose("left_when_ready", implies(comes, was_ready[-1]))
+        m.d.comb += self.suppose(
+            "left_when_ready",
+            implies(comes, was_ready[-1]),
+            "A logit that comes left the drain in a cycle in which there was room.",
+        )
 
-        # No logit comes that finds no room.
-        m.d.comb += self.claim("no_fault", ~argmax.fault)
-        # There is room for all that may be on their way: one for each cycle of `ready`.
+        m.d.comb += self.claim("no_fault", ~argmax.fault, "No logit comes that finds no room.")
         room = self.level + sum(was_ready, C(0, 1)) <= self.depth
-        m.d.comb += self.claim("room_for_those_on_their_way", room)
+        m.d.comb += self.claim(
+            "room_for_those_on_their_way",
+            room,
+            "There is room for all that may be on their way: one for each cycle of `ready`.",
+        )
 
         m.d.comb += self.witness("no_more", ~argmax.ready)
         return m
@@ -66,8 +71,9 @@ class LogitOrder(Theorem):
         taken = argmax.o_logits.valid & argmax.o_logits.ready
         last = argmax.i.row == self.vocab - 1
         coming = Cat(argmax.i.value[: len(shown) - 1], last)
-        # A logit that comes finds room: `LogitRoom`.
-        m.d.comb += self.suppose("finds_room", ~argmax.fault)
+        m.d.comb += self.suppose(
+            "finds_room", ~argmax.fault, "A logit that comes finds room: `LogitRoom`."
+        )
 
         m.d.sync += waiting.eq(waiting + comes - taken)
         # One logit that must wait is looked at until it is taken; so many are in front of it.
@@ -77,17 +83,30 @@ class LogitOrder(Theorem):
         with m.If(one.begins):
             m.d.sync += logit.eq(coming)
 
-        # A logit is offered exactly when one that came, now or before, was not taken.
-        m.d.comb += self.claim("offered", argmax.o_logits.valid == (comes | (waiting != 0)))
-        # One before which none waits is offered at once, as it came.
-        m.d.comb += self.claim("at_once", implies(comes & (waiting == 0), shown == coming))
-        # When those in front of it are gone, the logit is taken as it came.
-        m.d.comb += self.claim("as_it_came", implies(one.its_turn, shown == logit))
-        # Until then it is in its place, behind them.
+        m.d.comb += self.claim(
+            "offered",
+            argmax.o_logits.valid == (comes | (waiting != 0)),
+            "A logit is offered exactly when one that came, now or before, was not taken.",
+        )
+        m.d.comb += self.claim(
+            "at_once",
+            implies(comes & (waiting == 0), shown == coming),
+            "One before which none waits is offered at once, as it came.",
+        )
+        m.d.comb += self.claim(
+            "as_it_came",
+            implies(one.its_turn, shown == logit),
+            "When those in front of it are gone, the logit is taken as it came.",
+        )
         in_place = (ahead < waiting) & (self.stored == logit)
-        m.d.comb += self.claim("in_its_place", implies(one.looked_at, in_place))
-        # The queue holds those that wait, and no others.
-        m.d.comb += self.claim("queued", self.consistent)
+        m.d.comb += self.claim(
+            "in_its_place",
+            implies(one.looked_at, in_place),
+            "Until then it is in its place, behind them.",
+        )
+        m.d.comb += self.claim(
+            "queued", self.consistent, "The queue holds those that wait, and no others."
+        )
 
         m.d.comb += self.witness("behind_three", one.looked_at & (ahead == 3))
         m.d.comb += self.witness("its_turn", one.its_turn & (logit != 0))
@@ -127,14 +146,19 @@ class LastIsNew(Theorem):
         with m.If(waits):
             m.d.sync += lasts.bit_select(left_waiting, 1).eq(is_last)
 
-        # It is that of the first that waits, or of the row that is there.
         shown = argmax.o_logits.payload.last
-        m.d.comb += self.claim("last_is_new", shown == Mux(waiting != 0, lasts[0], is_last))
-        # Those that wait are in their places.
+        m.d.comb += self.claim(
+            "last_is_new",
+            shown == Mux(waiting != 0, lasts[0], is_last),
+            "It is that of the first that waits, or of the row that is there.",
+        )
         in_place = [(waiting <= n) | (self.stored[n] == lasts[n]) for n in range(depth)]
-        m.d.comb += self.claim("in_their_places", Cat(in_place).all())
-        # The queue holds those that wait, and no others.
-        m.d.comb += self.claim("queued", self.consistent)
+        m.d.comb += self.claim(
+            "in_their_places", Cat(in_place).all(), "Those that wait are in their places."
+        )
+        m.d.comb += self.claim(
+            "queued", self.consistent, "The queue holds those that wait, and no others."
+        )
 
         m.d.comb += self.witness("last_waits", (waiting == 3) & (lasts[:3] == 0b100))
         return m
@@ -167,28 +191,41 @@ class FirstOfTheGreatest(Theorem):
             m.d.sync += came.eq((row == chosen) | (came & (row != 0)))
             with m.If(row == chosen):
                 m.d.sync += logit.eq(argmax.i.value)
-        # Logits come in the order of their rows.
-        m.d.comb += self.suppose("rows_in_order", implies(comes, argmax.i.row == row))
+        m.d.comb += self.suppose(
+            "rows_in_order",
+            implies(comes, argmax.i.row == row),
+            "Logits come in the order of their rows.",
+        )
 
-        # None is greater than the greatest.
-        m.d.comb += self.claim("none_greater", implies(came, logit <= self.greatest))
-        # Those before the best are less.
+        m.d.comb += self.claim(
+            "none_greater",
+            implies(came, logit <= self.greatest),
+            "None is greater than the greatest.",
+        )
         before = came & (chosen < argmax.best)
-        m.d.comb += self.claim("first", implies(before, logit < self.greatest))
-        # The best has that value.
+        m.d.comb += self.claim(
+            "first", implies(before, logit < self.greatest), "Those before the best are less."
+        )
         is_best = came & (chosen == argmax.best)
-        m.d.comb += self.claim("attained", implies(is_best, logit == self.greatest))
-        # The best is a row that came.
+        m.d.comb += self.claim(
+            "attained", implies(is_best, logit == self.greatest), "The best has that value."
+        )
         rows = Mux(row == 0, self.vocab, row)
         one_came = some_came | (row != 0)
-        m.d.comb += self.claim("best_came", implies(one_came, argmax.best < rows))
-        # The row that comes next is one that there is.
-        m.d.comb += self.claim("row_exists", row < self.vocab)
+        m.d.comb += self.claim(
+            "best_came", implies(one_came, argmax.best < rows), "The best is a row that came."
+        )
+        m.d.comb += self.claim(
+            "row_exists", row < self.vocab, "The row that comes next is one that there is."
+        )
 
-        # The best changes only behind a logit.
         best, came_before = Signal.like(argmax.best), Signal()
         m.d.sync += [best.eq(argmax.best), came_before.eq(comes)]
-        m.d.comb += self.claim("best_stays", came_before | (argmax.best == best))
+        m.d.comb += self.claim(
+            "best_stays",
+            came_before | (argmax.best == best),
+            "The best changes only behind a logit.",
+        )
 
         m.d.comb += self.witness("later_is_best", is_best & (chosen == 1) & (row == 3))
         return m

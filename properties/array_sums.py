@@ -83,25 +83,40 @@ class SumsOfAPass(Theorem):
             (valid == came[n]) & (each == beats[n].as_value())
             for n, (valid, each) in enumerate(self.steps)
         ]
-        # The beats go on when the array moves, and only then.
-        m.d.comb += self.claim("in_step", Cat(in_step).all())
-        # The accumulator adds each product of a beat once, and begins with the first.
-        m.d.comb += self.claim("accumulates", sums == total)
-        # The shifts are those of the last header.
-        m.d.comb += self.claim("header", self.header == header)
-        # Until a pass is taken, its sums stand there whole.
-        m.d.comb += self.claim("sums", implies(array.sums_valid, sums == of_pass))
-        # So does the beat that ended it.
+        m.d.comb += self.claim(
+            "in_step", Cat(in_step).all(), "The beats go on when the array moves, and only then."
+        )
+        m.d.comb += self.claim(
+            "accumulates",
+            sums == total,
+            "The accumulator adds each product of a beat once, and begins with the first.",
+        )
+        m.d.comb += self.claim(
+            "header", self.header == header, "The shifts are those of the last header."
+        )
+        m.d.comb += self.claim(
+            "sums",
+            implies(array.sums_valid, sums == of_pass),
+            "Until a pass is taken, its sums stand there whole.",
+        )
         same_beat = array.sums_beat.as_value() == beat_of_pass.as_value()
-        m.d.comb += self.claim("beat", implies(array.sums_valid, same_beat))
+        m.d.comb += self.claim(
+            "beat", implies(array.sums_valid, same_beat), "So does the beat that ended it."
+        )
         index = array.sums_beat.shift_index
         passes = range(len(header) // SHIFT_BITS)
         of_index = Array(header_of_pass.word_select(n, SHIFT_BITS) for n in passes)[index]
         exists = index < len(passes)
-        # Of the shifts of the lane's header, it shows the one that the pass names.
-        m.d.comb += self.claim("shift", implies(array.sums_valid & exists, shift == of_index))
-        # What is counted as multiplied is what the beat of the cycle before said.
-        m.d.comb += self.claim("macs", array.macs == macs)
+        m.d.comb += self.claim(
+            "shift",
+            implies(array.sums_valid & exists, shift == of_index),
+            "Of the shifts of the lane's header, it shows the one that the pass names.",
+        )
+        m.d.comb += self.claim(
+            "macs",
+            array.macs == macs,
+            "What is counted as multiplied is what the beat of the cycle before said.",
+        )
 
         taken_late = array.sums_valid & array.sums_taken & ~array.en
         m.d.comb += self.witness("taken_late", taken_late & (sums > 1) & ~beat_of_pass.first)

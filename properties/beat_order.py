@@ -44,20 +44,30 @@ class _InOrder(Theorem):
             m.d.sync += beat.eq(self.coming)
 
         held = sum((valid for valid, _ in places), C(0))
-        # Those that came and did not leave are there, and no others.
-        m.d.comb += self.claim("all_there", inside == held)
-        # None leaves that did not come.
-        m.d.comb += self.claim("none_invented", implies(leaves, inside != 0))
-        # When those in front of it are gone, it leaves as it came.
-        m.d.comb += self.claim("as_it_came", implies(one.its_turn, self.offered == beat))
+        m.d.comb += self.claim(
+            "all_there",
+            inside == held,
+            "Those that came and did not leave are there, and no others.",
+        )
+        m.d.comb += self.claim(
+            "none_invented", implies(leaves, inside != 0), "None leaves that did not come."
+        )
+        m.d.comb += self.claim(
+            "as_it_came",
+            implies(one.its_turn, self.offered == beat),
+            "When those in front of it are gone, it leaves as it came.",
+        )
         found = [
             valid
             & (Value.cast(each) == beat)
             & (sum((v for v, _ in places[n + 1 :]), C(0)) == ahead)
             for n, (valid, each) in enumerate(places)
         ]
-        # Until then it is in one of the places, behind them.
-        m.d.comb += self.claim("behind_the_others", implies(one.looked_at, Cat(found).any()))
+        m.d.comb += self.claim(
+            "behind_the_others",
+            implies(one.looked_at, Cat(found).any()),
+            "Until then it is in one of the places, behind them.",
+        )
 
         m.d.comb += self.witness("behind_others", one.looked_at & (ahead == len(places) - 1))
         m.d.comb += self.witness("its_turn", one.its_turn & (beat != 0))
@@ -105,7 +115,10 @@ class PassesInOrder(_InOrder):
         m = super().elaborate(platform)
         array = self.array
         waits = array.sums_valid & ~array.sums_taken
-        # The array moves on only when its finished sums are taken.
-        m.d.comb += self.suppose("stands_still_meanwhile", implies(waits, ~array.en))
+        m.d.comb += self.suppose(
+            "stands_still_meanwhile",
+            implies(waits, ~array.en),
+            "The array moves on only when its finished sums are taken.",
+        )
         m.d.comb += self.witness("taken_as_it_stands", array.sums_valid & self.leaves & ~array.en)
         return m

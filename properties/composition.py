@@ -187,34 +187,50 @@ class NoClash(Whole):
         if self.row and self.any_memory:
             del units["cache"]  # `KvExternalRowDone`, under its contract
         for name, unit in units.items():
-            # Nothing happens that the unit cannot take.
-            m.d.comb += self.claim(f"{name}_without_fault", ~unit.fault)
-        # No scalar multiplier is asked twice in a cycle.
+            m.d.comb += self.claim(
+                f"{name}_without_fault", ~unit.fault, "Nothing happens that the unit cannot take."
+            )
         faults = Cat(scalar.fault for scalar in parts.scalars)
-        m.d.comb += self.claim("scalars_without_fault", ~faults.any())
+        m.d.comb += self.claim(
+            "scalars_without_fault",
+            ~faults.any(),
+            "No scalar multiplier is asked twice in a cycle.",
+        )
         for name, asks in parts.asks.items():
-            # By one port a unit asks for one product in a cycle; scalar multipliers see no more.
             twice = [one & other for one, other in itertools.combinations(asks, 2)]
-            m.d.comb += self.claim(f"{name}_asks_once", ~Cat(twice).any())
-        # A stage is started while it is idle.
+            m.d.comb += self.claim(
+                f"{name}_asks_once",
+                ~Cat(twice).any(),
+                "By one port a unit asks for one product in a cycle; scalar multipliers see no "
+                "more.",
+            )
         works = {name: stage.o.valid for name, stage in parts.stages.items()}
         restarts = Cat(stage.start & works[name] for name, stage in parts.stages.items())
-        m.d.comb += self.claim("stages_started_when_idle", ~restarts.any())
-        # Beats come from one stage at a time.
+        m.d.comb += self.claim(
+            "stages_started_when_idle", ~restarts.any(), "A stage is started while it is idle."
+        )
         others = Cat(works.values())
-        m.d.comb += self.claim("one_stage_at_a_time", (others & (others - 1))[:3] == 0)
-        # The layer sequencer is started when its layer is done.
+        m.d.comb += self.claim(
+            "one_stage_at_a_time",
+            (others & (others - 1))[:3] == 0,
+            "Beats come from one stage at a time.",
+        )
         layer_runs = Signal()
         with m.If(layers.start):
             m.d.sync += layer_runs.eq(1)
         with m.Elif(layers.done):
             m.d.sync += layer_runs.eq(0)
-        m.d.comb += self.claim("layer_started_when_idle", ~(layers.start & layer_runs))
-        # By the answer, a token took all beats that it fetched.
+        m.d.comb += self.claim(
+            "layer_started_when_idle",
+            ~(layers.start & layer_runs),
+            "The layer sequencer is started when its layer is done.",
+        )
         whole, in_order = self._weights(m)
         whole = whole & ~self.idle & ~tokens.i_token.ready
         kept = in_order & implies(decoder.o_token.valid, whole)
-        m.d.comb += self.claim("takes_what_it_fetches", kept)
+        m.d.comb += self.claim(
+            "takes_what_it_fetches", kept, "By the answer, a token took all beats that it fetched."
+        )
 
         m.d.comb += self.witness("answer", taken(decoder.o_token) & decoder.o_token.payload.sampled)
         return m

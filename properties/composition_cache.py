@@ -20,14 +20,27 @@ class _CacheKept(Whole):
         caches, elements = self.parts.caches, self.config.shape.kv_dim
         self.busy = Cat(cache.busy for cache in caches).any()
         announced = Cat(cache.row_start for cache in caches).any()
-        # A row is announced while none is open, in any layer.
-        m.d.comb += self.claim("row_when_idle", ~(announced & self.busy))
-        # Only an announced row is written, a key or a value.
-        m.d.comb += self.claim("write_inside_row", self.every(kv_contract.write_inside_row))
-        m.d.comb += self.claim("one_write", self.every(kv_contract.one_write))
-        # Indices are in range.
-        m.d.comb += self.claim("write_in_range", self.every(kv_contract.write_in_range))
-        m.d.comb += self.claim("read_in_range", self.every(kv_contract.read_in_range))
+        m.d.comb += self.claim(
+            "row_when_idle",
+            ~(announced & self.busy),
+            "A row is announced while none is open, in any layer.",
+        )
+        m.d.comb += self.claim(
+            "write_inside_row",
+            self.every(kv_contract.write_inside_row),
+            "Only an announced row is written, a key or a value.",
+        )
+        m.d.comb += self.claim(
+            "one_write",
+            self.every(kv_contract.one_write),
+            "Only an announced row is written, a key or a value.",
+        )
+        m.d.comb += self.claim(
+            "write_in_range", self.every(kv_contract.write_in_range), "Indices are in range."
+        )
+        m.d.comb += self.claim(
+            "read_in_range", self.every(kv_contract.read_in_range), "Indices are in range."
+        )
 
         # Of the open row, the keys and values that are written, this cycle's included. A layer sees
         # a write a cycle late (`properties.kv_layers`).
@@ -42,12 +55,13 @@ class _CacheKept(Whole):
             m.d.sync += flags.eq(Mux(announced | complete, 0, now))
             self._row_now.append(now)
             again.append((flags & arrives).any())
-        # Each element of the row is written once.
-        m.d.comb += self.claim("element_once", ~Cat(again).any())
+        m.d.comb += self.claim(
+            "element_once", ~Cat(again).any(), "Each element of the row is written once."
+        )
 
     def every(self, rule: Any) -> Value:
-        """`rule` holds for the cache of every layer."""
-        return Cat(rule(cache) for cache in self.parts.caches).all()
+        """What `rule` states holds for the cache of every layer."""
+        return Cat(rule(cache)[0] for cache in self.parts.caches).all()
 
     def there(self, d: Value) -> tuple[Value, Value]:
         """Whether key, and value, `d` of the open row are written, in every head."""
@@ -72,11 +86,12 @@ class CacheKept(_CacheKept):
         shape, parts = self.config.shape, self.parts
         tokens, caches = parts.tokens, parts.caches
 
-        # What is written is the row of the token.
         own = [
             implies(cache.wr_en_k | cache.wr_en_v, cache.wr_pos == tokens.pos) for cache in caches
         ]
-        m.d.comb += self.claim("writes_its_own_row", Cat(own).all())
+        m.d.comb += self.claim(
+            "writes_its_own_row", Cat(own).all(), "What is written is the row of the token."
+        )
 
         # Of each layer, the rows of this sequence that are complete.
         rows = [Signal(range(shape.seq_len + 1), name=f"rows_{n}") for n in range(len(caches))]
@@ -95,8 +110,11 @@ class CacheKept(_CacheKept):
                 implies(cache.rd_start_k, older | done | (newest & key)),
                 implies(cache.rd_start_v, older | done | (newest & value)),
             ]
-        # A read is of an older row of this sequence, or of what is written of the newest.
-        m.d.comb += self.claim("causal", Cat(known).all())
+        m.d.comb += self.claim(
+            "causal",
+            Cat(known).all(),
+            "A read is of an older row of this sequence, or of what is written of the newest.",
+        )
 
         first = caches[0]
         newest_read = first.rd_start_v & (first.rd_t == tokens.pos) & (tokens.pos != 0)
@@ -122,8 +140,11 @@ class CacheKeptInLoops(_CacheKept):
         tokens, issue = parts.tokens, parts.issue
         is_taken, beat = tokens.next_token, issue.read_beat
 
-        # A row is that of one token: no token is taken while it is open.
-        m.d.comb += self.claim("row_of_one_token", ~(is_taken & self.busy))
+        m.d.comb += self.claim(
+            "row_of_one_token",
+            ~(is_taken & self.busy),
+            "A row is that of one token: no token is taken while it is open.",
+        )
 
         # Complete in each layer: the token's row; those of all tokens before it.
         own, older = Signal(shape.layers), Signal(shape.layers, init=-1)
@@ -137,8 +158,11 @@ class CacheKeptInLoops(_CacheKept):
         newest = own.bit_select(beat.layer, 1) | Mux(beat.kind == Kind.KEY, key, value)
         known = Mux(beat.newest, newest, older.bit_select(beat.layer, 1))
         reads = issue.read & ((beat.kind == Kind.KEY) | (beat.kind == Kind.VALUE))
-        # A read is of an older row of this sequence, or of what is written of the newest.
-        m.d.comb += self.claim("causal", implies(reads, known))
+        m.d.comb += self.claim(
+            "causal",
+            implies(reads, known),
+            "A read is of an older row of this sequence, or of what is written of the newest.",
+        )
 
         m.d.comb += self.witness("newest_value", reads & beat.newest & (beat.kind == Kind.VALUE))
         m.d.comb += self.witness("older_key", reads & ~beat.newest & (beat.kind == Kind.KEY))
@@ -161,8 +185,11 @@ class ExternalCacheKept(Whole):
         shape, tokens, row, cache = self.config.shape, self.parts.tokens, self.row, self.row.cache
         row.of_caller(m, self.claim, leave=lambda name: name == "row_when_stored")
 
-        # A row is that of the token.
-        m.d.comb += self.claim("own_row", implies(cache.row_start, cache.row_pos == tokens.pos))
+        m.d.comb += self.claim(
+            "own_row",
+            implies(cache.row_start, cache.row_pos == tokens.pos),
+            "A row is that of the token.",
+        )
         # Of each layer, the rows of this sequence that were announced.
         rows = Array(
             Signal(range(shape.seq_len + 1), name=f"rows_{n}") for n in range(shape.layers)
@@ -171,9 +198,12 @@ class ExternalCacheKept(Whole):
             m.d.sync += [count.eq(0) for count in rows]
         with m.Elif(cache.row_start):
             m.d.sync += rows[cache.row_layer].eq(cache.row_pos + 1)
-        # All rows before it were announced, in this layer and sequence.
         follows = rows[cache.row_layer] == cache.row_pos
-        m.d.comb += self.claim("causal", implies(cache.row_start, follows))
+        m.d.comb += self.claim(
+            "causal",
+            implies(cache.row_start, follows),
+            "All rows before it were announced, in this layer and sequence.",
+        )
 
         older = cache.rd_start_k & (cache.rd_t < tokens.pos)
         m.d.comb += self.witness("older_read", older)

@@ -5,8 +5,10 @@ as the cell's message; the runner renames the cell after it, so that solvers, tr
 all speak of properties.
 """
 
+import sys
 from collections.abc import Collection, Iterable
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, Literal, Self, TypeAlias
 
 from amaranth import *
 from amaranth.asserts import AnyConst, AnySeq
@@ -19,12 +21,20 @@ __all__ = [
     "CHOSEN",
     "CUT",
     "REACHES",
+    "Condition",
     "OneOf",
     "Paths",
+    "Stated",
+    "Statement",
     "Theorem",
     "anything",
     "implies",
+    "stated",
 ]
+
+#: A condition and its sentence; or a condition alone, whose sentence its theorem knows.
+Stated = tuple[Value, str]
+Condition: TypeAlias = "Value | Stated"
 
 #: Suppositions so called say what a theorem is about, and nothing of the surroundings.
 CHOSEN = "chosen_"
@@ -46,13 +56,30 @@ LOOP_GOES_ON = "loop_goes_on"
 LOOP_ENDS = "loop_ends"
 
 
+@dataclass(frozen=True)
+class Statement:
+    """What a theorem states: its `sentence`, empty where the name says all, and `where` in the
+    source (path, line)."""
+
+    kind: Literal["assert", "assume", "cover"]
+    name: str
+    condition: Value
+    sentence: str
+    where: tuple[str, int]
+
+    @property
+    def text(self) -> str:
+        """The sentence, or in its place the name in words."""
+        return self.sentence or self.name.replace("_", " ")
+
+
 class Theorem(Elaboratable):
     """Base of all theorems; the docstring of a subclass is the theorem in one sentence.
 
     A subclass watches signals of a component, adds shadow state of its own, and states claims.
     Its `elaborate` returns a module whose statements come from the methods below; a name is used
-    once in a theorem. The comment above a statement is its sentence, which `python -m formal
-    explain` and the report of a failure print.
+    once in a theorem. The sentence of a statement is what `python -m formal explain` and the report
+    of a failure print.
     """
 
     #: Of a theorem that was turned around (`duties`): how the names of its claims begin.
@@ -79,30 +106,50 @@ class Theorem(Elaboratable):
         that a path through one does not count, promises that liveness is claimed under."""
         return ()
 
-    def claim(self, name: str, condition: ValueLike) -> Any:
+    @property
+    def statements(self) -> list[Statement]:
+        """What was stated when this theorem was elaborated, in order."""
+        return self.__dict__.setdefault("_statements", [])
+
+    def claim(self, name: str, condition: ValueLike, sentence: str) -> Any:
         """An obligation: `condition` holds in every cycle in which this statement is active."""
-        return Assert(condition, name, src_loc_at=1) if self._duties is None else []
+        if self._duties is not None:
+            return []
+        self._note("assert", name, condition, sentence)
+        return Assert(condition, name)
 
-    def suppose(self, name: str, condition: ValueLike) -> Any:
+    def suppose(self, name: str, condition: ValueLike, sentence: str = "") -> Any:
         """The environment's half of the contract: only runs in which `condition` holds count."""
-        return self._suppose(name, condition, condition)
+        return self._suppose(name, condition, condition, sentence)
 
-    def suppose_before(self, m: Module, name: str, condition: ValueLike) -> Any:
+    def suppose_before(self, m: Module, name: str, condition: ValueLike, sentence: str = "") -> Any:
         """As `suppose`, but of the cycles before this one: so what pays for it may in turn rest on
         the claims of this theorem, by induction over time."""
         kept = Signal(init=1, name=f"{name}_until_now")
         m.d.sync += kept.eq(condition)
-        return self._suppose(name, kept, condition)
+        return self._suppose(name, kept, condition, sentence)
 
-    def _suppose(self, name: str, supposed: ValueLike, owed: ValueLike) -> Any:
+    def _suppose(self, name: str, supposed: ValueLike, owed: ValueLike, sentence: str) -> Any:
         if self._duties is None:
-            return Assume(supposed, name, src_loc_at=2)
+            self._note("assume", name, supposed, sentence, depth=3)
+            return Assume(supposed, name)
+        if name in self._without:
+            return []
         named = f"{self._duties}_{name}"
-        return [] if name in self._without else Assert(owed, named, src_loc_at=2)
+        self._note("assert", named, owed, sentence, depth=3)
+        return Assert(owed, named)
 
-    def witness(self, name: str, condition: ValueLike) -> Any:
+    def witness(self, name: str, condition: ValueLike, sentence: str = "") -> Any:
         """Some run makes `condition` true: the claims are not met for want of an occasion."""
-        return Cover(condition, name, src_loc_at=1) if self._duties is None else []
+        if self._duties is not None:
+            return []
+        self._note("cover", name, condition, sentence)
+        return Cover(condition, name)
+
+    def _note(self, kind: Any, name: str, condition: Any, sentence: str, *, depth: int = 2) -> None:
+        caller = sys._getframe(depth)
+        where = (caller.f_code.co_filename, caller.f_lineno)
+        self.statements.append(Statement(kind, name, Value.cast(condition), sentence, where))
 
     def choose(self, m: Module, signal: Signal, size: int, *, fixed: int | None = None) -> None:
         """Let the solver pick `signal`, once and for all cycles, out of range(size); or take the
@@ -113,8 +160,9 @@ class Theorem(Elaboratable):
             m.d.comb += signal.eq(fixed)
         elif len(signal) > 0:
             m.d.comb += signal.eq(self.constant(len(signal)))
-        # What is chosen exists.
-        m.d.comb += self.suppose(f"{CHOSEN}{signal.name}_exists", signal < size)
+        m.d.comb += self.suppose(
+            f"{CHOSEN}{signal.name}_exists", signal < size, "What is chosen exists."
+        )
 
     def constant(self, bits: int) -> Value:
         """What the solver picks, once and for all cycles."""
@@ -174,6 +222,11 @@ class Paths(Theorem):
         m = Module()
         m.d.comb += [self._signals[name].eq(value) for name, value in self._ends.items()]
         return m
+
+
+def stated(condition: Condition, sentence: str) -> Stated:
+    """`condition` with the sentence that it brings, or else with this one."""
+    return condition if isinstance(condition, tuple) else (condition, sentence)
 
 
 def implies(antecedent: ValueLike, consequent: ValueLike) -> Value:

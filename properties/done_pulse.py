@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from amaranth import *
 
-from properties.dialect import ASSERT_FAIR, ASSUME_FAIR, Theorem, implies
+from properties.dialect import ASSERT_FAIR, ASSUME_FAIR, Stated, Theorem, implies
 
 
 @dataclass(frozen=True)
@@ -70,33 +70,41 @@ class _Pulse(Theorem):
             with m.Elif(handshake.done):
                 m.d.sync += pending.eq(0)
 
-    def promises(self) -> dict[str, Value]:
+    def promises(self) -> dict[str, Stated]:
         """What the environment promises, by name."""
         own = self.setting.own
         apart = {
-            # A start comes in a later cycle than the answer before it.
-            "start_after_done": ~(own.start & own.done),
+            "start_after_done": (
+                ~(own.start & own.done),
+                "A start comes in a later cycle than the answer before it.",
+            )
         }
+        answers = "While the start is pending, a child answers what it was asked and nothing else."
         return {
-            # A start comes while none is pending, or in the cycle of the answer.
-            "start_when_idle": ~(own.start & self.pending & ~own.done),
+            "start_when_idle": (
+                ~(own.start & self.pending & ~own.done),
+                "A start comes while none is pending, or in the cycle of the answer.",
+            ),
             **{
-                # While the start is pending, a child answers what it was asked and nothing else.
-                f"{child.name}_answers": implies(child.done & self.pending, p)
+                f"{child.name}_answers": (implies(child.done & self.pending, p), answers)
                 for child, p in self._children()
             },
-            **self.setting.promises,
+            **{name: (promise, "") for name, promise in self.setting.promises.items()},
             **(apart if self.setting.starts_apart else {}),
         }
 
     def claim_inside(self, m: Module) -> None:
         """What the induction needs to know."""
         if self.setting.active is not None:
-            # What the component calls active is exactly a pending start.
-            m.d.comb += self.claim("active_while_pending", self.setting.active == self.pending)
+            m.d.comb += self.claim(
+                "active_while_pending",
+                self.setting.active == self.pending,
+                "What the component calls active is exactly a pending start.",
+            )
         for name, invariant in self.setting.invariants(self.child_pending).items():
-            # A statement about the inside, which the harness names.
-            m.d.comb += self.claim(name, invariant)
+            m.d.comb += self.claim(
+                name, invariant, "A statement about the inside, which the harness names."
+            )
 
 
 class DonePulse(_Pulse):
@@ -109,7 +117,7 @@ class DonePulse(_Pulse):
         m = Module()
         self.observe(m)
         for name, promise in self.promises().items():
-            m.d.comb += self.suppose(name, promise)
+            m.d.comb += self.suppose(name, *promise)
         self.claim_inside(m)
         done = self.setting.own.done
         was_done = Signal()
@@ -118,14 +126,19 @@ class DonePulse(_Pulse):
         with m.If(done):
             m.d.sync += done_before.eq(1)
 
-        # No done without a start, and none twice for one.
-        m.d.comb += self.claim("done_answers_a_start", implies(done, self.pending))
-        # Done is a pulse.
-        m.d.comb += self.claim("done_lasts_a_cycle", ~(done & was_done))
+        m.d.comb += self.claim(
+            "done_answers_a_start",
+            implies(done, self.pending),
+            "No done without a start, and none twice for one.",
+        )
+        m.d.comb += self.claim("done_lasts_a_cycle", ~(done & was_done), "Done is a pulse.")
         for child, pending in self._children():
-            # A child is asked again only once it has answered.
             busy = pending & ~child.done
-            m.d.comb += self.claim(f"{child.name}_asked_when_idle", ~(child.start & busy))
+            m.d.comb += self.claim(
+                f"{child.name}_asked_when_idle",
+                ~(child.start & busy),
+                "A child is asked again only once it has answered.",
+            )
 
         m.d.comb += self.witness("answered_twice", done & done_before)
         return m
@@ -155,7 +168,7 @@ class DonePulseRanking(_Pulse):
         m = Module()
         self.observe(m)
         for name, promise in self.promises().items():
-            m.d.comb += self.suppose(name, promise)
+            m.d.comb += self.suppose(name, *promise)
         self.claim_inside(m)
         done = self.setting.own.done
         stalled = Cat(self.stalls.values()).any()
@@ -170,14 +183,26 @@ class DonePulseRanking(_Pulse):
             was_stalled.eq(stalled),
         ]
 
-        # A cycle that is not stalled brings the end nearer.
-        m.d.comb += self.claim("falls", implies(was_pending & ~was_stalled, self.measure < before))
-        # A stalled cycle does not put it further off.
-        m.d.comb += self.claim("never_rises", implies(was_pending, self.measure <= before))
-        # With nothing left, done is there: the measure cannot run out without an answer.
-        m.d.comb += self.claim("done_at_zero", implies(self.pending & (self.measure == 0), done))
-        # From the start on, no more is left than the latency promises.
-        m.d.comb += self.claim("bounded", implies(self.pending, self.measure <= self.bound))
+        m.d.comb += self.claim(
+            "falls",
+            implies(was_pending & ~was_stalled, self.measure < before),
+            "A cycle that is not stalled brings the end nearer.",
+        )
+        m.d.comb += self.claim(
+            "never_rises",
+            implies(was_pending, self.measure <= before),
+            "A stalled cycle does not put it further off.",
+        )
+        m.d.comb += self.claim(
+            "done_at_zero",
+            implies(self.pending & (self.measure == 0), done),
+            "With nothing left, done is there: the measure cannot run out without an answer.",
+        )
+        m.d.comb += self.claim(
+            "bounded",
+            implies(self.pending, self.measure <= self.bound),
+            "From the start on, no more is left than the latency promises.",
+        )
 
         m.d.comb += self.witness("started", self.pending & (self.measure != 0))
         m.d.comb += self.witness("stalled", self.pending & stalled)
@@ -208,7 +233,7 @@ class DonePulseFair(_Pulse):
         m = Module()
         # A run in which the environment broke a promise counts as answered from then on.
         self.observe(m)
-        kept = Cat(self.promises().values()).all()
+        kept = Cat(promise for promise, _ in self.promises().values()).all()
         broken = Signal()
         with m.If(~kept):
             m.d.sync += broken.eq(1)

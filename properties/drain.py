@@ -85,26 +85,32 @@ class _Drained(Theorem):
         most = Mux(comes.sink == Sink.SCORE, derived.per_slot, lanes >> comes.folded)
         full = implies(comes.sink == Sink.VALUE, comes.count == lanes)
         unfolded = implies((comes.sink == Sink.SCORE) | (comes.sink == Sink.VALUE), ~comes.folded)
+        of_a_head = (comes.d < shape.head_dim) & (comes.d & (derived.v_word - 1) == 0)
         promises = {
-            # A pass holds something, and no more than fits; one of values is full.
-            "count_in_range": (comes.count > 0) & (comes.count <= most) & full,
-            # Only projections are folded, and only where there are slots to fold.
-            "folds_projections": unfolded & implies(comes.folded, derived.slots > 1),
-            # A pass begins at a multiple of the lanes.
-            "row_of_a_pass": comes.row & (lanes - 1) == 0,
-            # Values begin at a word of a head.
-            "values_of_a_head": implies(
-                comes.sink == Sink.VALUE,
-                (comes.d < shape.head_dim) & (comes.d & (derived.v_word - 1) == 0),
+            "count_in_range": (
+                (comes.count > 0) & (comes.count <= most) & full,
+                "A pass holds something, and no more than fits; one of values is full.",
             ),
-            # The block of heads exists.
-            "block_in_range": comes.block < derived.head_blocks,
+            "folds_projections": (
+                unfolded & implies(comes.folded, derived.slots > 1),
+                "Only projections are folded, and only where there are slots to fold.",
+            ),
+            "row_of_a_pass": (
+                comes.row & (lanes - 1) == 0,
+                "A pass begins at a multiple of the lanes.",
+            ),
+            "values_of_a_head": (
+                implies(comes.sink == Sink.VALUE, of_a_head),
+                "Values begin at a word of a head.",
+            ),
+            "block_in_range": (comes.block < derived.head_blocks, "The block of heads exists."),
         }
-        for name, promise in promises.items():
-            m.d.comb += self.suppose(name, implies(drain.i_valid, promise))
+        for name, (promise, said) in promises.items():
+            m.d.comb += self.suppose(name, implies(drain.i_valid, promise), said)
         for name, invariant in self.invariants(self).items():
-            # A statement about the inside, which the harness names.
-            m.d.comb += self.claim(name, invariant)
+            m.d.comb += self.claim(
+                name, invariant, "A statement about the inside, which the harness names."
+            )
 
     def factors(self) -> Value:
         """What sums of this pass wait for was there in the cycle before."""
@@ -149,37 +155,51 @@ class DrainOrder(_Drained):
         leaves = drain.o_valid | drain.scores_valid
         same_pass = (result.sink == beat.sink) & (result.block == beat.block)
 
-        # Only what a pass holds leaves: results or scores, whichever it has.
         right_kind = self.works & (drain.scores_valid == is_score) & (drain.o_valid == ~is_score)
-        m.d.comb += self.claim("of_a_pass", implies(leaves, right_kind))
-        # Results leave in order, each with its name.
+        m.d.comb += self.claim(
+            "of_a_pass",
+            implies(leaves, right_kind),
+            "Only what a pass holds leaves: results or scores, whichever it has.",
+        )
         name = Mux(is_value, result.slot == self.slot, result.row == beat.row + self.place)
         own = same_pass & (result.layer == beat.layer) & name
         if self.config.shape.qkv_bias:
             own = own & (result.bias == beat.bias)
-        m.d.comb += self.claim("in_order", implies(drain.o_valid, own))
-        # Scores leave position by position.
+        m.d.comb += self.claim(
+            "in_order", implies(drain.o_valid, own), "Results leave in order, each with its name."
+        )
         position = (scores.t == (beat.t + self.place)[: len(scores.t)]) & (
             scores.last == (beat.newest & self.last)
         )
         same_heads = (scores.block == beat.block) & (scores.layer == beat.layer)
         m.d.comb += self.claim(
-            "scores_in_order", implies(drain.scores_valid, position & same_heads)
+            "scores_in_order",
+            implies(drain.scores_valid, position & same_heads),
+            "Scores leave position by position.",
         )
-        # What leaves from a lane is what it held, both halves of it if it was folded.
         place = Mux(is_value, self.slot * derived.per_slot + self.element, self.place)
         total = Mux(beat.folded, self.left + self.right, self.left)[: len(result.sum)].as_signed()
         unchanged = (result.sum == total) & (is_value | (result.shift == self.shift))
         mine = drain.o_valid & (place == self.lane)
-        m.d.comb += self.claim("unchanged", implies(mine, unchanged))
-        # A slot's score is the sum of the lane whose turn it is, of every slot.
+        m.d.comb += self.claim(
+            "unchanged",
+            implies(mine, unchanged),
+            "What leaves from a lane is what it held, both halves of it if it was folded.",
+        )
         bits = exact_log2(derived.per_slot)
         of_slot = Array(scores.sums[n] for n in range(derived.slots))[self.lane >> bits]
         its_turn = drain.scores_valid & (self.place == (self.lane & (derived.per_slot - 1)))
-        m.d.comb += self.claim("score_unchanged", implies(its_turn, of_slot == self.left))
-        # The next pass is captured when all of this one has left, or leaves now.
+        m.d.comb += self.claim(
+            "score_unchanged",
+            implies(its_turn, of_slot == self.left),
+            "A slot's score is the sum of the lane whose turn it is, of every slot.",
+        )
         finished = ~self.works | (leaves & self.last)
-        m.d.comb += self.claim("none_overwritten", implies(self.captures, finished))
+        m.d.comb += self.claim(
+            "none_overwritten",
+            implies(self.captures, finished),
+            "The next pass is captured when all of this one has left, or leaves now.",
+        )
 
         def behind_first(several: bool) -> Value:
             """From a lane behind the first, where there are several."""
@@ -237,17 +257,25 @@ class DrainTiming(_Drained):
         with m.Else():
             m.d.comb += self.rest.eq(results - self.age + 1)
 
-        # The phase counts on, whatever comes.
         counts = (drain.phase == phase) & (phase < 2 * turn)
-        m.d.comb += self.claim("phase_counts", counts)
-        # Rows that are multiplied several times leave in their phase.
+        m.d.comb += self.claim("phase_counts", counts, "The phase counts on, whatever comes.")
         in_phase = implies(takes_turns, phase == its_phase)
-        m.d.comb += self.claim("in_phase", implies(drain.o_valid, in_phase))
-        # A sum leaves only when its factor was there, a logit when there was room.
-        m.d.comb += self.claim("waits_for_factors", implies(drain.o_valid, self.factors()))
-        # In the last cycle it may occupy the drain, a pass makes room for the next.
+        m.d.comb += self.claim(
+            "in_phase",
+            implies(drain.o_valid, in_phase),
+            "Rows that are multiplied several times leave in their phase.",
+        )
+        m.d.comb += self.claim(
+            "waits_for_factors",
+            implies(drain.o_valid, self.factors()),
+            "A sum leaves only when its factor was there, a logit when there was room.",
+        )
         overdue = smooth & (self.age == self.limit)
-        m.d.comb += self.claim("occupies_no_longer", implies(overdue, drain.i_ready))
+        m.d.comb += self.claim(
+            "occupies_no_longer",
+            implies(overdue, drain.i_ready),
+            "In the last cycle it may occupy the drain, a pass makes room for the next.",
+        )
 
         m.d.comb += self.witness(
             "in_turn", drain.o_valid & takes_turns & (self.place == (lanes > 1))

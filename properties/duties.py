@@ -69,30 +69,44 @@ class DutiesKept(Whole):
             m.d.sync += [sink.eq(beat.sink), begun.eq(1)]
         with m.If(adds & (beat.sink != Sink.VALUE if self.loops else 1)):
             m.d.sync += terms.eq(counted + 1)
-        # A sum begins with a first term, and is for one sink.
         one_sum = implies(adds & ~beat.first, begun & (beat.sink == sink))
-        m.d.comb += self.claim("array_begins", one_sum)
+        m.d.comb += self.claim(
+            "array_begins", one_sum, "A sum begins with a first term, and is for one sink."
+        )
         room = [(beat.sink == each) & (counted < limit) for each, limit in most.items()]
         if self.loops:
             room.append(beat.sink == Sink.VALUE)
-        # It has no more terms than the matrix has columns, the head elements, the text positions.
-        m.d.comb += self.claim("array_no_more_terms", implies(adds, Cat(room).any()))
+        m.d.comb += self.claim(
+            "array_no_more_terms",
+            implies(adds, Cat(room).any()),
+            "It has no more terms than the matrix has columns, the head elements, the text "
+            "positions.",
+        )
 
     def _rest(self, m: Module) -> None:
         """What harnesses suppose in terms of their own."""
         decoder, units = self.parts.decoder, self.parts.units
-        # No logit comes while an answer is offered, so that the best stays.
         logit = units["argmax"].i_valid & (units["argmax"].i.sink == Sink.CLS)
-        m.d.comb += self.claim("best_stays", ~(decoder.o_token.valid & logit))
+        m.d.comb += self.claim(
+            "best_stays",
+            ~(decoder.o_token.valid & logit),
+            "No logit comes while an answer is offered, so that the best stays.",
+        )
         if self.loops:
-            # The first weight of all begins a sum. (Elsewhere terms are counted.)
             softmax, begun = self.parts.inner["softmax"], Signal()
             with m.If(softmax.add):
                 m.d.sync += begun.eq(1)
             begins = implies(softmax.add & ~begun, softmax.add_first)
-            m.d.comb += self.claim("softmax_begins", begins)
-        # The reciprocals of a block are asked for when those of the one before are found.
+            m.d.comb += self.claim(
+                "softmax_begins",
+                begins,
+                "The first weight of all begins a sum. (Elsewhere terms are counted.)",
+            )
         ran = Signal(5)
         m.d.sync += ran.eq(Cat(self.running, ran))
         start = self.parts.inner["reciprocals"].start
-        m.d.comb += self.claim("reciprocals_block_after_block", ~(start & ran.any()))
+        m.d.comb += self.claim(
+            "reciprocals_block_after_block",
+            ~(start & ran.any()),
+            "The reciprocals of a block are asked for when those of the one before are found.",
+        )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from amaranth import *
 
-from properties.dialect import OneOf, Theorem
+from properties.dialect import Condition, OneOf, Theorem, stated
 
 
 class _EqualsGolden(Theorem):
@@ -19,9 +19,9 @@ class _EqualsGolden(Theorem):
 
     def __init__(
         self,
-        equal: Mapping[str, Value],
+        equal: Mapping[str, Condition],
         *,
-        given: Mapping[str, Value] | None = None,
+        given: Mapping[str, Condition] | None = None,
         shown: Mapping[str, Value],
         chosen: OneOf | None = None,
     ):
@@ -34,10 +34,12 @@ class _EqualsGolden(Theorem):
         m = Module()
         if self.chosen:
             self.chosen.choose(self, m)
-        # What is not among these never comes.
-        m.d.comb += [self.suppose(name, condition) for name, condition in self.given.items()]
-        # Golden's integers are defined, and the same.
-        m.d.comb += [self.claim(name, condition) for name, condition in self.equal.items()]
+        never = "What is not among these never comes."
+        same = "Golden's integers are defined, and the same."
+        for name, condition in self.given.items():
+            m.d.comb += self.suppose(name, *stated(condition, never))
+        for name, condition in self.equal.items():
+            m.d.comb += self.claim(name, *stated(condition, same))
         m.d.comb += [self.witness(name, condition) for name, condition in self.shown.items()]
         return m
 

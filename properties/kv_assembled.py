@@ -24,10 +24,16 @@ class KvAssembledWriter(Theorem):
         values = Cat(lanes for (tensor, *_), lanes in self.lanes_written.items() if tensor == "v")
         m.d.comb += every.eq(Cat(keys, values))
 
-        # At most one element, over all banks of all layers, is written.
-        m.d.comb += self.claim("one_element", (every & (every - 1))[: len(every)] == 0)
-        # A key and a value are never written in one cycle.
-        m.d.comb += self.claim("key_or_value", ~(keys.any() & values.any()))
+        m.d.comb += self.claim(
+            "one_element",
+            (every & (every - 1))[: len(every)] == 0,
+            "At most one element, over all banks of all layers, is written.",
+        )
+        m.d.comb += self.claim(
+            "key_or_value",
+            ~(keys.any() & values.any()),
+            "A key and a value are never written in one cycle.",
+        )
 
         m.d.comb += self.witness("key_written", keys.any())
         m.d.comb += self.witness("value_written", values.any())

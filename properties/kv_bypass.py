@@ -24,8 +24,11 @@ class KvBypass(Theorem):
         new = Signal(signed(owner.width))
         m.d.sync += [met.eq(element.read & element.written), new.eq(owner.wr_data)]
 
-        # The cycle after the meeting, the slot shows the new value.
-        m.d.comb += self.claim("returns_new_value", implies(met, element.shown == new))
+        m.d.comb += self.claim(
+            "returns_new_value",
+            implies(met, element.shown == new),
+            "The cycle after the meeting, the slot shows the new value.",
+        )
 
         m.d.comb += self.witness("meeting", met & (new != 0))
         return m

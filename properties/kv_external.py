@@ -12,7 +12,7 @@ from amaranth import *
 from amaranth.utils import exact_log2
 
 from design.arith import times_constant
-from properties.dialect import CHOSEN, Theorem, implies
+from properties.dialect import CHOSEN, Stated, Theorem, implies
 from properties.kv_element import Tensor
 from spec.config import Config
 from spec.derived import derive
@@ -21,7 +21,7 @@ from spec.kv_layout import kv_layout
 #: Anything with the signature of `design.external_cache.ExternalCache`.
 Cache = Any
 #: `Theorem.suppose` or `Theorem.claim`.
-Statement = Callable[[str, Value], Any]
+Statement = Callable[[str, Value, str], Any]
 
 
 def product(value: Value, factor: Value) -> Value:
@@ -139,12 +139,12 @@ class KvRow:
         """Suppose, or claim, what the caller promises, but for those names to `leave` out."""
         for name, promise in self._caller().items():
             if not leave(name):
-                m.d.comb += state(name, promise)
+                m.d.comb += state(name, *promise)
 
     def of_memory(self, m: Module, state: Statement) -> None:
         """Suppose what the memory promises."""
         for name, promise in self._memory().items():
-            m.d.comb += state(name, promise)
+            m.d.comb += state(name, *promise)
 
     def waits(self) -> dict[str, Value]:
         """That the cache waits for the memory, by what for."""
@@ -156,7 +156,7 @@ class KvRow:
             "kv_written": (self.acknowledged < self.accepted) & ~self.cache.i_kv_written,
         }
 
-    def _caller(self) -> dict[str, Value]:
+    def _caller(self) -> dict[str, Stated]:
         cache, shape, passes = self.cache, self.config.shape, self.passes
         element = times_constant(cache.wr_head_kv, shape.head_dim) + cache.wr_d
         is_next = self.given == element + Mux(cache.wr_en_v, shape.kv_dim, 0)
@@ -169,55 +169,77 @@ class KvRow:
         )
         exists = (cache.row_layer < shape.layers) & (cache.row_pos < shape.seq_len)
         return {
-            # A row is of a layer and a position that exist.
-            "row_in_range": implies(cache.row_start, exists),
-            # A row is announced when the one before is stored, ...
-            "row_when_stored": implies(
-                cache.row_start & self.open, self.acknowledged == self.elements
+            "row_in_range": (
+                implies(cache.row_start, exists),
+                "A row is of a layer and a position that exist.",
             ),
-            # ... and read.
-            "row_when_read": implies(cache.row_start & self.open, self.started == passes.all),
-            # A row is announced in a cycle of its own.
-            "row_alone": ~(cache.row_start & (self.writes | self.reads | cache.rd_claim)),
-            # Never a key and a value are written in one cycle.
-            "one_write": ~(cache.wr_en_k & cache.wr_en_v),
-            # What is written is of the row announced last.
-            "writes_the_row": implies(
-                self.writes,
-                self.open & (cache.wr_layer == self.layer) & (cache.wr_pos == self.pos),
+            "row_when_stored": (
+                implies(cache.row_start & self.open, self.acknowledged == self.elements),
+                "A row is announced when the one before is stored, ...",
             ),
-            # Its elements are written in order, each once: keys, then values.
-            "writes_in_order": implies(
-                self.writes,
-                is_next
-                & (self.given < self.elements)
-                & (cache.wr_head_kv < shape.kv_heads)
-                & (cache.wr_d < shape.head_dim),
+            "row_when_read": (
+                implies(cache.row_start & self.open, self.started == passes.all),
+                "... and read.",
             ),
-            # Never a key and a value are read in one cycle.
-            "one_read": ~(cache.rd_start_k & cache.rd_start_v),
-            # A word is claimed only when one is ready.
-            "claims_what_is_ready": implies(cache.rd_claim, cache.rd_ready),
-            # Only words that were claimed are read.
-            "reads_what_is_claimed": implies(self.reads, self.started < self.claimed),
-            # The words of the row's passes are read in their order, each once.
-            "reads_in_order": implies(
-                self.reads,
-                word
-                & (cache.rd_layer == self.layer)
-                & (block < derive(self.config).head_blocks)
-                & (d < shape.head_dim),
+            "row_alone": (
+                ~(cache.row_start & (self.writes | self.reads | cache.rd_claim)),
+                "A row is announced in a cycle of its own.",
+            ),
+            "one_write": (
+                ~(cache.wr_en_k & cache.wr_en_v),
+                "Never a key and a value are written in one cycle.",
+            ),
+            "writes_the_row": (
+                implies(
+                    self.writes,
+                    self.open & (cache.wr_layer == self.layer) & (cache.wr_pos == self.pos),
+                ),
+                "What is written is of the row announced last.",
+            ),
+            "writes_in_order": (
+                implies(
+                    self.writes,
+                    is_next
+                    & (self.given < self.elements)
+                    & (cache.wr_head_kv < shape.kv_heads)
+                    & (cache.wr_d < shape.head_dim),
+                ),
+                "Its elements are written in order, each once: keys, then values.",
+            ),
+            "one_read": (
+                ~(cache.rd_start_k & cache.rd_start_v),
+                "Never a key and a value are read in one cycle.",
+            ),
+            "claims_what_is_ready": (
+                implies(cache.rd_claim, cache.rd_ready),
+                "A word is claimed only when one is ready.",
+            ),
+            "reads_what_is_claimed": (
+                implies(self.reads, self.started < self.claimed),
+                "Only words that were claimed are read.",
+            ),
+            "reads_in_order": (
+                implies(
+                    self.reads,
+                    word
+                    & (cache.rd_layer == self.layer)
+                    & (block < derive(self.config).head_blocks)
+                    & (d < shape.head_dim),
+                ),
+                "The words of the row's passes are read in their order, each once.",
             ),
         }
 
-    def _memory(self) -> dict[str, Value]:
+    def _memory(self) -> dict[str, Stated]:
         cache = self.cache
         return {
-            # The memory acknowledges only writes that it took.
-            "acknowledges_a_write": implies(cache.i_kv_written, self.acknowledged < self.accepted),
-            # The memory delivers only what was requested.
-            "delivers_what_was_asked": implies(
-                cache.i_kv_words.valid, self.delivered < self.requested
+            "acknowledges_a_write": (
+                implies(cache.i_kv_written, self.acknowledged < self.accepted),
+                "The memory acknowledges only writes that it took.",
+            ),
+            "delivers_what_was_asked": (
+                implies(cache.i_kv_words.valid, self.delivered < self.requested),
+                "The memory delivers only what was requested.",
             ),
         }
 
@@ -266,8 +288,9 @@ class KvExternalElement:
         ):
             theorem.choose(m, signal, size)
         query_head = Cat(self.slot, self.block)
-        # The slot has a query head.
-        m.d.comb += theorem.suppose(f"{CHOSEN}head_exists", query_head < shape.heads)
+        m.d.comb += theorem.suppose(
+            f"{CHOSEN}head_exists", query_head < shape.heads, "The slot has a query head."
+        )
         every = range(derived.slots * derived.head_blocks)
         heads = [min(n, shape.heads - 1) // shape.group for n in every]
 
@@ -340,8 +363,6 @@ class KvExternalElement:
             m.d.sync += [self.flying.eq(0), self.content.eq(data)]
         self.number, self.data = number, data
 
-        # A read of the element shows its content if no write to it was on its way at its request,
-        # and none was taken before its data came.
         last = row.requested + request.beats
         self.asked = asked = Signal()
         self.clean = clean = Signal()
@@ -356,4 +377,6 @@ class KvExternalElement:
         m.d.comb += theorem.suppose(
             "shows_content",
             implies(comes & clean, cache.i_kv_words.payload[self.lane] == self.content),
+            "A read of the element shows its content if no write to it was on its way at "
+            "its request, and none was taken before its data came.",
         )

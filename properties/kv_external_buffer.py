@@ -51,25 +51,38 @@ class KvExternalBuffer(Theorem):
         with m.Elif(row.reads):
             m.d.sync += shown.eq(row.started == self.number)
 
-        # Nothing waits at the port.
-        m.d.comb += self.claim("taken_at_once", implies(words.valid, words.ready))
-        # What comes finds room.
         m.d.comb += self.claim(
-            "finds_room", implies(words.valid, row.delivered - row.started < self.depth)
+            "taken_at_once", implies(words.valid, words.ready), "Nothing waits at the port."
         )
-        # The n-th read shows the n-th word.
-        m.d.comb += self.claim("in_order", implies(shown, self.word[self.lane] == came))
-        # A word is ready exactly when one came that is not claimed.
-        m.d.comb += self.claim("ready", row.cache.rd_ready == (row.claimed < row.delivered))
+        m.d.comb += self.claim(
+            "finds_room",
+            implies(words.valid, row.delivered - row.started < self.depth),
+            "What comes finds room.",
+        )
+        m.d.comb += self.claim(
+            "in_order",
+            implies(shown, self.word[self.lane] == came),
+            "The n-th read shows the n-th word.",
+        )
+        m.d.comb += self.claim(
+            "ready",
+            row.cache.rd_ready == (row.claimed < row.delivered),
+            "A word is ready exactly when one came that is not claimed.",
+        )
 
         if self.inside is not None:
             waits = (row.started <= self.number) & (self.number < row.delivered)
-            # Until it is read the word stays in the buffer.
-            m.d.comb += self.claim("kept", implies(waits, self.buffered == came))
-            # What is shown left the buffer.
-            m.d.comb += self.claim("left", implies(shown, row.started > self.number))
+            m.d.comb += self.claim(
+                "kept",
+                implies(waits, self.buffered == came),
+                "Until it is read the word stays in the buffer.",
+            )
+            m.d.comb += self.claim(
+                "left", implies(shown, row.started > self.number), "What is shown left the buffer."
+            )
             for name, invariant in self.inside(row).items():
-                # A statement about the inside, which the harness names.
-                m.d.comb += self.claim(name, invariant)
+                m.d.comb += self.claim(
+                    name, invariant, "A statement about the inside, which the harness names."
+                )
         m.d.comb += self.witness("shown", shown & (came != 0) & (self.number != 0))
         return m

@@ -58,35 +58,48 @@ class KvExternalLastWrite(Theorem):
         with m.If(cache.rd_en):
             m.d.sync += [due.eq(sought), due_value.eq(expected)]
 
-        # A finished read shows the last write until the next word takes its place.
-        m.d.comb += self.claim("returns_last_write", implies(due, element.shown == due_value))
-        # The word that a read will get is asked for at the address of the layout.
+        m.d.comb += self.claim(
+            "returns_last_write",
+            implies(due, element.shown == due_value),
+            "A finished read shows the last write until the next word takes its place.",
+        )
         place = element.address - (element.word - row.requested)
         m.d.comb += self.claim(
             "asked_at_its_place",
             implies(element.asked, request.address == place[: len(request.address)]),
+            "The word that a read will get is asked for at the address of the layout.",
         )
-        # From its request until it comes, no write to it is on its way.
         waits = element.is_read & (row.requested > element.word) & (row.delivered <= element.word)
-        m.d.comb += self.claim("no_hazard", implies(waits, element.clean))
-        # The element is stored when it is its turn in its row, and never else; as it was given.
+        m.d.comb += self.claim(
+            "no_hazard",
+            implies(waits, element.clean),
+            "From its request until it comes, no write to it is on its way.",
+        )
         turn = element.mine & (row.accepted == element.index)
-        m.d.comb += self.claim("stored_in_its_place", implies(row.stores, element.covered == turn))
+        m.d.comb += self.claim(
+            "stored_in_its_place",
+            implies(row.stores, element.covered == turn),
+            "The element is stored when it is its turn in its row, and never else; as it "
+            "was given.",
+        )
         m.d.comb += self.claim(
             "stored_as_given",
             implies(element.covered, cache.o_kv_write.payload.data[element.lane] == last),
+            "The element is stored when it is its turn in its row, and never else; as it "
+            "was given.",
         )
 
         if self.inside is not None:
-            # The word that is found is the one that was sought.
             m.d.comb += self.claim(
                 "found",
                 implies(sought, (self.found == expected) & (self.found_block == element.block)),
+                "The word that is found is the one that was sought.",
             )
             self._claim_inside(m, known, last)
             for name, invariant in self.inside(row).items():
-                # A statement about the inside, which the harness names.
-                m.d.comb += self.claim(name, invariant)
+                m.d.comb += self.claim(
+                    name, invariant, "A statement about the inside, which the harness names."
+                )
 
         m.d.comb += self.witness("read_back", due & (element.shown != 0))
         return m
@@ -96,16 +109,19 @@ class KvExternalLastWrite(Theorem):
         row, element = self.row, self.element
         given = element.mine & (row.given > element.index)
         m.d.comb += [
-            # What was given of this row is known.
-            self.claim("given_is_known", implies(given, known)),
-            # The queue keeps it to the end of the row.
-            self.claim("queue_holds_it", implies(given, self.queued == last)),
-            # When its turn comes, it is what leaves the queue.
+            self.claim(
+                "given_is_known", implies(given, known), "What was given of this row is known."
+            ),
+            self.claim(
+                "queue_holds_it",
+                implies(given, self.queued == last),
+                "The queue keeps it to the end of the row.",
+            ),
             self.claim(
                 "head_of_queue_is_it",
                 implies(given & (row.accepted == element.index), self.head_of_queue == last),
+                "When its turn comes, it is what leaves the queue.",
             ),
-            # It is on its way from when the memory takes it until it is acknowledged.
             self.claim(
                 "on_its_way",
                 element.flying
@@ -114,27 +130,28 @@ class KvExternalLastWrite(Theorem):
                     & (row.accepted > element.index)
                     & (row.acknowledged <= element.index)
                 ),
+                "It is on its way from when the memory takes it until it is acknowledged.",
             ),
-            # What is on its way is what was given.
             self.claim(
                 "on_its_way_as_given",
                 implies(element.flying, (element.data == last) & (element.number == element.index)),
+                "What is on its way is what was given.",
             ),
-            # Else, the memory holds it.
             self.claim(
                 "memory_holds_it",
                 implies(
                     known & ~(given & (row.acknowledged <= element.index)),
                     element.content == last,
                 ),
+                "Else, the memory holds it.",
             ),
-            # A newest element is asked for once it is stored.
             self.claim(
                 "asked_when_stored",
                 implies(
                     element.is_read & element.mine & (row.requested > element.word),
                     row.acknowledged > element.index,
                 ),
+                "A newest element is asked for once it is stored.",
             ),
             self.claim(
                 "buffer_holds_it",
@@ -145,5 +162,6 @@ class KvExternalLastWrite(Theorem):
                     & (row.delivered > element.word),
                     self.buffered == last,
                 ),
+                "A newest element is asked for once it is stored.",
             ),
         ]

@@ -39,7 +39,6 @@ class KvExternalRequests(Theorem):
         read, write = cache.o_kv_read, cache.o_kv_write
         strobe = write.payload.strobe
 
-        # A burst begins and ends in the memory.
         m.d.comb += self.claim(
             "read_in_memory",
             implies(
@@ -48,35 +47,42 @@ class KvExternalRequests(Theorem):
                 & (read.payload.beats <= KV_BURST)
                 & (read.payload.address + read.payload.beats <= layout.beats),
             ),
+            "A burst begins and ends in the memory.",
         )
-        # A write is to the memory.
         m.d.comb += self.claim(
-            "write_in_memory", implies(write.valid, write.payload.address < layout.beats)
+            "write_in_memory",
+            implies(write.valid, write.payload.address < layout.beats),
+            "A write is to the memory.",
         )
-        # All words of a row are read only if all of it is stored: the newest are asked for then.
         read_all = row.open & (row.started == row.passes.all)
         m.d.comb += self.claim(
-            "stored_before_read", implies(read_all, row.acknowledged == row.elements)
+            "stored_before_read",
+            implies(read_all, row.acknowledged == row.elements),
+            "All words of a row are read only if all of it is stored: the newest are asked "
+            "for then.",
         )
-        # A write is of one element.
         m.d.comb += self.claim(
             "one_element",
             implies(write.valid, (strobe != 0) & ((strobe & (strobe - 1))[: len(strobe)] == 0)),
+            "A write is of one element.",
         )
         for name, stream in (("read", read), ("write", write)):
             waits, offered = Signal(name=f"{name}_waits"), Signal.like(stream.payload)
             m.d.sync += [waits.eq(stream.valid & ~stream.ready), offered.eq(stream.payload)]
-            # What was offered and not taken is offered still, unchanged.
             m.d.comb += self.claim(
-                f"{name}_holds", implies(waits, stream.valid & (stream.payload == offered))
+                f"{name}_holds",
+                implies(waits, stream.valid & (stream.payload == offered)),
+                "What was offered and not taken is offered still, unchanged.",
             )
             m.d.comb += self.witness(f"{name}_waited", waits & stream.ready)
         if self.inside is not None:
-            # The head of the queue is what the queue holds there.
             m.d.comb += self.claim(
-                "head_of_queue", implies(write.valid, self.head_of_queue == self.queued)
+                "head_of_queue",
+                implies(write.valid, self.head_of_queue == self.queued),
+                "The head of the queue is what the queue holds there.",
             )
             for name, invariant in self.inside(row).items():
-                # A statement about the inside, which the harness names.
-                m.d.comb += self.claim(name, invariant)
+                m.d.comb += self.claim(
+                    name, invariant, "A statement about the inside, which the harness names."
+                )
         return m

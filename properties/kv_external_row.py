@@ -40,22 +40,36 @@ class KvExternalRowDone(Theorem):
         with m.Elif(self.done):
             m.d.sync += pending.eq(0)
 
-        # Ready means that every key, every value, of the row is stored.
-        m.d.comb += self.claim("k_ready", cache.k_ready == (row.acknowledged >= row.elements // 2))
-        m.d.comb += self.claim("v_ready", cache.v_ready == stored)
-        # Busy means announced and not stored.
-        m.d.comb += self.claim("busy", self.busy == (row.open & ~stored))
-        # Done comes when the row is stored, once for each announcement.
-        m.d.comb += self.claim("done", self.done == (pending & stored))
-        # Who keeps the contract causes no fault.
-        m.d.comb += self.claim("no_fault", ~cache.fault)
+        m.d.comb += self.claim(
+            "k_ready",
+            cache.k_ready == (row.acknowledged >= row.elements // 2),
+            "Ready means that every key, every value, of the row is stored.",
+        )
+        m.d.comb += self.claim(
+            "v_ready",
+            cache.v_ready == stored,
+            "Ready means that every key, every value, of the row is stored.",
+        )
+        m.d.comb += self.claim(
+            "busy", self.busy == (row.open & ~stored), "Busy means announced and not stored."
+        )
+        m.d.comb += self.claim(
+            "done",
+            self.done == (pending & stored),
+            "Done comes when the row is stored, once for each announcement.",
+        )
+        m.d.comb += self.claim("no_fault", ~cache.fault, "Who keeps the contract causes no fault.")
 
         if self.inside is not None:
-            # No row that is not stored has had its done.
-            m.d.comb += self.claim("pending", implies(row.open & ~stored, pending))
+            m.d.comb += self.claim(
+                "pending",
+                implies(row.open & ~stored, pending),
+                "No row that is not stored has had its done.",
+            )
             for name, invariant in self.inside(row).items():
-                # A statement about the inside, which the harness names.
-                m.d.comb += self.claim(name, invariant)
+                m.d.comb += self.claim(
+                    name, invariant, "A statement about the inside, which the harness names."
+                )
         m.d.comb += self.witness("row_done", self.done)
         return m
 
@@ -119,13 +133,16 @@ class KvExternalAnswered(Theorem):
                 + row.reads
             ),
         ]
-        # A cycle that waits for nobody brings the end nearer.
         m.d.comb += self.claim(
-            "falls", implies(was_open & ~was_ended & ~had_waited, steps < before + done)
+            "falls",
+            implies(was_open & ~was_ended & ~had_waited, steps < before + done),
+            "A cycle that waits for nobody brings the end nearer.",
         )
-        # A cycle that waits does not put it further off.
-        m.d.comb += self.claim("never_rises", implies(was_open, steps <= before + done))
-        # No count exceeds what the row has, so that only so much can be done.
+        m.d.comb += self.claim(
+            "never_rises",
+            implies(was_open, steps <= before + done),
+            "A cycle that waits does not put it further off.",
+        )
         m.d.comb += self.claim(
             "no_more_than_the_row",
             implies(
@@ -135,13 +152,16 @@ class KvExternalAnswered(Theorem):
                     *(n <= words for n in (row.requested, row.delivered, row.claimed, row.started)),
                 ).all(),
             ),
+            "No count exceeds what the row has, so that only so much can be done.",
         )
-        # Nor do the steps exceed their bound.
-        m.d.comb += self.claim("steps_bounded", self.steps(row) <= self.most)
+        m.d.comb += self.claim(
+            "steps_bounded", self.steps(row) <= self.most, "Nor do the steps exceed their bound."
+        )
 
         if self.inside is not None:
             for name, invariant in self.inside(row).items():
-                # A statement about the inside, which the harness names.
-                m.d.comb += self.claim(name, invariant)
+                m.d.comb += self.claim(
+                    name, invariant, "A statement about the inside, which the harness names."
+                )
         m.d.comb += self.witness("ended", row.open & ended)
         return m

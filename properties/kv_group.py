@@ -48,11 +48,11 @@ class KvGroup(Theorem):
         in_slots = [Value.cast(words[n]) for n in range(1 << slot_bits)]
         slot, block = Array(in_slots)[head[:slot_bits]], head >> slot_bits
         starts = cache.rd_start_k | cache.rd_start_v
-        # Reads start in enabled cycles.
-        m.d.comb += self.suppose("start_enabled", implies(starts, cache.rd_en))
-        # They are of a layer that there is.
+        m.d.comb += self.suppose(
+            "start_enabled", implies(starts, cache.rd_en), "Reads start in enabled cycles."
+        )
         in_range = implies(starts, cache.rd_layer < shape.layers)
-        m.d.comb += self.suppose("layer_in_range", in_range)
+        m.d.comb += self.suppose("layer_in_range", in_range, "They are of a layer that there is.")
 
         # The read in front of the owners, and out of their RAMs.
         mine = start & (cache.rd_block == block)
@@ -74,10 +74,16 @@ class KvGroup(Theorem):
 
         for n, late in enumerate(layer):
             same = (self.layers[n] == late) & (self.blocks[n] == block) & (late < shape.layers)
-            # The cache remembers of a read what it was.
-            m.d.comb += self.claim(f"remembered_{n}", implies(asked[n], same))
-        # The word is that of the group, and holds until the next enabled cycle.
-        m.d.comb += self.claim("word_of_its_group", implies(found, slot == expected))
+            m.d.comb += self.claim(
+                f"remembered_{n}",
+                implies(asked[n], same),
+                "The cache remembers of a read what it was.",
+            )
+        m.d.comb += self.claim(
+            "word_of_its_group",
+            implies(found, slot == expected),
+            "The word is that of the group, and holds until the next enabled cycle.",
+        )
 
         last = (head == shape.heads - 1) & (expected != 0)
         m.d.comb += self.witness("read", found & last)

@@ -41,12 +41,21 @@ class KvLastWrite(Theorem):
         started = Signal()
         m.d.sync += started.eq(owner.rd_start_k | owner.rd_start_v)
 
-        # A finished read shows the last write until the next read of its kind starts.
-        m.d.comb += self.claim("returns_last_write", implies(due, element.shown == expected))
-        # A write stays in the bank: no write to any other element touches it.
-        m.d.comb += self.claim("stays_written", implies(known, self.stored == last))
-        # A read is answered exactly one cycle after its start.
-        m.d.comb += self.claim("valid_after_start", owner.rd_valid == started)
+        m.d.comb += self.claim(
+            "returns_last_write",
+            implies(due, element.shown == expected),
+            "A finished read shows the last write until the next read of its kind starts.",
+        )
+        m.d.comb += self.claim(
+            "stays_written",
+            implies(known, self.stored == last),
+            "A write stays in the bank: no write to any other element touches it.",
+        )
+        m.d.comb += self.claim(
+            "valid_after_start",
+            owner.rd_valid == started,
+            "A read is answered exactly one cycle after its start.",
+        )
 
         rewritten = Signal()
         with m.If(element.written & known & (owner.wr_data != last)):

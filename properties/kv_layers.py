@@ -32,8 +32,9 @@ class KvLayers(Theorem):
             return Array(Value.cast(getattr(owner, name)) for owner in self.owners)[layer]
 
         starts = cache.rd_start_k | cache.rd_start_v
-        # Reads start in enabled cycles.
-        m.d.comb += self.suppose("start_enabled", implies(starts, cache.rd_en))
+        m.d.comb += self.suppose(
+            "start_enabled", implies(starts, cache.rd_en), "Reads start in enabled cycles."
+        )
 
         for kind, indices, enable in (
             ("rd_start", ("rd_t", "rd_d"), cache.rd_en),
@@ -52,15 +53,22 @@ class KvLayers(Theorem):
                     Array(of_layers)[layer] == asked[tensor.value]
                     for tensor, of_layers in self.waiting.items()
                 ]
-                # Until then it is remembered.
-                m.d.comb += self.claim("remembered", Cat(remembered).all())
+                m.d.comb += self.claim(
+                    "remembered", Cat(remembered).all(), "Until then it is remembered."
+                )
             came = [of_layer(f"{kind}_{each}") == (asked[each] & enable) for each in "kv"]
             same = [of_layer(n) == late for n, late in zip(indices, before, strict=True)]
-            # What was asked of this layer comes, and nothing else.
-            m.d.comb += self.claim(f"{kind}_comes", Cat(came).all())
-            # It comes as it was asked for.
+            m.d.comb += self.claim(
+                f"{kind}_comes",
+                Cat(came).all(),
+                "What was asked of this layer comes, and nothing else.",
+            )
             occurs = Cat(asked.values()).any()
-            m.d.comb += self.claim(f"{kind}_unchanged", implies(occurs, Cat(same).all()))
+            m.d.comb += self.claim(
+                f"{kind}_unchanged",
+                implies(occurs, Cat(same).all()),
+                "It comes as it was asked for.",
+            )
             m.d.comb += self.witness(f"{kind}_k", asked["k"] & (layer == layers - 1))
             m.d.comb += self.witness(f"{kind}_v", asked["v"] & (layer == layers - 1))
         return m

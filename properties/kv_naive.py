@@ -121,8 +121,8 @@ class KvNaive(Theorem):
                 m.d.comb += getattr(naive, path[0]).eq(port)
         m.d.comb += suppose_accesses(self, owner)
         m.d.comb += [
-            self.suppose("row_when_idle", row_when_idle(owner)),
-            self.suppose("write_inside_row", write_inside_row(owner)),
+            self.suppose("row_when_idle", *row_when_idle(owner)),
+            self.suppose("write_inside_row", *write_inside_row(owner)),
         ]
         sizes = {"head": owner.kv_heads, "t": owner.seq_len, "d": owner.head_dim}
         for name, size in sizes.items():
@@ -145,21 +145,33 @@ class KvNaive(Theorem):
             shown, expected = (
                 getattr(each, f"rd_{kind}")[place.head][lane] for each in (owner, naive)
             )
-            # At power-on the model's arrays hold what the banks hold.
             with m.If(Initial()):
-                m.d.comb += self.suppose(f"{CHOSEN}same_at_power_on_{kind}", in_bank == in_array)
-            # What was read last is what the model read, until the next read.
-            m.d.comb += self.claim(f"same_word_{kind}", implies(read, shown == expected))
-            # Banks and arrays hold the same.
-            m.d.comb += self.claim(f"same_content_{kind}", in_bank == in_array)
-            # A word that was read outlives a write to its place.
-            m.d.comb += self.witness(f"outlived_{kind}", read & (shown != in_bank))
+                m.d.comb += self.suppose(
+                    f"{CHOSEN}same_at_power_on_{kind}",
+                    in_bank == in_array,
+                    "At power-on the model's arrays hold what the banks hold.",
+                )
+            m.d.comb += self.claim(
+                f"same_word_{kind}",
+                implies(read, shown == expected),
+                "What was read last is what the model read, until the next read.",
+            )
+            m.d.comb += self.claim(
+                f"same_content_{kind}", in_bank == in_array, "Banks and arrays hold the same."
+            )
+            m.d.comb += self.witness(
+                f"outlived_{kind}",
+                read & (shown != in_bank),
+                "A word that was read outlives a write to its place.",
+            )
 
-        # A read is answered in the same cycle.
-        m.d.comb += self.claim("same_valid", owner.rd_valid == naive.rd_valid)
+        m.d.comb += self.claim(
+            "same_valid", owner.rd_valid == naive.rd_valid, "A read is answered in the same cycle."
+        )
         status = ("k_written", "v_written", "k_ready", "v_ready", "busy", "done")
         same = [getattr(owner, name) == getattr(naive, name) for name in status]
-        # All that is told of a row is told in the same cycle.
-        m.d.comb += self.claim("same_row", Cat(same).all())
+        m.d.comb += self.claim(
+            "same_row", Cat(same).all(), "All that is told of a row is told in the same cycle."
+        )
         m.d.comb += self.witness("row_grows", owner.v_written == 2)
         return m

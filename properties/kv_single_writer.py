@@ -23,8 +23,8 @@ class KvSingleWriter(Theorem):
         m = Module()
         owner = self.owner
         m.d.comb += [
-            self.suppose("one_write", one_write(owner)),
-            self.suppose("write_in_range", write_in_range(owner)),
+            self.suppose("one_write", *one_write(owner)),
+            self.suppose("write_in_range", *write_in_range(owner)),
         ]
 
         asked = {Tensor.KEY: owner.wr_en_k, Tensor.VALUE: owner.wr_en_v}
@@ -33,11 +33,17 @@ class KvSingleWriter(Theorem):
             lanes.any() == (asked[tensor] & (owner.wr_head_kv == head))
             for (tensor, head), lanes in self.lanes_written.items()
         ]
-        # At most one element, over all banks, is written.
-        m.d.comb += self.claim("one_element", (every & (every - 1))[: len(every)] == 0)
-        # A bank is written exactly when a write to its tensor and head is asked for: none is
-        # dropped, none invented, none misdirected.
-        m.d.comb += self.claim("as_asked", Cat(right).all())
+        m.d.comb += self.claim(
+            "one_element",
+            (every & (every - 1))[: len(every)] == 0,
+            "At most one element, over all banks, is written.",
+        )
+        m.d.comb += self.claim(
+            "as_asked",
+            Cat(right).all(),
+            "A bank is written exactly when a write to its tensor and head is asked for: "
+            "none is dropped, none invented, none misdirected.",
+        )
 
         m.d.comb += self.witness("key_written", owner.wr_en_k)
         m.d.comb += self.witness("value_written", owner.wr_en_v)

@@ -51,32 +51,47 @@ class LayerOrder(Theorem):
         m.d.sync += running.eq(Mux(ends, 0, number))
 
         m.d.comb += [
-            # A layer is started when none runs.
-            self.suppose("start_when_idle", ~(layer.start & (running != 0))),
-            # While a layer runs, only the stage that runs says that it is done. (The projection
-            # stage also serves the embedding and the classifier.)
-            self.suppose("who_runs_answers", (running == 0) | (done & ~kind(running) == 0)),
+            self.suppose(
+                "start_when_idle",
+                ~(layer.start & (running != 0)),
+                "A layer is started when none runs.",
+            ),
+            self.suppose(
+                "who_runs_answers",
+                (running == 0) | (done & ~kind(running) == 0),
+                "While a layer runs, only the stage that runs says that it is done. (The "
+                "projection stage also serves the embedding and the classifier.)",
+            ),
         ]
 
-        # The next stage starts, in the very cycle, and no other ever.
         due = Mux(starts, kind(number), 0)
-        m.d.comb += self.claim("next_stage_starts", started == due)
-        # A projection is told which.
+        m.d.comb += self.claim(
+            "next_stage_starts",
+            started == due,
+            "The next stage starts, in the very cycle, and no other ever.",
+        )
         ops = {qkv: Sink.QKV, stages - 2: Sink.WO, stages - 1: Sink.W13, stages: Sink.W2}
         if biases:
             ops[1] = Sink.EMBED
         named = Cat((number == n) & (layer.projection_op == op) for n, op in ops.items()).any()
         if biases:
             named = named & (layer.projection_bias == (number == 1))
-        m.d.comb += self.claim("projection_named", implies(due[0], named))
-        # The blocks of heads are counted through, and stay while they are served.
+        m.d.comb += self.claim(
+            "projection_named", implies(due[0], named), "A projection is told which."
+        )
         counted = layer.block == (number - (qkv + 1)) >> 1
-        m.d.comb += self.claim("block_counted", implies(kind(number)[1:].any(), counted))
-        # The layer is done with its last stage.
-        m.d.comb += self.claim("done_with_the_last", layer.done == ends)
+        m.d.comb += self.claim(
+            "block_counted",
+            implies(kind(number)[1:].any(), counted),
+            "The blocks of heads are counted through, and stay while they are served.",
+        )
+        m.d.comb += self.claim(
+            "done_with_the_last", layer.done == ends, "The layer is done with its last stage."
+        )
         for name, invariant in self.invariants(running).items():
-            # A statement about the inside, which the harness names.
-            m.d.comb += self.claim(name, invariant)
+            m.d.comb += self.claim(
+                name, invariant, "A statement about the inside, which the harness names."
+            )
 
         m.d.comb += self.witness("done", layer.done)
         return m

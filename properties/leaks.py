@@ -79,8 +79,11 @@ class EndIsTaken(Theorem):
         with m.If(answers.valid & answers.ready):
             m.d.sync += [taken_end.eq(answers.payload.end), goes_on.eq(~answers.payload.end)]
 
-        # It is what the host saw when it took the answer.
-        m.d.comb += self.claim("end_is_taken", self.ended == taken_end)
+        m.d.comb += self.claim(
+            "end_is_taken",
+            self.ended == taken_end,
+            "It is what the host saw when it took the answer.",
+        )
 
         m.d.comb += self.witness("text_goes_on", goes_on)
         m.d.comb += self.witness("text_ends", goes_on & answers.valid & answers.payload.end)

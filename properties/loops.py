@@ -92,18 +92,24 @@ class RowsLeftCovered(Theorem):
     def elaborate(self, platform):
         m = Module()
         stage, loose, beat = self.stage, self.loose, self.stage.o.payload
-        # What is started is a projection.
         m.d.comb += self.suppose_before(
-            m, "op_is_projection", implies(stage.start, known_op(stage))
+            m,
+            "op_is_projection",
+            implies(stage.start, known_op(stage)),
+            "What is started is a projection.",
         )
         loose.follow(m, self.rows_left - beat.count == loose.rest)
         many = (beat.sink == Sink.CLS) & (self.rows_left > loose.rest)
         same = loose.left == Mux(many, loose.classifier.rows, self.rows_left)
-        # While the stage works, one stands for the other.
-        m.d.comb += self.claim("one_stands_for_the_other", implies(stage.o.valid, same))
+        m.d.comb += self.claim(
+            "one_stands_for_the_other",
+            implies(stage.o.valid, same),
+            "While the stage works, one stands for the other.",
+        )
         for name, invariant in self.invariants.items():
-            # A statement about the inside, which the harness names.
-            m.d.comb += self.claim(name, invariant)
+            m.d.comb += self.claim(
+                name, invariant, "A statement about the inside, which the harness names."
+            )
         if loose.classifier.rows > loose.rest:
             m.d.comb += self.witness("another_pass", loose.decides)
         m.d.comb += self.witness("done", stage.done)

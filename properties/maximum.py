@@ -36,14 +36,15 @@ class RunningMaximum(Theorem):
         with m.Elif(self.stored):
             m.d.sync += [came.eq(came | (score == chosen)), some_came.eq(1)]
 
-        # No score is greater.
-        m.d.comb += self.claim("none_greater", implies(came, chosen <= maximum))
-        # The maximum is one of them.
+        m.d.comb += self.claim(
+            "none_greater", implies(came, chosen <= maximum), "No score is greater."
+        )
         is_chosen = some_came & (maximum == chosen)
-        m.d.comb += self.claim("one_of_them", implies(is_chosen, came))
-        # The unit knows whether there is one.
+        m.d.comb += self.claim(
+            "one_of_them", implies(is_chosen, came), "The maximum is one of them."
+        )
         knows = (self.empty == ~some_came) & implies(came, some_came)
-        m.d.comb += self.claim("empty", knows)
+        m.d.comb += self.claim("empty", knows, "The unit knows whether there is one.")
 
         m.d.comb += self.witness("two_scores", came & (chosen < maximum))
         return m

@@ -89,5 +89,8 @@ class OperandsRouted(Theorem):
         return m
 
     def _claim(self, m: Module, name: str, when: Value, condition: Value) -> None:
-        # A beat meets what it multiplies as it leaves.
-        m.d.comb += self.claim(name, implies(self.issue.o_valid & when, condition))
+        m.d.comb += self.claim(
+            name,
+            implies(self.issue.o_valid & when, condition),
+            "A beat meets what it multiplies as it leaves.",
+        )

@@ -60,38 +60,53 @@ class OperandsExist(Theorem):
             m.d.sync += [to_reader[name].eq(getattr(issue, name)) for name in TOLD]
             m.d.sync += [to_fetcher[name].eq(to_reader[name]) for name in TOLD]
 
-        # Memories are read for the beat at their step, when the pipeline moves.
         steps = Cat(issue.read, issue.fetch) == Cat(self.reads & issue.en, self.fetches & issue.en)
-        m.d.comb += self.claim("reads_when_it_moves", steps)
+        m.d.comb += self.claim(
+            "reads_when_it_moves",
+            steps,
+            "Memories are read for the beat at their step, when the pipeline moves.",
+        )
         reader = self._told(self.reads, issue.read_beat, to_reader)
         fetcher = self._told(self.fetches, issue.fetch_beat, to_fetcher)
         for name in reader:
-            # At both steps, of whatever the beat reads, the beat was told.
-            m.d.comb += self.claim(name, reader[name] & fetcher[name])
-        # Each header and each column takes one beat of weights as it leaves, no other does.
+            m.d.comb += self.claim(
+                name,
+                reader[name] & fetcher[name],
+                "At both steps, of whatever the beat reads, the beat was told.",
+            )
         leaves, kind = issue.o_valid & issue.en, issue.o_beat.kind
         of_stream = (kind == Kind.HEADER) | (kind == Kind.WEIGHT)
         takes = leaves & of_stream
         weights = issue.i_weights.valid & issue.i_weights.ready
-        m.d.comb += self.claim("one_beat_of_weights", weights == takes)
-        # Whether the beat that leaves needs weights is known in a register.
         m.d.comb += self.claim(
-            "weights_foreseen", self.takes_weights == (issue.o_valid & of_stream)
+            "one_beat_of_weights",
+            weights == takes,
+            "Each header and each column takes one beat of weights as it leaves, no other does.",
         )
-        # The column that will be fetched was told in the cycle before.
+        m.d.comb += self.claim(
+            "weights_foreseen",
+            self.takes_weights == (issue.o_valid & of_stream),
+            "Whether the beat that leaves needs weights is known in a register.",
+        )
         column, folded = Signal.like(issue.next_column, name="told_column"), Signal()
         m.d.sync += [column.eq(issue.next_column), folded.eq(issue.next_folded)]
         told = (issue.fetch_beat.column == column) & (issue.fetch_beat.folded == folded)
-        m.d.comb += self.claim("column_ahead", implies(self.fetches, told))
-        # Each beat of the attention claims the word of the cache that it will read, as it enters.
+        m.d.comb += self.claim(
+            "column_ahead",
+            implies(self.fetches, told),
+            "The column that will be fetched was told in the cycle before.",
+        )
         claimed = Signal()
         with m.If(issue.en):
             m.d.sync += claimed.eq(issue.claims)
         attends = (issue.read_beat.kind == Kind.KEY) | (issue.read_beat.kind == Kind.VALUE)
         once = (claimed == (self.reads & attends)) & implies(issue.claims, issue.en)
-        m.d.comb += self.claim("claims_its_word", once)
-        # What the score memory shows is the score of the value beat that waits; it was there when
-        # it was read, or will be read again.
+        m.d.comb += self.claim(
+            "claims_its_word",
+            once,
+            "Each beat of the attention claims the word of the cache that it will read, as "
+            "it enters.",
+        )
         shown, old = Signal.like(issue.next_t, name="shown_t"), Signal()
         with m.If(issue.next_t_en):
             m.d.sync += [shown.eq(issue.next_t), old.eq(0)]
@@ -99,7 +114,10 @@ class OperandsExist(Theorem):
             m.d.sync += old.eq(old | ~issue.scores_ready)
         waits_for_score = self.waits & (self.waiting.kind == Kind.VALUE)
         m.d.comb += self.claim(
-            "score_shown", implies(waits_for_score, (shown == self.waiting.t) & ~old)
+            "score_shown",
+            implies(waits_for_score, (shown == self.waiting.t) & ~old),
+            "What the score memory shows is the score of the value beat that waits; it was "
+            "there when it was read, or will be read again.",
         )
 
         fetched, read = issue.fetch_beat, issue.read_beat

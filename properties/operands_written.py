@@ -108,8 +108,11 @@ class OperandsWritten(Whole):
                 of_slots = Cat(now[head * shape.head_dim + d] for head in heads)
                 there.append(implies(mine, of_slots.all()))
         reads = issue.fetch & (beat.kind == Kind.KEY)
-        # A key is multiplied by queries of its layer, in every slot that has a head.
-        m.d.comb += self.claim("queries", implies(reads, Cat(there).all()))
+        m.d.comb += self.claim(
+            "queries",
+            implies(reads, Cat(there).all()),
+            "A key is multiplied by queries of its layer, in every slot that has a head.",
+        )
         m.d.comb += self.witness("last_query", reads & (beat.block == derived.head_blocks - 1))
 
     def _scores(self, m: Module) -> None:
@@ -126,34 +129,47 @@ class OperandsWritten(Whole):
         )
         beat = self.waiting
         enters = issue.claims & (beat.kind == Kind.VALUE)
-        # A value waits until all scores of its block and layer are stored.
         mine = whole.matches(layer=beat.layer, block=beat.block)
-        m.d.comb += self.claim("scores", implies(enters, mine))
-        # Their maxima are still those when its weights are made, behind the score memory.
+        m.d.comb += self.claim(
+            "scores",
+            implies(enters, mine),
+            "A value waits until all scores of its block and layer are stored.",
+        )
         made, read = self.read_valid & (issue.read_beat.kind == Kind.VALUE), issue.read_beat
         kept = whole.matches(layer=read.layer, block=read.block)
-        m.d.comb += self.claim("maxima", implies(made, kept))
+        m.d.comb += self.claim(
+            "maxima",
+            implies(made, kept),
+            "Their maxima are still those when its weights are made, behind the score memory.",
+        )
         if not self.loops:
             seq_len = self.config.shape.seq_len
             stored = Signal(seq_len, name="scores_stored")
             add = Mux(softmax.scores_valid, 1 << scores.t, 0)
             m.d.sync += stored.eq(Mux(softmax.clear, 0, stored | add))
             there = stored.bit_select(beat.t, 1)
-            # So is that of its position. (Where positions are not counted: `DrainOrder`.)
-            m.d.comb += self.claim("score_of_the_position", implies(enters, there))
+            m.d.comb += self.claim(
+                "score_of_the_position",
+                implies(enters, there),
+                "So is that of its position. (Where positions are not counted: `DrainOrder`.)",
+            )
         m.d.comb += self.witness("scores_used", enters & (beat.layer != 0))
 
     def _weight_sums(self, m: Module) -> None:
         softmax, reciprocals = self.parts.inner["softmax"], self.parts.inner["reciprocals"]
         used = self.parts.issue.o_beat
         same = (used.layer == reciprocals.layer) & (used.block == reciprocals.block)
-        # A sum of weights is of one block in one layer.
         m.d.comb += self.claim(
-            "weights_of_one_block", implies(softmax.add & ~softmax.add_first, same)
+            "weights_of_one_block",
+            implies(softmax.add & ~softmax.add_first, same),
+            "A sum of weights is of one block in one layer.",
         )
-        # It stays while its reciprocals are looked for, slot by slot.
         more = self.running & (self.slot != derive(self.config).slots - 1)
-        m.d.comb += self.claim("weight_sums_stay", ~(more & softmax.add))
+        m.d.comb += self.claim(
+            "weight_sums_stay",
+            ~(more & softmax.add),
+            "It stays while its reciprocals are looked for, slot by slot.",
+        )
 
     def _biases(self, m: Module) -> None:
         biases, result = self.parts.inner["biases"], self.parts.inner["writeback"].o
@@ -170,13 +186,19 @@ class OperandsWritten(Whole):
         whole = last == rows - 1
         row = Mux(whole, 0, last + 1)
         of_one = whole | written.matches(layer=result.layer)
-        # The biases of a layer are written in order, when no row waits for those of another.
         in_turn = (biases.wr_row == row) & of_one & ~used
-        m.d.comb += self.claim("biases_in_turn", implies(biases.wr_en, in_turn))
-        # When the product of a row is asked for, a cycle before its bias is read, all biases of its
-        # layer are written.
+        m.d.comb += self.claim(
+            "biases_in_turn",
+            implies(biases.wr_en, in_turn),
+            "The biases of a layer are written in order, when no row waits for those of another.",
+        )
         mine = written.matches(layer=result.layer) & whole
-        m.d.comb += self.claim("bias", implies(uses, mine))
+        m.d.comb += self.claim(
+            "bias",
+            implies(uses, mine),
+            "When the product of a row is asked for, a cycle before its bias is read, all "
+            "biases of its layer are written.",
+        )
         m.d.comb += self.witness("bias_used", uses & (result.layer != 0))
 
     def _residual(self, m: Module) -> None:
@@ -200,11 +222,14 @@ class OperandsWritten(Whole):
         first = self._follows(result.sink, result.layer, before)
         same = before.matches(sink=result.sink, layer=result.layer)
         of_update = Mux(row == 0, first, same)
-        # Each update writes all elements in order; Wo is added behind the embedding or W2, W2
-        # behind Wo, of this token, so that every element that is added to was written.
-        m.d.comb += self.claim("residual_in_turn", implies(takes, (result.row == row) & of_update))
+        m.d.comb += self.claim(
+            "residual_in_turn",
+            implies(takes, (result.row == row) & of_update),
+            "Each update writes all elements in order; Wo is added behind the embedding or "
+            "W2, W2 behind Wo, of this token, so that every element that is added to was "
+            "written.",
+        )
 
-        # Of the vector that beats read: whose update its elements are.
         comes = self.parts.inner["drain"].o
         vector = _Tag(
             m,
@@ -216,11 +241,16 @@ class OperandsWritten(Whole):
         )
         more = x.coming & (x.filled != 0)
         m.d.comb += self.claim(
-            "x_of_one_update", implies(more, vector.matches(sink=comes.sink, layer=comes.layer))
+            "x_of_one_update",
+            implies(more, vector.matches(sink=comes.sink, layer=comes.layer)),
+            "Of the vector that beats read: whose update its elements are.",
         )
         beat = issue.fetch_beat
-        # A beat of QKV, W13 or the classifier reads the residual that it is to multiply.
-        m.d.comb += self.claim("x", implies(x.fetch, self._reads(beat.sink, beat.layer, vector)))
+        m.d.comb += self.claim(
+            "x",
+            implies(x.fetch, self._reads(beat.sink, beat.layer, vector)),
+            "A beat of QKV, W13 or the classifier reads the residual that it is to multiply.",
+        )
         m.d.comb += self.witness("x_read", x.fetch & (beat.sink == Sink.CLS))
 
     def _follows(self, sink: Value, layer: Value, before: _Tag) -> Value:
@@ -260,12 +290,16 @@ class OperandsWritten(Whole):
         )
         more = units["attention"].coming & (units["attention"].filled != 0)
         of_one = implies(more, attention.matches(layer=writeback.o.layer))
-        # The attention vector is of one layer; Wo reads that of its own.
-        m.d.comb += self.claim("attention_of_one_layer", of_one)
+        m.d.comb += self.claim(
+            "attention_of_one_layer",
+            of_one,
+            "The attention vector is of one layer; Wo reads that of its own.",
+        )
         read = implies(units["attention"].fetch, attention.matches(layer=beat.layer))
-        m.d.comb += self.claim("attention", read)
+        m.d.comb += self.claim(
+            "attention", read, "The attention vector is of one layer; Wo reads that of its own."
+        )
 
-        # The hidden vector is that of the gates that came last.
         gate = writeback.scaled_valid & (writeback.scaled.sink == Sink.W13)
         gates = _Tag(
             m,
@@ -276,10 +310,13 @@ class OperandsWritten(Whole):
         )
         of_gates = gates.matches(layer=writeback.scaled.layer)
         others = gate & (writeback.scaled.row != 0)
-        m.d.comb += self.claim("hidden_of_one_layer", implies(others, of_gates))
-        # W2 reads the one of its own layer.
+        m.d.comb += self.claim(
+            "hidden_of_one_layer",
+            implies(others, of_gates),
+            "The hidden vector is that of the gates that came last.",
+        )
         read = implies(units["hidden"].fetch, gates.matches(layer=beat.layer))
-        m.d.comb += self.claim("hidden", read)
+        m.d.comb += self.claim("hidden", read, "W2 reads the one of its own layer.")
         m.d.comb += self.witness("hidden_read", units["hidden"].fetch & (beat.layer != 0))
 
     def _norm(self, m: Module) -> None:
@@ -295,17 +332,26 @@ class OperandsWritten(Whole):
         started = Signal()
         m.d.sync += started.eq(norm.start)
         last = found.matches(sink=Sink.W2, layer=self.config.shape.layers - 1)
-        # The answer comes behind the norm of the last residual, when no unit works any more.
-        m.d.comb += self.claim("answer", implies(self.parts.tokens.o_token.valid, last))
+        m.d.comb += self.claim(
+            "answer",
+            implies(self.parts.tokens.o_token.valid, last),
+            "The answer comes behind the norm of the last residual, when no unit works any more.",
+        )
         raw, half = writeback.i, writeback.o
-        # A sum leaves the drain with the exponent of its residual, at the earliest 2 cycles behind
-        # the start of the norm, and the factor is found 2 cycles later.
         uses_exponent = writeback.i_valid & _is(raw.sink, READERS)
         ready = self._reads(raw.sink, raw.layer, found) & ~started & ~norm.start
-        m.d.comb += self.claim("exponent", implies(uses_exponent, ready))
+        m.d.comb += self.claim(
+            "exponent",
+            implies(uses_exponent, ready),
+            "A sum leaves the drain with the exponent of its residual, at the earliest 2 "
+            "cycles behind the start of the norm, and the factor is found 2 cycles later.",
+        )
         uses_factor = writeback.o_valid & _is(half.sink, READERS)
         m.d.comb += self.claim(
-            "factor", implies(uses_factor, self._reads(half.sink, half.layer, found) & ~norm.start)
+            "factor",
+            implies(uses_factor, self._reads(half.sink, half.layer, found) & ~norm.start),
+            "A sum leaves the drain with the exponent of its residual, at the earliest 2 "
+            "cycles behind the start of the norm, and the factor is found 2 cycles later.",
         )
 
     def _reciprocals(self, m: Module) -> None:
@@ -327,10 +373,16 @@ class OperandsWritten(Whole):
         raw, half = writeback.i, writeback.o
         uses_shift = writeback.i_valid & (raw.sink == Sink.VALUE)
         mine = found.matches(layer=raw.layer, block=raw.block) & (age >= raw.slot + 3)
-        # A sum of values is shifted for the weights of its block and slot, ...
-        m.d.comb += self.claim("value_shift", implies(uses_shift, mine))
+        m.d.comb += self.claim(
+            "value_shift",
+            implies(uses_shift, mine),
+            "A sum of values is shifted for the weights of its block and slot, ...",
+        )
         uses_factor = writeback.o_valid & (half.sink == Sink.VALUE)
         mine = found.matches(layer=half.layer) & (age >= half.slot + 5) & ~unit.start
-        # ... and multiplied by their reciprocal, which is found 2 cycles later.
-        m.d.comb += self.claim("value_factor", implies(uses_factor, mine))
+        m.d.comb += self.claim(
+            "value_factor",
+            implies(uses_factor, mine),
+            "... and multiplied by their reciprocal, which is found 2 cycles later.",
+        )
         m.d.comb += self.witness("value_scaled", uses_factor & (half.slot == derived.slots - 1))

@@ -41,14 +41,26 @@ class PassOrder(Theorem):
         was_owing = Signal()
         m.d.sync += was_owing.eq(owes)
 
-        # Nothing is taken while a pass is there, and when none is, all is.
-        m.d.comb += self.claim("takes_when_empty", buffer.i_ready == ~owes)
-        # A pass that is there, or just comes, is offered until it is taken.
-        m.d.comb += self.claim("offers_what_it_owes", buffer.o_valid == (owes | buffer.i_valid))
-        # What was taken first is given away, as it was.
-        m.d.comb += self.claim("unchanged", implies(owes, offered == owed))
-        # A pass that meets an idle drain does not wait.
-        m.d.comb += self.claim("straight_through", implies(takes, offered == comes))
+        m.d.comb += self.claim(
+            "takes_when_empty",
+            buffer.i_ready == ~owes,
+            "Nothing is taken while a pass is there, and when none is, all is.",
+        )
+        m.d.comb += self.claim(
+            "offers_what_it_owes",
+            buffer.o_valid == (owes | buffer.i_valid),
+            "A pass that is there, or just comes, is offered until it is taken.",
+        )
+        m.d.comb += self.claim(
+            "unchanged",
+            implies(owes, offered == owed),
+            "What was taken first is given away, as it was.",
+        )
+        m.d.comb += self.claim(
+            "straight_through",
+            implies(takes, offered == comes),
+            "A pass that meets an idle drain does not wait.",
+        )
 
         m.d.comb += self.witness("waited", gives & was_owing)
         m.d.comb += self.witness("went_straight", takes & gives)
@@ -76,8 +88,11 @@ class PassFair(Theorem):
         m.d.comb += [
             # Infinitely often, no offer waits.
             self.drains.eq(~buffer.o_valid | buffer.o_ready),
-            # Infinitely often, no pass waits at the entrance.
             self.takes.eq(~buffer.i_valid | buffer.i_ready),
-            self.witness("waits", buffer.i_valid & ~buffer.i_ready),
+            self.witness(
+                "waits",
+                buffer.i_valid & ~buffer.i_ready,
+                "Infinitely often, no pass waits at the entrance.",
+            ),
         ]
         return m

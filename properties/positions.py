@@ -49,18 +49,32 @@ class _Positions(Theorem):
         with m.If(stage.start & ~self.works):
             m.d.sync += [self.works.eq(1), self.pos.eq(stage.pos)]
             m.d.sync += [self.place.eq(0), self.number.eq(0)]
-        # A pass is started for a position that exists.
         exists = stage.pos < self.config.shape.seq_len
-        m.d.comb += self.suppose_before(m, "pos_in_range", implies(stage.start, exists))
-        # Beats are there from the cycle after the start on, and none after the last.
-        m.d.comb += self.claim("offers_while_it_works", stage.o.valid == self.works)
-        # Done comes in the cycle after the last beat was taken.
-        m.d.comb += self.claim("done_after_the_last", stage.done == ended)
-        # No position above the pass's own is read.
-        m.d.comb += self.claim("none_above", implies(self.works, stage.o.payload.t <= self.pos))
+        m.d.comb += self.suppose_before(
+            m,
+            "pos_in_range",
+            implies(stage.start, exists),
+            "A pass is started for a position that exists.",
+        )
+        m.d.comb += self.claim(
+            "offers_while_it_works",
+            stage.o.valid == self.works,
+            "Beats are there from the cycle after the start on, and none after the last.",
+        )
+        m.d.comb += self.claim(
+            "done_after_the_last",
+            stage.done == ended,
+            "Done comes in the cycle after the last beat was taken.",
+        )
+        m.d.comb += self.claim(
+            "none_above",
+            implies(self.works, stage.o.payload.t <= self.pos),
+            "No position above the pass's own is read.",
+        )
         for name, invariant in self.invariants(self.pos).items():
-            # A statement about the inside, which the harness names.
-            m.d.comb += self.claim(name, invariant)
+            m.d.comb += self.claim(
+                name, invariant, "A statement about the inside, which the harness names."
+            )
         if self.config.shape.seq_len > step_t:
             m.d.comb += self.witness("second_position", taken(stage.o) & (stage.o.payload.t != 0))
         m.d.comb += self.witness("done", stage.done)
@@ -80,14 +94,21 @@ class ScorePositions(_Positions):
         newest = self.number == self.pos >> word_bits
         last = self.place == self.config.shape.head_dim - 1
         self.walk(m, inner_ends=last, outer_ends=newest, step_t=1 << word_bits)
-        # Each element of each word comes once, in order.
         here = (beat.t == self.number << word_bits) & (beat.d == self.place)
-        m.d.comb += self.claim("element_in_order", implies(works, here))
-        # A sum is that of all elements of a word.
+        m.d.comb += self.claim(
+            "element_in_order",
+            implies(works, here),
+            "Each element of each word comes once, in order.",
+        )
         edges = (beat.first == (self.place == 0)) & (beat.last == last)
-        m.d.comb += self.claim("sums_begin_and_end", implies(works, edges))
-        # The newest word is the one with the pass's own position.
-        m.d.comb += self.claim("newest_is_newest", implies(works, beat.newest == newest))
+        m.d.comb += self.claim(
+            "sums_begin_and_end", implies(works, edges), "A sum is that of all elements of a word."
+        )
+        m.d.comb += self.claim(
+            "newest_is_newest",
+            implies(works, beat.newest == newest),
+            "The newest word is the one with the pass's own position.",
+        )
         return m
 
 
@@ -105,16 +126,26 @@ class ValuePositions(_Positions):
         derived = derive(self.config)
         newest = self.place == self.pos
         self.walk(m, inner_ends=newest, outer_ends=self.number == derived.v_words - 1)
-        # Each position comes once for each word, in order.
         here = (beat.t == self.place) & (beat.d == self.number << exact_log2(derived.v_word))
-        m.d.comb += self.claim("position_in_order", implies(works, here))
-        # A sum is that of all positions.
+        m.d.comb += self.claim(
+            "position_in_order",
+            implies(works, here),
+            "Each position comes once for each word, in order.",
+        )
         edges = (beat.first == (self.place == 0)) & (beat.last == newest)
-        m.d.comb += self.claim("sums_begin_and_end", implies(works, edges))
-        # The newest position is the pass's own.
-        m.d.comb += self.claim("newest_is_newest", implies(works, beat.newest == newest))
-        # What stands in for the first position is it.
+        m.d.comb += self.claim(
+            "sums_begin_and_end", implies(works, edges), "A sum is that of all positions."
+        )
+        m.d.comb += self.claim(
+            "newest_is_newest",
+            implies(works, beat.newest == newest),
+            "The newest position is the pass's own.",
+        )
         loose = FirstPosition(self.stage)
         loose.follow(m)
-        m.d.comb += self.claim("first_is_first", implies(works, beat.first == loose.is_first))
+        m.d.comb += self.claim(
+            "first_is_first",
+            implies(works, beat.first == loose.is_first),
+            "What stands in for the first position is it.",
+        )
         return m

@@ -30,10 +30,13 @@ class QueriesKept(Theorem):
         self.choose(m, self.head, shape.heads)
         self.choose(m, self.d, shape.head_dim)
         shown = Array(self.slots)[self.head[:slot_bits]]
-        # What is written is an element of a head. What is read need not be one: beats that read no
-        # query read whatever their `d` says, and nobody looks.
         in_range = (buffer.wr_head < shape.heads) & (buffer.wr_d < shape.head_dim)
-        m.d.comb += self.suppose("write_in_range", implies(buffer.wr_en, in_range))
+        m.d.comb += self.suppose(
+            "write_in_range",
+            implies(buffer.wr_en, in_range),
+            "What is written is an element of a head. What is read need not be one: beats "
+            "that read no query read whatever their `d` says, and nobody looks.",
+        )
 
         # Shadow of the element. Reset does not clear a RAM, so it does not clear its shadow.
         written = buffer.wr_en & (buffer.wr_head == self.head) & (buffer.wr_d == self.d)
@@ -47,10 +50,16 @@ class QueriesKept(Theorem):
         expected = Signal.like(self.stored)
         with m.If(buffer.rd_en):
             m.d.sync += [due.eq(read & known_now), expected.eq(last_now)]
-        # What was read is the last write, until the next read.
-        m.d.comb += self.claim("returns_last_write", implies(due, shown == expected))
-        # No write to another element touches it.
-        m.d.comb += self.claim("stays_written", implies(known, self.stored == last))
+        m.d.comb += self.claim(
+            "returns_last_write",
+            implies(due, shown == expected),
+            "What was read is the last write, until the next read.",
+        )
+        m.d.comb += self.claim(
+            "stays_written",
+            implies(known, self.stored == last),
+            "No write to another element touches it.",
+        )
 
         m.d.comb += self.witness("read_back", due & (expected != 0) & (self.head != 0))
         return m

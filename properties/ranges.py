@@ -33,16 +33,24 @@ class ExponentInRange(Theorem):
         begun = Signal()
         with m.If(norm.start):
             m.d.sync += begun.eq(1)
-        # What is added to epsilon is not negative.
         at_least_epsilon = implies(norm.start, norm.square_sum >= self.epsilon)
-        m.d.comb += self.suppose("at_least_epsilon", at_least_epsilon)
+        m.d.comb += self.suppose(
+            "at_least_epsilon", at_least_epsilon, "What is added to epsilon is not negative."
+        )
 
-        # There is such an exponent.
-        m.d.comb += self.claim("norm_exponent", implies(begun, norm.exponent < self.exponents))
-        # It is not less than that of epsilon.
-        m.d.comb += self.claim("not_below_floor", implies(begun, self.e >= self.floor))
-        # Nobody is told that it is there before.
-        m.d.comb += self.claim("ready", implies(norm.ready, begun))
+        m.d.comb += self.claim(
+            "norm_exponent",
+            implies(begun, norm.exponent < self.exponents),
+            "There is such an exponent.",
+        )
+        m.d.comb += self.claim(
+            "not_below_floor",
+            implies(begun, self.e >= self.floor),
+            "It is not less than that of epsilon.",
+        )
+        m.d.comb += self.claim(
+            "ready", implies(norm.ready, begun), "Nobody is told that it is there before."
+        )
 
         m.d.comb += self.witness("greatest", norm.ready & (norm.exponent == self.exponents - 1))
         return m
@@ -107,32 +115,50 @@ class ShiftsInRange(Theorem):
             ran.append(earlier)
             before = earlier
         m.d.comb += [
-            # The sum of a slot that is taken has the weight of its maximum in it.
-            self.suppose("at_least_the_maximum", implies(running, self.total >= self.least)),
-            # A block begins when the one before was dealt with.
-            self.suppose("block_after_block", implies(unit.start, ~Cat(ran).any())),
+            self.suppose(
+                "at_least_the_maximum",
+                implies(running, self.total >= self.least),
+                "The sum of a slot that is taken has the weight of its maximum in it.",
+            ),
+            self.suppose(
+                "block_after_block",
+                implies(unit.start, ~Cat(ran).any()),
+                "A block begins when the one before was dealt with.",
+            ),
         ]
 
-        # The slots of the first block are taken one after the other, from its start on.
         first = since != all_there
         takes = running == ((since != 0) & (since < slots) | unit.start)
         own = implies(running, self.taken == since)
         idle = implies(~first & ~running, self.taken == 0)
-        m.d.comb += self.claim("one_by_one", implies(first, takes & own) & idle)
+        m.d.comb += self.claim(
+            "one_by_one",
+            implies(first, takes & own) & idle,
+            "The slots of the first block are taken one after the other, from its start on.",
+        )
         for stage, (of, shift) in enumerate(zip(self.slot_of, self.shift_of, strict=True)):
             valid, after = self.valid[stage], stage + 1
             there = (since >= after) & (since < after + slots)
             in_step = (valid == there) & implies(valid, of == since - after)
             fits = implies(valid, self._is_shift(shift))
-            # They go through the pipeline, and come out with a shift that there is.
-            m.d.comb += self.claim(f"in_step_{after}", implies(first, in_step) & fits)
-        # Once it is there, the shift of a slot is one that there is.
+            m.d.comb += self.claim(
+                f"in_step_{after}",
+                implies(first, in_step) & fits,
+                "They go through the pipeline, and come out with a shift that there is.",
+            )
         written = since >= slot + _FIRST_SHIFT
         own_shift = Array(unit.shifts)[slot]
-        m.d.comb += self.claim("value_shift", implies(written, self._is_shift(own_shift)))
-        # It is there when it is needed.
+        m.d.comb += self.claim(
+            "value_shift",
+            implies(written, self._is_shift(own_shift)),
+            "Once it is there, the shift of a slot is one that there is.",
+        )
         due = implies(unit.ready, since >= ready_for + _FIRST_SHIFT - 1)
-        m.d.comb += self.claim("in_time", (due | ~first) & implies(ready_for > slot, written))
+        m.d.comb += self.claim(
+            "in_time",
+            (due | ~first) & implies(ready_for > slot, written),
+            "It is there when it is needed.",
+        )
 
         m.d.comb += self.witness("all_ready", (ready_for == slots) & (own_shift == self.shifts[0]))
         return m

@@ -21,8 +21,11 @@ class IdleIsSilent(Theorem):
         m = Module()
         for port, request in enumerate(self.client.requests):
             operands = Cat(request.a, request.b)
-            # Both operands are zero while the port is idle.
-            m.d.comb += self.claim(f"silent_{port}", implies(~request.en, operands == 0))
+            m.d.comb += self.claim(
+                f"silent_{port}",
+                implies(~request.en, operands == 0),
+                "Both operands are zero while the port is idle.",
+            )
             asks = request.en & (request.a != 0) & (request.b != 0)
             m.d.comb += self.witness(f"asks_{port}", asks)
         return m

@@ -42,26 +42,45 @@ class ResetIsPowerOn(Theorem):
             for name in ("o_token", "o_fetch", "o_logits", "o_kv_read", "o_kv_write")
         ]
 
-        # Every register is as at power-on: what is true from there on is true from here on.
         at_power_on = Cat(each == Const(each.init, each.shape()) for each in self.registers).all()
-        m.d.comb += self.claim("power_on", implies(was_reset, at_power_on))
-        # No stage works, nor does a sequencer.
-        m.d.comb += self.claim("idle", implies(was_reset, ~Cat(self.working).any()))
-        # No beat, sum or result is on its way.
-        m.d.comb += self.claim("empty", implies(was_reset, ~Cat(self.under_way).any()))
-        # A token is taken as soon as it comes.
-        m.d.comb += self.claim("waits_for_a_token", implies(was_reset, decoder.i_token.ready))
-        # Nothing is offered on any stream, and no weights are taken.
+        m.d.comb += self.claim(
+            "power_on",
+            implies(was_reset, at_power_on),
+            "Every register is as at power-on: what is true from there on is true from here on.",
+        )
+        m.d.comb += self.claim(
+            "idle",
+            implies(was_reset, ~Cat(self.working).any()),
+            "No stage works, nor does a sequencer.",
+        )
+        m.d.comb += self.claim(
+            "empty",
+            implies(was_reset, ~Cat(self.under_way).any()),
+            "No beat, sum or result is on its way.",
+        )
+        m.d.comb += self.claim(
+            "waits_for_a_token",
+            implies(was_reset, decoder.i_token.ready),
+            "A token is taken as soon as it comes.",
+        )
         moving = Cat(offered, decoder.i_weights.ready).any()
-        m.d.comb += self.claim("silent", implies(was_reset, ~moving))
-        # The counters begin again, and no fault is remembered.
+        m.d.comb += self.claim(
+            "silent",
+            implies(was_reset, ~moving),
+            "Nothing is offered on any stream, and no weights are taken.",
+        )
         counts = Cat(decoder.cycles, decoder.macs, decoder.fault).any()
-        m.d.comb += self.claim("counters", implies(was_reset, ~counts))
+        m.d.comb += self.claim(
+            "counters",
+            implies(was_reset, ~counts),
+            "The counters begin again, and no fault is remembered.",
+        )
 
-        # A reset comes while beats are under way.
         interrupted = Signal(reset_less=True)
         m.d.sync += interrupted.eq(Cat(self.under_way).any())
-        m.d.comb += self.witness("interrupted", was_reset & interrupted)
+        m.d.comb += self.witness(
+            "interrupted", was_reset & interrupted, "A reset comes while beats are under way."
+        )
         return m
 
 

@@ -95,42 +95,76 @@ class ScheduledBeats(Theorem):
         m.d.sync += ended.eq(ends)
 
         m.d.comb += [
-            # What is started is a projection.
-            self.suppose_before(m, "op_is_projection", implies(stage.start, known_op(stage))),
-            # It is started while none is under way.
-            self.suppose_before(m, "start_when_idle", ~(stage.start & works)),
+            self.suppose_before(
+                m,
+                "op_is_projection",
+                implies(stage.start, known_op(stage)),
+                "What is started is a projection.",
+            ),
+            self.suppose_before(
+                m,
+                "start_when_idle",
+                ~(stage.start & works),
+                "It is started while none is under way.",
+            ),
         ]
 
-        # Beats are there from the cycle after the start on, and none after the last.
-        m.d.comb += self.claim("offers_while_it_works", offer.valid == works)
-        # A beat waits unchanged.
-        m.d.comb += self.claim("beat_stands", offer_stands(m, offer, "beat"))
-        # A header comes when the shifts of the last one are used up, and only then.
+        m.d.comb += self.claim(
+            "offers_while_it_works",
+            offer.valid == works,
+            "Beats are there from the cycle after the start on, and none after the last.",
+        )
+        m.d.comb += self.claim(
+            "beat_stands", offer_stands(m, offer, "beat"), "A beat waits unchanged."
+        )
         kind = Mux(is_header, beat.kind == Kind.HEADER, beat.kind == Kind.WEIGHT)
         own = (beat.sink == op) & (bias_of(beat) == bias)
-        m.d.comb += self.claim("header_when_due", implies(works, kind & own))
-        # Each column of each pass comes once, in order.
+        m.d.comb += self.claim(
+            "header_when_due",
+            implies(works, kind & own),
+            "A header comes when the shifts of the last one are used up, and only then.",
+        )
         place = (beat.row == number << exact_log2(self.matrices[0].lanes)) & (
             beat.column == columns
         )
-        m.d.comb += self.claim("column_in_order", implies(works, place))
-        # The pass has its rows, and is folded when it is the one that is to be.
+        m.d.comb += self.claim(
+            "column_in_order",
+            implies(works, place),
+            "Each column of each pass comes once, in order.",
+        )
         rows = (beat.count == expected["count"]) & (beat.folded == expected["folded"])
-        m.d.comb += self.claim("rows_of_the_pass", implies(works, rows))
-        # Sums begin with the first column and are complete with the last.
+        m.d.comb += self.claim(
+            "rows_of_the_pass",
+            implies(works, rows),
+            "The pass has its rows, and is folded when it is the one that is to be.",
+        )
         edges = (beat.last == is_last) & implies(~is_header, beat.first == (columns == 0))
-        m.d.comb += self.claim("sums_begin_and_end", implies(works, edges))
-        # Each pass takes its own shifts out of the header.
+        m.d.comb += self.claim(
+            "sums_begin_and_end",
+            implies(works, edges),
+            "Sums begin with the first column and are complete with the last.",
+        )
         shift = beat.shift_index == self.share - covered
-        m.d.comb += self.claim("own_shifts", implies(works & ~is_header, shift))
-        # Done comes in the cycle after the last beat was taken.
-        m.d.comb += self.claim("done_after_the_last", stage.done == ended)
-        # By then as many beats were taken as the schedule counts.
+        m.d.comb += self.claim(
+            "own_shifts",
+            implies(works & ~is_header, shift),
+            "Each pass takes its own shifts out of the header.",
+        )
+        m.d.comb += self.claim(
+            "done_after_the_last",
+            stage.done == ended,
+            "Done comes in the cycle after the last beat was taken.",
+        )
         counted = beats + stage.remaining == expected["beats"]
-        m.d.comb += self.claim("beats_of_the_schedule", implies(works | ended, counted))
+        m.d.comb += self.claim(
+            "beats_of_the_schedule",
+            implies(works | ended, counted),
+            "By then as many beats were taken as the schedule counts.",
+        )
         for name, invariant in self.invariants(()).items():
-            # A statement about the inside, which the harness names.
-            m.d.comb += self.claim(name, invariant)
+            m.d.comb += self.claim(
+                name, invariant, "A statement about the inside, which the harness names."
+            )
 
         m.d.comb += self.witness("done", stage.done)
         if any(passes(spec) > 1 for spec in self.matrices):

@@ -77,16 +77,32 @@ class _ScorePass(Theorem):
         exists = self.stores_t < self.seq_len
         in_turn = exists & (self.stores_t == Mux(self.some, self.newest + 1, 0))
         m.d.comb += [
-            # Scores of a pass come in the order of their positions, which exist.
-            self.suppose("scores_in_order", implies(self.stores, in_turn)),
-            # The maxima are forgotten between two passes, not within one.
-            self.suppose("no_score_cleared", implies(self.stores, ~softmax.clear)),
-            # A beat enters when the pipeline moves.
-            self.suppose("enters_enabled", implies(self.enters, softmax.en)),
-            # All scores of the pass are stored by then, and that of the beat was when it was read.
-            self.suppose("score_exists", implies(self.enters, softmax.ready & self.fresh)),
-            # The next pass stores nothing as long as a beat of this one is on its way.
-            self.suppose("weighed_first", implies(self.stores, ~Cat(self.valid).any())),
+            self.suppose(
+                "scores_in_order",
+                implies(self.stores, in_turn),
+                "Scores of a pass come in the order of their positions, which exist.",
+            ),
+            self.suppose(
+                "no_score_cleared",
+                implies(self.stores, ~softmax.clear),
+                "The maxima are forgotten between two passes, not within one.",
+            ),
+            self.suppose(
+                "enters_enabled",
+                implies(self.enters, softmax.en),
+                "A beat enters when the pipeline moves.",
+            ),
+            self.suppose(
+                "score_exists",
+                implies(self.enters, softmax.ready & self.fresh),
+                "All scores of the pass are stored by then, and that of the beat was when it "
+                "was read.",
+            ),
+            self.suppose(
+                "weighed_first",
+                implies(self.stores, ~Cat(self.valid).any()),
+                "The next pass stores nothing as long as a beat of this one is on its way.",
+            ),
         ]
 
 
@@ -103,20 +119,23 @@ class ScoresBelowMaximum(_ScorePass):
         self.choose(m, self.place, self.seq_len)
         maximum, place = self.maximum, self.place
 
-        # The unit knows whether there is one.
-        m.d.comb += self.claim("empty", self.empty == ~self.some)
-        # No stored score is greater.
+        m.d.comb += self.claim(
+            "empty", self.empty == ~self.some, "The unit knows whether there is one."
+        )
         stored = self.some & (place <= self.newest)
-        m.d.comb += self.claim("stored", implies(stored, self.at_place <= maximum))
-        # What is fresh was stored.
+        m.d.comb += self.claim(
+            "stored", implies(stored, self.at_place <= maximum), "No stored score is greater."
+        )
         fresh = self.some & (self.shown_t <= self.newest)
-        m.d.comb += self.claim("fresh", implies(self.fresh, fresh))
-        # Nor is the one that the memory shows.
+        m.d.comb += self.claim("fresh", implies(self.fresh, fresh), "What is fresh was stored.")
         shown = self.fresh & (self.shown_t == place)
-        m.d.comb += self.claim("shown", implies(shown, self.shown <= maximum))
-        # Nor is that of the beat.
+        m.d.comb += self.claim(
+            "shown", implies(shown, self.shown <= maximum), "Nor is the one that the memory shows."
+        )
         own = self.valid[0] & (self.t[0] == place)
-        m.d.comb += self.claim("not_above_the_maximum", implies(own, self.held <= maximum))
+        m.d.comb += self.claim(
+            "not_above_the_maximum", implies(own, self.held <= maximum), "Nor is that of the beat."
+        )
 
         m.d.comb += self.witness("below", own & (self.held < maximum) & (place == 0))
         return m
@@ -161,25 +180,49 @@ class SumIncludesTheMaximum(_ScorePass):
         is_out = self.valid[2] & (self.t[2] == added_t)
         in_turn = (softmax.add_first == ~is_open) & (added_t == Mux(is_open, due, 0))
         m.d.comb += [
-            # What is added is the weight of the beat that is out.
-            self.suppose("adds_what_is_out", implies(softmax.add, softmax.en & is_out)),
-            # Each position is added once, in order, and the first begins the sum.
-            self.suppose("adds_in_turn", implies(softmax.add, in_turn)),
-            # The next pass stores nothing before the sum of this one is complete.
-            self.suppose("summed_first", implies(self.stores, ~is_open)),
-            # A score that is the maximum has the greatest weight, in the table.
-            self.suppose("maximum_weighs_most", self.first_entry == greatest),
+            self.suppose(
+                "adds_what_is_out",
+                implies(softmax.add, softmax.en & is_out),
+                "What is added is the weight of the beat that is out.",
+            ),
+            self.suppose(
+                "adds_in_turn",
+                implies(softmax.add, in_turn),
+                "Each position is added once, in order, and the first begins the sum.",
+            ),
+            self.suppose(
+                "summed_first",
+                implies(self.stores, ~is_open),
+                "The next pass stores nothing before the sum of this one is complete.",
+            ),
+            self.suppose(
+                "maximum_weighs_most",
+                self.first_entry == greatest,
+                "A score that is the maximum has the greatest weight, in the table.",
+            ),
         ]
 
-        # The unit knows whether there is a score.
-        m.d.comb += self.claim("empty", (self.empty == ~self.some) & implies(self.some, known))
-        # The maximum stands at its place, which was stored; so is what is fresh, and on its way.
+        m.d.comb += self.claim(
+            "empty",
+            (self.empty == ~self.some) & implies(self.some, known),
+            "The unit knows whether there is a score.",
+        )
         exists = (place <= newest) & (newest < self.seq_len) & (self.at_place == self.maximum)
-        m.d.comb += self.claim("stored", implies(known, exists))
+        m.d.comb += self.claim(
+            "stored",
+            implies(known, exists),
+            "The maximum stands at its place, which was stored; so is what is fresh, and on "
+            "its way.",
+        )
         fresh = self.some & (self.shown_t <= newest)
         beats = zip(self.valid, self.t, strict=True)
         under_way = [implies(valid, known & (t <= newest)) for valid, t in beats]
-        m.d.comb += self.claim("fresh", implies(self.fresh, fresh) & Cat(under_way).all())
+        m.d.comb += self.claim(
+            "fresh",
+            implies(self.fresh, fresh) & Cat(under_way).all(),
+            "The maximum stands at its place, which was stored; so is what is fresh, and on "
+            "its way.",
+        )
         # From there it goes through the pipeline, with nothing below it, to the greatest weight.
         steps = {
             "shown": (self.fresh, self.shown_t, self.shown == self.maximum),
@@ -192,14 +235,21 @@ class SumIncludesTheMaximum(_ScorePass):
             "weight": (self.valid[2], self.t[2], self.weight == greatest),
         }
         for name, (valid, t, reached) in steps.items():
-            # The beat of its place has it.
-            m.d.comb += self.claim(name, implies(valid & (t == place), reached))
-        # An open sum has it once it is behind its place, and has not wrapped.
+            m.d.comb += self.claim(
+                name, implies(valid & (t == place), reached), "The beat of its place has it."
+            )
         includes = implies(due > place, total >= greatest)
         goes_on = known & (due > 0) & (due <= newest) & (total <= due * greatest)
-        m.d.comb += self.claim("open", implies(is_open, goes_on & includes))
-        # So has one that is complete.
-        m.d.comb += self.claim("at_least_the_maximum", implies(complete, total >= greatest))
+        m.d.comb += self.claim(
+            "open",
+            implies(is_open, goes_on & includes),
+            "An open sum has it once it is behind its place, and has not wrapped.",
+        )
+        m.d.comb += self.claim(
+            "at_least_the_maximum",
+            implies(complete, total >= greatest),
+            "So has one that is complete.",
+        )
 
         m.d.comb += self.witness("complete", complete & (newest == 1) & (place == 1))
         return m

@@ -46,16 +46,24 @@ class ScoreOfItsBeat(Theorem):
         with m.If(issue.next_t_en):
             m.d.sync += shown_t.eq(issue.next_t)
 
-        # A beat enters when the pipeline moves, and value beats when all scores are stored.
         enabled = implies(self.enters, issue.en) & implies(value_enters, issue.scores_ready)
-        m.d.comb += self.claim("enters_enabled", enabled)
-        # The memories show the score of the beat that waits, until it enters.
-        m.d.comb += self.claim("own_score", implies(value_waits, shown_t == waiting.t))
-        # It was stored by then.
-        m.d.comb += self.claim("score_exists", implies(value_enters, stored_now))
-        # Unless it is read again.
+        m.d.comb += self.claim(
+            "enters_enabled",
+            enabled,
+            "A beat enters when the pipeline moves, and value beats when all scores are stored.",
+        )
+        m.d.comb += self.claim(
+            "own_score",
+            implies(value_waits, shown_t == waiting.t),
+            "The memories show the score of the beat that waits, until it enters.",
+        )
+        m.d.comb += self.claim(
+            "score_exists", implies(value_enters, stored_now), "It was stored by then."
+        )
         again = just_read | stored
-        m.d.comb += self.claim("read_until_stored", implies(value_waits, again))
+        m.d.comb += self.claim(
+            "read_until_stored", implies(value_waits, again), "Unless it is read again."
+        )
         own = (value_enters, shown_t)
         same = []
         for number, (valid, beat) in enumerate(self.stages, 1):
@@ -65,12 +73,12 @@ class ScoreOfItsBeat(Theorem):
             own = (is_value, t)
             same.append(is_value == (valid & (beat.kind == Kind.VALUE)))
             same.append(implies(is_value, t == beat.t))
-        # What entered goes along with its beat,
-        m.d.comb += self.claim("goes_along", Cat(same).all())
-        # until its weight is out.
+        m.d.comb += self.claim(
+            "goes_along", Cat(same).all(), "What entered goes along with its beat,"
+        )
         is_out = issue.o_valid & (issue.o_beat.kind == Kind.VALUE)
         out = (own[0] == is_out) & implies(is_out, own[1] == issue.o_beat.t)
-        m.d.comb += self.claim("own_weight", out)
+        m.d.comb += self.claim("own_weight", out, "until its weight is out.")
 
         m.d.comb += self.witness("value_beat", is_out & (issue.o_beat.t == 1))
         waited = Signal()

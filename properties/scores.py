@@ -45,12 +45,16 @@ class ScoresKept(Theorem):
         self.choose(m, self.t, self.seq_len)
         score = self.chosen.of(softmax.trace[2 * slot].value for slot in range(self.chosen.size))
         m.d.comb += [
-            # What comes is of a position that there is, ...
             self.suppose(
-                "comes_in_range", implies(softmax.scores_valid, softmax.scores.t < self.seq_len)
+                "comes_in_range",
+                implies(softmax.scores_valid, softmax.scores.t < self.seq_len),
+                "What comes is of a position that there is, ...",
             ),
-            # ... and so is what is asked for.
-            self.suppose("read_in_range", implies(softmax.rd_en, softmax.rd_t < self.seq_len)),
+            self.suppose(
+                "read_in_range",
+                implies(softmax.rd_en, softmax.rd_t < self.seq_len),
+                "... and so is what is asked for.",
+            ),
         ]
 
         # The score that came in the cycle before; then it stays where it is.
@@ -68,15 +72,26 @@ class ScoresKept(Theorem):
         with m.If(softmax.rd_en):
             m.d.sync += [due.eq(known_now & (softmax.rd_t == self.t)), expected.eq(kept_now)]
 
-        # What came is stored in the next cycle, under its position.
         in_time = (self.written == comes) & implies(comes, self.written_t == t)
-        m.d.comb += self.claim("stored_in_time", in_time)
-        # It is rounded as golden rounds it, and the trace shows it.
-        m.d.comb += self.claim("rounded", implies(comes, score == last))
-        # No score of another position touches it.
-        m.d.comb += self.claim("stays_stored", implies(known, self.stored == kept))
-        # What is read is what was stored last, which may be in its very cycle, until the next read.
-        m.d.comb += self.claim("returns_last_stored", implies(due, self.shown == expected))
+        m.d.comb += self.claim(
+            "stored_in_time", in_time, "What came is stored in the next cycle, under its position."
+        )
+        m.d.comb += self.claim(
+            "rounded",
+            implies(comes, score == last),
+            "It is rounded as golden rounds it, and the trace shows it.",
+        )
+        m.d.comb += self.claim(
+            "stays_stored",
+            implies(known, self.stored == kept),
+            "No score of another position touches it.",
+        )
+        m.d.comb += self.claim(
+            "returns_last_stored",
+            implies(due, self.shown == expected),
+            "What is read is what was stored last, which may be in its very cycle, until "
+            "the next read.",
+        )
 
         m.d.comb += self.witness("read_back", due & (expected < 0))
         met = writes & softmax.rd_en & (softmax.rd_t == self.t)

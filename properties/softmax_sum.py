@@ -30,18 +30,26 @@ class WeightsSumToOne(Theorem):
 
     def elaborate(self, platform):
         m = Module()
-        # The weight of the maximum is among those that are summed.
-        m.d.comb += self.suppose("at_least_the_maximum", self.total >= self.least)
+        m.d.comb += self.suppose(
+            "at_least_the_maximum",
+            self.total >= self.least,
+            "The weight of the maximum is among those that are summed.",
+        )
 
         one = C(self.unit) << self.e
         away = Mux(self.product < one, one - self.product, self.product - one)
         near = C(int(DISTANCE * self.unit * 2**_FRACTION)) << self.e
-        # Product and one are no farther apart than that.
-        m.d.comb += self.claim("near_one", (away << _FRACTION) <= near)
-        # Golden's own integers can follow.
-        m.d.comb += self.claim("defined", self.defined)
+        m.d.comb += self.claim(
+            "near_one",
+            (away << _FRACTION) <= near,
+            "Product and one are no farther apart than that.",
+        )
+        m.d.comb += self.claim("defined", self.defined, "Golden's own integers can follow.")
 
-        # The bound is no idle one: some sum is more than four fifths of it away.
         far = C(int(0.8 * DISTANCE * self.unit * 2**_FRACTION)) << self.e
-        m.d.comb += self.witness("far", (away << _FRACTION) > far)
+        m.d.comb += self.witness(
+            "far",
+            (away << _FRACTION) > far,
+            "The bound is no idle one: some sum is more than four fifths of it away.",
+        )
         return m

@@ -54,10 +54,16 @@ class SquareSumHolds(Theorem):
         m.d.sync += came_last.eq(takes & (row == dim - 1))
         with m.If(takes):
             m.d.sync += row.eq(Mux(row == dim - 1, 0, row + 1))
-        # Each update brings all elements, in order.
-        m.d.comb += self.suppose("rows_in_order", implies(takes, residual.i.row == row))
-        # Behind the last element of an update is a cycle without one.
-        m.d.comb += self.suppose("updates_apart", implies(came_last, ~takes))
+        m.d.comb += self.suppose(
+            "rows_in_order",
+            implies(takes, residual.i.row == row),
+            "Each update brings all elements, in order.",
+        )
+        m.d.comb += self.suppose(
+            "updates_apart",
+            implies(came_last, ~takes),
+            "Behind the last element of an update is a cycle without one.",
+        )
 
         # The row whose square is, or will be, added next.
         due = row
@@ -78,31 +84,47 @@ class SquareSumHolds(Theorem):
         with m.If(adds):
             m.d.sync += count.eq(counted + 1)
 
-        # It asks for squares of elements.
         request = residual.requests[0]
         is_element = request.a == request.a[: self.width].as_signed()
         asks_square = (request.a == request.b) & is_element
-        m.d.comb += self.claim("squares", implies(request.en, asks_square))
-        # A square is not negative, nor greater than that of the least element.
+        m.d.comb += self.claim(
+            "squares", implies(request.en, asks_square), "It asks for squares of elements."
+        )
         in_bound = (square >= 0) & (square <= self.most)
-        m.d.comb += self.claim("term_in_bound", implies(adds, in_bound))
-        # Whatever comes after a reset begins a sum.
-        m.d.comb += self.claim("begins", implies(adds & (count == 0), first))
-        # Each element is squared once.
-        m.d.comb += self.claim("no_more_terms", implies(adds, counted < dim))
+        m.d.comb += self.claim(
+            "term_in_bound",
+            implies(adds, in_bound),
+            "A square is not negative, nor greater than that of the least element.",
+        )
+        m.d.comb += self.claim(
+            "begins",
+            implies(adds & (count == 0), first),
+            "Whatever comes after a reset begins a sum.",
+        )
+        m.d.comb += self.claim(
+            "no_more_terms", implies(adds, counted < dim), "Each element is squared once."
+        )
         all_or_none = (count == 0) | (count == dim)
         own_count = Mux(due == 0, all_or_none, count == due)
-        m.d.comb += self.claim("counted", own_count & (row < dim))
-        # The sum has not wrapped.
+        m.d.comb += self.claim("counted", own_count & (row < dim), "Each element is squared once.")
         within = (total >= self.epsilon) & (total <= self.epsilon + count * self.most)
-        m.d.comb += self.claim("bounded", implies(count != 0, within))
-        # The residual is complete when the last square is added, and only then.
-        m.d.comb += self.claim("complete", residual.complete == completes)
-        # Its sum of squares is never less than what it begins with.
+        m.d.comb += self.claim("bounded", implies(count != 0, within), "The sum has not wrapped.")
+        m.d.comb += self.claim(
+            "complete",
+            residual.complete == completes,
+            "The residual is complete when the last square is added, and only then.",
+        )
         at_least_epsilon = implies(residual.complete, total >= self.epsilon)
-        m.d.comb += self.claim("at_least_epsilon", at_least_epsilon)
-        # It stays for the cycle in which the norm looks at it.
-        m.d.comb += self.claim("sum_stays", implies(was_complete, total == sum_then))
+        m.d.comb += self.claim(
+            "at_least_epsilon",
+            at_least_epsilon,
+            "Its sum of squares is never less than what it begins with.",
+        )
+        m.d.comb += self.claim(
+            "sum_stays",
+            implies(was_complete, total == sum_then),
+            "It stays for the cycle in which the norm looks at it.",
+        )
 
         m.d.comb += self.witness("complete", residual.complete)
         return m

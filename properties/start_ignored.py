@@ -28,12 +28,12 @@ class StartIgnored(Theorem):
 
     def elaborate(self, platform):
         m = Module()
-        # The two cannot be told apart.
         same = Cat(one == other for one, other in self.pairs.values()).all()
-        m.d.comb += self.claim("same_outputs", same)
-        # Nor will they be: their registers are the same.
+        m.d.comb += self.claim("same_outputs", same, "The two cannot be told apart.")
         alike = Cat(one == other for one, other in self.inside.values()).all()
-        m.d.comb += self.claim("same_registers", alike)
+        m.d.comb += self.claim(
+            "same_registers", alike, "Nor will they be: their registers are the same."
+        )
 
         strayed = Signal()
         m.d.sync += strayed.eq(self.strays)

@@ -42,12 +42,16 @@ class OffersStand(Theorem):
         for name, promise in self.promises.items():
             m.d.comb += self.suppose(name, promise)
         for name, invariant in self.invariants.items():
-            # A statement about the inside, which the harness names.
-            m.d.comb += self.claim(name, invariant)
+            m.d.comb += self.claim(
+                name, invariant, "A statement about the inside, which the harness names."
+            )
         for name, (port, goes_out) in streams_of(self.component).items():
             if goes_out:
-                # What waited in the cycle before is offered, and is the same.
-                m.d.comb += self.claim(f"{name}_stands", offer_stands(m, port, name))
+                m.d.comb += self.claim(
+                    f"{name}_stands",
+                    offer_stands(m, port, name),
+                    "What waited in the cycle before is offered, and is the same.",
+                )
                 waited = Signal(name=f"{name}_had_waited")
                 m.d.sync += waited.eq(port.valid & ~port.ready)
                 m.d.comb += self.witness(f"{name}_taken_late", waited & port.valid & port.ready)

@@ -22,9 +22,8 @@ class TableOfFactors(Theorem):
     def elaborate(self, platform):
         m = Module()
         factor = self.factor
-        # It is not negative, and at most 1.
         is_factor = self.defined & (factor >= 0) & (factor <= 1 << TABLE_FRACTION)
-        m.d.comb += self.claim("table_of_factors", is_factor)
+        m.d.comb += self.claim("table_of_factors", is_factor, "It is not negative, and at most 1.")
 
         m.d.comb += self.witness("above_a_half", factor > 1 << (TABLE_FRACTION - 1))
         return m
@@ -46,11 +45,13 @@ class WeightsOfTheTable(Theorem):
     def elaborate(self, platform):
         m = Module()
         is_greatest = Cat(entry == self.greatest for entry in self.entries).all()
-        # What is not below the maximum has the greatest weight.
-        m.d.comb += self.claim("maximum_weighs_most", implies(self.index == 0, is_greatest))
-        # No entry is greater.
+        m.d.comb += self.claim(
+            "maximum_weighs_most",
+            implies(self.index == 0, is_greatest),
+            "What is not below the maximum has the greatest weight.",
+        )
         within = Cat(entry <= self.greatest for entry in self.entries).all()
-        m.d.comb += self.claim("none_greater", within)
+        m.d.comb += self.claim("none_greater", within, "No entry is greater.")
 
         half = (self.greatest + 1) // 2
         m.d.comb += self.witness("half_an_octave", self.entries[0] < half + half // 2)

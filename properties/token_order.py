@@ -81,55 +81,101 @@ class TokenOrder(Theorem):
         best = Signal.like(tokens.best)
         m.d.sync += [answer_waited.eq(tokens.o_token.valid & ~answers), best.eq(tokens.best)]
         m.d.comb += [
-            # Only a layer that runs says that it is done.
-            self.suppose("layer_answers", implies(tokens.layer_done, self.layer_runs)),
-            # The choice stays while its answer waits.
-            self.suppose("best_stays", implies(answer_waited, tokens.best == best)),
+            self.suppose(
+                "layer_answers",
+                implies(tokens.layer_done, self.layer_runs),
+                "Only a layer that runs says that it is done.",
+            ),
+            self.suppose(
+                "best_stays",
+                implies(answer_waited, tokens.best == best),
+                "The choice stays while its answer waits.",
+            ),
         ]
 
-        # A token is taken when none is in flight, and only then.
-        m.d.comb += self.claim("one_at_a_time", tokens.i_token.ready == ~pending)
-        # With it the embedding starts, and everybody hears whether a text begins.
+        m.d.comb += self.claim(
+            "one_at_a_time",
+            tokens.i_token.ready == ~pending,
+            "A token is taken when none is in flight, and only then.",
+        )
         begins = Cat(tokens.embed_start, tokens.next_token, tokens.first_token)
-        m.d.comb += self.claim("begins", begins == Mux(takes, Cat(1, 1, first), 0))
-        # First its embedding is asked for, then layers and classifier: two runs, no more.
+        m.d.comb += self.claim(
+            "begins",
+            begins == Mux(takes, Cat(1, 1, first), 0),
+            "With it the embedding starts, and everybody hears whether a text begins.",
+        )
         embedding = (fetch.address == token.id * layout.embedding_beats) & (
             fetch.beats == layout.embedding_beats
         )
         classifier = Mux(token.sample, layout.classifier_beats, 0)
         body = (fetch.address == layout.body) & (fetch.beats == layout.body_beats + classifier)
         due = pending & Mux(self.fetched == 0, embedding, (self.fetched == 1) & body)
-        m.d.comb += self.claim("fetches_its_weights", implies(tokens.o_fetch.valid, due))
-        m.d.comb += self.claim("fetch_stands", offer_stands(m, tokens.o_fetch, "fetch"))
-        # A layer starts behind the one before, the first behind the embedding.
+        m.d.comb += self.claim(
+            "fetches_its_weights",
+            implies(tokens.o_fetch.valid, due),
+            "First its embedding is asked for, then layers and classifier: two runs, no more.",
+        )
+        m.d.comb += self.claim(
+            "fetch_stands",
+            offer_stands(m, tokens.o_fetch, "fetch"),
+            "First its embedding is asked for, then layers and classifier: two runs, no more.",
+        )
         in_turn = pending & ~self.layer_runs & ~last_layer
         behind = self.embedded | tokens.projection_done
-        m.d.comb += self.claim("layers_in_turn", implies(tokens.layer_start, in_turn & behind))
-        # Its number is told while it runs.
+        m.d.comb += self.claim(
+            "layers_in_turn",
+            implies(tokens.layer_start, in_turn & behind),
+            "A layer starts behind the one before, the first behind the embedding.",
+        )
         number = Mux(tokens.layer_start, self.layers, self.layers - 1)
         runs = tokens.layer_start | self.layer_runs
-        m.d.comb += self.claim("layer_is_told", implies(runs, tokens.layer == number))
-        # The classifier starts with the end of the last layer, if it is asked for.
+        m.d.comb += self.claim(
+            "layer_is_told",
+            implies(runs, tokens.layer == number),
+            "Its number is told while it runs.",
+        )
         classifies = pending & last_layer & tokens.layer_done & token.sample
-        m.d.comb += self.claim("classifies_if_asked", tokens.classify_start == classifies)
-        # There is no answer before all that was to run has run.
+        m.d.comb += self.claim(
+            "classifies_if_asked",
+            tokens.classify_start == classifies,
+            "The classifier starts with the end of the last layer, if it is asked for.",
+        )
         all_done = pending & (self.fetched == 2) & last_layer & ~self.layer_runs & self.worked
-        m.d.comb += self.claim("answers_at_last", implies(tokens.o_token.valid, all_done))
-        # The answer is the best, or the token itself.
+        m.d.comb += self.claim(
+            "answers_at_last",
+            implies(tokens.o_token.valid, all_done),
+            "There is no answer before all that was to run has run.",
+        )
         named = (answer.id == Mux(token.sample, tokens.best, token.id)) & (
             answer.sampled == token.sample
         )
-        m.d.comb += self.claim("answer", implies(tokens.o_token.valid, named))
+        m.d.comb += self.claim(
+            "answer",
+            implies(tokens.o_token.valid, named),
+            "The answer is the best, or the token itself.",
+        )
         chosen_end = Cat(tokens.best == end for end in shape.end_ids).any()
         ends = (token.sample & chosen_end) | (self.pos == shape.seq_len - 1)
-        m.d.comb += self.claim("end_of_text", implies(tokens.o_token.valid, answer.end == ends))
-        m.d.comb += self.claim("answer_stands", offer_stands(m, tokens.o_token, "answer"))
-        # Positions count from the first token of the text, and the context never runs over.
+        m.d.comb += self.claim(
+            "end_of_text",
+            implies(tokens.o_token.valid, answer.end == ends),
+            "The answer is the best, or the token itself.",
+        )
+        m.d.comb += self.claim(
+            "answer_stands",
+            offer_stands(m, tokens.o_token, "answer"),
+            "The answer is the best, or the token itself.",
+        )
         place = (tokens.pos == self.pos) & (tokens.pos < shape.seq_len)
-        m.d.comb += self.claim("position", place)
+        m.d.comb += self.claim(
+            "position",
+            place,
+            "Positions count from the first token of the text, and the context never runs over.",
+        )
         for name, invariant in self.invariants(self).items():
-            # A statement about the inside, which the harness names.
-            m.d.comb += self.claim(name, invariant)
+            m.d.comb += self.claim(
+                name, invariant, "A statement about the inside, which the harness names."
+            )
 
         m.d.comb += self.witness("sampled", answers & token.sample)
         m.d.comb += self.witness("second_of_a_text", answers & (self.pos == 1) & ~token.sample)

@@ -147,11 +147,15 @@ class UnitsConnected(Theorem):
         chosen.choose(self, m)
         for number, (name, conditions) in enumerate(claims.items()):
             with m.If(chosen.which == number):
-                # What comes in is what it should be.
-                m.d.comb += self.claim(name, Cat(conditions).all())
+                m.d.comb += self.claim(
+                    name, Cat(conditions).all(), "What comes in is what it should be."
+                )
         waits = self.port("array.sums_valid") & ~self.port("buffer.i_ready")
-        # While a finished pass cannot be taken, nothing moves.
-        m.d.comb += self.claim("stands_still", implies(waits, ~self.port("issue.en")))
+        m.d.comb += self.claim(
+            "stands_still",
+            implies(waits, ~self.port("issue.en")),
+            "While a finished pass cannot be taken, nothing moves.",
+        )
 
         m.d.comb += self.witness("multiplies", self.port("issue.o_valid") & self.port("issue.en"))
         return m

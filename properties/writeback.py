@@ -32,18 +32,25 @@ class ResultsInTime(Theorem):
             m.d.sync += later.eq(name)
             name = later
 
-        # A result is there exactly when its sum came so long ago.
-        m.d.comb += self.claim("in_time", self.writeback.scaled_valid == name[0])
-        # It is that of the sum.
+        m.d.comb += self.claim(
+            "in_time",
+            self.writeback.scaled_valid == name[0],
+            "A result is there exactly when its sum came so long ago.",
+        )
         same = Cat(name[0], scaled.sink, scaled.row, scaled.slot) == name
-        m.d.comb += self.claim("the_same", ~self.writeback.scaled_valid | same)
+        m.d.comb += self.claim(
+            "the_same", ~self.writeback.scaled_valid | same, "It is that of the sum."
+        )
 
-        # What the residual gets was announced in the cycle before, as the same row.
         announced = Signal(1 + len(self.writeback.coming_row))
         m.d.sync += announced.eq(Cat(self.writeback.coming, self.writeback.coming_row))
         leaves = Cat(C(1, 1), self.writeback.o.row)
         for_residual = self.writeback.o_valid & self.direct_out
-        m.d.comb += self.claim("announced", ~for_residual | (announced == leaves))
+        m.d.comb += self.claim(
+            "announced",
+            ~for_residual | (announced == leaves),
+            "What the residual gets was announced in the cycle before, as the same row.",
+        )
 
         m.d.comb += self.witness("result", self.writeback.scaled_valid)
         return m

@@ -103,10 +103,11 @@ def last_write(config: Config, *, tensor: Tensor, eager: bool = False) -> Model:
         theorem.found_block.eq(inside.block),
     ]
     if eager and tensor is Tensor.VALUE:
-        # The first value of the row that is written and read; keys are read before values.
         first = element.index == cache.config.shape.kv_dim
         glue.d.comb += theorem.suppose(
-            "first_value", (element.layer == 0) & (element.t == 0) & first
+            "first_value",
+            (element.layer == 0) & (element.t == 0) & first,
+            "The first value of the row that is written and read; keys are read before values.",
         )
     return _model(inside, theorem, glue, eager)
 

@@ -101,8 +101,7 @@ def norm_found(config: Config) -> Model:
     equal = {
         "factor": implies(found, same_factor),
         "exponent": implies(begun, same_exponent),
-        # Until the next norm both stay.
-        "factor_stays": found | _stays(glue, dut.factor),
+        "factor_stays": (found | _stays(glue, dut.factor), "Until the next norm both stay."),
         "exponent_stays": started | _stays(glue, dut.exponent),
     }
     given = {
@@ -158,14 +157,19 @@ def weights_found(config: Config) -> Model:
         same = expected(glue, of_golden, 1, en=en).equals(weight)
         same_octaves = whole.equals(octaves)
     equal = {
-        # The score goes on when the pipeline moves, and only then.
-        "held": implies(begun, held == score),
-        # So does its distance from the maximum: whole octaves,
-        "octaves": implies(has_distance, same_octaves),
-        # and what the table holds for the rest.
-        "looked_up": implies(has_distance & (far <= last), looked_up == word),
-        # So does the weight.
-        "weight": implies(has_weight, same),
+        "held": (
+            implies(begun, held == score),
+            "The score goes on when the pipeline moves, and only then.",
+        ),
+        "octaves": (
+            implies(has_distance, same_octaves),
+            "So does its distance from the maximum: whole octaves,",
+        ),
+        "looked_up": (
+            implies(has_distance & (far <= last), looked_up == word),
+            "and what the table holds for the rest.",
+        ),
+        "weight": (implies(has_weight, same), "So does the weight."),
     }
     theorem = theorems.Weighs(
         equal,
@@ -322,13 +326,13 @@ def gates(config: Config) -> Model:
         (silu,) = steps.gated(n, Terms(second.a), Terms(second.b))
         same_silu = expected(glue, silu, 3).equals(hidden["silu"])
     asked, multiplies = later(glue, came, 4), hidden["multiply"]
+    factors = dut.requests[1]
+    same_operands = (factors.a == later(glue, gate, 4)) & (factors.b == hidden["sigmoid_value"])
     equal = {
         "sigmoid": implies(asked, same_sigmoid),
-        # The second multiplier gets the gate and its sigmoid, 4 cycles after the gate came.
-        "gate_operands": implies(
-            asked,
-            (dut.requests[1].a == later(glue, gate, 4))
-            & (dut.requests[1].b == hidden["sigmoid_value"]),
+        "gate_operands": (
+            implies(asked, same_operands),
+            "The second multiplier gets the gate and its sigmoid, 4 cycles after the gate came.",
         ),
         "silu": implies(later(glue, asked, 3), same_silu),
         "silu_operand": implies(multiplies, first.a == hidden["silu"]),
@@ -337,8 +341,10 @@ def gates(config: Config) -> Model:
     looks_up = later(glue, came, 1)
     given = {
         "table_of_factors": implies(looks_up, in_table),
-        # The phases of the drain keep gates and silus apart.
-        "take_turns": ~(looks_up & multiplies),
+        "take_turns": (
+            ~(looks_up & multiplies),
+            "The phases of the drain keep gates and silus apart.",
+        ),
     }
     shown = {"element": dut.o_valid & (hidden["ffn"] != 0)}
     theorem = theorems.Gates(equal, given=given, shown=shown)
@@ -393,8 +399,10 @@ def pairs_turned(config: Config) -> Model:
     soon = [later(glue, b_here, cycle) for cycle in range(1, 2 * turn)]
     given = {
         "a_product_is_one": implies(same_operands, first.result == port_1.result),
-        # Behind the last value nothing comes: rows that pad the matrix stay in the drain.
-        "rows_of_the_matrix": implies(take, hidden["section"] < 3),
+        "rows_of_the_matrix": (
+            implies(take, hidden["section"] < 3),
+            "Behind the last value nothing comes: rows that pad the matrix stay in the drain.",
+        ),
         "pairs_in_their_time": ~(b_here & Cat(soon).any()) & ~dut.fault,
     }
     shown = {"query": dut.o.q & (dut.o.value < 0)}

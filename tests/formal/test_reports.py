@@ -19,7 +19,7 @@ from formal.live import Board
 from formal.model import netlist
 from formal.outcome import Job, Outcome
 from formal.runner import ROOT, Runner
-from formal.statements import statements
+from formal.statements import place, statements
 from formal.tasks import TASKS
 from spec.config import CONFIGS
 from tests.formal import toys
@@ -164,7 +164,7 @@ def test_a_planted_bug_is_shown_on_demand(build, monkeypatch):
 
 def test_every_claim_of_the_table_has_its_sentence():
     nameless = [
-        f"{task.id}: {each.name} ({each.where})"
+        f"{task.id}: {each.name} ({place(each)})"
         for task in {task.theorem: task for task in TASKS}.values()
         for each in statements(_model(task))
         if each.kind == "assert" and not each.sentence

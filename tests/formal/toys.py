@@ -166,8 +166,9 @@ class RoundsEnd(Theorem):
     def elaborate(self, platform):
         m = Module()
         m.d.comb += [signal.eq(value) for signal, value in self.ends.values()]
-        # It is started while it is idle.
-        m.d.comb += self.suppose("start_when_idle", ~(self.dut.start & self.dut.busy))
+        m.d.comb += self.suppose(
+            "start_when_idle", ~(self.dut.start & self.dut.busy), "It is started while it is idle."
+        )
         m.d.comb += self.witness("ends", self.dut.busy & self.dut.ready & self.dut.is_last)
         return m
 
@@ -193,8 +194,7 @@ class Stays(Theorem):
             m.d.comb += self.suppose("never_started", ~self.dut.start)
         if self.contradictory:
             m.d.comb += self.suppose("impossible", self.dut.start & ~self.dut.start)
-        # Nothing is ever offered.
-        m.d.comb += self.claim("never_runs", ~self.dut.o.valid)
+        m.d.comb += self.claim("never_runs", ~self.dut.o.valid, "Nothing is ever offered.")
         m.d.comb += self.witness("started", self.dut.start)
         return m
 
@@ -304,10 +304,10 @@ class StaysShut(Theorem):
         m = Module()
         lock = self.lock
         if self.key is not None:
-            # Nobody tries the key.
-            m.d.comb += self.suppose("not_the_key", ~lock.tried | (lock.word != self.key))
-        # It stays shut.
-        m.d.comb += self.claim("shut", ~lock.open)
+            m.d.comb += self.suppose(
+                "not_the_key", ~lock.tried | (lock.word != self.key), "Nobody tries the key."
+            )
+        m.d.comb += self.claim("shut", ~lock.open, "It stays shut.")
         m.d.comb += self.witness("tried", lock.tried & lock.word.all())
         return m
 
