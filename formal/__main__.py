@@ -9,21 +9,23 @@ from dataclasses import replace
 import click
 from rich.console import Console
 
-from formal import missing, pages, report, results
+from formal import missing
 from formal.elaborate import processes
-from formal.evidence import Watch
-from formal.explain import explain as explain_task
+from formal.engines.programs.launch import warm_up
 from formal.ledger import LINES
 from formal.ledger import page as ledger_page
 from formal.ledger.audit import audit, proofs
 from formal.ledger.audit import pairs as all_pairs
-from formal.live import Board
+from formal.report import console as report
+from formal.report import pages, results
+from formal.report.explain import explain as explain_task
+from formal.report.live import Board
 from formal.runner import BUILD, Result, Runner
-from formal.task import Task, Tier
 from formal.tasks import TASKS, select
-from formal.tools import warm_up
+from formal.tasks.task import Task, Tier
 from spec.config import CONFIGS, Config
 from tools.cli import Cli
+from tools.evidence import Watch
 from tools.files import write_atomically
 
 jobs_option = click.option(
@@ -84,8 +86,8 @@ def explain(ids: tuple[str, ...]) -> None:
 @jobs_option
 @click.option("--engine", help="Use this engine in place of each property's own.")
 @click.option("--no-cache", is_flag=True, help="Ask the engines even what was answered before.")
-@click.option("--canaries", is_flag=True, help="Only plant the bugs, and show what catches them.")
-@click.option("--waves", is_flag=True, help="With --canaries: show what a planted bug does.")
+@click.option("--bugs", is_flag=True, help="Only plant the bugs, and show what catches them.")
+@click.option("--waves", is_flag=True, help="With --bugs: show what a planted bug does.")
 def prove(
     ids: tuple[str, ...],
     config: str | None,
@@ -93,7 +95,7 @@ def prove(
     jobs: int,
     engine: str | None,
     no_cache: bool,
-    canaries: bool,
+    bugs: bool,
     waves: bool,
 ) -> int:
     """Prove the properties IDS (or the beginning of their ids); all when none is named.
@@ -102,8 +104,8 @@ def prove(
     reached and its planted bug caught, and none is missing; 1 otherwise. What is proved without
     --all is the core of the table; the last line says how much that leaves.
     """
-    if waves and not canaries:
-        raise click.UsageError("--waves shows planted bugs: it goes with --canaries")
+    if waves and not bugs:
+        raise click.UsageError("--waves shows planted bugs: it goes with --bugs")
     watch = Watch()
     tier: Tier = "all" if everything else "core"
     pairs = select(ids, config, tier)
@@ -113,7 +115,7 @@ def prove(
         build=BUILD,
         engine=engine,
         cache=not no_cache,
-        canaries_only=canaries,
+        bugs_only=bugs,
         waves=waves,
         watch=board.watch,
     )
@@ -139,8 +141,8 @@ def prove(
     absent = missing.from_results(pairs, decided)
     if complete:
         absent += missing.from_table(TASKS, missing.theorems())
-    if canaries:
-        report.print_canaries(console, decided)
+    if bugs:
+        report.print_bugs(console, decided)
     else:
         found = audit(LINES, proofs(decided), all_pairs(TASKS))
         absent += found.holes

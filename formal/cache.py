@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from formal.canary import Canary
 from formal.elaborate import Elaborate, Wanted, here
-from formal.engines import Engine, installed
+from formal.engines.outcome import Job, Outcome
+from formal.engines.table import Engine, installed
 from formal.model import Netlist
-from formal.outcome import Job, Outcome
-from formal.task import Task
+from formal.tasks.task import Task
 from spec.config import Config
 from tools import sources
 from tools.files import write_atomically
+from tools.planting import PlantedBug
 
 #: What elaborates, beside what a harness imports.
-_ELABORATION = ("formal.canary", "formal.model")
+_ELABORATION = ("tools.planting", "formal.model")
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class Cache:
     elaborate: Elaborate = here
 
     def netlist(
-        self, task: Task, config: Config, canary: Canary | None, search: Mapping[str, Any]
+        self, task: Task, config: Config, bug: PlantedBug | None, search: Mapping[str, Any]
     ) -> Netlist:
-        """The netlist of a task's model, with the bug `canary` planted if there is one.
+        """The netlist of a task's model, with the bug `bug` planted if there is one.
 
         Raises what `elaborate` does.
         """
         arguments = {**task.arguments, **search}
-        origin = _origin(task, config, canary, arguments)
+        origin = _origin(task, config, bug, arguments)
         path = self._file("netlists", origin or "")
         if self.reads and origin and path.exists():
             return Netlist(**json.loads(path.read_text(encoding="utf-8")))
-        built = self.elaborate(Wanted(task.harness, config, canary, arguments))
-        if origin and sources.SOURCES.on_disk(*_modules(task, canary)):
+        built = self.elaborate(Wanted(task.harness, config, bug, arguments))
+        if origin and sources.SOURCES.on_disk(*_modules(task, bug)):
             self._write(path, dataclasses.asdict(built))
         return built
 
@@ -75,19 +75,19 @@ class Cache:
 
 
 def _origin(
-    task: Task, config: Config, canary: Canary | None, arguments: Mapping[str, Any]
+    task: Task, config: Config, bug: PlantedBug | None, arguments: Mapping[str, Any]
 ) -> str | None:
     """All that a netlist depends on, or None where that cannot be told."""
     harness = (task.harness.__module__, task.harness.__qualname__)
-    called = (*harness, sorted(arguments.items()), config, canary, installed("amaranth"))
-    digest = sources.SOURCES.digest(*_modules(task, canary))
+    called = (*harness, sorted(arguments.items()), config, bug, installed("amaranth"))
+    digest = sources.SOURCES.digest(*_modules(task, bug))
     # What has no name of its own is another in the next process.
     named = "<" not in task.harness.__qualname__ and " at 0x" not in repr(called)
     return repr(called) + digest if digest and named else None
 
 
-def _modules(task: Task, canary: Canary | None) -> list[str]:
-    planted = [canary.module] if canary else []
+def _modules(task: Task, bug: PlantedBug | None) -> list[str]:
+    planted = [bug.module] if bug else []
     return [task.harness.__module__, task.theorem.__module__, *_ELABORATION, *planted]
 
 

@@ -14,9 +14,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from formal.canary import Canary, build_under
 from formal.model import Model, Netlist, netlist
 from spec.config import Config
+from tools.planting import PlantedBug, build_under
 from tools.sources import SOURCES
 
 _BUILDING = threading.Lock()
@@ -24,11 +24,11 @@ _BUILDING = threading.Lock()
 
 @dataclass(frozen=True)
 class Wanted:
-    """A model: what `harness` makes of `config` and `arguments`, with the bug `canary` if any."""
+    """A model: what `harness` makes of `config` and `arguments`, with the bug `bug` if any."""
 
     harness: Callable[..., Model]
     config: Config
-    canary: Canary | None
+    bug: PlantedBug | None
     arguments: Mapping[str, Any]
 
 
@@ -41,7 +41,7 @@ def here(wanted: Wanted) -> Netlist:
     Raises what the harness raises, and ValueError for a bug whose snippet is not there.
     """
     with _BUILDING, _no_collection():
-        built = build_under(wanted.canary, wanted.harness, wanted.config, **wanted.arguments)
+        built = build_under(wanted.bug, wanted.harness, wanted.config, **wanted.arguments)
         return netlist(built)
 
 

@@ -1,9 +1,9 @@
 """The verdict on each run of a property. All but an empty sentence is red."""
 
-from formal.engines import Engine
+from formal.engines.outcome import Outcome
+from formal.engines.table import Engine
 from formal.model import Netlist
-from formal.outcome import Outcome
-from formal.task import Task
+from formal.tasks.task import Task
 
 
 def proof(task: Task, model: Netlist, answer: Outcome) -> str:
@@ -47,10 +47,10 @@ def cover(model: Netlist, narrowed: Netlist, answer: Outcome) -> str:
     return _lost("suppositions", narrowed.suppositions, answer.assumed)
 
 
-def canary(task: Task, model: Netlist, answer: Outcome) -> str:
+def bug(task: Task, model: Netlist, answer: Outcome) -> str:
     """What is wrong with the run over the planted bug, or nothing."""
     if answer.status != "FAIL" or not answer.named:
-        return f"the planted bug is not caught ({answer.status.lower()}): {task.canary.name}"
+        return f"the planted bug is not caught ({answer.status.lower()}): {task.bug.name}"
     strange = sorted(set(answer.named) - set(model.claims))
     if strange:
         return f"the planted bug is caught by what is not claimed: {', '.join(strange)}"

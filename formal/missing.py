@@ -9,7 +9,7 @@ from types import ModuleType
 
 import properties
 from formal.runner import Result
-from formal.task import Task
+from formal.tasks.task import Task
 from properties import dialect
 from properties.dialect import Theorem
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from formal import judge
 from formal.cache import Cache
-from formal.configs import PROOF_CONFIGS
 from formal.elaborate import Elaborate, here, processes
-from formal.engines import Engine, engine_named
+from formal.engines.outcome import Job, Outcome
+from formal.engines.table import Engine, engine_named
 from formal.model import Netlist
-from formal.outcome import Job, Outcome
-from formal.task import Task
+from formal.tasks.configs import PROOF_CONFIGS
+from formal.tasks.task import Task
 from spec.config import Config
 from tools.sources import ROOT
 
@@ -28,7 +28,7 @@ _EXPECTED = {
     "proof": ("PASS",),
     "confirmation": ("PASS", "UNKNOWN"),
     "cover": ("PASS",),
-    "canary": ("FAIL",),
+    "bug": ("FAIL",),
 }
 
 
@@ -41,7 +41,7 @@ class Result:
     """What became of one property of one configuration.
 
     `detail` says what is wrong, and is empty when the property holds. `proof`, `confirmation`,
-    `cover` and `canary` are the outcomes of the four runs; None for one that was not asked for.
+    `cover` and `bug` are the outcomes of the four runs; None for one that was not asked for.
     `unconfirmed` says why no second engine agrees.
     """
 
@@ -57,7 +57,7 @@ class Result:
     confirmed_by: str = ""
     unconfirmed: str = ""
     cover: Outcome | None = None
-    canary: Outcome | None = None
+    bug: Outcome | None = None
 
     @property
     def status(self) -> str:
@@ -67,7 +67,7 @@ class Result:
     @property
     def runs(self) -> list[Outcome]:
         """The outcomes that there are."""
-        runs = (self.proof, self.confirmation, self.cover, self.canary)
+        runs = (self.proof, self.confirmation, self.cover, self.bug)
         return [run for run in runs if run]
 
     @property
@@ -90,7 +90,7 @@ class Result:
 class Runner:
     """How tasks are run: where to, with which engine in place of the table's, cached or not.
 
-    `canaries_only` plants the bugs and does nothing else, `waves` records what they do, and
+    `bugs_only` plants the bugs and does nothing else, `waves` records what they do, and
     `proofs_only` asks one engine for the proof and nothing else. `watch` is told what begins.
     `elaborate` makes the models.
     """
@@ -98,7 +98,7 @@ class Runner:
     build: Path = BUILD
     engine: str | None = None
     cache: bool = True
-    canaries_only: bool = False
+    bugs_only: bool = False
     proofs_only: bool = False
     waves: bool = False
     configs: Mapping[str, Config] = dataclasses.field(default_factory=lambda: PROOF_CONFIGS)
@@ -110,7 +110,7 @@ class Runner:
         task = task.for_config(config)
         result = Result(task=task, config=config, engine=self.engine_for(task).name)
         steps = [self._prove, self._confirm, self._cover, self._plant]
-        if self.canaries_only:
+        if self.bugs_only:
             steps = steps[3:]
         elif self.proofs_only:
             steps = steps[:1]
@@ -165,7 +165,7 @@ class Runner:
             "proof": first,
             **({"confirmation": second} if second else {}),
             "cover": engine_named(task.search_by or first.cover_by or first.name),
-            "canary": engine_named(task.search_by or first.bug_by or first.name),
+            "bug": engine_named(task.search_by or first.bug_by or first.name),
         }
 
     def _prove(self, result: Result, model: Netlist) -> Result:
@@ -209,18 +209,18 @@ class Runner:
 
     def _plant(self, result: Result, model: Netlist) -> Result:
         task = result.task
-        engine = self.engines_for(task)["canary"]
-        bugged = self._netlist(task, result.config, search=True, bug=True)
-        depth = task.canary_depth
-        canary = self._ask(result, "canary", bugged, engine, "bmc", depth, task.timeout)
-        return dataclasses.replace(result, canary=canary, detail=judge.canary(task, model, canary))
+        engine = self.engines_for(task)["bug"]
+        bugged = self._netlist(task, result.config, search=True, planted=True)
+        depth = task.bug_depth
+        bug = self._ask(result, "bug", bugged, engine, "bmc", depth, task.timeout)
+        return dataclasses.replace(result, bug=bug, detail=judge.bug(task, model, bug))
 
     def _netlist(
-        self, task: Task, config: str, *, search: bool = False, bug: bool = False
+        self, task: Task, config: str, *, search: bool = False, planted: bool = False
     ) -> Netlist:
-        canary = task.canary if bug else None
+        bug = task.bug if planted else None
         narrowing = task.search if search else {}
-        return self._cache.netlist(task, self.configs[config], canary, narrowing)
+        return self._cache.netlist(task, self.configs[config], bug, narrowing)
 
     def _ask(
         self,
@@ -237,7 +237,7 @@ class Runner:
         Raises ValueError for an answer about another netlist than the one that was handed over.
         """
         # Nobody looks at the waves of what is expected to be found, unless asked to.
-        shown = self.waves and run == "canary"
+        shown = self.waves and run == "bug"
         waves = shown or run in ("proof", "confirmation")
         job = Job(model.text, mode, engine.line, depth, timeout, waves=waves)
         known = None if shown else self._cache.answer(job, engine)

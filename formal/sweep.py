@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
 from formal.runner import Result, Runner
-from formal.task import NAMED, Task
+from formal.tasks.task import NAMED, Task
 from spec.config import (
     CONFIGS,
     CacheBacking,
@@ -230,7 +230,7 @@ def sweep_named(task: Task, runner: Runner, *, tell: Callable[[Config, Result], 
 def write_sweep(
     path: Path, swept: Sequence[Swept], number: int, complete: bool, *, sources: str | None
 ) -> None:
-    """Write sweep.json: the digest of the sources (`formal.evidence`), the seed, whether it was
+    """Write sweep.json: the digest of the sources (`tools.evidence`), the seed, whether it was
     about all properties (`complete`), and by property the configurations of each outcome."""
 
     def told(configs: Sequence[Config]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Single steps of the golden decoder behind its sums: from integers to integers.
 
 Like `fixed_math` they take whatever behaves like an int64 array. Proofs run them on the values of
-the hardware (`formal.terms`).
+the hardware (`formal.harness.terms`).
 """
 
 from golden.fixed_math import requantize, shift_right

@@ -1,6 +1,6 @@
 """The decoder as a whole: whether it ever stands still, whether units keep each other's contracts.
 
-These theorems are for a search of all states (`formal.explore`). What data decide, the end of a
+These theorems are for a search of all states (engine `explore`). What data decide, the end of a
 text, is cut out of the decoder and free; that nothing else is decided by data is `leaks.timing`.
 """
 

@@ -18,7 +18,7 @@ from synth import report
 from synth.area import LIMIT, measure
 from synth.baseline import read_baseline, write_baseline
 from synth.devices import DEVICES, device_named
-from synth.gate import CONFIGS, judge_all, judge_canaries, required
+from synth.gate import CONFIGS, judge_all, judge_bugs, required
 from synth.tools import BUILD, Tell, warm_up
 from tools.cli import Cli
 from tools.files import check_writable
@@ -147,9 +147,9 @@ def area(
 @main.command()
 @click.option("--config", "configs", multiple=True, help="A named configuration; repeatable.")
 @click.option("--lanes", multiple=True, type=click.Choice([str(n) for n in LANES]))
-@click.option("--canary", "only_canary", is_flag=True, help="Only plant the second reader.")
+@click.option("--bug", "only_bug", is_flag=True, help="Only plant the second reader.")
 @click.option("--list", "listed", is_flag=True, help="Only print, as JSON, which there must be.")
-def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_canary: bool, listed: bool) -> int:
+def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_bug: bool, listed: bool) -> int:
     """Compare the memories of the synthesised netlists with `design.memories`.
 
     Exit code 0 only if each is there with the ports declared, on the least RAM that holds it, and
@@ -161,8 +161,8 @@ def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_canary: bool, l
     cases = tuple(_cases(configs, lanes)) if configs or lanes else CONFIGS
     _warm_up(places=False)
     with _telling() as tell:
-        verdicts = list(judge_canaries(tell))
-        if not only_canary:
+        verdicts = list(judge_bugs(tell))
+        if not only_bug:
             verdicts += judge_all(cases, tell)
     report.write_json(
         BUILD / "ports.json",

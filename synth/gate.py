@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from design.memories import cache_memories, memories
 from spec.config import CacheBacking, Config, Shape, named
-from synth.canary import second_reader
 from synth.devices import ECP5, XILINX, Device
 from synth.mapping import Found, found_memories
 from synth.netlist import decoder_rtlil
+from synth.planted import second_reader
 from synth.ports import Finding, check
 from synth.tools import Tell
 
@@ -39,7 +39,7 @@ def required() -> frozenset[tuple[str, int, str, bool]]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one netlist showed. A canary is good when its bank was found doubled."""
+    """What one netlist showed. A bug is good when its bank was found doubled."""
 
     config: str
     lanes: int
@@ -48,25 +48,25 @@ class Verdict:
     cache_expected: int
     cache_found: int
     block_rams: int
-    canary: str | None
+    bug: str | None
     findings: list[Finding]
 
     @property
     def ok(self) -> bool:
         """Whether the netlist is as declared, or the planted reader was noticed."""
-        if self.canary is None:
+        if self.bug is None:
             return not self.findings and self.cache_expected == self.cache_found
-        noticed = {finding.what for finding in self.findings if finding.memory == self.canary}
+        noticed = {finding.what for finding in self.findings if finding.memory == self.bug}
         return {"ports", "RAM"} <= noticed
 
 
 def judge(
-    config: Config, device: Device, text: str, tell: Tell, *, canary: str | None = None
+    config: Config, device: Device, text: str, tell: Tell, *, bug: str | None = None
 ) -> Verdict:
     """Compare the memories of RTLIL `text` with those that `config` declares."""
-    if canary is not None:
-        text = second_reader(text, canary)
-    name = f"{config.name}-{config.geometry.lanes}" + "-canary" * (canary is not None)
+    if bug is not None:
+        text = second_reader(text, bug)
+    name = f"{config.name}-{config.geometry.lanes}" + "-bug" * (bug is not None)
     declared = memories(config)
     found = found_memories(text, device, name, tell)
     return Verdict(
@@ -77,7 +77,7 @@ def judge(
         cache_expected=len(cache_memories(config)),
         cache_found=sum(memory.name.startswith("cache.") for memory in found),
         block_rams=_block_rams(found, device),
-        canary=canary,
+        bug=bug,
         findings=check(declared, found, device),
     )
 
@@ -96,9 +96,9 @@ def judge_all(configs: tuple[Config, ...], tell: Tell) -> Iterator[Verdict]:
             yield judge(config, device, text, tell)
 
 
-def judge_canaries(tell: Tell) -> Iterator[Verdict]:
+def judge_bugs(tell: Tell) -> Iterator[Verdict]:
     """A second reader on the first key bank of `SMALL`, on every device."""
     bank = cache_memories(SMALL)[0].name
     text = decoder_rtlil(SMALL)
     for device in DEVICES:
-        yield judge(SMALL, device, text, tell, canary=bank)
+        yield judge(SMALL, device, text, tell, bug=bank)

@@ -92,20 +92,20 @@ def print_paths(console: Console, record: Record, number: int, *, hops: bool) ->
 
 
 def print_verdicts(console: Console, verdicts: list[Verdict]) -> None:
-    """The table of the gate, then every finding of a red line and of a canary."""
+    """The table of the gate, then every finding of a red line and of a bug."""
     table = Table(title="Memories", title_justify="left")
     for column in ("", "config", "lanes", "device"):
         table.add_column(column)
     for column in ("declared", "cache", "block RAMs", "findings"):
         table.add_column(column, justify="right")
     for verdict in verdicts:
-        good = "[green]ok[/]" if verdict.canary is None else "[green]caught[/]"
-        bad = "[bold red]RED[/]" if verdict.canary is None else "[bold red]MISSED[/]"
+        good = "[green]ok[/]" if verdict.bug is None else "[green]caught[/]"
+        bad = "[bold red]RED[/]" if verdict.bug is None else "[bold red]MISSED[/]"
         device = DEVICES[verdict.device]
         assert device.block is not None
         table.add_row(
             good if verdict.ok else bad,
-            verdict.config + (", second reader planted" if verdict.canary else ""),
+            verdict.config + (", second reader planted" if verdict.bug else ""),
             str(verdict.lanes),
             device.name,
             str(verdict.declared),
@@ -117,5 +117,5 @@ def print_verdicts(console: Console, verdicts: list[Verdict]) -> None:
     for verdict in verdicts:
         for finding in verdict.findings:
             where = f"{verdict.config}-{verdict.lanes}, {verdict.device}"
-            line = f"{where}: {finding}" + (" (planted)" if verdict.canary else "")
+            line = f"{where}: {finding}" + (" (planted)" if verdict.bug else "")
             console.print(escape(line), highlight=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
-from formal.manifest import DEFAULT_PROFILE, PROFILES
+from gate.manifest import DEFAULT_PROFILE, PROFILES
 from tests import recorder
 from tests.recorder import pytest_addoption as pytest_addoption
 from tests.story import MODELS, Known

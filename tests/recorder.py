@@ -1,4 +1,4 @@
-"""Writes down what pytest did: ``--record FILE``, which the verdict reads (`formal.verdict`).
+"""Writes down what pytest did: ``--record FILE``, which the verdict reads (`gate.verdict`).
 
 A plugin, loaded by `tests/conftest.py`. With several workers it runs in their controller.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from formal.evidence import Watch
+from tools.evidence import Watch
 from tools.files import write_atomically
 
 #: What a test that compares counts: `user_properties` of these names go into the record.

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from formal import evidence
 from golden.checkpoints import DEFAULT
+from tools import evidence
 
 #: The folder of stories260K.bin and tok512.bin, or None.
 DATA = evidence.data_folder()

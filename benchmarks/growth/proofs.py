@@ -1,10 +1,10 @@
-"""How long proofs take as the shape grows: the proof alone, neither its cover nor its canary."""
+"""How long proofs take as the shape grows: the proof alone, neither its cover nor its bug."""
 
 from pathlib import Path
 
-from formal.engines import engine_named
+from formal.engines.outcome import Job, Outcome
+from formal.engines.table import engine_named
 from formal.model import netlist
-from formal.outcome import Job, Outcome
 from formal.tasks import TASKS
 from spec.config import Config
 

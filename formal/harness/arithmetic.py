@@ -1,6 +1,6 @@
 """Models of the units that compute: each beside the circuit that golden's own lines draw.
 
-Multipliers are replaced by a stand-in (`formal.terms.Circuit`): anything may come back for a
+Multipliers are replaced by a stand-in (`terms.Circuit`): anything may come back for a
 product, the same to the unit and to golden when both ask for the same one.
 """
 
@@ -12,8 +12,8 @@ from amaranth.lib.wiring import In, Out
 from design.requantize import requantize, shift_right
 from design.scalar import SCALAR_LATENCY, ScalarMultiplier
 from formal.harness.stage import look_inside
+from formal.harness.terms import Circuit, Product, Term, Terms
 from formal.model import Model
-from formal.terms import Circuit, Product, Term, Terms
 from golden import fixed_math
 from properties import golden as theorems
 from properties.dialect import anything, implies

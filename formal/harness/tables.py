@@ -13,8 +13,8 @@ from design.reciprocals import Reciprocals
 from design.rmsnorm import RmsNorm
 from design.softmax import Softmax
 from design.swiglu import SwiGlu
+from formal.harness.terms import Circuit, Lookup, Term, Terms
 from formal.model import Model
-from formal.terms import Circuit, Lookup, Term, Terms
 from golden import fixed_math
 from properties.tables import TableOfFactors, WeightsOfTheTable
 from spec import tables

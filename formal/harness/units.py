@@ -22,8 +22,8 @@ from design.softmax import Softmax
 from design.swiglu import SwiGlu
 from formal.harness.arithmetic import expected, later, stand_in
 from formal.harness.stage import look_inside
+from formal.harness.terms import Circuit, Lookup, Product, Term, Terms, select
 from formal.model import Model
-from formal.terms import Circuit, Lookup, Product, Term, Terms, select
 from golden import fixed_math, steps
 from properties import golden as theorems
 from properties.dialect import OneOf, implies

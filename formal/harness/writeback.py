@@ -13,8 +13,8 @@ from design.scalar import SCALAR_LATENCY
 from design.writeback import DIRECT, NORMED, Writeback, any_of, result_layout, sum_bits
 from formal.harness.arithmetic import expected, later, stand_in
 from formal.harness.ranges import norm_exponents, value_shifts
+from formal.harness.terms import Circuit, Term, Terms, select
 from formal.model import Model
-from formal.terms import Circuit, Term, Terms, select
 from golden import steps
 from golden.fixed_decoder import Projection
 from golden.quantise import Rows

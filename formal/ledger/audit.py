@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from formal.runner import Result
-from formal.task import Task
+from formal.tasks.task import Task
 from properties.dialect import CHOSEN
 
 

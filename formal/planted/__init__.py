@@ -1,6 +1,6 @@
 """The registry of planted bugs beside those of the table: each with the property that catches it.
 
-Every task plants one bug of its own (`Task.canary`). Those here once passed the whole suite, or
+Every task plants one bug of its own (`Task.bug`). Those here once passed the whole suite, or
 stand for a kind of mistake that one bug a task does not cover; each names a task and one of its
 configurations, which must refuse it. `tests/formal/test_planted.py` plants them all.
 """

@@ -6,41 +6,48 @@ BIASES = (
     planted(
         "nano_bias", "arith.writeback_scale",
         "a row gets the bias of the row behind it",
-        "design.writeback", "biases.rd_row.eq(before.row)", "biases.rd_row.eq(before.row + 1)",
+        "design.writeback", "Writeback._bias", "before.row", "before.row + 1",
     ),
     planted(
         "nano_bias", "arith.writeback_scale",
         "a bias is multiplied by the factor of the norm, too",
-        "design.writeback", "self._bias(m, coming[-2], before, element) << TABLE_FRACTION",
+        "design.writeback", "Writeback._scale",
+        "self._bias(m, coming[-2], before, element) << TABLE_FRACTION",
         "self._bias(m, coming[-2], before, element) * factor",
     ),
     planted(
         "nano_bias", "composition.operands",
         "every layer has the biases of the first",
-        "design.writeback", "biases.wr_en.eq(self.o_valid & is_op(Op.BIAS, self.o))",
-        "biases.wr_en.eq(self.o_valid & is_op(Op.BIAS, self.o) & (self.o.layer == 0))",
+        "design.writeback", "Writeback._bias", "self.o_valid & is_op(Op.BIAS, self.o)",
+        "self.o_valid & is_op(Op.BIAS, self.o) & (self.o.layer == 0)",
     ),
     planted(
         "nano_bias", "schedule.layer",
         "a layer has no biases of its own",
-        "design.sequencer",
-        """m.d.comb += self.projection_bias.eq(1)
-                        start(self.projection_start, "S1 biases", Sink.EMBED)""",
-        """start(self.projection_start, "S1", Sink.QKV)""",
+        "design.sequencer", "LayerSequencer.elaborate",
+        "if self.config.shape.qkv_bias:\n"
+        "    m.d.comb += self.projection_bias.eq(1)\n"
+        "    start(self.projection_start, 'S1 biases', Sink.EMBED)\n"
+        "else:\n"
+        "    start(self.projection_start, 'S1', Sink.QKV)",
+        "if self.config.shape.qkv_bias:\n"
+        "    start(self.projection_start, 'S1', Sink.QKV)\n"
+        "else:\n"
+        "    start(self.projection_start, 'S1', Sink.QKV)",
     ),
     planted(
         "nano_bias", "schedule.projection",
         "biases are read as an embedding",
-        "design.stages.projection", "with m.If(self.bias):", "with m.If(0):",
+        "design.stages.projection", "ProjectionStage.elaborate", "m.If(self.bias)", "m.If(0)",
     ),
     planted(
         "nano_bias", "arith.square_sum",
         "biases go to the residual, too",
-        "design.residual", "is_op(Op.EMBED, self.i)", "(sink == Sink.EMBED)",
+        "design.residual", "Residual.elaborate", "is_op(Op.EMBED, self.i)", "(sink == Sink.EMBED)",
     ),
     planted(
         "nano_bias", "schedule.token",
         "only the first of the end-of-text ids ends the text",
-        "design.sequencer", "for end in shape.end_ids]", "for end in shape.end_ids[:1]]",
+        "design.sequencer", "TokenSequencer.elaborate", "shape.end_ids", "shape.end_ids[:1]",
     ),
 )  # fmt: skip

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 
-from formal.canary import Canary
+from tools.planting import PlantedBug
 
 
 @dataclass(frozen=True)
 class Planted:
     """`bug` must be caught by the task `caught_by` at the configuration `config`."""
 
-    bug: Canary
+    bug: PlantedBug
     caught_by: str
     config: str
 
 
-def planted(config: str, caught_by: str, name: str, module: str, old: str, new: str) -> Planted:
-    """The bug `name`: in `module`, `old` becomes `new`."""
-    return Planted(Canary(name, module, old, new), caught_by, config)
+def planted(config: str, caught_by: str, *bug: str) -> Planted:
+    """A `PlantedBug` of these arguments."""
+    return Planted(PlantedBug(*bug), caught_by, config)

@@ -1,44 +1,38 @@
 """The choice, and the end of an answer that nobody took yet, slow the decoder down."""
 
-from formal.canary import Canary
-from formal.planted.bug import Planted
+from formal.planted.bug import Planted, planted
+from tools.planting import PlantedBug
 
 
-def _leak(name: str, snippet: str, replacement: str, caught_by: str) -> Planted:
-    return Planted(Canary(name, "design.decoder", snippet, replacement), caught_by, "nano")
+def _waits(name: str, unless: str) -> Planted:
+    """A logit waits, unless something holds that has nothing to do with it."""
+    ready = "drain.logits_ready.eq(argmax.ready)"
+    slow = f"drain.logits_ready.eq(argmax.ready & {unless})"
+    bug = PlantedBug(name, "design.decoder", "Decoder.elaborate", ready, slow)
+    return Planted(bug, "leaks.timing", "nano")
 
 
 LEAKS = (
-    _leak(
+    _waits(
         "a logit waits while the choice so far would end the text",
-        "drain.logits_ready.eq(argmax.ready)",
-        "drain.logits_ready.eq(argmax.ready & ~tokens.o_token.payload.end)",
-        "leaks.timing",
+        "~tokens.o_token.payload.end",
     ),
-    _leak(
-        "a logit waits while the first token of all is the best",
-        "drain.logits_ready.eq(argmax.ready)",
-        "drain.logits_ready.eq(argmax.ready & (argmax.best != 0))",
-        "leaks.timing",
-    ),
+    _waits("a logit waits while the first token of all is the best", "(argmax.best != 0)"),
     # With this one the third token of nano takes 400, 402 or 403 cycles, as its weights will.
-    _leak(
+    _waits(
         "logits leave in one phase alone while the choice so far would end the text",
-        "drain.logits_ready.eq(argmax.ready)",
-        "drain.logits_ready.eq(\n                "
-        "argmax.ready & ~(tokens.o_token.payload.end & drain.phase.any())\n            )",
-        "leaks.timing",
+        "~(tokens.o_token.payload.end & drain.phase.any())",
     ),
-    _leak(
+    planted(
+        "nano", "leaks.timing",
         "cycles in which an answer that ends the text waits are not counted",
-        "with m.If(tokens.busy):",
-        "with m.If(tokens.busy & ~(tokens.o_token.valid & tokens.o_token.payload.end)):",
-        "leaks.timing",
+        "design.decoder", "Decoder.elaborate", "m.If(tokens.busy)",
+        "m.If(tokens.busy & ~(tokens.o_token.valid & tokens.o_token.payload.end))",
     ),
-    _leak(
+    planted(
+        "nano", "reset.forgets",
         "a row waits while the choice of the text before, kept over a reset, would end it",
-        "drain.norm_ready.eq(rmsnorm.ready)",
+        "design.decoder", "Decoder.elaborate", "drain.norm_ready.eq(rmsnorm.ready)",
         "drain.norm_ready.eq(rmsnorm.ready & ~tokens.o_token.payload.end)",
-        "reset.forgets",
     ),
-)
+)  # fmt: skip

@@ -6,37 +6,38 @@ LEMMAS = (
     planted(
         "nano", "leaks.end_is_taken",
         "whether a text ended follows the choice while the classifier works",
-        "design.sequencer", 'm.d.comb += self.busy.eq(~fsm.ongoing("Idle"))',
-        'm.d.comb += self.busy.eq(~fsm.ongoing("Idle"))\n            '
+        "design.sequencer", "TokenSequencer.elaborate",
+        "m.d.comb += self.busy.eq(~fsm.ongoing(\"Idle\"))",
+        "m.d.comb += self.busy.eq(~fsm.ongoing('Idle'))\n"
         "m.d.sync += ended.eq(answer.end)",
     ),
     planted(
         "nano", "requests.silent.swiglu",
         "a silu stays on the port until it meets its up",
-        "design.swiglu", "with m.If(multiply):\n            m.d.comb += ask(",
-        "m.d.comb += silu_up.a.eq(silu)\n        "
-        "with m.If(multiply):\n            m.d.comb += ask(",
+        "design.swiglu", "SwiGlu.elaborate", "with m.If(multiply): ...",
+        "m.d.comb += silu_up.a.eq(silu)\nwith m.If(multiply): ...",
     ),
     planted(
         "nano", "softmax.sum_includes_the_maximum",
         "the first weight of a sum is left out",
-        "design.softmax", "Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]",
+        "design.softmax", "Softmax.elaborate",
+        "Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]",
         "Mux(self.add_first, 0, self.sums[slot] + self.weights[slot])",
     ),
     planted(
         "nano", "softmax.sum_includes_the_maximum",
         "the maximum of the pass before stays",
-        "design.softmax", "stored & (empty | (score > maximum))", "stored & (score > maximum)",
+        "design.softmax", "Softmax.elaborate", "empty | (score > maximum)", "score > maximum",
     ),
     planted(
         "nano", "softmax.below_maximum",
         "the score memory is read one position off",
-        "design.softmax", "read.addr.eq(self.rd_t)", "read.addr.eq(self.rd_t + 1)",
+        "design.softmax", "Softmax.elaborate", "self.rd_t", "self.rd_t + 1",
     ),
     planted(
         "nano", "arith.square_sum",
         "the residual is complete before its last square is added",
-        "design.residual", "self.complete.eq(squared[-1] & squared_last[-1])",
-        "self.complete.eq(squared[-2] & squared_last[-2])",
+        "design.residual", "Residual.elaborate", "squared[-1] & squared_last[-1]",
+        "squared[-2] & squared_last[-2]",
     ),
 )  # fmt: skip

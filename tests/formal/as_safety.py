@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from formal.aiger import Aiger
-from formal.circuit import ANY
+from formal.engines.aiger import Aiger
+from formal.engines.circuit import ANY
 
 
 def questions(file: Aiger) -> Iterator[tuple[str, Aiger]]:

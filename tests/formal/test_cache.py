@@ -1,5 +1,6 @@
 """What did not change costs nothing; what did is asked about again, and nothing else."""
 
+import dataclasses
 import importlib
 import sys
 from pathlib import Path
@@ -7,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from formal import cache, elaborate
-from formal.canary import Canary
-from formal.engines import ENGINES
-from formal.outcome import Job
+from formal.engines.outcome import Job
+from formal.engines.table import ENGINES
 from formal.runner import Runner
 from spec.config import CONFIGS
 from tests.formal import toys
@@ -48,9 +48,9 @@ def prove(tmp_path, monkeypatch):
     """Prove the theorems of both rooms as a new process would: what was built, what was asked."""
     built = []
 
-    def build_under(canary, factory, *args, **kwargs):
+    def build_under(bug, factory, *args, **kwargs):
         built.append(factory.__module__)
-        return original(canary, factory, *args, **kwargs)
+        return original(bug, factory, *args, **kwargs)
 
     original = elaborate.build_under
     monkeypatch.setattr(elaborate, "build_under", build_under)
@@ -61,8 +61,8 @@ def prove(tmp_path, monkeypatch):
         asked = []
         for name in ("room_a", "room_b"):
             room = importlib.import_module(name)
-            bug = Canary(DONE_STAYS.name, name, DONE_STAYS.snippet, DONE_STAYS.replacement)
-            task = toy(id=name, harness=room.safety, canary=bug)
+            bug = dataclasses.replace(DONE_STAYS, module=name)
+            task = toy(id=name, harness=room.safety, bug=bug)
             result = Runner(build=tmp_path / "build").run(task, "nano")
             assert result.detail == ""
             if not result.cached:
@@ -128,9 +128,9 @@ def test_an_engine_reaches_the_programs_that_it_starts_and_no_other_engine():
         return {path.name for path in SOURCES.reached(module)}
 
     programs = {"bitwuzla_smt2.py", "native_yosys.py", "wheel_program.py"}
-    assert {"sby.py", "tools.py"} | programs <= names("yices")
+    assert {"sby.py", "launch.py"} | programs <= names("yices")
     assert {"explore.py", "explore.cpp", "graph.py", "compiler.py"} <= names("explore")
-    assert {"l2s.py", "tools.py"} <= names("l2s")
+    assert {"l2s.py", "launch.py"} <= names("l2s")
     assert {"paths.py", "graph.py"} <= names("cone")
     assert "explore.cpp" not in names("yices")
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from formal import engines, judge
-from formal.engines import ENGINES, Engine
+from formal import judge
+from formal.engines import table as engines
+from formal.engines.outcome import Outcome
+from formal.engines.table import ENGINES, Engine
 from formal.model import Netlist
-from formal.outcome import Outcome
 from formal.runner import Runner
 from formal.tasks import TASKS
 from tests.formal.toy_tasks import toy
@@ -59,7 +60,7 @@ def test_that_an_engine_ran_out_of_time_is_asked_again(tmp_path, monkeypatch, st
         return Outcome(status, found=found, netlist=job.digest)
 
     # pytest loads this module in its own way, and nothing that it asks would be remembered.
-    run_second.__module__ = "formal.sby"
+    run_second.__module__ = "formal.engines.sby"
     monkeypatch.setitem(
         engines.ENGINES, "second", Engine("second", "pdr second", "pyosys", run=run_second)
     )

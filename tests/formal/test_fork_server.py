@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from formal import tools
+from formal.engines.programs import launch
 
 
 def test_starters_are_made_once():
     """One that was just written may be busy when another thread starts a program meanwhile."""
-    (first, *_), (second, *_) = (tools.environment()["PATH"].split(os.pathsep) for _ in range(2))
+    (first, *_), (second, *_) = (launch.environment()["PATH"].split(os.pathsep) for _ in range(2))
     assert first == second
     names = {path.name for path in Path(first).iterdir()}
     assert {"sby", "yosys", "yosys-smtbmc", "yosys-witness", "bitwuzla", "boolector"} <= names
@@ -24,7 +24,7 @@ def test_starters_are_made_once():
 def test_a_script_runs_in_the_folder_of_the_client(tmp_path):
     pytest.importorskip("pyosys")
     (tmp_path / "job.ys").write_text("tee -q -o said.txt log here\n")
-    subprocess.run(["yosys", "-q", "job.ys"], cwd=tmp_path, env=tools.environment(), check=True)
+    subprocess.run(["yosys", "-q", "job.ys"], cwd=tmp_path, env=launch.environment(), check=True)
     assert (tmp_path / "said.txt").read_text() == "here\n"
 
 
@@ -34,7 +34,7 @@ def test_a_solver_answers_on_its_output_what_its_input_asks():
     answer = subprocess.run(
         ["bitwuzla", "--lang", "smt2"],
         input=asked + "(get-value (x))\n(exit)\n",
-        env=tools.environment(),
+        env=launch.environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -56,7 +56,7 @@ def test_what_fails_is_no_success(tmp_path, command, code, told):
     failed = subprocess.run(
         command,
         cwd=tmp_path,
-        env=tools.environment(),
+        env=launch.environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -72,7 +72,7 @@ def test_a_program_ends_with_its_client_and_what_it_started_with_it(tmp_path):
     solver.write_text("#!/bin/sh\necho $$ >> started\nexec sleep 100\n")
     solver.chmod(0o755)
     (tmp_path / "bitwuzla").symlink_to(solver)
-    environment = tools.environment()
+    environment = launch.environment()
     path = os.pathsep.join([str(tmp_path), environment["PATH"]])
     (tmp_path / "model.smt2").write_text("; yosys-smt2-module top\n; yosys-smt2-topmod top\n")
     client = subprocess.Popen(
@@ -102,7 +102,7 @@ def test_a_program_gets_so_many_seconds_of_the_processor_and_not_by_the_clock(
     ends = {True: subprocess.TimeoutExpired, None: subprocess.CalledProcessError}
     expected = pytest.raises(ends[late]) if late in ends else contextlib.nullcontext()
     with expected:
-        tools.run(command, tmp_path, 1, stderr=subprocess.DEVNULL)
+        launch.run(command, tmp_path, 1, stderr=subprocess.DEVNULL)
     assert (tmp_path / "late").exists() == bool(late)
 
 
@@ -117,13 +117,13 @@ while True:
     open("spent", "w").write(str(time.process_time()))
 """
     with pytest.raises(subprocess.TimeoutExpired):
-        tools.run(["limited", sys.executable, "-c", script], tmp_path, 1)
+        launch.run(["limited", sys.executable, "-c", script], tmp_path, 1)
     told = (tmp_path / "spent").read_text()
     assert not told or 0.8 < float(told) < 1.8
 
 
 def test_a_program_of_no_python_ends_with_its_client(tmp_path):
-    environment = tools.environment()
+    environment = launch.environment()
     script = f"import os; print(os.getpid(), flush=True)\n{SPIN}"
     client = subprocess.Popen(
         ["limited", sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE
@@ -137,12 +137,12 @@ def test_a_program_of_no_python_ends_with_its_client(tmp_path):
 
 def test_the_server_ends_with_its_owner():
     script = (
-        "import os; from formal import tools\n"
-        "print(tools.environment()['VERIDECODE_FORK_SERVER'], flush=True)\n"
+        "import os; from formal.engines.programs import launch\n"
+        "print(launch.environment()['VERIDECODE_FORK_SERVER'], flush=True)\n"
         "os._exit(0)  # and cleans up nothing"
     )
     owner = subprocess.run(
-        [sys.executable, "-c", script], cwd=tools.ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], cwd=launch.ROOT, capture_output=True, text=True, check=True
     )
     _wait_for(lambda: not _answers(owner.stdout.strip()))
 

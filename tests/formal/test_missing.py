@@ -7,9 +7,9 @@ from click.testing import CliRunner
 import properties
 from formal import missing, tasks
 from formal.__main__ import main
-from formal.configs import CORE, WIDE
 from formal.ledger.audit import Line, Outside
 from formal.runner import Result
+from formal.tasks.configs import CORE, WIDE
 from properties.done_pulse import DonePulse
 from tests.formal import toys
 from tests.formal.toy_tasks import toy

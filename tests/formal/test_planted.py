@@ -12,8 +12,8 @@ from formal.tasks import TASKS
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda each: each.bug.name)
 def test_a_planted_bug_is_caught(planted: Planted):
     (task,) = [task for task in TASKS if task.id == planted.caught_by]
-    bugged = dataclasses.replace(task, canary=planted.bug)
-    result = Runner(build=BUILD / "planted", canaries_only=True).run(bugged, planted.config)
+    bugged = dataclasses.replace(task, bug=planted.bug)
+    result = Runner(build=BUILD / "planted", bugs_only=True).run(bugged, planted.config)
     assert not result.detail
-    assert result.canary
-    assert result.canary.named
+    assert result.bug
+    assert result.bug.named

@@ -18,10 +18,10 @@ from amaranth.back import rtlil
 from amaranth.hdl import Module, Signal
 from amaranth.lib.memory import Memory
 
-from formal import certificate, explore, graph, l2s, miter, paths
-from formal.aiger import Aiger
-from formal.outcome import Job
-from formal.tools import abc_program
+from formal.engines import certificate, explore, graph, l2s, miter, paths
+from formal.engines.aiger import Aiger
+from formal.engines.outcome import Job
+from formal.engines.programs import abc_program
 from tests.formal import as_safety, drawn
 
 TOYS = {seed: drawn.toy(seed) for seed in range(100)}

@@ -12,15 +12,17 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from formal import l2s, pages, report, results, waves
 from formal.__main__ import main
-from formal.configs import PROOF_CONFIGS
-from formal.live import Board
+from formal.engines import l2s
+from formal.engines.outcome import Job, Outcome
 from formal.model import netlist
-from formal.outcome import Job, Outcome
+from formal.report import console as report
+from formal.report import pages, results, waves
+from formal.report.live import Board
+from formal.report.statements import place, statements
 from formal.runner import ROOT, Runner
-from formal.statements import place, statements
 from formal.tasks import TASKS
+from formal.tasks.configs import PROOF_CONFIGS
 from spec.config import CONFIGS
 from tests.formal import toys
 from tests.formal.toy_tasks import false, toy
@@ -70,7 +72,7 @@ def test_results_json_is_of_its_schema(tmp_path, decided):
     assert (content["unconfirmed"], content["unconfirmed_by_time"]) == (0, 0)
     green, red = content["results"]
     assert (green["status"], green["confirmed_by"]) == ("PASS", "bitwuzla")
-    assert (green["cover"]["cycles"], green["canary"]["cycles"]) == (5, 4)
+    assert (green["cover"]["cycles"], green["bug"]["cycles"]) == (5, 4)
     assert (red["status"], red["proof"]["names"]) == ("RED", ["never_runs"])
     assert Path(red["proof"]["trace"]).is_file()
 
@@ -154,12 +156,12 @@ def test_a_violated_liveness_shows_its_loop(tmp_path):
 def test_a_planted_bug_is_shown_on_demand(build, monkeypatch):
     monkeypatch.setattr("formal.tasks.TASKS", (toy(),))
     monkeypatch.setattr("formal.__main__.BUILD", build)
-    arguments = ["prove", "toy", "--canaries", "--waves"]
+    arguments = ["prove", "toy", "--bugs", "--waves"]
     told = CliRunner().invoke(main, arguments, standalone_mode=False)
     assert told.return_value == 0
     assert "done_lasts_a_cycle: Done is a pulse." in told.output
     assert "theorem.was_done" in told.output
-    assert list((build / "toy-nano" / "canary").rglob("trace.gtkw"))
+    assert list((build / "toy-nano" / "bug").rglob("trace.gtkw"))
 
 
 def test_every_claim_of_the_table_has_its_sentence():

@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from formal import elaborate, judge, model, runner, tasks, tools
+from formal import elaborate, judge, model, runner, tasks
 from formal.__main__ import main
-from formal.canary import Canary, build_under
-from formal.configs import CORE, WIDE
+from formal.engines.outcome import Outcome
+from formal.engines.programs import launch
 from formal.ledger.audit import Line, Outside
-from formal.outcome import Outcome
 from formal.runner import Runner
+from formal.tasks.configs import CORE, WIDE
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
 from spec.config import CONFIGS
 from tests.formal import toys
 from tests.formal.toy_tasks import DONE_STAYS, NEVER_DONE, false, toy
+from tools.planting import PlantedBug, build_under
 
 
 def test_a_true_theorem_is_green_and_remembered(run):
@@ -32,7 +33,7 @@ def test_a_true_theorem_is_green_and_remembered(run):
         "done_lasts_a_cycle",
     )
     assert result.cover.named == ("answered_twice",)
-    assert result.canary.named == ("done_lasts_a_cycle",)
+    assert result.bug.named == ("done_lasts_a_cycle",)
     assert result.confirmed_by == "bitwuzla"
     assert run(toy()) == result  # to the tenth of a second: from the cache
     assert run(toy()).cached
@@ -50,7 +51,7 @@ def test_a_ranking_function_shows_liveness(run):
         harness=toys.ranking,
         arguments={},
         obligations=5,
-        canary=NEVER_DONE,
+        bug=NEVER_DONE,
     )
     assert run(task, engine="bitwuzla").status == "PASS"
 
@@ -67,9 +68,10 @@ def test_liveness_needs_the_fairness_of_every_stream(run, engine, forget, status
         harness=toys.pair_fair,
         arguments={"forget": forget},
         obligations=1,
-        canary=Canary(
+        bug=PlantedBug(
             "done is lost",
             "tests.formal.toys",
+            "Pair.elaborate",
             "self.done.eq(self.o_b.ready)",
             "self.done.eq(0)",
         ),
@@ -81,9 +83,9 @@ def test_liveness_needs_the_fairness_of_every_stream(run, engine, forget, status
 def test_yosys_as_webassembly_answers_the_same(run, tmp_path, monkeypatch):
     pytest.importorskip("pyosys")
     native = run(toy())
-    monkeypatch.setattr(tools, "native_yosys", lambda: False)
+    monkeypatch.setattr(launch, "native_yosys", lambda: False)
     slow = Runner(build=tmp_path).run(toy(), "nano")
-    for kind in ("proof", "cover", "canary"):
+    for kind in ("proof", "cover", "bug"):
         one, other = getattr(native, kind), getattr(slow, kind)
         assert (one.status, one.named, one.found) == (other.status, other.named, other.found)
 
@@ -132,7 +134,7 @@ def test_a_search_that_loses_suppositions_on_the_way_is_red():
 def test_a_bug_must_be_caught_by_what_the_proof_claims():
     bare = model.Netlist("", ["holds"], [], ["seen"])
     caught = Outcome("FAIL", named=("another",))
-    told = judge.canary(toy(), bare, caught)
+    told = judge.bug(toy(), bare, caught)
     assert told == "the planted bug is caught by what is not claimed: another"
 
 
@@ -191,21 +193,23 @@ def test_an_obligation_lost_on_the_way_is_red(tmp_path):
     assert result.detail == "obligations lost on the way to the engine: done_lasts_a_cycle"
 
 
-def test_a_canary_that_is_not_caught_is_red(run):
-    harmless = Canary("none at all", "tests.formal.toys", "self.left - 1", "self.left + ~0")
-    result = run(toy(canary=harmless))
+def test_a_bug_that_is_not_caught_is_red(run):
+    harmless = PlantedBug(
+        "none at all", "tests.formal.toys", "Countdown.elaborate", "self.left - 1", "self.left + ~0"
+    )
+    result = run(toy(bug=harmless))
     assert result.status == "RED"
     assert result.detail == "the planted bug is not caught (pass): none at all"
 
 
-@pytest.mark.parametrize("snippet, times", [("no such line", 0), ("self.running", 5)])
-def test_a_canary_must_stand_exactly_once(run, snippet, times):
-    result = run(toy(canary=Canary("lost", "tests.formal.toys", snippet, "")))
+def test_a_bug_that_has_no_place_is_red(run):
+    lost = PlantedBug("lost", "tests.formal.toys", "Countdown.elaborate", "self.done.eq(2)", "")
+    result = run(toy(bug=lost))
     assert result.status == "RED"
-    assert result.detail == f"canary 'lost': its snippet stands {times} times in tests.formal.toys"
+    assert "its node stands 0 times in tests.formal.toys.Countdown.elaborate" in result.detail
 
 
-def test_a_canary_leaves_no_trace():
+def test_a_bug_leaves_no_trace():
     before = dict(sys.modules)
     under = model.netlist(build_under(DONE_STAYS, toys.safety, CONFIGS["nano"], hints=True))
     assert {name: sys.modules[name] for name in before} == before
@@ -226,7 +230,7 @@ def test_a_bounded_proof_must_say_why():
         (["prove", "kv", "--config", "stories15m"], "nothing selected is proved for --config"),
         (["prove", "--engine", "magic"], "engine 'magic' is not one of yices"),
         (["prove", "--jobs", "0"], "Invalid value for '--jobs'"),
-        (["prove", "--waves"], "--waves shows planted bugs: it goes with --canaries"),
+        (["prove", "--waves"], "--waves shows planted bugs: it goes with --bugs"),
         (["explain", "kv.nonsense"], "property 'kv.nonsense' is not in the table"),
         (["sweep", "kv.in_range"], "leaves its configuration open"),
         (["prove", "--nonsense"], "No such option"),
@@ -260,7 +264,7 @@ def test_the_verdict_is_the_exit_code(build, monkeypatch):
         ("toy.red", "RED", "PASS"),
     ]
     assert "theorem: Each done answers exactly one start" in both.output
-    one = CliRunner().invoke(main, ["prove", "toy.red", "--canaries"], standalone_mode=False)
+    one = CliRunner().invoke(main, ["prove", "toy.red", "--bugs"], standalone_mode=False)
     assert one.return_value == 0
 
 

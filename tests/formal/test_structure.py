@@ -4,30 +4,33 @@ from pathlib import Path
 
 import pytest
 
-from formal.canary import Canary
 from formal.runner import Runner
 from properties.done_pulse import DonePulse
 from tests.formal import toys
 from tests.formal.test_runner import DONE_STAYS, toy
+from tools.planting import PlantedBug
 
-WORD_IN_TAG = Canary(
+WORD_IN_TAG = PlantedBug(
     "a bit of the word stands in for the tag",
     "tests.formal.toys",
-    "self.o_tag.eq(read.data[0])",
-    "self.o_tag.eq(read.data[1])",
+    "Mailbox.elaborate",
+    "read.data[0]",
+    "read.data[1]",
 )
-TOO_LONG = Canary(
+TOO_LONG = PlantedBug(
     "a longer countdown than there is",
     "tests.formal.toys",
-    "self.left.eq(self.length)",
-    "self.left.eq(self.length + 3)",
+    "Countdown.elaborate",
+    "self.length",
+    "self.length + 3",
 )
 
-STUCK = Canary(
+STUCK = PlantedBug(
     "the last round does not end the work",
     "tests.formal.toys",
-    "with m.If(self.busy & self.ready & self.is_last):",
-    "with m.If(self.busy & self.ready & ~self.busy):",
+    "Rounds.elaborate",
+    "self.is_last",
+    "~self.busy",
 )
 
 
@@ -45,7 +48,7 @@ def paths(engine: str, **arguments):
         harness=toys.mailbox,
         arguments=arguments,
         obligations=2,
-        canary=WORD_IN_TAG,
+        bug=WORD_IN_TAG,
         engine=engine,
     )
 
@@ -57,7 +60,7 @@ def search(**changes):
         "harness": toys.holding,
         "arguments": {},
         "obligations": 1,
-        "canary": TOO_LONG,
+        "bug": TOO_LONG,
         "engine": "explore",
     }
     return toy(**(green | changes))
@@ -79,7 +82,7 @@ def test_a_way_through_registers_is_found_and_told(run):
 
 def test_ways_through_a_cut_do_not_count(run):
     result = run(paths("cone", cut=True))
-    assert (result.status, result.canary.named) == ("PASS", ("word_to_tag",))
+    assert (result.status, result.bug.named) == ("PASS", ("word_to_tag",))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_the_search_proves_what_the_solver_proves(run):
     result = run(toy(arguments={"hints": False}, obligations=2, engine="explore"))
     assert (result.status, result.detail) == ("PASS", "")
     assert result.cover.named == ("answered_twice",)
-    assert result.canary.named == ("done_lasts_a_cycle",)
+    assert result.bug.named == ("done_lasts_a_cycle",)
 
 
 def test_the_search_tells_the_shortest_run_to_a_failure(run):
@@ -124,7 +127,7 @@ def test_a_loop_is_supposed_to_end_and_not_to_be_stalled(run, forget, status):
         arguments={"forget": forget},
         obligations=1,
         # Not even by a loop that ends nowhere: the last round is taken, and nothing comes of it.
-        canary=STUCK,
+        bug=STUCK,
         engine="explore",
     )
     assert run(task).status == status
@@ -156,12 +159,14 @@ def test_a_stand_in_takes_the_place_of_what_is_cut(run):
     assert result.detail == "violated: in_range after 3 cycles"
 
 
-OTHER_KEY = Canary("another key opens it", "tests.formal.toys", "== 0x155)", "== 0x156)")
+OTHER_KEY = PlantedBug(
+    "another key opens it", "tests.formal.toys", "Lock.elaborate", "0x155", "0x156"
+)
 
 
 def lock(**arguments):
     """A task about the lock, which has more inputs than the search tries at once."""
-    return search(theorem=toys.StaysShut, harness=toys.lock, arguments=arguments, canary=OTHER_KEY)
+    return search(theorem=toys.StaysShut, harness=toys.lock, arguments=arguments, bug=OTHER_KEY)
 
 
 def test_every_value_of_many_inputs_is_tried(run):
@@ -169,7 +174,7 @@ def test_every_value_of_many_inputs_is_tried(run):
     assert (result.status, result.detail) == ("PASS", "")
     # The visit of all states told the witness, too, and the one bad key in 512 was found.
     assert (result.cover.named, result.cover.seconds) == (("tried",), 0)
-    assert result.canary.named == ("shut",)
+    assert result.bug.named == ("shut",)
     assert run(lock(known=False)).detail == "violated: shut after 2 cycles"
 
 
@@ -180,4 +185,4 @@ def test_the_search_refuses_what_a_solver_would_choose(run):
 def test_no_solver_takes_the_place_of_a_search(tmp_path):
     runner = Runner(build=tmp_path, engine="yices")
     assert runner.engine_for(search()).name == "explore"
-    assert runner.engine_for(toy(theorem=DonePulse, canary=DONE_STAYS)).name == "yices"
+    assert runner.engine_for(toy(theorem=DonePulse, bug=DONE_STAYS)).name == "yices"

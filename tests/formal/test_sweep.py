@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from formal import sweep, tasks
 from formal.__main__ import main
 from formal.runner import Runner
-from formal.task import EVERYWHERE, Domain
+from formal.tasks.task import EVERYWHERE, Domain
 from spec.config import CacheBacking, config_from_dict
 from tests.formal import toys
 from tests.formal.toy_tasks import toy

@@ -7,7 +7,7 @@ from amaranth.hdl import signed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from formal.terms import Circuit, Lookup, Term, Terms, term
+from formal.harness.terms import Circuit, Lookup, Term, Terms, term
 from golden import fixed_math, steps
 from golden.fixed_decoder import _round
 from spec.config import named

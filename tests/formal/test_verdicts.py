@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from formal import engines, graph, paths
-from formal.engines import ENGINES, Engine
-from formal.outcome import Job, Outcome
+from formal.engines import table as engines
+from formal.engines.outcome import Job, Outcome
+from formal.engines.table import ENGINES, Engine, graph, paths
 from formal.runner import Runner
 from tests.formal import toys
 from tests.formal.toy_tasks import toy
+from tools.planting import PlantedBug
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,10 +90,12 @@ def test_two_configurations_with_the_same_claims_keep_their_verdicts(tmp_path, m
             harness=toys.mailbox_cut_when_short,
             arguments={},
             obligations=2,
-            canary=dataclasses.replace(
-                toy().canary,
-                snippet="self.o_tag.eq(read.data[0])",
-                replacement="self.o_tag.eq(read.data[1])",
+            bug=PlantedBug(
+                "a bit of the word stands in for the tag",
+                "tests.formal.toys",
+                "Mailbox.elaborate",
+                "self.o_tag.eq(read.data[0])",
+                "self.o_tag.eq(read.data[1])",
             ),
             engine="cone",
         )
@@ -177,12 +180,12 @@ def test_two_runs_of_the_same_never_share_a_folder(tmp_path, monkeypatch):
 
 #: What a module may keep, with the reason why no verdict can depend on it.
 KEPT = {
-    "formal/engines.py installed": "versions of packages, those that this process imported",
-    "formal/statements.py _lines": "words of reports",
-    "formal/statements.py _sentence": "words of reports",
-    "formal/statements.py _entry": "words of reports",
-    "formal/tools.py _starters": "programs of this process",
-    "formal/tools.py _fork_server": "a program of this process",
+    "formal/engines/table.py installed": "versions of packages, those that this process imported",
+    "formal/report/statements.py _lines": "words of reports",
+    "formal/report/statements.py _sentence": "words of reports",
+    "formal/report/statements.py _entry": "words of reports",
+    "formal/engines/programs/__init__.py _starters": "programs of this process",
+    "formal/engines/programs/__init__.py _fork_server": "a program of this process",
     "sim/build.py _built": "libraries, each in a folder named by its contents",
     "sim/rtl_decoder.py _library": "libraries, by that folder",
     "tools/compiler.py find_compiler": "a program of this machine",

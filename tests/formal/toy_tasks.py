@@ -1,23 +1,21 @@
-"""Tasks about the toys, and bugs in them. (Not in toys.py: a snippet stands there once.)"""
+"""Tasks about the toys, and bugs in them."""
 
 from typing import Any
 
-from formal.canary import Canary
-from formal.task import Task
+from formal.tasks.task import Task
 from properties.done_pulse import DonePulse
 from tests.formal import toys
+from tools.planting import PlantedBug
 
-NEVER_DONE = Canary(
+NEVER_DONE = PlantedBug(
     "the last beat ends without done",
     "tests.formal.toys",
-    "m.d.sync += self.done.eq(1)",
-    "m.d.sync += self.done.eq(0)",
+    "Countdown.elaborate",
+    "self.done.eq(1)",
+    "self.done.eq(0)",
 )
-DONE_STAYS = Canary(
-    "done stays up",
-    "tests.formal.toys",
-    "        m.d.sync += self.done.eq(0)\n        with m.If(self.o.valid",
-    "        with m.If(self.o.valid",
+DONE_STAYS = PlantedBug(
+    "done stays up", "tests.formal.toys", "Countdown.elaborate", "m.d.sync += self.done.eq(0)", ""
 )
 
 
@@ -31,7 +29,7 @@ def toy(**changes: Any) -> Task:
         "arguments": {"hints": True},
         "configs": ("nano",),
         "obligations": 3,
-        "canary": DONE_STAYS,
+        "bug": DONE_STAYS,
     }
     return Task(**(green | changes))
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 from hypothesis import settings
 
-from formal.manifest import DEFAULT_PROFILE, PROFILES
+from gate.manifest import DEFAULT_PROFILE, PROFILES
 from tests.fuzz.reproducer import reproducing
 
 

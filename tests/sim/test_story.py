@@ -4,7 +4,7 @@ import json
 
 from click.testing import CliRunner
 
-from formal.manifest import STORY_VALUES
+from gate.manifest import STORY_VALUES
 from sim.__main__ import main
 from tests.story import STORIES, TALES
 

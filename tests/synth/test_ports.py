@@ -10,10 +10,10 @@ from design.memories import BLOCK_BITS, Memory, cache_memories, memories
 from spec.config import CONFIGS, CacheBacking, named
 from synth import gate
 from synth.__main__ import main
-from synth.canary import second_reader
 from synth.devices import ECP5, XILINX, Device
 from synth.mapping import Found, found_memories, match
 from synth.netlist import decoder_rtlil
+from synth.planted import second_reader
 from synth.ports import check
 
 BANK = Memory(name="cache.bank", purpose="cache", depth=4096, width=16, lane=16)
@@ -184,14 +184,14 @@ def test_a_real_netlist_is_as_declared_and_a_second_reader_doubles_its_bank(smal
     bank = cache_memories(gate.SMALL)[0].name
     good = gate.judge(gate.SMALL, ECP5, small, lambda *_: None)
     assert good.ok and good.findings == []
-    bad = gate.judge(gate.SMALL, ECP5, small, lambda *_: None, canary=bank)
+    bad = gate.judge(gate.SMALL, ECP5, small, lambda *_: None, bug=bank)
     assert bad.ok  # that is, noticed
     assert {(finding.memory, finding.what) for finding in bad.findings} == {
         (bank, "ports"),
         (bank, "RAM"),
     }
-    assert not dataclasses.replace(bad, canary=None).ok
-    assert not dataclasses.replace(good, canary=bank).ok
+    assert not dataclasses.replace(bad, bug=None).ok
+    assert not dataclasses.replace(good, bug=bank).ok
 
 
 def test_a_netlist_with_an_external_cache_is_as_declared():
@@ -212,9 +212,9 @@ def test_a_forgotten_declaration_is_red(small: str):
 def test_the_command_tells_the_verdict(monkeypatch, tmp_path):
     bad = gate.Verdict(
         config="nano", lanes=4, device="ecp5", declared=3, cache_expected=8, cache_found=9,
-        block_rams=7, canary=None, findings=check([BANK], [], ECP5),
+        block_rams=7, bug=None, findings=check([BANK], [], ECP5),
     )  # fmt: skip
-    monkeypatch.setattr("synth.__main__.judge_canaries", lambda tell: iter(()))
+    monkeypatch.setattr("synth.__main__.judge_bugs", lambda tell: iter(()))
     monkeypatch.setattr("synth.__main__.judge_all", lambda cases, tell: iter([bad]))
     monkeypatch.setattr("synth.__main__.BUILD", tmp_path)
     answer = CliRunner().invoke(main, ["ports"])

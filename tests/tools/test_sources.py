@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("tools", "spec", "design", "golden", "properties", "formal", "sim", "tests")
+FOLDERS = ("tools", "spec", "design", "golden", "properties", "formal", "sim", "gate", "tests")
 
 BEGIN = """
 import os, sys
@@ -143,14 +143,17 @@ def test_golden_runs_no_machine_code_of_other_sources(run):
 
 
 def test_an_engine_that_runs_other_sources_than_we_do_is_refused(run):
-    edited = "edit('formal/native_yosys.py', 'tee -q', 'tee  -q')"
+    edited = "edit('formal/engines/programs/native_yosys.py', 'tee -q', 'tee  -q')"
     begin = "from formal import tools\nfrom tools.sources import SOURCES\n"
     # It is part of what answers are remembered under; its own process reads it later.
-    digested = begin + "SOURCES.digest('formal.sby')\n"
+    digested = begin + "SOURCES.digest('formal.engines.sby')\n"
     refused = "try: tools.environment()\nexcept RuntimeError as error: print(error)"
     edited_twice = edited.replace("'tee -q'", "'tee -q -o'").replace("'tee  -q'", "'tee  -q -o'")
     told = run(f"{digested}{edited_twice}\n{refused}")
-    assert told == "formal/native_yosys.py changed while this was running: run it again\n"
+    assert (
+        told
+        == "formal/engines/programs/native_yosys.py changed while this was running: run it again\n"
+    )
     assert run(begin + refused) == ""
 
 
@@ -158,7 +161,7 @@ def test_a_program_is_compiled_from_what_was_digested(run):
     program = """
 from tools.compiled import compiled
 from tools.sources import SOURCES
-source = Path("formal/fork_client.cpp").resolve()
+source = Path("formal/engines/programs/fork_client.cpp").resolve()
 SOURCES.content(source)
 source.write_text("no C++")
 print(compiled(source, Path("build")).is_file())

@@ -1,0 +1,1 @@
+"""The proof engines, and the programs behind them."""
