@@ -80,11 +80,13 @@ def mutated(bug: PlantedBug) -> tuple[CodeType, str]:
     planter = _Planter(pattern[0], replacement)
     if scope is not None:
         planter.visit(scope)
-    if planter.times != 1:
+    if len(planter.lines) != 1:
         where = f"{bug.module}.{bug.function}" if bug.function else bug.module
+        lines = ", ".join(map(str, planter.lines))
+        found = f"is at lines {lines}" if lines else "is not there"
+        nearest = "" if lines else f"; nearest: {_nearest(scope or tree, bug.node, spec.origin)}"
         raise ValueError(
-            f"planted bug {bug.name!r} ({bug.written_at}): its node stands {planter.times} times"
-            f" in {where}; nearest: {_nearest(scope or tree, bug.node, spec.origin)}"
+            f"planted bug {bug.name!r} ({bug.written_at}): its node {found} in {where}{nearest}"
         )
     code = compile(ast.fix_missing_locations(tree), spec.origin, "exec", dont_inherit=True)
     return code, spec.origin
@@ -108,12 +110,12 @@ def _parsed(text: str) -> list[ast.AST]:
 
 
 class _Planter(ast.NodeTransformer):
-    """Replaces what is as `pattern` by `replacement`, and counts how often."""
+    """Replaces what is as `pattern` by `replacement`, and remembers at which `lines`."""
 
     def __init__(self, pattern: ast.AST, replacement: list[ast.AST]):
         self.pattern = pattern
         self.replacement = replacement
-        self.times = 0
+        self.lines: list[int] = []
 
     def visit(self, node: ast.AST) -> Any:
         # A call, say, that stands alone may become several statements.
@@ -121,7 +123,7 @@ class _Planter(ast.NodeTransformer):
         bodies: list[list[ast.stmt]] = []
         if not _same(self.pattern, matched, bodies):
             return self.generic_visit(node)
-        self.times += 1
+        self.lines.append(matched.lineno)  # type: ignore[attr-defined]
         new = [_filled(copy.deepcopy(each), bodies) for each in self.replacement]
         if isinstance(node, ast.expr):
             return new[0]
