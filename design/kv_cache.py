@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from design.arith import ram_depth, times_constant
+from spec.derived import ceil_div
 from tools.errors import BadInput
 
 
@@ -134,8 +135,8 @@ class KVRamOwner(wiring.Component):
             }
         )
 
-        key_depth = ram_depth(-(-seq_len // k_word) * head_dim)
-        value_depth = ram_depth(seq_len * -(-head_dim // v_word))
+        key_depth = ram_depth(ceil_div(seq_len, k_word) * head_dim)
+        value_depth = ram_depth(seq_len * ceil_div(head_dim, v_word))
         self.key_banks = [Memory(shape=key_word, depth=key_depth, init=[]) for _ in range(kv_heads)]
         self.value_banks = [
             Memory(shape=value_word, depth=value_depth, init=[]) for _ in range(kv_heads)
@@ -145,7 +146,7 @@ class KVRamOwner(wiring.Component):
         return times_constant(t[exact_log2(self.k_word) :], self.head_dim) + d
 
     def _value_address(self, t: Value, d: Value) -> Value:
-        words = -(-self.head_dim // self.v_word)
+        words = ceil_div(self.head_dim, self.v_word)
         return times_constant(t, words) + d[exact_log2(self.v_word) :]
 
     def elaborate(self, platform):

@@ -14,7 +14,7 @@ from design.kv_reader import BUFFER
 from design.operand import operand_layout
 from spec import tables
 from spec.config import CacheBacking, Config
-from spec.derived import derive
+from spec.derived import ceil_div, derive
 from spec.kv_layout import kv_layout
 from spec.schedule import Op, matrix
 
@@ -70,7 +70,7 @@ def cache_memories(config: Config) -> list[Memory]:
             for name, (depth, bits) in sizes.items()
         ]
     words = {
-        "key": (derived.k_word, -(-shape.seq_len // derived.k_word) * shape.head_dim),
+        "key": (derived.k_word, ceil_div(shape.seq_len, derived.k_word) * shape.head_dim),
         "value": (derived.v_word, shape.seq_len * derived.v_words),
     }
     return [

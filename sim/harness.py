@@ -7,8 +7,6 @@ from amaranth.lib.data import ArrayLayout, View
 from design.ports import trace_channels
 from spec.config import Config
 
-#: Bits of one trace record as the driver reads it: tensor 16, layer 16, index 32, value 32.
-RECORD_BITS = 96
 STREAMS = (
     "i_token", "i_weights", "o_fetch", "o_token", "o_logits",
     "o_kv_read", "i_kv_words", "o_kv_write",

@@ -3,7 +3,7 @@
 import contextlib
 import ctypes
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,6 @@ from tools.errors import BadInput
 
 #: One trace record. `tensor` is the number of a `spec.trace.Tensor`.
 RECORD = np.dtype([("tensor", "<u2"), ("layer", "<u2"), ("index", "<u4"), ("value", "<i4")])
-#: Tokens decoded in C++ between two looks at Python.
-CHUNK = 8
 
 
 class SimulationError(RuntimeError):
@@ -72,17 +70,15 @@ class _Result(ctypes.Structure):
 def _library(path: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
     sim, u64, i32 = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int32
-    ids, done = ctypes.POINTER(i32), ctypes.POINTER(u64)
     result = ctypes.POINTER(_Result)
     for name, returns, arguments in (
         ("vd_open", sim, [ctypes.c_void_p, u64, ctypes.c_int, u64, u64]),
         ("vd_close", None, [sim]),
         ("vd_step", ctypes.c_int, [sim, i32, ctypes.c_int, ctypes.c_int, result]),
-        ("vd_greedy", ctypes.c_int, [sim, i32, ctypes.c_int, u64, ids, done, result]),
         ("vd_cycle", u64, [sim]),
         ("vd_message", ctypes.c_char_p, [sim]),
         ("vd_logits", ctypes.c_void_p, [sim]),
-        ("vd_trace", ctypes.c_void_p, [sim, done]),
+        ("vd_trace", ctypes.c_void_p, [sim, ctypes.POINTER(u64)]),
         ("vd_vcd_begin", ctypes.c_int, [sim, ctypes.c_char_p]),
         ("vd_vcd_end", ctypes.c_int, [sim]),
     ):
@@ -196,45 +192,6 @@ class RtlDecoder:
             logits = _copy(self._library.vd_logits(self._sim), self.config.shape.vocab, "<i4")
         counts = self._account(result)
         return Step(result.id, bool(result.end), logits, result.cycles, *counts, records)
-
-    def generate(self, prompt: Sequence[int], steps: int) -> Iterator[int]:
-        """Greedy text behind ``prompt[0]``, as `golden.generate.generate`, looped in C++.
-
-        Yields the rest of the prompt, then chosen ids, but not the one that ends the text.
-        """
-        if not prompt:
-            raise BadInput("prompt is empty, needs at least one token")
-        shape = self.config.shape
-        if not 1 <= steps <= shape.seq_len:
-            raise BadInput(f"steps = {steps} must be 1 to seq_len = {shape.seq_len}")
-        forced = min(len(prompt) - 1, steps)
-        for position in range(forced):
-            self.step(prompt[position], first=position == 0, sample=False)
-            if shape.ends_text(prompt[position + 1], forced=True):
-                return
-            yield prompt[position + 1]
-        token, left, ended = prompt[forced], steps - forced, False
-        ids = (ctypes.c_int32 * CHUNK)()
-        done = ctypes.c_uint64()
-        result = _Result()
-        while left and not ended:
-            first = self._check(token, self.pos == 0 or (forced == 0 and left == steps))
-            before = self.clock
-            status = self._library.vd_greedy(
-                self._sim, token, first, min(CHUNK, left), ids, done, result
-            )
-            self._finish(status)
-            self.pos += done.value - 1
-            result.cycles = self.clock - before
-            self._account(result)
-            left -= done.value
-            sent = [token, *ids[: done.value - 1]]
-            self._text = sent if first else [*self._text, *sent]
-            ended = self._ended = bool(result.end)
-            for token in ids[: done.value]:
-                if shape.ends_text(token, forced=False):
-                    return
-                yield token
 
     @contextlib.contextmanager
     def waveform(self, path: Path) -> Iterator[None]:

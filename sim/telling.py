@@ -5,8 +5,6 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 
-import numpy as np
-
 from golden.checkpoint import Checkpoint
 from golden.generate import generate
 from golden.quantise import Model
@@ -14,7 +12,7 @@ from golden.sampler import Sampler
 from golden.tokenizers import TextStream
 from sim import models
 from sim.replay import Run
-from sim.rtl_decoder import RtlDecoder
+from sim.rtl_decoder import RtlDecoder, Step
 from spec.config import Config
 
 Figures = dict[str, float | int | None]
@@ -24,30 +22,29 @@ def float_tokens(
     checkpoint: Checkpoint, ids: list[int], steps: int, sampler: Sampler
 ) -> Iterator[int]:
     """What the float reference tells behind ``ids[0]``."""
-    return generate(models.float_step(checkpoint), ids, steps, sampler, checkpoint.shape)
+    return generate(models.float_step(checkpoint), ids, steps, sampler.sample, checkpoint.shape)
 
 
 def fixed_tokens(model: Model, ids: list[int], steps: int, sampler: Sampler) -> Iterator[int]:
     """What the golden decoder tells behind ``ids[0]``."""
-    return generate(models.fixed_step(model), ids, steps, sampler, model.config.shape)
+    return generate(models.fixed_step(model), ids, steps, sampler.sample, model.config.shape)
 
 
 def rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) -> Iterator[int]:
-    """What the RTL tells behind ``ids[0]``.
-
-    Greedy text is looped in C++; with a temperature the host samples from `o_logits`.
-    """
-    if sampler.temperature == 0:
-        return rtl.generate(ids, steps)
+    """What the RTL tells behind ``ids[0]``: its own choice, or with a temperature what the host
+    samples from `o_logits`."""
     scale = rtl.config.numerics.logits.scale
     positions = iter(range(steps))
 
-    def step(token: int) -> np.ndarray:
+    def step(token: int) -> Step:
         position = next(positions)
-        logits = rtl.step(token, position == 0, position >= len(ids) - 1).logits
-        return np.zeros(sampler.vocab) if logits is None else logits / scale
+        return rtl.step(token, position == 0, position >= len(ids) - 1)
 
-    return generate(step, ids, steps, sampler, rtl.config.shape)
+    def choose(step: Step) -> int:
+        assert step.logits is not None  # it was told to run the classifier
+        return sampler.sample(step.logits / scale) if sampler.temperature else step.id
+
+    return generate(step, ids, steps, choose, rtl.config.shape)
 
 
 def figures(

@@ -25,7 +25,7 @@ from golden import fixed_math, steps
 from sim.columns import Columns
 from spec import tables
 from spec.config import Config
-from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive, exponents
+from spec.derived import SCALAR_BITS, TABLE_FRACTION, ceil_div, derive, exponents
 
 UNIT = 2.0**TABLE_FRACTION
 
@@ -212,7 +212,7 @@ class Units:
         octaves = np.arange(0, most + 1, 1 << n.score.f)
         below = np.concatenate([dense, octaves, octaves[1:] - 1, [most]])
         others = max(length - 1, 1)
-        rounds = -(-len(below) // others)
+        rounds = ceil_div(len(below), others)
         padded = np.zeros((rounds, others), np.int64)
         padded.flat[: len(below)] = below
         # Each round: clear, the maximum and the others, and the others are read.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from spec.derived import ceil_div
 from tools.errors import BadInput
 
 Resource = Literal["lut", "ff", "dsp", "bram"]
@@ -32,18 +33,18 @@ class Ram:
         One shape is used throughout, as the tools do. A lane has write enables of its own: where
         it is narrower than a unit, whole bytes of the unit go to it; where it is wider, units do.
         """
-        lanes = -(-width // lane)
+        lanes = ceil_div(width, lane)
         costs = []
         for units, shapes in self.modes.items():
             for rows, bits in shapes:
-                taken = -(-lane // self.byte) * self.byte
+                taken = ceil_div(lane, self.byte) * self.byte
                 if lanes == 1:
-                    columns = -(-width // bits)
+                    columns = ceil_div(width, bits)
                 elif taken <= bits:
-                    columns = -(-lanes // (bits // taken))
+                    columns = ceil_div(lanes, bits // taken)
                 else:
-                    columns = lanes * -(-lane // bits)
-                costs.append(units * columns * -(-depth // rows))
+                    columns = lanes * ceil_div(lane, bits)
+                costs.append(units * columns * ceil_div(depth, rows))
         return min(costs)
 
 

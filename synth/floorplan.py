@@ -15,7 +15,7 @@ from collections.abc import Collection
 from typing import Any
 
 from spec.config import Config
-from spec.derived import derive
+from spec.derived import ceil_div, derive
 from synth.devices import Device
 from synth.netlist import plain
 
@@ -32,7 +32,7 @@ def floorplan(cells: Collection[str], config: Config, device: Device) -> dict[st
     banks = _banks(cells)
     width = shape.layers * max(map(len, banks.values()), default=0)
     bands = device.bands
-    beside = -(-shape.kv_heads // max(1, len(bands)))
+    beside = ceil_div(shape.kv_heads, max(1, len(bands)))
     room = min((len(row) for band in bands for row in band), default=0)
     if not width or beside * width > room:
         return {}

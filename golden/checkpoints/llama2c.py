@@ -18,6 +18,7 @@ from golden.checkpoint import MATRICES, NORMS, Checkpoint, tensor_shapes
 from golden.checkpoints.survey import Entry, Survey
 from golden.formats.regions import F32, Mark, Region
 from golden.tensors import Floats, LazyTensor, Stored, Tensor
+from spec.derived import ceil_div
 from spec.shape import SIZES, Shape
 from tools.errors import BadInput
 from tools.files import PathLike, reading, replacing, shown
@@ -121,7 +122,7 @@ class _Section:
 
 
 def _groups(numel: int, group: int) -> int:
-    return -(-numel // group)  # the last one may be short
+    return ceil_div(numel, group)  # the last one may be short
 
 
 def _sections(header: _Header) -> Iterator[_Section]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from golden.formats.facts import LARGEST, brief
 from golden.formats.regions import BF16, F16, F32, Bytes, Encoding, Mark, Region
+from spec.derived import ceil_div
 from tools.errors import BadInput
 from tools.files import PathLike, reading
 
@@ -114,7 +115,7 @@ class _Reader:
 
     def _regions(self, places: list[tuple[Region, int]], alignment: int) -> dict[str, Region]:
         header = self._size - self._left
-        start = -(-header // alignment) * alignment
+        start = ceil_div(header, alignment) * alignment
         regions: dict[str, Region] = {}
         end, before = 0, "the header"
         for region, offset in sorted(places, key=lambda place: place[1]):

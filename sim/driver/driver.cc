@@ -399,20 +399,6 @@ int vd_step(vd_sim *sim, int32_t token, int first, int sample, vd_result *result
   return sim->step(token, first != 0, sample != 0, result);
 }
 
-// Feeds each answer back as the next token, `count` times at most, until the text ends.
-// `ids` gets the answers, `done` their number.
-int vd_greedy(vd_sim *sim, int32_t token, int first, uint64_t count, int32_t *ids, uint64_t *done,
-              vd_result *result) {
-  for (*done = 0; *done < count;) {
-    int status = sim->step(token, first != 0, true, result);
-    if (status != VD_OK) return status;
-    ids[(*done)++] = token = result->id;
-    if (result->end) break;
-    first = 0;
-  }
-  return VD_OK;
-}
-
 uint64_t vd_cycle(const vd_sim *sim) { return sim->cycle; }
 const char *vd_message(const vd_sim *sim) { return sim->message.c_str(); }
 const int32_t *vd_logits(const vd_sim *sim) { return sim->logits.data(); }

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from sim.tune.statements import NAME, SIGNAL, Source, Statement
+from spec.derived import ceil_div
 
 _READ = re.compile(rf"\b(?:memory_)?{SIGNAL}\b(?!\.next|\.update)")
 #: Components (or single registers) that mostly wait. It changes nothing but the speed.
@@ -173,14 +174,14 @@ def _set(words: str, mask: int) -> str:
 
 
 def _words(mask: int) -> list[tuple[int, int]]:
-    words = range(-(-mask.bit_length() // 64))
+    words = range(ceil_div(mask.bit_length(), 64))
     found = ((word, mask >> 64 * word & (1 << 64) - 1) for word in words)
     return [(word, bits) for word, bits in found if bits]
 
 
 def _size(source: Source) -> int:
     """Words of 64 bits for all groups."""
-    return -(-len(source.guards) // 64)
+    return ceil_div(len(source.guards), 64)
 
 
 def begin(source: Source) -> str:

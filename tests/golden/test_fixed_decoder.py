@@ -191,6 +191,6 @@ def test_a_known_model_writes_its_text(known):
     def step(token: int) -> np.ndarray:
         return decoder.step(np.array([token]))[0].astype(np.float64)
 
-    ids = [1, *generate(step, [1], known.steps, greedy, checkpoint.shape)]
+    ids = [1, *generate(step, [1], known.steps, greedy.sample, checkpoint.shape)]
     assert tuple(ids[: len(known.first)]) == known.first
     assert tokenizer.decode_all(ids) == known.text

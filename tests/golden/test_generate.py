@@ -26,7 +26,8 @@ class Script:
 
 
 def run(script: Script, prompt: list[int], steps: int, shape: Shape = PLAIN) -> list[int]:
-    return list(generate(script.step, prompt, steps, Sampler(16, temperature=0), shape))
+    choose = Sampler(16, temperature=0).sample
+    return list(generate(script.step, prompt, steps, choose, shape))
 
 
 def test_prompt_is_forced_then_sampled():

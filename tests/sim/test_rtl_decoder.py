@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-import pytest
 
 from golden.checkpoint import random_checkpoint
 from golden.fixed_decoder import FixedDecoder
@@ -30,15 +29,3 @@ def test_a_text_goes_on_though_the_decoder_would_have_ended_it():
             assert step.end and (step.logits == expected).all()
             work = products(config.shape, position, classified=True)
             assert step.macs == work and rtl.pos == position + 1
-
-
-@pytest.mark.parametrize("batch", [1, 3, 8])
-def test_tokens_made_in_batches_are_all_counted(monkeypatch, batch):
-    monkeypatch.setattr("sim.rtl_decoder.CHUNK", batch)
-    model = quantise(random_checkpoint(NANO.shape, seed=3), NANO)
-    with RtlDecoder(NANO, pack(model), "quick", quiet=True) as rtl:
-        list(rtl.generate([1], NANO.shape.seq_len))
-        # More than one batch, but for the largest.
-        assert rtl.pos > min(batch, NANO.shape.seq_len - 1)
-        worked = range(rtl.pos)
-        assert rtl.macs == sum(products(NANO.shape, pos, classified=True) for pos in worked)

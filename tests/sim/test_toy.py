@@ -69,20 +69,6 @@ def test_stalls_cost_cycles():
         assert stalled.macs == free.macs
 
 
-def test_generate_is_a_loop_over_step():
-    with _open() as one, _open() as other:
-        token, expected = 7, []
-        for position in range(CONFIG.shape.seq_len):
-            step = one.step(token, position == 0, position >= 1)
-            token = 6 if position == 0 else step.id
-            if token == 1:
-                break
-            expected.append(token)
-        assert list(other.generate([7, 6], CONFIG.shape.seq_len)) == expected
-        assert other.cycles == one.cycles
-        assert other.macs == one.macs
-
-
 @pytest.mark.parametrize(
     ("bug", "error", "message"),
     [
@@ -190,8 +176,6 @@ def test_builds_are_cached_and_have_no_feedback(tmp_path, monkeypatch):
     [
         (lambda rtl: rtl.step(16), "token id 16 is not below vocab = 16"),
         (lambda rtl: rtl.step(-1), "token id -1"),
-        (lambda rtl: list(rtl.generate([], 4)), "prompt is empty"),
-        (lambda rtl: list(rtl.generate([1], 9)), "steps = 9 must be 1 to seq_len = 8"),
         (lambda rtl: [rtl.step(5) for _ in range(9)], "position 8 is beyond seq_len = 8"),
     ],
 )
