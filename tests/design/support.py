@@ -7,7 +7,7 @@ import numpy as np
 from amaranth import *
 from amaranth.lib import data
 from amaranth.sim import Simulator
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from design.scalar import ScalarMultiplier
@@ -19,8 +19,17 @@ from spec.shape import Shape
 from spec.trace import Tensor
 from tests.fuzz.strategies import NUMERICS
 
-#: For tests whose every example builds and runs a simulation: enough to meet every `SMALL`.
-costly = settings(max_examples=max(30, settings.default.max_examples))  # type: ignore[union-attr]
+#: For tests whose every example builds and runs a simulation: enough to meet every `SMALL`. Each
+#: step of shrinking takes as long as an example, so that is for the night; what fails says what was
+#: expected, and small configurations are drawn as often as others.
+costly = settings(
+    max_examples=max(30, settings.default.max_examples),  # type: ignore[union-attr]
+    phases=[
+        phase
+        for phase in Phase
+        if phase is not Phase.shrink or settings.get_current_profile_name() == "nightly"
+    ],
+)
 
 
 def decoder(lanes: int, *sizes: int, numerics: str = "default", **facts: Any) -> Config:
@@ -58,6 +67,14 @@ def simulate(dut: Elaboratable, testbench: Callable, *more: Callable) -> None:
     for each in (testbench, *more):
         simulator.add_testbench(each)
     simulator.run()
+
+
+def expect(ctx: Any, port: Any, value: int) -> None:
+    """Fail, naming both, where `port` is not `value`."""
+    __tracebackhide__ = True
+    actual = ctx.get(port)
+    name = getattr(port, "name", "") or repr(Value.cast(port))
+    assert actual == value, f"{name} is {actual}, expected {int(value)}"
 
 
 class WithScalars(Elaboratable):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.activations import PROMISE, ActivationBuffer
-from tests.design.support import costly, signed_bits, simulate
+from tests.design.support import costly, expect, signed_bits, simulate
 
 
 @st.composite
@@ -63,7 +63,7 @@ def test_reads_what_was_written(case):
                 if asked is not None:
                     early = max(asked) >= len(held)
                     shown = None if early else tuple(held[index] for index in asked)
-                    assert ctx.get(dut.fault) == early
+                    expect(ctx, dut.fault, early)
                 index = cycle["read"]
                 asked = None
                 if index is not None:
@@ -72,14 +72,14 @@ def test_reads_what_was_written(case):
                     ctx.set(dut.next_index, index)
                     ctx.set(dut.next_folded, folded)
             else:
-                assert not ctx.get(dut.fault)
+                expect(ctx, dut.fault, 0)
 
             if coming:
                 held = [] if filled == 0 else held
                 promised.append(now + PROMISE)
             filled = 0 if clear else filled + coming
             await ctx.tick()
-            assert ctx.get(dut.filled) == filled
+            expect(ctx, dut.filled, filled)
             if shown is not None:
                 assert (ctx.get(dut.rd_data), ctx.get(dut.rd_right)) == shown
 
@@ -92,7 +92,7 @@ def test_an_element_beyond_the_last_is_a_fault():
     async def testbench(ctx):
         ctx.set(dut.coming, 1)
         for number in range(4):
-            assert ctx.get(dut.fault) == (number == 3)
+            expect(ctx, dut.fault, number == 3)
             await ctx.tick()
 
     simulate(dut, testbench)

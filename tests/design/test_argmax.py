@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from design.argmax import Argmax
 from design.beat import Sink
 from spec.trace import Tensor
-from tests.design.support import SMALL, costly, in_format, offer, records, simulate, small_configs
+from tests.design.support import (
+    SMALL,
+    costly,
+    expect,
+    in_format,
+    offer,
+    records,
+    simulate,
+    small_configs,
+)
 
 #: Cycles from `ready`, which the drain asks, to the unit; logits that the queue holds.
 ARRIVAL, ROOM = 6, 8
@@ -38,7 +47,7 @@ def test_first_of_the_greatest(case, leaving, taking):
             while not last_was_taken:
                 # Whoever asks may still have let some go in the last cycles.
                 ready = len(waiting) + ARRIVAL < ROOM
-                assert ctx.get(dut.ready) == ready
+                expect(ctx, dut.ready, ready)
                 left = to_leave.pop(0) if to_leave and ready and next(leaves, True) else None
                 coming.append(left)
                 here = coming.pop(0)
@@ -48,26 +57,26 @@ def test_first_of_the_greatest(case, leaving, taking):
                 offer(ctx, dut, logit or other)
                 shown = [(Tensor.LOGITS, 0, *here)] if here else []
                 assert records(ctx, [dut.trace]) == shown
-                assert not ctx.get(dut.fault)
+                expect(ctx, dut.fault, 0)
 
                 take = next(takes, True)
                 ctx.set(dut.o_logits.ready, take)
                 if here:
                     waiting.append(here)
                     arrived += 1
-                assert ctx.get(dut.o_logits.valid) == bool(waiting)
+                expect(ctx, dut.o_logits.valid, bool(waiting))
                 if waiting:
                     row, value = waiting[0]
                     payload = dut.o_logits.payload
-                    assert ctx.get(payload.value) == value
-                    assert ctx.get(payload.last) == (row == len(logits) - 1)
+                    expect(ctx, payload.value, value)
+                    expect(ctx, payload.last, row == len(logits) - 1)
                     if take:
                         waiting.pop(0)
                         last_was_taken = row == len(logits) - 1
-                assert ctx.get(dut.done) == last_was_taken
+                expect(ctx, dut.done, last_was_taken)
                 await ctx.tick()
                 if arrived:
-                    assert ctx.get(dut.best) == logits.index(max(logits[:arrived]))
+                    expect(ctx, dut.best, logits.index(max(logits[:arrived])))
 
     simulate(dut, testbench)
 
@@ -78,7 +87,7 @@ def test_a_logit_without_room_is_a_fault():
     async def testbench(ctx):
         for row in range(ROOM + 1):
             offer(ctx, dut, dict(value=row, sink=Sink.CLS, row=row))
-            assert ctx.get(dut.fault) == (row == ROOM)
+            expect(ctx, dut.fault, row == ROOM)
             await ctx.tick()
 
     simulate(dut, testbench)

@@ -10,7 +10,7 @@ from design.array import MultiplierArray
 from design.beat import Kind
 from spec.config import Config
 from spec.derived import MAX_SHIFT, SHIFT_BITS, derive
-from tests.design.support import costly, signed_bits, simulate, small_configs
+from tests.design.support import costly, expect, signed_bits, simulate, small_configs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,16 +120,16 @@ def test_sums_and_shifts(data):
                 ctx.set(dut.b_exponents, beat.exponents)
             macs = model.macs(en)
             await ctx.tick()
-            assert ctx.get(dut.macs) == macs
+            expect(ctx, dut.macs, macs)
             if en:
                 model.step(left.pop(0))
             elif take:
                 model.valid = False
-            assert ctx.get(dut.sums_valid) == model.valid
+            expect(ctx, dut.sums_valid, model.valid)
             if model.valid:
                 finished = model.stages[2]
                 assert finished is not None
-                assert ctx.get(dut.sums_beat.kind) == finished.kind
+                expect(ctx, dut.sums_beat.kind, finished.kind)
                 assert [ctx.get(total) for total in dut.sums] == model.sums
                 place = SHIFT_BITS * finished.shift_index
                 shifts = [header >> place & MAX_SHIFT for header in model.headers]

@@ -12,7 +12,7 @@ from design.drain import Drain
 from spec.config import Config
 from spec.derived import MAX_SHIFT, derive
 from spec.schedule import Op, ops
-from tests.design.support import SMALL, costly, passes, signed_bits, simulate, small_configs
+from tests.design.support import SMALL, costly, expect, passes, signed_bits, simulate, small_configs
 
 #: What sums wait for.
 READIES = ("norm_ready", "reciprocals_ready", "logits_ready")
@@ -129,7 +129,7 @@ def test_results_leave_in_order_and_in_their_cycles(data):
             for name, value in ready.items():
                 ctx.set(getattr(dut, name), value)
             phase = cycle % (2 * turn)
-            assert ctx.get(dut.phase) == phase
+            expect(ctx, dut.phase, phase)
 
             leaving = held[0] if held else None
             if leaving is not None:
@@ -141,11 +141,11 @@ def test_results_leave_in_order_and_in_their_cycles(data):
                     (dut.o, dut.o_valid) if name == "serial" else (dut.scores, dut.scores_valid)
                 )
                 expected = leaving and getattr(leaving, name)
-                assert ctx.get(valid) == (expected is not None)
+                expect(ctx, valid, expected is not None)
                 if expected is not None:
                     assert shown(ctx, port, expected) == expected
             i_ready = not held or (leaving is not None and len(held) == 1)
-            assert ctx.get(dut.i_ready) == i_ready
+            expect(ctx, dut.i_ready, i_ready)
             await ctx.tick()
             cycle += 1
             if leaving is not None:

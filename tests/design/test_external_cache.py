@@ -13,7 +13,7 @@ from design.ports import KV_BURST
 from spec.config import CONFIGS, CacheBacking
 from spec.derived import derive
 from spec.kv_layout import kv_layout
-from tests.design.support import SMALL, costly, simulate
+from tests.design.support import SMALL, costly, expect, simulate
 
 EXTERNAL = [config.with_cache(CacheBacking.EXTERNAL) for config in SMALL]
 
@@ -54,7 +54,7 @@ class Memory:
         """What moves at the end of this cycle."""
         dut = self.dut
         if self.brings:
-            assert ctx.get(dut.i_kv_words.ready)
+            expect(ctx, dut.i_kv_words.ready, 1)
             self.reads.pop(0)
         if ctx.get(dut.o_kv_read.valid) and ctx.get(dut.o_kv_read.ready):
             request = ctx.get(dut.o_kv_read.payload)
@@ -160,7 +160,7 @@ def test_every_read_returns_the_last_write(config, chance, seed, data):
                     ctx.set(dut.rd_d, min(d, shape.head_dim - 1))
                 claims = bool(words) and ctx.get(dut.rd_ready) and len(claimed) < 3
                 ctx.set(dut.rd_claim, claims)
-                assert not ctx.get(dut.fault)
+                expect(ctx, dut.fault, 0)
                 await tick()
                 if shows:
                     check(ctx, shows[0], layer, *shows[1:])

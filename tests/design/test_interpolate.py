@@ -9,7 +9,7 @@ from design.interpolate import INTERPOLATE_LATENCY, Interpolator
 from golden.fixed_math import interpolate
 from spec import tables
 from spec.config import named
-from tests.design.support import WithScalars, costly, simulate
+from tests.design.support import WithScalars, costly, expect, simulate
 from tests.fuzz.strategies import NUMERICS
 from tools.errors import BadInput
 
@@ -37,12 +37,12 @@ def test_equals_golden_with_any_bubbles(data):
             before = cycle - INTERPOLATE_LATENCY
             if before >= 0 and inputs[before] is not None:
                 base, slope = np.array(table.base), np.array(table.slope)
-                assert ctx.get(unit.o) == interpolate(table, base, slope, inputs[before])
+                expect(ctx, unit.o, interpolate(table, base, slope, inputs[before]))
             # The product is asked for 1 cycle after the input, and at no other time.
             asks = 1 <= cycle <= len(inputs) and inputs[cycle - 1] is not None
-            assert ctx.get(unit.request.en) == asks
+            expect(ctx, unit.request.en, asks)
             if not asks:
-                assert ctx.get(unit.request.as_value()) == 0
+                expect(ctx, unit.request.as_value(), 0)
             await ctx.tick()
 
     simulate(WithScalars(unit), testbench)

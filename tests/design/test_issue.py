@@ -10,7 +10,15 @@ from design.issue import ISSUE_LATENCY, Issue
 from spec.config import Config
 from spec.derived import derive
 from spec.schedule import matrix, ops
-from tests.design.support import SMALL, costly, in_format, signed_bits, simulate, small_configs
+from tests.design.support import (
+    SMALL,
+    costly,
+    expect,
+    in_format,
+    signed_bits,
+    simulate,
+    small_configs,
+)
 from tests.design.support import operands as vectors
 
 #: Where a projection's activations come from; the embedding's is the constant one.
@@ -183,12 +191,12 @@ def test_beats_meet_their_operands(data):
             from_stream = out is not None and out["kind"] in (Kind.HEADER, Kind.WEIGHT)
             en = not now["blocked"] and (now["has_weights"] or not from_stream)
             enters = en and waiting is not None and exists(config, waiting, now)
-            assert ctx.get(dut.en) == en
-            assert ctx.get(dut.i_weights.ready) == (from_stream and not now["blocked"])
+            expect(ctx, dut.en, en)
+            expect(ctx, dut.i_weights.ready, from_stream and not now["blocked"])
             reads_cache = enters and waiting["kind"] in (Kind.KEY, Kind.VALUE)
-            assert ctx.get(dut.claims) == reads_cache
+            expect(ctx, dut.claims, reads_cache)
             ready = waiting is None or enters
-            assert ctx.get(dut.i.ready) == ready
+            expect(ctx, dut.i.ready, ready)
             entered = waiting if enters else None
             if ready:
                 waiting = beat
@@ -205,10 +213,10 @@ def test_beats_meet_their_operands(data):
                 (stages[0], dut.read, dut.read_beat),
                 (stages[1], dut.fetch, dut.fetch_beat),
             ):
-                assert ctx.get(valid) == (en and inside is not None)
+                expect(ctx, valid, en and inside is not None)
                 if inside is not None:
                     assert shown(ctx, port, inside) == inside
-            assert ctx.get(dut.o_valid) == (out is not None)
+            expect(ctx, dut.o_valid, out is not None)
             if out is not None:
                 assert shown(ctx, dut.o_beat, out) == out
                 a, b = expected_operands(config, out, read)
@@ -261,7 +269,7 @@ def test_who_may_enter():
             say(ctx, full, dict.fromkeys(FLAGS, True))
             ctx.set(dut.i.payload, beat)
             ctx.set(dut.i.valid, 1)
-            assert ctx.get(dut.i.ready)
+            expect(ctx, dut.i.ready, 1)
             await ctx.tick()
             ctx.set(dut.i.valid, 0)
             # A vector that just holds the column, or lacks it; the others are empty.
@@ -272,7 +280,7 @@ def test_who_may_enter():
                         filled = dict(residual=0, attention=0, hidden=0) | {name: length}
                         now = dict(filled=filled, flags=dict(zip(FLAGS, flags, strict=True)))
                         say(ctx, **now)
-                        assert ctx.get(dut.i.ready) == exists(config, beat, now), (beat, now)
+                        expect(ctx, dut.i.ready, exists(config, beat, now))
 
     simulate(dut, testbench)
 

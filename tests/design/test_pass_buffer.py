@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from design.pass_buffer import PassBuffer
 from spec.derived import MAX_SHIFT, derive
-from tests.design.support import costly, signed_bits, simulate, small_configs
+from tests.design.support import costly, expect, signed_bits, simulate, small_configs
 
 
 @st.composite
@@ -34,9 +34,9 @@ def test_passes_in_order(case):
                 ctx.set(dut.shifts, offered[1])
                 ctx.set(dut.beat, dict(count=offered[2]))
             ctx.set(dut.o_ready, ready)
-            assert ctx.get(dut.i_ready) == (held is None)
+            expect(ctx, dut.i_ready, held is None)
             shown = held or offered
-            assert ctx.get(dut.o_valid) == (shown is not None)
+            expect(ctx, dut.o_valid, shown is not None)
             if shown is not None:
                 found = [ctx.get(total) for total in dut.o_sums]
                 shifts = [ctx.get(shift) for shift in dut.o_shifts]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from design.queries import QueryBuffer
 from spec.derived import derive
-from tests.design.support import costly, in_format, simulate, small_configs
+from tests.design.support import costly, expect, in_format, simulate, small_configs
 
 
 @st.composite
@@ -30,7 +30,7 @@ def test_every_slot_reads_its_head(case, pattern):
             await ctx.tick()
             ctx.set(dut.clear, 0)
             for index, value in enumerate(vector):
-                assert not ctx.get(dut.full)
+                expect(ctx, dut.full, 0)
                 if next(bubbles, False):
                     await ctx.tick()
                 head, d = divmod(index, shape.head_dim)
@@ -45,8 +45,8 @@ def test_every_slot_reads_its_head(case, pattern):
                 await ctx.tick()
                 ctx.set(dut.wr_en, 0)
                 ctx.set(dut.rd_en, 0)
-                assert ctx.get(dut.rd_data[head % derived.slots]) == value
-            assert ctx.get(dut.full)
+                expect(ctx, dut.rd_data[head % derived.slots], value)
+            expect(ctx, dut.full, 1)
             for block in range(derived.head_blocks):
                 for d in range(shape.head_dim):
                     ctx.set(dut.rd_en, 1)

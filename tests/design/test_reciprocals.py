@@ -13,6 +13,7 @@ from tests.design.support import (
     WithScalars,
     column,
     costly,
+    expect,
     heads_of,
     records,
     simulate,
@@ -56,20 +57,20 @@ def test_equals_golden(case):
             ctx.set(port, 1)
             await ctx.tick()
             ctx.set(port, 0)
-            assert not ctx.get(unit.ready)
+            expect(ctx, unit.ready, 0)
         # `start` was one cycle ago. With one multiplier, value sums wait for the last slot.
         # They may leave the drain a cycle after `ready`.
         awaited = 0 if derived.scalar_multipliers > 1 else derived.slots - 1
         enough = LATENCY - 1 + awaited
         heads = heads_of(config, block)
         for cycle in range(1, FACTOR_LATENCY + derived.slots + pause):
-            assert ctx.get(unit.ready) == (cycle >= enough), cycle
+            expect(ctx, unit.ready, cycle >= enough)
             for slot in range(derived.slots):
                 if cycle >= LATENCY + slot:
                     shift = e[slot] + n.v.f - n.attention.f + derived.lead
-                    assert ctx.get(unit.shifts[slot]) == shift
+                    expect(ctx, unit.shifts[slot], shift)
                 if cycle >= FACTOR_LATENCY + slot:
-                    assert ctx.get(unit.factors[slot]) == mantissas[slot]
+                    expect(ctx, unit.factors[slot], mantissas[slot])
             found = cycle - FACTOR_LATENCY + 1  # in this cycle, for the next
             expected = []
             if found in heads:
@@ -83,7 +84,7 @@ def test_equals_golden(case):
             await ctx.tick()
 
     async def testbench(ctx):
-        assert not ctx.get(unit.ready)
+        expect(ctx, unit.ready, 0)
         for each in rounds:
             await run_round(ctx, *each)
 

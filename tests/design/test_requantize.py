@@ -20,7 +20,7 @@ from design.requantize import (
 from golden import fixed_math
 from spec.derived import MAX_SHIFT
 from spec.fixed import SQ, Rounding
-from tests.design.support import signed_bits, simulate
+from tests.design.support import expect, signed_bits, simulate
 
 WIDE = 54
 
@@ -71,7 +71,7 @@ def test_worked_examples(rounding, halves, static):
         ctx.set(dut.shift, 1)
         for value, expected in halves.items():
             ctx.set(dut.value, value)
-            assert ctx.get(dut.results[rounding]) == expected
+            expect(ctx, dut.results[rounding], expected)
             assert fixed_math.shift_right(value, 1, rounding) == expected
             assert rounded(value, 1, rounding) == expected
 
@@ -91,7 +91,7 @@ def test_every_small_value(shape, shift):
             for value in values:
                 ctx.set(dut.value, value)
                 for rounding, result in dut.results.items():
-                    assert ctx.get(result) == rounded(value, by, rounding), (value, by, rounding)
+                    expect(ctx, result, rounded(value, by, rounding))
 
     simulate(dut, testbench)
 
@@ -110,9 +110,9 @@ def test_wide_values(cases):
                 ctx.set(one.shift, shift)
             for rounding in Rounding:
                 exact = rounded(value, shift, rounding)
-                assert ctx.get(raw.results[rounding]) == exact
+                expect(ctx, raw.results[rounding], exact)
                 within = min(max(exact, form.min), form.max)
-                assert ctx.get(rebased.results[rounding]) == within
+                expect(ctx, rebased.results[rounding], within)
 
     simulate(dut, testbench)
 
@@ -135,7 +135,7 @@ def test_a_shift_in_two_steps_rounds_once(rounding, static):
                 ctx.set(port, shift)
             for each in range(-64, 64):
                 ctx.set(value, each)
-                assert ctx.get(result) == rounded(each, sum(pair), rounding)
+                expect(ctx, result, rounded(each, sum(pair), rounding))
 
     simulate(dut, testbench)
 
@@ -151,6 +151,6 @@ def test_saturation(form, shape):
         low = -(1 << (shape.width - 1)) if shape.signed else 0
         for each in range(low, low + (1 << shape.width)):
             ctx.set(value, each)
-            assert ctx.get(result) == min(max(each, form.min), form.max)
+            expect(ctx, result, min(max(each, form.min), form.max))
 
     simulate(dut, testbench)

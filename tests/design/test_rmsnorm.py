@@ -17,6 +17,7 @@ from tests.design.support import (
     SMALL,
     WithScalars,
     costly,
+    expect,
     in_format,
     offer,
     operand_value,
@@ -121,7 +122,7 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, up
         ctx.set(residual.coming, now + 1 in offered)
         ctx.set(residual.coming_row, offered.get(now + 1, others)["row"])
         ctx.set(rmsnorm.clear, now + 1 == begins)
-        assert ctx.get(residual.o_valid) == (now in written)
+        expect(ctx, residual.o_valid, now in written)
         expected = []
         if now in written:
             row = written[now]
@@ -132,18 +133,18 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, up
         if now == complete + TRACE_LATENCY:
             expected += [(norm, norm_layer, 0, mantissa), (norm, norm_layer, 1, exponent)]
         assert records(ctx, [residual.trace, *rmsnorm.trace]) == expected
-        assert ctx.get(residual.complete) == (now == complete)
+        expect(ctx, residual.complete, now == complete)
         if now >= complete:
-            assert ctx.get(residual.square_sum) == square_sum
+            expect(ctx, residual.square_sum, square_sum)
         # The factor of the residual before stays until this update begins.
-        assert ctx.get(rmsnorm.ready) == (now >= ready or (x is not None and now < begins))
+        expect(ctx, rmsnorm.ready, now >= ready or (x is not None and now < begins))
         for port, latency, part, least in (
             (rmsnorm.exponent, EXPONENT_LATENCY, 2, floor),
             (rmsnorm.factor, FACTOR_LATENCY, 1, 0),
         ):
             known = new if now >= complete + latency else x if now <= begins else None
             assert known is None or ctx.get(port) == golden_norm(config, known)[part] - least
-        assert not ctx.get(dut.scalars.clash)
+        expect(ctx, dut.scalars.clash, 0)
         await ctx.tick()
     return new
 

@@ -14,6 +14,7 @@ from tests.design.support import (
     SMALL,
     WithScalars,
     costly,
+    expect,
     in_format,
     offer,
     records,
@@ -120,13 +121,15 @@ def test_turns_pairs_of_queries_and_keys(case):
                 assert records(ctx, [unit.trace]) == [(tensor, layer, index, value)]
             else:
                 assert not found and not records(ctx, [unit.trace])
-            assert ctx.get(unit.keys_coming) == (now >= last_out["k"] - 1)
-            assert ctx.get(unit.values_coming) == (now >= last_out["v"] - 1)
-            assert not ctx.get(unit.fault) and not ctx.get(dut.clash)
+            expect(ctx, unit.keys_coming, now >= last_out["k"] - 1)
+            expect(ctx, unit.values_coming, now >= last_out["v"] - 1)
+            expect(ctx, unit.fault, 0)
+            expect(ctx, dut.clash, 0)
             await ctx.tick()
         ctx.set(unit.clear, 1)
         await ctx.tick()
-        assert not ctx.get(unit.keys_coming) and not ctx.get(unit.values_coming)
+        expect(ctx, unit.keys_coming, 0)
+        expect(ctx, unit.values_coming, 0)
 
     simulate(dut, testbench)
 
@@ -142,7 +145,7 @@ def test_pairs_out_of_phase_are_a_fault():
             comes = now in offered
             offer(ctx, unit, dict(sink=Sink.QKV, row=offered[now]) if comes else None)
             # Both leave in the next cycle.
-            assert ctx.get(unit.fault) == (now + 1 == 1 + LATENCY[3])
+            expect(ctx, unit.fault, now + 1 == 1 + LATENCY[3])
             await ctx.tick()
 
     simulate(WithScalars(unit), testbench)

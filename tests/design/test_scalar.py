@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from design.scalar import SCALAR_LATENCY, ScalarMultiplier
 from spec.derived import SCALAR_BITS
-from tests.design.support import costly, signed_bits, simulate
+from tests.design.support import costly, expect, signed_bits, simulate
 
 CLIENTS = 3
 operand = signed_bits(SCALAR_BITS)
@@ -25,10 +25,10 @@ def test_products_in_order(requests):
                 ctx.set(port.en, asks)
                 ctx.set(port.a, request[1] if asks else 0)
                 ctx.set(port.b, request[2] if asks else 0)
-            assert ctx.get(dut.fault) == 0
+            expect(ctx, dut.fault, 0)
             expected.append(None if request is None else request[1] * request[2])
             if len(expected) > SCALAR_LATENCY and expected[-1 - SCALAR_LATENCY] is not None:
-                assert ctx.get(dut.product) == expected[-1 - SCALAR_LATENCY]
+                expect(ctx, dut.product, expected[-1 - SCALAR_LATENCY])
             await ctx.tick()
 
     simulate(dut, testbench)
@@ -41,6 +41,6 @@ def test_two_clients_at_once_clash():
         for pattern in range(1 << CLIENTS):
             for client, port in enumerate(dut.requests):
                 ctx.set(port.en, pattern >> client & 1)
-            assert ctx.get(dut.fault) == (pattern.bit_count() > 1)
+            expect(ctx, dut.fault, pattern.bit_count() > 1)
 
     simulate(dut, testbench)

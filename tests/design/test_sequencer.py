@@ -7,7 +7,7 @@ from design.beat import Sink
 from design.sequencer import LayerSequencer, TokenSequencer
 from spec.derived import derive
 from spec.schedule import image
-from tests.design.support import costly, simulate, small_configs
+from tests.design.support import costly, expect, simulate, small_configs
 
 
 @st.composite
@@ -34,7 +34,7 @@ def test_layer_runs_every_stage_once_in_order(case):
         if ctx.get(dut.projection_start):
             found.append(("projection", ctx.get(dut.projection_op)))
             if config.shape.qkv_bias:
-                assert ctx.get(dut.projection_bias) == (found[-1][1] == Sink.EMBED)
+                expect(ctx, dut.projection_bias, found[-1][1] == Sink.EMBED)
         for stage in ("score", "value"):
             if ctx.get(getattr(dut, f"{stage}_start")):
                 found.append((stage, ctx.get(dut.block)))
@@ -47,19 +47,23 @@ def test_layer_runs_every_stage_once_in_order(case):
             for stage, latency in zip(order, latencies, strict=True):
                 # In the cycle of `start`, or of the `done` before it.
                 ctx.set(pulse, 1)
-                assert started(ctx) == [stage] and not ctx.get(dut.done)
+                assert started(ctx) == [stage]
+                expect(ctx, dut.done, 0)
                 await ctx.tick()
                 ctx.set(pulse, 0)
                 ctx.set(dut.start, stage != last)  # ignored unless idle
                 for _ in range(latency - 1):
-                    assert not started(ctx) and not ctx.get(dut.done)
+                    assert not started(ctx)
+                    expect(ctx, dut.done, 0)
                     await ctx.tick()
                 pulse = getattr(dut, f"{stage[0]}_done")
             ctx.set(pulse, 1)
-            assert ctx.get(dut.done) and not started(ctx)
+            expect(ctx, dut.done, 1)
+            assert not started(ctx)
             await ctx.tick()
             ctx.set(pulse, 0)
-            assert not ctx.get(dut.done) and not started(ctx)
+            expect(ctx, dut.done, 0)
+            assert not started(ctx)
 
     simulate(dut, testbench)
 

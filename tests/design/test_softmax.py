@@ -15,6 +15,7 @@ from spec.trace import Tensor
 from tests.design.support import (
     column,
     costly,
+    expect,
     heads_of,
     records,
     signed_bits,
@@ -61,7 +62,7 @@ async def store(ctx, dut: Softmax, block: int, sums: list[list[int]], bubbles) -
     ctx.set(dut.clear, 0)
     for t in range(length):
         for wait in (*[True] * next(bubbles, 0), False):
-            assert not ctx.get(dut.ready)
+            expect(ctx, dut.ready, 0)
             ctx.set(dut.scores_valid, not wait)
             ctx.set(
                 dut.scores,
@@ -73,7 +74,7 @@ async def store(ctx, dut: Softmax, block: int, sums: list[list[int]], bubbles) -
     # The first beat waits already.
     ctx.set(dut.rd_en, 1)
     ctx.set(dut.rd_t, 0)
-    assert not ctx.get(dut.ready)
+    expect(ctx, dut.ready, 0)
     await ctx.tick()
     return traced
 
@@ -103,7 +104,7 @@ def test_weights(drawn, data):
             # weights, which are then added.
             waiting = deque([None, None, None])
             maxima = [maximum for _, maximum, _ in golden]
-            assert ctx.get(dut.ready)
+            expect(ctx, dut.ready, 1)
             ctx.set(dut.trace_block, block)
             pending = deque([*positions, None, None, None])
             while pending:
@@ -119,7 +120,7 @@ def test_weights(drawn, data):
                 ctx.set(dut.trace_t, out or 0)
                 if out is not None:
                     for slot in range(derived.slots):
-                        assert ctx.get(dut.weights[slot]) == golden[slot][2][out]
+                        expect(ctx, dut.weights[slot], golden[slot][2][out])
                 if en:
                     assert out is None or records(ctx, dut.trace) == [
                         (Tensor.WEIGHT, 0, head * stride + out, golden[slot][2][out])
@@ -128,10 +129,10 @@ def test_weights(drawn, data):
                     waiting.popleft()
                     waiting.append(pending.popleft())
                 await ctx.tick()
-                assert ctx.get(dut.ready)
+                expect(ctx, dut.ready, 1)
                 assert [ctx.get(maximum) for maximum in dut.maxima] == maxima
             ctx.set(dut.add, 0)
             for slot in range(derived.slots):
-                assert ctx.get(dut.sums[slot]) == sum(golden[slot][2])
+                expect(ctx, dut.sums[slot], sum(golden[slot][2]))
 
     simulate(dut, testbench)

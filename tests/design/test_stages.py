@@ -11,7 +11,7 @@ from design.stages.value import ValueStage
 from spec.config import Config
 from spec.derived import ceil_div, derive
 from spec.schedule import Op, matrix, ops
-from tests.design.support import SMALL, costly, passes, simulate, small_configs
+from tests.design.support import SMALL, costly, expect, passes, simulate, small_configs
 
 
 def projection_beats(config: Config, op: Op):
@@ -80,10 +80,11 @@ def check_run(config: Config, stage: Component, inputs: dict, beats: list[dict],
                 while True:
                     ready = next(stalls, True)
                     ctx.set(stage.o.ready, ready)
-                    assert ctx.get(stage.o.valid) and not ctx.get(stage.done)
+                    expect(ctx, stage.o.valid, 1)
+                    expect(ctx, stage.done, 0)
                     # Ignored unless idle.
                     ctx.set(stage.start, number % 2)
-                    assert ctx.get(stage.remaining) == len(beats) - number
+                    expect(ctx, stage.remaining, len(beats) - number)
                     shown = {name: ctx.get(stage.o.payload[name]) for name in beat}
                     assert shown == beat
                     await ctx.tick()
@@ -92,12 +93,13 @@ def check_run(config: Config, stage: Component, inputs: dict, beats: list[dict],
                         break
                     stalled += 1
             assert cycles == len(beats) + 1 + stalled
-            assert ctx.get(stage.done) and not ctx.get(stage.o.valid)
-            assert ctx.get(stage.remaining) == 0
+            expect(ctx, stage.done, 1)
+            expect(ctx, stage.o.valid, 0)
+            expect(ctx, stage.remaining, 0)
             ctx.set(stage.start, 1)
             await ctx.tick()
         ctx.set(stage.start, 0)
-        assert not ctx.get(stage.done)
+        expect(ctx, stage.done, 0)
 
     assert all(beat.keys() <= fields.keys() for beat in beats)
     simulate(stage, testbench)

@@ -17,6 +17,7 @@ from tests.design.support import (
     SMALL,
     WithScalars,
     costly,
+    expect,
     in_format,
     offer,
     operand_value,
@@ -80,15 +81,16 @@ def test_equals_golden(case):
             ctx.set(dut.others, now + ASKED_BEFORE in offered)
             ctx.set(unit.phase, now % (2 * turn))
             offer(ctx, unit, offered.get(now, dict(value=1, sink=Sink.WO)))
-            assert ctx.get(unit.coming) == (now + PROMISE in outputs)
-            assert ctx.get(unit.o_valid) == (now in outputs)
+            expect(ctx, unit.coming, now + PROMISE in outputs)
+            expect(ctx, unit.o_valid, now in outputs)
             if now in outputs:
                 n = config.numerics
                 operand = fixed_math.operand(np.int64(outputs[now]), n.ffn, n.rounding)
                 assert operand_value(ctx, unit.o) == operand
             for record in records(ctx, unit.trace):
                 traced[record[0]].append(record)
-            assert not ctx.get(unit.fault) and not ctx.get(dut.clash)
+            expect(ctx, unit.fault, 0)
+            expect(ctx, dut.clash, 0)
             await ctx.tick()
         assert traced == expected
 
@@ -106,7 +108,7 @@ def test_one_kind_alone_is_a_fault_when_there_is_no_room(row, room):
             for now in range(shows + 1):
                 comes = now % cycles == 0
                 offer(ctx, unit, dict(value=1, sink=Sink.W13, row=row) if comes else None)
-                assert ctx.get(unit.fault) == (now == shows)
+                expect(ctx, unit.fault, now == shows)
                 await ctx.tick()
 
         simulate(WithScalars(unit), testbench)

@@ -18,6 +18,7 @@ from tests.design.support import (
     SMALL,
     WithScalars,
     costly,
+    expect,
     records,
     signed_bits,
     simulate,
@@ -166,14 +167,14 @@ def check(config: Config, layers: list[tuple[list, list]]) -> None:
                     ctx.set(dut.norm_factor, left[2])
                 coming = before is not None and before[0]["sink"] in DIRECT
                 coming = coming and not is_bias(before[0])
-                assert ctx.get(dut.coming) == coming
+                expect(ctx, dut.coming, coming)
                 if coming:
-                    assert ctx.get(dut.coming_row) == before[0]["row"]
+                    expect(ctx, dut.coming_row, before[0]["row"])
                 for half, (valid, result) in enumerate(ports):
                     then = to_come[half][cycle] if cycle < len(to_come[half]) else nothing
                     assert (shown(ctx, valid, result), records(ctx, [dut.trace[half]])) == then
                 asks = left is not None and left[0]["sink"] not in DIRECT
-                assert ctx.get(dut.requests[0].en) == asks
+                expect(ctx, dut.requests[0].en, asks)
                 assert asks or ctx.get(dut.requests[0].as_value()) == 0
                 await ctx.tick()
 
