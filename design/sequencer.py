@@ -2,23 +2,33 @@
 
 import functools
 import operator
-from typing import Any
 
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from design.arith import times_constant
-from design.beat import Sink, beat_layout
+from design.beat import Sink, beat_layout, to_sink
 from design.ports import fetch_layout, token_in_layout, token_out_layout
 from spec.config import Config
-from spec.derived import derive
-from spec.schedule import image
+from spec.layer_plan import Attend, Work, layer_plan
+from spec.schedule import Op, image
+
+#: The state in which a stage is waited for.
+STATES: dict[Work, str] = {
+    Op.BIAS: "S1 biases",
+    Op.QKV: "S1",
+    Attend.SCORES: "S2",
+    Attend.VALUES: "S3",
+    Op.WO: "S4",
+    Op.W13: "S5 gate and up",
+    Op.W2: "S5 down",
+}
 
 
 class LayerSequencer(wiring.Component):
-    """One layer: S1 (biases where there are any, QKV), for each block of heads S2 (scores) and S3
-    (values), S4 (Wo), S5 (FFN).
+    """One layer, in the order of `spec.layer_plan`: S1 (biases where there are any, QKV), for each
+    block of heads S2 (scores) and S3 (values), S4 (Wo), S5 (FFN).
 
     A stage's `done` means that all its beats are in the array, not that all its results are out:
     the next stage starts at once, and waits beat by beat for what it needs.
@@ -61,55 +71,46 @@ class LayerSequencer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        last_block = derive(self.config).head_blocks - 1
-
-        def start(stage: Signal, state: str, op: Any = None) -> None:
-            """Start a stage in this cycle and wait in `state` for its done."""
-            m.d.comb += stage.eq(1)
-            if op is not None:
-                m.d.comb += self.projection_op.eq(op)
-            m.next = state
-
+        plan = layer_plan(self.config)
         block = Signal.like(self.block)
         m.d.comb += self.block.eq(block)
         m.d.sync += block.eq(self.block)
+
+        def start(work: Work) -> None:
+            """Start a stage in this cycle and wait for its done."""
+            if isinstance(work, Op):
+                m.d.comb += [self.projection_start.eq(1), self.projection_op.eq(to_sink(work))]
+                if work is Op.BIAS:
+                    m.d.comb += self.projection_bias.eq(1)
+            else:
+                m.d.comb += (self.score_start if work is Attend.SCORES else self.value_start).eq(1)
+            m.next = STATES[work]
+
         with m.FSM():
             with m.State("Idle"):
                 with m.If(self.start):
                     m.d.comb += self.block.eq(0)
-                    if self.config.shape.qkv_bias:
-                        m.d.comb += self.projection_bias.eq(1)
-                        start(self.projection_start, "S1 biases", Sink.EMBED)
-                    else:
-                        start(self.projection_start, "S1", Sink.QKV)
-            if self.config.shape.qkv_bias:
-                with m.State("S1 biases"):
-                    with m.If(self.projection_done):
-                        start(self.projection_start, "S1", Sink.QKV)
-            with m.State("S1"):
-                with m.If(self.projection_done):
-                    start(self.score_start, "S2")
-            with m.State("S2"):
-                with m.If(self.score_done):
-                    start(self.value_start, "S3")
-            with m.State("S3"):
-                with m.If(self.value_done):
-                    with m.If(block == last_block):
-                        start(self.projection_start, "S4", Sink.WO)
-                    with m.Else():
-                        m.d.comb += self.block.eq(block + 1)
-                        start(self.score_start, "S2")
-            with m.State("S4"):
-                with m.If(self.projection_done):
-                    start(self.projection_start, "S5 gate and up", Sink.W13)
-            with m.State("S5 gate and up"):
-                with m.If(self.projection_done):
-                    start(self.projection_start, "S5 down", Sink.W2)
-            with m.State("S5 down"):
-                with m.If(self.projection_done):
-                    m.d.comb += self.done.eq(1)
-                    m.next = "Idle"
+                    start(plan.works[0])
+            for number, work in enumerate(plan.works, 1):
+                with m.State(STATES[work]):
+                    with m.If(self._done(work)):
+                        if number == len(plan.works):
+                            m.d.comb += self.done.eq(1)
+                            m.next = "Idle"
+                        elif work is Attend.VALUES:
+                            with m.If(block == plan.blocks - 1):
+                                start(plan.works[number])
+                            with m.Else():
+                                m.d.comb += self.block.eq(block + 1)
+                                start(Attend.SCORES)
+                        else:
+                            start(plan.works[number])
         return m
+
+    def _done(self, work: Work) -> Signal:
+        if isinstance(work, Op):
+            return self.projection_done
+        return self.score_done if work is Attend.SCORES else self.value_done
 
 
 class TokenSequencer(wiring.Component):

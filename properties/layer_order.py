@@ -5,13 +5,16 @@ from typing import Any
 
 from amaranth import *
 
-from design.beat import Sink
+from design.beat import to_sink
 from properties.dialect import Theorem, implies
+from spec.layer_plan import LayerPlan
+from spec.schedule import Op
 
 
 class LayerOrder(Theorem):
-    """A layer runs QKV, behind its biases where there are any, then scores and values of each block
-    of heads, then Wo, W13 and W2, each from the cycle in which the one before is done.
+    """A layer runs the stages of its plan (QKV, behind its biases where there are any, then scores
+    and values of each block of heads, then Wo, W13 and W2), each from the cycle in which the one
+    before is done.
 
     `sequencer` has the signature of `design.sequencer.LayerSequencer`. `invariants` gives, from
     the number of the stage that runs (0: none), statements about its inside: claimed, not
@@ -19,24 +22,22 @@ class LayerOrder(Theorem):
     """
 
     def __init__(
-        self, sequencer: Any, blocks: int, invariants: Callable[[Value], Mapping[str, Value]]
+        self, sequencer: Any, plan: LayerPlan, invariants: Callable[[Value], Mapping[str, Value]]
     ):
         self.sequencer = sequencer
-        self.blocks = blocks
+        self.plan = plan
         self.invariants = invariants
 
     def elaborate(self, platform):
         m = Module()
-        layer = self.sequencer
-        biases = int("projection_bias" in layer.signature.members)
-        qkv = biases + 1
-        last_value = qkv + 2 * self.blocks
-        stages = last_value + 3
+        layer, plan = self.sequencer, self.plan
+        qkv = len(plan.before)
+        last_value, stages = qkv + 2 * plan.blocks, len(plan.stages)
 
         def kind(number: Value) -> Value:
             """Flags of stage `number`: a projection, scores, values."""
             attention = (number > qkv) & (number <= last_value)
-            is_value = ~number[0] if biases else number[0]
+            is_value = (number - qkv)[0] == 0
             return Cat((number != 0) & ~attention, attention & ~is_value, attention & is_value)
 
         # Of the stages 1 to `stages`: which runs, and which will have run or started by the end
@@ -70,11 +71,11 @@ class LayerOrder(Theorem):
             started == due,
             "The next stage starts, in the very cycle, and no other ever.",
         )
-        ops = {qkv: Sink.QKV, stages - 2: Sink.WO, stages - 1: Sink.W13, stages: Sink.W2}
-        if biases:
-            ops[1] = Sink.EMBED
-        named = Cat((number == n) & (layer.projection_op == op) for n, op in ops.items()).any()
-        if biases:
+        ops = {n: each.work for n, each in enumerate(plan.stages, 1) if isinstance(each.work, Op)}
+        named = Cat(
+            (number == n) & (layer.projection_op == to_sink(op)) for n, op in ops.items()
+        ).any()
+        if Op.BIAS in plan.before:
             named = named & (layer.projection_bias == (number == 1))
         m.d.comb += self.claim(
             "projection_named", implies(due[0], named), "A projection is told which."

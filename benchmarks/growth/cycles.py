@@ -30,6 +30,7 @@ from dataclasses import dataclass
 
 from spec.config import Config
 from spec.derived import derive
+from spec.layer_plan import Attend, layer_plan
 from spec.schedule import Op, matrix
 
 
@@ -112,58 +113,69 @@ def _behind(config: Config, rows: int) -> int:
     return max(derive(config).turn * rows, passes * spec.cols)
 
 
-def _attention(config: Config, pos: int, block: int, latencies: Latencies) -> Iterator[Stage]:
-    """Scores and values of one block of heads."""
-    shape, derived, lanes = config.shape, derive(config), config.geometry.lanes
-    words = pos // derived.k_word + 1
-    # A word feeds all slots of its head, so a block reads each of its KV heads once.
-    heads = max(1, min(derived.slots, shape.heads) // shape.group)
-    bits = heads * shape.head_dim * (pos + 1) * derived.kv_width
-    yield Stage(
+def _scores(config: Config, pos: int, latencies: Latencies, bits: int) -> Stage:
+    derived, head_dim = derive(config), config.shape.head_dim
+    return Stage(
         name="SCORE",
-        beats=words * shape.head_dim,
-        first=shape.head_dim,
+        beats=(pos // derived.k_word + 1) * head_dim,
+        first=head_dim,
         results=pos + 1,
         last=pos % derived.k_word + 1,
         most=derived.k_word,
         bits=bits,
         latency=latencies.softmax,
     )
-    values = Stage(
+
+
+def _values(config: Config, pos: int, latencies: Latencies, bits: int, *, last: bool) -> Stage:
+    derived, lanes = derive(config), config.geometry.lanes
+    results = derived.v_words * lanes
+    return Stage(
         name="VALUE",
         beats=derived.v_words * (pos + 1),
         first=pos + 1 + latencies.reciprocal,
-        results=derived.v_words * lanes,
+        results=results,
         last=lanes,
         most=lanes,
         bits=bits,
-        latency=latencies.attention,
-        hidden=_follows(config, Op.WO),
+        # The scores of the next block wait for no value.
+        latency=latencies.attention if last else 0,
+        hidden=_follows(config, Op.WO) if last else results + lanes,
     )
-    if block < derived.head_blocks - 1:  # the scores of the next block wait for no value
-        values = dataclasses.replace(values, latency=0, hidden=values.results + lanes)
-    yield values
+
+
+def _layer(config: Config, pos: int, latencies: Latencies) -> Iterator[Stage]:
+    """The stages of a layer but its last, W2."""
+    shape, derived, plan = config.shape, derive(config), layer_plan(config)
+    # A word feeds all slots of its head, so a block reads each of its KV heads once.
+    heads = max(1, min(derived.slots, shape.heads) // shape.group)
+    bits = heads * shape.head_dim * (pos + 1) * derived.kv_width
+    # Scores wait for all queries; the newest of them for its key.
+    newest = pos // derived.k_word * shape.head_dim
+    queries, keys = _behind(config, 2 * shape.kv_dim), _behind(config, shape.kv_dim) + newest
+    waits = {  # latency and what hides of it
+        Op.BIAS: (0, 0),
+        Op.QKV: (latencies.rope, min(queries, keys)),
+        Op.WO: (latencies.residual, _follows(config, Op.W13)),
+        Op.W13: (latencies.swiglu, _follows(config, Op.W2)),
+    }
+    for stage in plan.stages[:-1]:
+        if stage.work is Attend.SCORES:
+            yield _scores(config, pos, latencies, bits)
+        elif stage.work is Attend.VALUES:
+            last = stage.block == plan.blocks - 1
+            yield _values(config, pos, latencies, bits, last=last)
+        else:
+            yield _projection(config, stage.work, *waits[stage.work])
 
 
 def stages(config: Config, pos: int, latencies: Latencies) -> Iterator[Stage]:
     """What a sampled token at position `pos` does, in order."""
-    shape, derived = config.shape, derive(config)
     yield _projection(config, Op.EMBED, latencies.residual, _follows(config, Op.QKV))
-    # Scores wait for all queries; the newest of them for its key.
-    newest = pos // derived.k_word * shape.head_dim
-    queries, keys = _behind(config, 2 * shape.kv_dim), _behind(config, shape.kv_dim) + newest
-    layer = [_projection(config, Op.QKV, latencies.rope, min(queries, keys))]
-    if shape.qkv_bias:
-        layer.insert(0, _projection(config, Op.BIAS, 0, 0))
-    for block in range(derived.head_blocks):
-        layer += _attention(config, pos, block, latencies)
-    layer += [
-        _projection(config, Op.WO, latencies.residual, _follows(config, Op.W13)),
-        _projection(config, Op.W13, latencies.swiglu, _follows(config, Op.W2)),
-    ]
+    layer = tuple(_layer(config, pos, latencies))
     down = _projection(config, Op.W2, latencies.residual, _follows(config, Op.QKV))
     # A layer but the first begins a cycle later, when its number is there.
-    yield from (*layer, dataclasses.replace(down, handover=2)) * (shape.layers - 1)
+    yield from (*layer, dataclasses.replace(down, handover=2)) * (config.shape.layers - 1)
     yield from (*layer, dataclasses.replace(down, hidden=_follows(config, Op.CLS)))
     yield _projection(config, Op.CLS, 0, 0)
 

@@ -36,6 +36,7 @@ from properties.streams import taken
 from properties.token_order import TokenOrder
 from spec.config import CacheBacking, Config
 from spec.derived import derive, mantissa_bits, operand_bits
+from spec.layer_plan import layer_plan
 from spec.schedule import Op, matrix
 
 #: Where loops run any number of times, nobody knows the row of a logit or the position of a text.
@@ -118,7 +119,7 @@ def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> di
         ),
         "rope": rope_theorem(config, parts.units["rope"], inside.signals("rope")),
         "swiglu": silu_theorem(config, parts.units["swiglu"], inside.signals("swiglu")),
-        "layer": LayerOrder(parts.layers, derive(config).head_blocks, _none),
+        "layer": LayerOrder(parts.layers, layer_plan(config), _none),
         "token": TokenOrder(config, parts.tokens, _none),
         "projection": ScheduledBeats(config, parts.stages["projection"], _none),
         "score": ScorePositions(config, parts.stages["score"], _none),

@@ -10,7 +10,7 @@ from amaranth.utils import exact_log2
 
 from design.arith import times_constant
 from design.beat import Kind, to_sink
-from design.sequencer import LayerSequencer
+from design.sequencer import STATES, LayerSequencer
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
@@ -24,6 +24,7 @@ from properties.scheduled_beats import ScheduledBeats, bias_of, known_op
 from properties.start_ignored import StartIgnored
 from spec.config import Config
 from spec.derived import ceil_div, derive
+from spec.layer_plan import Attend, Stage, Work, layer_plan
 from spec.schedule import Op, matrix, ops
 
 
@@ -147,34 +148,35 @@ def layer(config: Config) -> Device:
     dut = LayerSequencer(config)
     inside, hidden = look_inside(dut)
     fsm = inside.find_generated("fsm")
-    blocks = derive(config).head_blocks
-    after_attention = ("S4", "S5 gate and up", "S5 down")
-    left = {name: len(after_attention) - n for n, name in enumerate(after_attention)}
-    left["S1"] = most = 1 + 2 * blocks + len(after_attention)
-    if config.shape.qkv_bias:
-        left["S1 biases"] = most = left["S1"] + 1
-    left["S2"] = (blocks - hidden["block"]) * 2 + len(after_attention)
-    left["S3"] = left["S2"] - 1
-    runs = dict.fromkeys(left, "projection") | {"S2": "score", "S3": "value"}
+    plan = layer_plan(config)
+    most = len(plan.stages)
+    # Of a stage of the attention, those of the blocks behind it are left, too.
+    left: dict[Work, Any] = {
+        work: most + 1 - plan.number(Stage(work)) - (2 * hidden["block"] if work in Attend else 0)
+        for work in plan.works
+    }
+    runs: dict[Work, str] = {Attend.SCORES: "score", Attend.VALUES: "value"}
     children = ("projection", "score", "value")
 
     measure = Signal(range(most + 1))
     glue = Module()
     with glue.Switch(fsm.state):
-        for name, stages in left.items():
-            with glue.Case(fsm.encoding[name]):
+        for work, stages in left.items():
+            with glue.Case(fsm.encoding[STATES[work]]):
                 glue.d.comb += measure.eq(stages)
 
     def invariants(pending: Sequence[Value]) -> Mapping[str, Value]:
         # In each state its child, and no other, is at work.
-        expected = {name: 1 << children.index(child) for name, child in runs.items()} | {"Idle": 0}
+        expected = {
+            STATES[work]: 1 << children.index(runs.get(work, "projection")) for work in plan.works
+        } | {"Idle": 0}
         return {
             "child_of_the_state": Cat(
                 (fsm.state == fsm.encoding[name]) & (Cat(pending) == child)
                 for name, child in expected.items()
             ).any(),
             "state_exists": state_exists(inside),
-            "block_in_range": hidden["block"] < blocks,
+            "block_in_range": hidden["block"] < plan.blocks,
         }
 
     return Device(
@@ -233,32 +235,25 @@ def scheduled_beats(config: Config) -> Model:
 
 def layer_order(config: Config) -> Model:
     """The states of the layer sequencer are the numbers of the stages."""
-    dut, blocks = LayerSequencer(config), derive(config).head_blocks
+    dut, plan = LayerSequencer(config), layer_plan(config)
     inside, hidden = look_inside(dut)
     fsm = inside.find_generated("fsm")
-    biases = int(config.shape.qkv_bias)
-    last_value = biases + 1 + 2 * blocks
     block = hidden["block"]
     numbers = {
-        "Idle": 0,
-        "S1": biases + 1,
-        "S2": biases + 2 + 2 * block,
-        "S3": biases + 3 + 2 * block,
-        "S4": last_value + 1,
-        "S5 gate and up": last_value + 2,
-        "S5 down": last_value + 3,
-    } | ({"S1 biases": 1} if biases else {})
+        work: plan.number(Stage(work)) + (2 * block if work in Attend else 0) for work in plan.works
+    }
 
     def invariants(running: Value) -> Mapping[str, Value]:
-        known = (
-            (fsm.state == fsm.encoding[name])
+        known = [(fsm.state == fsm.encoding["Idle"]) & (running == 0)]
+        known += [
+            (fsm.state == fsm.encoding[STATES[work]])
             & (running == n)
-            & implies(name in ("S1", "S1 biases"), block == 0)
-            for name, n in numbers.items()
-        )
-        return {"state_is_the_number": Cat(known).any(), "block_in_range": block < blocks}
+            & implies(work in plan.before, block == 0)
+            for work, n in numbers.items()
+        ]
+        return {"state_is_the_number": Cat(known).any(), "block_in_range": block < plan.blocks}
 
-    return Model(dut, LayerOrder(dut, blocks, invariants), inside=inside)
+    return Model(dut, LayerOrder(dut, plan, invariants), inside=inside)
 
 
 def start_ignored(config: Config, *, device: str, bare: bool = False) -> Model:

@@ -25,15 +25,7 @@ BIASES = (
         "nano_bias", "schedule.layer",
         "a layer has no biases of its own",
         "design.sequencer", "LayerSequencer.elaborate",
-        "if self.config.shape.qkv_bias:\n"
-        "    m.d.comb += self.projection_bias.eq(1)\n"
-        "    start(self.projection_start, 'S1 biases', Sink.EMBED)\n"
-        "else:\n"
-        "    start(self.projection_start, 'S1', Sink.QKV)",
-        "if self.config.shape.qkv_bias:\n"
-        "    start(self.projection_start, 'S1', Sink.QKV)\n"
-        "else:\n"
-        "    start(self.projection_start, 'S1', Sink.QKV)",
+        "start(plan.works[0])", "start(Op.QKV)",
     ),
     planted(
         "nano_bias", "schedule.projection",

@@ -18,8 +18,8 @@ Bug = tuple[str, str, str]
 TIED = ("done, once up, stays up", "self.done.eq(0)", "self.done.eq(self.done)")
 TOLD_TWICE = (
     "the layer says that it is done before its last stage, too",
-    'start(self.projection_start, "S5 down", Sink.W2)',
-    """m.d.comb += self.done.eq(1)\nstart(self.projection_start, "S5 down", Sink.W2)""",
+    "m.next = STATES[work]",
+    "m.next = STATES[work]\nif work is Op.W2: m.d.comb += self.done.eq(1)",
 )
 LOST = ("the last done is lost", "self.done.eq(1)", "self.done.eq(0)")
 AGAIN = (
@@ -40,8 +40,8 @@ ONE_BLOCK = PlantedBug(
     "the output projection starts with a block too many or too few",
     "design.sequencer",
     "LayerSequencer.elaborate",
-    "block == last_block",
-    "block != last_block",
+    "block == plan.blocks - 1",
+    "block != plan.blocks - 1",
 )
 OLD_LAYER = PlantedBug(
     "a layer starts in the cycle in which its number is not told yet",
@@ -62,10 +62,8 @@ HEADER_ON_START = (
 )
 LAYER_RESTARTED = (
     "a start while it works is heard, too",
-    'with m.State("S1"): ...',
-    'with m.State("S1"):\n'
-    "    with m.If(self.projection_done | self.start): "
-    'start(self.score_start, "S2")',
+    "self._done(work)",
+    "self._done(work) | (self.start if work is Op.QKV else 0)",
 )
 ROW_TOO_FEW = PlantedBug(
     "a projection begins with a row too few",
