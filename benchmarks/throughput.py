@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.measure import interleaved
 from benchmarks.report import Row
 from golden.checkpoint import Checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import quantise
 from spec.config import Config, Shape

@@ -17,7 +17,7 @@ from design.ports import (
     token_in_layout,
     token_out_layout,
 )
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.quantise import Model
 from spec.config import CacheBacking, Config, config_hash
 from spec.kv_layout import kv_layout

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.checkpoint import Checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import Model
 from golden.ranges import float_tensors

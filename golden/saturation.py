@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from golden.attention import compiled
+from golden.fast.attention import compiled
 from spec.config import Config
 from spec.trace import Tensor
 

@@ -20,7 +20,7 @@ FINAL = (Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM, Tensor.LOGITS)
 
 
 class Golden(Protocol):
-    """The part of `golden.fixed_decoder.FixedDecoder` that is compared with."""
+    """The part of `golden.fast.decoder.FixedDecoder` that is compared with."""
 
     @property
     def trace(self) -> Trace:

@@ -11,7 +11,7 @@ import numpy as np
 from golden.calibrate import config_for
 from golden.checkpoint import Checkpoint, random_checkpoint
 from golden.checkpoints import DEFAULT, load_checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.image import pack
 from golden.progress import calibrating

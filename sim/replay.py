@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from golden.case import Case
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import Model
 from sim.build import Variant

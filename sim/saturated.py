@@ -6,7 +6,7 @@ import numpy as np
 
 from golden.accuracy import divergence
 from golden.checkpoint import Checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import Model
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.utilisation import greedy_steps
 from golden.checkpoint import random_checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import Model, quantise
 from sim.rtl_decoder import RtlDecoder

@@ -15,7 +15,7 @@ from golden.calibrate import config_for
 from golden.case import Case
 from golden.checkpoint import Checkpoint
 from golden.checkpoints import load_checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import Model, quantise
 from golden.tokenizers import Tokenizer, tokenizer_of

@@ -16,7 +16,7 @@ from formal.harness.ranges import norm_exponents, value_shifts
 from formal.harness.terms import Circuit, Term, Terms, select
 from formal.model import Model
 from golden import steps
-from golden.fixed_decoder import Projection
+from golden.fast.decoder import Projection
 from golden.quantise import Rows
 from properties import golden as theorems
 from properties.dialect import implies

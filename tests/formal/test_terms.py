@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from formal.harness.terms import Circuit, Lookup, Term, Terms, term
 from golden import fixed_math, steps
-from golden.fixed_decoder import _round
+from golden.fast.decoder import _round
 from spec.config import named
 from spec.fixed import SQ, Rounding
 from tests.design.support import costly, signed_bits, simulate

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from golden.__main__ import main
-from golden.attention import _interrupts_later
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import llama2c, load_checkpoint
+from golden.fast.attention import _interrupts_later
 from golden.float_decoder import FloatDecoder
 from golden.image import load, pack
 from golden.quantise import quantise
@@ -166,6 +166,6 @@ def test_an_interrupt_waits_for_the_compiler():
 
 
 def test_numba_needs_no_folder_of_its_own():
-    code = "import golden.attention"
+    code = "import golden.fast.attention"
     nowhere = os.environ | {"NUMBA_CACHE_DIR": "/proc/nowhere"}
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=nowhere, check=True)

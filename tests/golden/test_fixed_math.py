@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden import fixed_math
+from golden.decoder import operand
 from spec import tables
 from spec.config import named
 from spec.derived import TABLE_FRACTION, operand_bits
 from spec.fixed import SQ, Rounding
-from tests.golden.bigint_decoder import operand
 
 #: Beyond the accumulators, which have at most 54 bits.
 sums = st.integers(-(1 << 54), 1 << 54) | st.integers(-40, 40)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from golden.checkpoint import random_checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.quantise import quantise
 from spec.config import Numerics, named
 from spec.fixed import SQ

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden.checkpoint import random_checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.quantise import quantise
 from golden.work import products
 from spec.config import named

@@ -18,7 +18,7 @@ from benchmarks.utilisation import greedy_steps
 from design.decoder import Decoder
 from design.requantize import requantize
 from golden.checkpoint import random_checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import quantise
 from sim.compare import Difference, compare

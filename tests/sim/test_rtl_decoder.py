@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from golden.checkpoint import random_checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import quantise
 from golden.work import products

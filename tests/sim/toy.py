@@ -189,7 +189,7 @@ class Toy(wiring.Component):
 
 
 class GoldenToy:
-    """What `Toy` must compute: `step` as of `golden.fixed_decoder.FixedDecoder`, a batch of one."""
+    """What `Toy` must compute: `step` as of `golden.fast.decoder.FixedDecoder`, a batch of one."""
 
     def __init__(self, config: Config, weights: np.ndarray):
         self.config = config

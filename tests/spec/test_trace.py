@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 
 from golden.checkpoint import random_checkpoint
-from golden.fixed_decoder import FixedDecoder
+from golden.fast.decoder import FixedDecoder
 from golden.quantise import quantise
 from spec.config import Config
 from spec.derived import ceil_pow2

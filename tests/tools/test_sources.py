@@ -59,7 +59,7 @@ def prove():
 """
 ATTEND = """
 import numpy as np
-from golden.attention import _attend
+from golden.fast.attention import _attend
 
 def attend():
     total, sums = np.zeros((1, 1, 1, 1), np.int64), np.zeros((1, 1, 1), np.int64)
@@ -138,7 +138,7 @@ def test_a_proof_is_not_about_the_code_that_python_compiled_before(run):
 
 def test_golden_runs_no_machine_code_of_other_sources(run):
     assert run(ATTEND + "attend()") == "0\n"
-    run("edit('golden/attention.py', 'value = np.int64(0)', 'value = np.int64(7)')")
+    run("edit('golden/fast/attention.py', 'value = np.int64(0)', 'value = np.int64(7)')")
     assert run(ATTEND + "attend()") == "7\n", "the file has the time and size of before"
 
 

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 
 from golden import fixed_math, steps
-from golden.attention import Attention, compiled
+from golden.fast.attention import Attention, compiled
 from golden.quantise import Model, Rows, row_formats
 from golden.saturation import Saturation
 from golden.work import products

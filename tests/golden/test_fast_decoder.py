@@ -1,4 +1,4 @@
-"""The golden decoder: against plain integers, against itself in batches, and on a real text."""
+"""The fast golden decoder: against the page, against itself in batches, and on a real text."""
 
 import dataclasses
 
@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden import attention
 from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import load_checkpoint
-from golden.fixed_decoder import FixedDecoder, Projection
+from golden.decoder import GoldenDecoder
+from golden.fast import attention
+from golden.fast.decoder import FixedDecoder, Projection
 from golden.generate import generate
 from golden.quantise import Rows, quantise
 from golden.sampler import Sampler
@@ -20,7 +21,6 @@ from spec.config import Config, Numerics, named
 from spec.fixed import SQ, Rounding
 from spec.schedule import Op
 from tests.fuzz.strategies import NUMERICS, cases, configs, models
-from tests.golden.bigint_decoder import BigIntDecoder
 from tools.errors import BadInput
 
 NANO = named("nano")
@@ -32,7 +32,7 @@ def model_of(numerics: Numerics, seed: int, scale: float = 1.0):
 
 
 def check_against_integers(model, tokens):
-    golden, slow = FixedDecoder(model), BigIntDecoder(model)
+    golden, slow = FixedDecoder(model), GoldenDecoder(model)
     for token in tokens:
         golden.step(np.array([token]), trace=True)
         expected = slow.step(token)
