@@ -106,7 +106,7 @@ def pytest(session: nox.Session, record: Path, *args: str) -> None:
 def sweep(session: nox.Session) -> None:
     """Prove the theorems about random shapes: `nox -s sweep -- [ID] --examples N --seed S`."""
     SWEEP_RECORD.unlink(missing_ok=True)
-    python(session, "-m", "formal", "sweep", *session.posargs)
+    python(session, "-m", "gate.sweep", *session.posargs)
 
 
 @nox.session(default=False)

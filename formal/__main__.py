@@ -1,16 +1,10 @@
 """``python -m formal``: list the properties, explain them, prove them, at any shape."""
 
-import datetime
 import os
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import click
-from rich.console import Console
 
 from formal import missing
-from formal.elaborate import processes
 from formal.engines.programs.launch import warm_up
 from formal.ledger import LINES
 from formal.ledger import page as ledger_page
@@ -20,10 +14,9 @@ from formal.report import console as report
 from formal.report import pages, results
 from formal.report.explain import explain as explain_task
 from formal.report.live import Board
-from formal.runner import BUILD, Result, Runner
+from formal.runner import BUILD, Runner
 from formal.tasks import TASKS, select
-from formal.tasks.task import Task, Tier
-from spec.config import CONFIGS, Config
+from formal.tasks.task import Tier
 from tools.cli import Cli
 from tools.evidence import Watch
 from tools.files import write_atomically
@@ -35,11 +28,6 @@ jobs_option = click.option(
     show_default="number of cores",
     help="Properties proved at a time.",
 )
-
-
-def _console() -> Console:
-    # Without a terminal rich would wrap at 80 columns and cut names in logs.
-    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 @click.group(cls=Cli)
@@ -54,7 +42,7 @@ def list_tasks(assumptions: bool) -> None:
     if assumptions:
         click.echo(ledger_page.page(LINES), nl=False)
     else:
-        report.print_tasks(_console(), TASKS)
+        report.print_tasks(report.make_console(), TASKS)
 
 
 @main.command()
@@ -72,7 +60,7 @@ def table(write: bool) -> None:
 @click.argument("ids", nargs=-1, required=True)
 def explain(ids: tuple[str, ...]) -> None:
     """Tell all about the properties IDS: assumptions, claims, engines, bound, planted bug."""
-    console = _console()
+    console = report.make_console()
     tasks = {task.id: task for task, _ in select(ids, None)}
     for number, task in enumerate(tasks.values()):
         console.print("\n" * bool(number), end="")
@@ -109,7 +97,7 @@ def prove(
     watch = Watch()
     tier: Tier = "all" if everything else "core"
     pairs = select(ids, config, tier)
-    console = _console()
+    console = report.make_console()
     board = Board(console, len(pairs))
     runner = Runner(
         build=BUILD,
@@ -164,79 +152,6 @@ def prove(
         rest = f"not asked: {not_asked} of the {len(pairs) + not_asked} of the whole table"
         console.print(f"{rest} (--all asks)", highlight=False)
     return 1 if red or absent else 0
-
-
-@main.command()
-@click.argument("ids", nargs=-1)
-@jobs_option
-@click.option(
-    "--examples",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Configurations drawn for each property.",
-)
-@click.option("--seed", type=int, show_default="today's date", help="What they are drawn from.")
-@click.option("--named", is_flag=True, help="Nothing drawn: the named configurations, every one.")
-@click.option(
-    "--timeout",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="Seconds after which a proof is left undecided.",
-)
-def sweep(
-    ids: tuple[str, ...], jobs: int, examples: int, seed: int | None, named: bool, timeout: int
-) -> int:
-    """Prove the properties IDS (all when none is named) about those configurations that once
-    refuted them, and about random small ones; or about the named ones, up to `llama2_70b`.
-
-    Exit code 0 if none is refuted; 1 otherwise, with the smallest configuration that refutes it,
-    which is kept in formal/sweep_kept.json.
-    """
-    from formal import sweep as sweeping  # Hypothesis takes a while, and no other command needs it
-
-    watch = Watch()
-    tasks = sweeping.drawn_from(list({task.id: task for task, _ in select(ids, None)}.values()))
-    if not tasks:
-        raise click.UsageError("none of these properties leaves its configuration open")
-    if seed is None:
-        seed = int(datetime.date.today().strftime("%Y%m%d"))
-    console = _console()
-    console.print(f"seed {seed}", highlight=False)
-    shapes = len(CONFIGS) if named else examples
-    board = Board(console, len(tasks) * shapes)
-    runner = Runner(build=BUILD / "sweep", proofs_only=True, watch=board.watch)
-    warm_up(lambda text: click.echo(text, err=True))
-
-    def tell(config: Config, result: Result) -> None:
-        late = sweeping.Swept.late(result)
-        board.count(result.status != "PASS" and not late)
-        console.print(
-            f"{'LATE' if late else result.status} {result.task.id:<32} {sweeping.describe(config)}",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-    def sweep_one(task: Task) -> sweeping.Swept:
-        limited = replace(task, timeout=timeout)
-        if named:
-            return sweeping.sweep_named(limited, runner, tell=tell)
-        kept = sweeping.kept_for(task, sweeping.KEPT)
-        return sweeping.sweep(limited, runner, examples=examples, number=seed, tell=tell, kept=kept)
-
-    # What is drawn for a task depends on the seed and its name, on no other task.
-    with processes(jobs) as elaborate, board.shown(), ThreadPoolExecutor(jobs) as pool:
-        runner = replace(runner, elaborate=elaborate)
-        swept = list(pool.map(sweep_one, tasks))
-    report.print_sweep(console, swept, runner)
-    complete = tasks == sweeping.drawn_from(TASKS) and not named
-    digest = watch.digest()
-    sweeping.write_sweep(BUILD / "sweep.json", swept, seed, complete, sources=digest)
-    for each in [] if named else sweeping.keep(sweeping.KEPT, swept):
-        line = f"kept in {sweeping.KEPT.name}, to be proved first from now on: {each.task.id}"
-        console.print(line, highlight=False)
-    return 1 if any(each.red for each in swept) else 0
 
 
 if __name__ == "__main__":

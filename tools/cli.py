@@ -11,8 +11,8 @@ import click
 from tools.errors import BadInput
 
 
-class Cli(click.Group):
-    """A click group that turns :class:`BadInput` into ``error: <sentence>`` and exit code 2.
+class _OneSentence(click.Command):
+    """Turns :class:`BadInput` into ``error: <sentence>`` and exit code 2.
 
     Wrong options, and files that the system refuses, are told the same way. Every other exception
     is a bug of ours and keeps its traceback.
@@ -49,6 +49,14 @@ class Cli(click.Group):
             click.echo("aborted", err=True)
             sys.exit(130)
         return _leave(code if isinstance(code, int) else 0)
+
+
+class Cli(_OneSentence, click.Group):
+    """A group of commands."""
+
+
+class CliCommand(_OneSentence):
+    """A command of its own."""
 
 
 class _Output(io.FileIO):

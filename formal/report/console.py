@@ -1,9 +1,8 @@
 """What the runner tells: a line per property as it is decided, a failure in full, and tables."""
 
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,8 +15,10 @@ from formal.runner import Result, Runner
 from formal.tasks.task import Task
 from tools.sources import ROOT
 
-if TYPE_CHECKING:  # Hypothesis, which it imports, is for the sweep alone
-    from formal.sweep import Swept
+
+def make_console() -> Console:
+    """Standard output; without a terminal rich would wrap at 80 columns and cut names in logs."""
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 def tell(console: Console, result: Result, runner: Runner) -> None:
@@ -143,29 +144,6 @@ def print_bugs(console: Console, results: list[Result]) -> None:
             str(bug.cycles) if bug and bug.cycles else "-",
         )
     console.print(table)
-
-
-def print_sweep(console: Console, swept: Sequence["Swept"], runner: Runner) -> None:
-    """What each theorem was proved for, and in full what refutes one."""
-    table = Table(title="Random configurations", title_justify="left")
-    for column in ("", "property", "claimed for"):
-        table.add_column(column, overflow="fold")
-    for column in ("proved", "out of time"):
-        table.add_column(column, justify="right")
-    for each in swept:
-        table.add_row(
-            "[bold red]RED[/]" if each.red else "[green]ok[/]",
-            each.task.id,
-            each.task.domain.words,
-            str(len(each.proved)),
-            str(len(each.undecided)),
-        )
-    console.print(table)
-    for each in swept:
-        if each.red and each.result:
-            name = each.red.name
-            tell(console, each.result, replace(runner, configs={name: each.red}))
-            console.print(f"     the smallest: {each.smallest}", highlight=False, soft_wrap=True)
 
 
 def print_tasks(console: Console, tasks: tuple[Task, ...]) -> None:

@@ -17,7 +17,7 @@ from spec.fixed import SQ
 from spec.schedule import Op, matrix
 from spec.shape import Shape
 from spec.trace import Tensor
-from tests.fuzz.strategies import NUMERICS
+from tests.strategies import NUMERICS
 
 #: For tests whose every example builds and runs a simulation: enough to meet every `SMALL`. Each
 #: step of shrinking takes as long as an example, so that is for the night; what fails says what was

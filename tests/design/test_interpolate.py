@@ -10,7 +10,7 @@ from golden.fixed_math import interpolate
 from spec import tables
 from spec.config import named
 from tests.design.support import WithScalars, costly, expect, simulate
-from tests.fuzz.strategies import NUMERICS
+from tests.strategies import NUMERICS
 from tools.errors import BadInput
 
 CONFIGS = [named("nano").with_numerics(numerics) for numerics in NUMERICS.values()]

@@ -21,7 +21,7 @@ from amaranth.lib.memory import Memory
 from formal.engines import certificate, explore, graph, l2s, miter, paths
 from formal.engines.aiger import Aiger
 from formal.engines.outcome import Job
-from formal.engines.programs import abc_program
+from formal.engines.programs.launch import abc_program
 from tests.formal import as_safety, drawn
 
 TOYS = {seed: drawn.toy(seed) for seed in range(100)}

@@ -1,6 +1,6 @@
-"""What the fuzzer draws: shapes, formats, weights with corner values, tokens, stalls.
+"""What the fuzzer draws for a configuration: weights with corner values, tokens, stalls.
 
-Shapes are drawn first and small, weights sparse over a base: zeros, or dense values from a seed.
+Weights are sparse over a base: zeros, or dense values from a seed.
 A failing case shrinks towards few non-zero weights over a zero base.
 """
 
@@ -10,48 +10,12 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from formal.sweep import shapes
 from golden.case import Case
 from golden.checkpoint import random_checkpoint
 from golden.quantise import Model, Rows, quantise
-from spec.config import CacheBacking, Config, Geometry, Numerics
+from spec.config import Config
 from spec.derived import MAX_SHIFT
-from spec.fixed import SQ, Rounding
 from spec.schedule import layer_ops
-
-#: The number systems that are drawn, by name.
-NUMERICS = {
-    "default": Numerics(),
-    "int8": Numerics(weight_bits=8),
-    "half even": Numerics(rounding=Rounding.HALF_EVEN),
-    "truncate": Numerics(rounding=Rounding.TRUNCATE, weight_bits=8),
-    "narrow": Numerics(
-        residual=SQ(6, 6), q=SQ(5, 7), k=SQ(4, 6), v=SQ(3, 8), score=SQ(9, 6), attention=SQ(3, 7),
-        gate=SQ(4, 9), up=SQ(5, 7), silu=SQ(4, 8), ffn=SQ(5, 6), logits=SQ(7, 6), weight=SQ(1, 10),
-        rope=SQ(2, 9), rsqrt_index_bits=5, reciprocal_index_bits=4, sigmoid_index_bits=6,
-    ),
-    "wide": Numerics(
-        residual=SQ(5, 13), q=SQ(4, 12), k=SQ(4, 12), v=SQ(3, 13), score=SQ(10, 12),
-        attention=SQ(3, 13), gate=SQ(4, 12), up=SQ(4, 12), silu=SQ(5, 13), ffn=SQ(5, 13),
-        logits=SQ(5, 11), weight=SQ(1, 17), rope=SQ(2, 16),
-    ),
-    # Floating-point operands: of 5 exponents and 4, of 3 and 2, of 2 and 1.
-    "wide state": Numerics(residual=SQ(17, 15), ffn=SQ(14, 15), silu=SQ(7, 11)),
-    "wider state": Numerics(
-        residual=SQ(10, 12), ffn=SQ(9, 12), rounding=Rounding.HALF_EVEN, weight_bits=8
-    ),
-    "wide residual": Numerics(residual=SQ(8, 11), rounding=Rounding.TRUNCATE),
-}  # fmt: skip
-
-
-@st.composite
-def configs(draw: st.DrawFn) -> Config:
-    """A small decoder of any shape, number system, number of lanes and backing of the cache."""
-    shape = draw(shapes())
-    lanes = 1 << draw(st.integers(0, 5))
-    numerics = draw(st.sampled_from(sorted(NUMERICS)))
-    geometry = Geometry(lanes=lanes, cache=draw(st.sampled_from(CacheBacking)))
-    return Config(name="fuzz", shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
 
 
 @st.composite

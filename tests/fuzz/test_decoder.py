@@ -10,7 +10,8 @@ from spec.config import CacheBacking, Config, Geometry
 from spec.derived import derive
 from spec.shape import Llama3Scaling, Shape
 from tests.fuzz.reproducer import check
-from tests.fuzz.strategies import NUMERICS, cases, configs, models
+from tests.fuzz.strategies import cases, models
+from tests.strategies import NUMERICS, configs
 
 
 def decoder(

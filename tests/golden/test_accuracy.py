@@ -15,8 +15,8 @@ from golden.quantise import quantise
 from spec.config import Config, Numerics, named
 from spec.fixed import SQ
 from spec.shape import Shape
-from tests.fuzz.strategies import NUMERICS
 from tests.golden.features import FEATURES, SIZES
+from tests.strategies import NUMERICS
 
 NANO = named("nano")
 

@@ -20,7 +20,8 @@ from golden.tokenizers import tokenizer_of
 from spec.config import Config, Numerics, named
 from spec.fixed import SQ, Rounding
 from spec.schedule import Op
-from tests.fuzz.strategies import NUMERICS, cases, configs, models
+from tests.fuzz.strategies import cases, models
+from tests.strategies import NUMERICS, configs
 from tools.errors import BadInput
 
 NANO = named("nano")

@@ -14,7 +14,8 @@ from golden.checkpoint import random_checkpoint
 from golden.image import FILE_VERSION, load, load_case, pack, save, unpack
 from golden.quantise import quantise
 from spec.config import config_to_dict, named
-from tests.fuzz.strategies import cases, configs, models
+from tests.fuzz.strategies import cases, models
+from tests.strategies import configs
 from tools.errors import BadInput
 
 NANO = named("nano")

@@ -11,7 +11,7 @@ from golden.quantise import quantise
 from spec.config import Numerics, named
 from spec.fixed import SQ
 from spec.trace import Tensor
-from tests.fuzz.strategies import NUMERICS
+from tests.strategies import NUMERICS
 
 NANO = named("nano")
 #: The tensors of the trace whose elements have one format.

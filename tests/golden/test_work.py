@@ -12,7 +12,7 @@ from golden.work import products
 from spec.config import named
 from spec.schedule import Op
 from spec.trace import Tensor
-from tests.fuzz.strategies import configs
+from tests.strategies import configs
 
 
 @settings(max_examples=10)

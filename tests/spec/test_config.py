@@ -35,7 +35,7 @@ from spec.derived import (
 from spec.fixed import SQ, Rounding
 from spec.schedule import ops
 from tests.design.support import decoder
-from tests.fuzz.strategies import NUMERICS, configs
+from tests.strategies import NUMERICS, configs
 from tools.errors import BadInput
 
 SIZES = dict(dim=8, hidden=12, layers=2, heads=4, kv_heads=2, vocab=16, seq_len=8)

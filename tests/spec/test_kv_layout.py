@@ -8,7 +8,7 @@ from hypothesis import given
 from spec.config import CONFIGS, CacheBacking, Config
 from spec.derived import derive
 from spec.kv_layout import KvLayout, block_heads, kv_layout
-from tests.fuzz.strategies import configs
+from tests.strategies import configs
 
 EXTERNAL = CacheBacking.EXTERNAL
 

@@ -15,7 +15,7 @@ from spec.config import CONFIGS, LANES, Config
 from spec.derived import SHIFT_BITS, derive
 from spec.schedule import Op, attention_order, image, layer_ops, matrix, ops
 from tests.design.support import passes
-from tests.fuzz.strategies import configs
+from tests.strategies import configs
 
 
 @given(configs())

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from formal.sweep import shapes
 from spec.shape import Llama3Scaling, Shape, shape_from_dict, shape_to_dict
 from tests.golden.hugging_face import inv_freq
+from tests.strategies import shapes
 from tools.errors import BadInput
 
 SIZES = dict(dim=8, hidden=12, layers=2, heads=4, kv_heads=2, vocab=16, seq_len=8)

@@ -16,8 +16,8 @@ from spec import tables
 from spec.config import Config, named
 from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from spec.shape import Llama3Scaling
-from tests.fuzz.strategies import NUMERICS
 from tests.golden.hugging_face import inv_freq
+from tests.strategies import NUMERICS
 from tools.errors import BadInput
 
 UNIT = 2.0**TABLE_FRACTION

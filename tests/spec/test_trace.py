@@ -9,7 +9,7 @@ from golden.quantise import quantise
 from spec.config import Config
 from spec.derived import ceil_pow2
 from spec.trace import ONCE, Tensor, sizes
-from tests.fuzz.strategies import configs
+from tests.strategies import configs
 
 
 @given(configs())

@@ -11,77 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
-from hypothesis import strategies as st
 
 from formal.runner import Result, Runner
 from formal.tasks.task import NAMED, Task
 from spec.config import (
     CONFIGS,
-    CacheBacking,
     Config,
     Geometry,
     Numerics,
     config_from_dict,
     config_to_dict,
 )
-from spec.shape import Llama3Scaling, Shape
+from spec.fixed import Rounding
+from spec.shape import Shape
+from tests.strategies import configs
 from tools.files import write_atomically
 
 #: The name that a drawn configuration goes by.
 DRAWN = "drawn"
 #: Configurations that refuted a theorem, by its id: part of the repo, like a regression test.
-KEPT = Path(__file__).with_name("sweep_kept.json")
-
-
-@st.composite
-def shapes(draw: st.DrawFn) -> Shape:
-    """Small shapes: any head ratio, odd hidden sizes, any vocabulary and context; any rates of
-    RoPE, epsilon and special tokens, the defaults included."""
-    kv_heads = draw(st.integers(1, 4))
-    group = draw(st.integers(1, 4))
-    head_dim = 2 * draw(st.integers(1, 4))
-    vocab = draw(st.integers(2, 20))
-    ids = st.integers(0, vocab - 1)
-    q_dim = kv_heads * group * head_dim
-    return Shape(
-        dim=draw(st.just(q_dim) | st.integers(1, 16).map(lambda half: 2 * half)),
-        hidden=draw(st.integers(1, 24)),
-        layers=draw(st.integers(1, 3)),
-        heads=kv_heads * group,
-        kv_heads=kv_heads,
-        vocab=vocab,
-        seq_len=draw(st.integers(1, 18)),
-        rope_base=draw(st.sampled_from((1e4, 5e5, 1e6, 1.0))),
-        rope_scaling=draw(st.none() | scalings()),
-        norm_epsilon=draw(st.sampled_from((1e-5, 1e-6, 1e-2))),
-        head_dim=head_dim,
-        qkv_bias=draw(st.booleans()),
-        end_ids=draw(st.just((1,)) | st.frozensets(ids, max_size=3).map(tuple)),
-        bos=draw(st.just(1) | st.none() | ids),
-    )
-
-
-@st.composite
-def scalings(draw: st.DrawFn) -> Llama3Scaling:
-    """Stretched contexts, the first so short that pairs of small heads fall on either side."""
-    low = draw(st.sampled_from((0.5, 1.0, 2.0)))
-    return Llama3Scaling(
-        factor=draw(st.sampled_from((1.0, 8.0, 32.0))),
-        low_freq_factor=low,
-        high_freq_factor=low * draw(st.sampled_from((2.0, 4.0))),
-        original_seq_len=draw(st.integers(1, 64)),
-    )
-
-
-@st.composite
-def configs(draw: st.DrawFn) -> Config:
-    """A small decoder of any shape and backing of the cache, on 1 to 32 lanes."""
-    shape = draw(shapes())
-    geometry = Geometry(
-        lanes=1 << draw(st.integers(0, 5)), cache=draw(st.sampled_from(CacheBacking))
-    )
-    numerics = Numerics(weight_bits=draw(st.sampled_from((16, 8))))
-    return Config(name=DRAWN, shape=shape, numerics=numerics, geometry=geometry)
+KEPT = Path(__file__).with_name("kept.json")
 
 
 #: What these draws begin with.
@@ -99,10 +48,15 @@ def describe(config: Config) -> str:
         f"{name} {value}" for name, value in vars(config.shape).items() if value != plain[name]
     )
     geometry, numerics = config.geometry, config.numerics
-    return (
-        f"{sizes}; {geometry.lanes} lanes, {geometry.cache.value} cache,"
-        f" {numerics.weight_bits}-bit weights"
-    )
+    formats = {field.name: field.default for field in dataclasses.fields(Numerics)}
+    others = [
+        f"{name} {value.value if isinstance(value, Rounding) else value}"
+        for name, value in vars(numerics).items()
+        if value != formats[name]
+    ]
+    return "; ".join(
+        [sizes, f"{geometry.lanes} lanes, {geometry.cache.value} cache", ", ".join(others)]
+    ).removesuffix("; ")
 
 
 @dataclass

@@ -5,13 +5,20 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from formal import sweep, tasks
-from formal.__main__ import main
+from formal import tasks
 from formal.runner import Runner
 from formal.tasks.task import EVERYWHERE, Domain
+from gate.sweep import __main__ as command
+from gate.sweep import sweeping as sweep
 from spec.config import CacheBacking, config_from_dict
 from tests.formal import toys
 from tests.formal.toy_tasks import toy
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """One build folder for all: what they share is asked of the engines once."""
+    return tmp_path_factory.mktemp("sweep")
 
 
 def swept(task, build, **options):
@@ -86,8 +93,9 @@ def test_seeds_draw_lanes_and_both_backings(build):
 def test_the_named_configurations_in_place_of_drawn_ones(build, monkeypatch):
     short = toy(harness=toys.only_short, arguments={})
     monkeypatch.setattr(tasks, "TASKS", (short,))
-    monkeypatch.setattr("formal.__main__.BUILD", build)
-    told = CliRunner().invoke(main, ["sweep", "--named"], standalone_mode=False)
+    monkeypatch.setattr(command, "TASKS", (short,))
+    monkeypatch.setattr(command, "BUILD", build)
+    told = CliRunner().invoke(command.main, ["--named"], standalone_mode=False)
     assert told.return_value == 1
     (record,) = json.loads((build / "sweep.json").read_text())["results"]
     # nano's context is short enough, that of the next is not.
@@ -101,10 +109,11 @@ def test_the_named_configurations_in_place_of_drawn_ones(build, monkeypatch):
 def test_the_command_gives_the_verdict(build, monkeypatch, tmp_path, domain, code):
     short = toy(harness=toys.only_short, arguments={}, domain=domain)
     monkeypatch.setattr(tasks, "TASKS", (short,))
-    monkeypatch.setattr("formal.__main__.BUILD", build)
+    monkeypatch.setattr(command, "TASKS", (short,))
+    monkeypatch.setattr(command, "BUILD", build)
     monkeypatch.setattr(sweep, "KEPT", tmp_path / "kept.json")
-    arguments = ["sweep", "--examples", "20" if code else "2", "--seed", "1"]
-    told = CliRunner().invoke(main, arguments, standalone_mode=False)
+    arguments = ["--examples", "20" if code else "2", "--seed", "1"]
+    told = CliRunner().invoke(command.main, arguments, standalone_mode=False)
     assert told.return_value == code
     (record,) = json.loads((build / "sweep.json").read_text())["results"]
     if code:
@@ -113,3 +122,9 @@ def test_the_command_gives_the_verdict(build, monkeypatch, tmp_path, domain, cod
         assert sweep.kept_for(short, sweep.KEPT)[0].shape.seq_len == 9
     else:
         assert record["red"] is None and len(record["proved"]) == 2
+
+
+def test_a_property_of_named_configurations_alone_is_refused():
+    told = CliRunner().invoke(command.main, ["kv.in_range"])
+    assert told.exit_code == 2
+    assert told.stderr == "error: none of these properties leaves its configuration open\n"

@@ -1,0 +1,1 @@
+"""The proofs at random configurations, drawn anew every day."""
