@@ -49,7 +49,7 @@ def run(job: Job, folder: Path) -> Outcome:
     explored = explore.run(job, folder, certify=True)
     if explored.status != "PASS":
         return explored
-    call = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from formal import certificate as it"
+    call = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from formal.engines import certificate as it"
     command = ["limited", sys.executable, "-P", "-c", f"{call}; it.main(it.Path())"]
     try:
         said = launch.run(command, folder, job.timeout, capture_output=True, text=True).stdout

@@ -268,7 +268,7 @@ class Holding(Theorem):
         m.d.comb += [signal.eq(value) for signal, value in self.ends.values()]
         m.d.comb += self.suppose("length_in_range", self.dut.length <= self.dut.last)
         short = self.dut.left <= self.dut.last
-        m.d.comb += self.claim("in_range", ~self.dut.o.valid | short)
+        m.d.comb += self.claim("in_range", ~self.dut.o.valid | short, "What is offered is a count.")
         m.d.comb += self.witness("done", self.dut.done)
         return m
 

@@ -332,7 +332,7 @@ def test_what_the_gate_requires_is_there():
         assert least <= counted[folder] <= 1.5 * least, f"LEAST_TESTS of {folder}"
     assert set(required.tests) >= {
         "tests/fuzz/test_decoder.py::test_random_shapes",
-        "tests/test_gate.py::test_what_the_gate_requires_is_there",
+        "tests/gate/test_gate.py::test_what_the_gate_requires_is_there",
     }
     core = manifest.required(gate=False)
     assert set(core.tests) == required.in_folder("tests/fuzz")

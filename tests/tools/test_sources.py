@@ -144,16 +144,14 @@ def test_golden_runs_no_machine_code_of_other_sources(run):
 
 def test_an_engine_that_runs_other_sources_than_we_do_is_refused(run):
     edited = "edit('formal/engines/programs/native_yosys.py', 'tee -q', 'tee  -q')"
-    begin = "from formal import tools\nfrom tools.sources import SOURCES\n"
+    begin = "from formal.engines.programs import launch\nfrom tools.sources import SOURCES\n"
     # It is part of what answers are remembered under; its own process reads it later.
     digested = begin + "SOURCES.digest('formal.engines.sby')\n"
-    refused = "try: tools.environment()\nexcept RuntimeError as error: print(error)"
+    refused = "try: launch.environment()\nexcept RuntimeError as error: print(error)"
     edited_twice = edited.replace("'tee -q'", "'tee -q -o'").replace("'tee  -q'", "'tee  -q -o'")
     told = run(f"{digested}{edited_twice}\n{refused}")
-    assert (
-        told
-        == "formal/engines/programs/native_yosys.py changed while this was running: run it again\n"
-    )
+    changed = "formal/engines/programs/native_yosys.py"
+    assert told == f"{changed} changed while this was running: run it again\n"
     assert run(begin + refused) == ""
 
 
