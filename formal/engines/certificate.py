@@ -49,8 +49,9 @@ def run(job: Job, folder: Path) -> Outcome:
     explored = explore.run(job, folder, certify=True)
     if explored.status != "PASS":
         return explored
-    call = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from formal.engines import certificate as it"
-    command = ["limited", sys.executable, "-P", "-c", f"{call}; it.main(it.Path())"]
+    call = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
+    check = "from formal.engines import certificate as it; it.main(it.Path())"
+    command = ["limited", sys.executable, "-P", "-c", f"{call}; {check}"]
     try:
         said = launch.run(command, folder, job.timeout, capture_output=True, text=True).stdout
     except subprocess.TimeoutExpired:
