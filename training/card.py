@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from training import llama
 from training.folder import FILES
 from training.judge import Told
 from training.train import Plan, Trained
@@ -62,8 +63,9 @@ repository: no text of anybody else went in.
 
 dim {sizes.dim}, hidden {sizes.hidden}, {sizes.layers} layers, {sizes.heads} heads,
 {sizes.kv_heads} KV heads, vocabulary {sizes.vocab} (byte-pair, with all bytes), context
-{sizes.context}, RoPE base 10,000, tied embedding: the shape of stories260K, so that every proof
-at `stories260k` is about this model, too. `<s>` (1) begins a text and ends it.
+{sizes.context}, RoPE base {llama.THETA:,.0f}, tied embedding: the sizes of stories260K, so that what
+is proved at `stories260k` is proved at the sizes of this model. `<s>` (1) begins a text and ends
+it.
 
 | file | bytes | SHA-256 |
 |---|---|---|

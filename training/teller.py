@@ -95,14 +95,13 @@ class Teller:
             self.facts[f"{who}.{name}"] = functools.partial(settle, name)
 
     def cast(
-        self, who: str, kinds: Sequence[tuple[str, str]], *names: Sequence[tuple[str, str]]
+        self, who: str, kinds: Sequence[tuple[str, str]], names: Sequence[tuple[str, str]]
     ) -> None:
         """A character: ``{who.kind}``, ``{who}`` (the name) and its pronouns,
         ``{he}`` of the hero and ``{who.he}`` of others.
 
-        `names` are lists, of which one is taken first, with equal chances. Kinds and names stand
-        beside their possible pronouns ("f", "m" or "fm"); whichever of the two is said first
-        narrows the other. No two characters share a name.
+        Kinds and names stand beside their possible pronouns ("f", "m" or "fm"); whichever of the
+        two is said first narrows the other. No two characters share a name.
         """
 
         def kind() -> str:
@@ -114,11 +113,7 @@ class Teller:
         def name() -> str:
             known = str(self.facts.get(f"{who}.sex", "fm"))
             word, sex = self.one(
-                [
-                    each
-                    for each in self.one(names)
-                    if each[1] in known and each[0] not in self._names
-                ]
+                [each for each in names if each[1] in known and each[0] not in self._names]
             )
             self.facts[f"{who}.sex"] = sex
             self._names.add(word)

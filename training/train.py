@@ -62,20 +62,18 @@ class Plan:
 
     seed: int = 1
     sizes: llama.Sizes = field(default_factory=llama.Sizes)
-    decay: float = 0.05
-    # Words and sentences from short pieces, which cost little; then whole stories.
+    decay: float = 0.1
+    # Most is learned from pieces of stories; what holds a whole one together, from whole ones.
     phases: tuple[Phase, ...] = (
         Phase(
             stages=(
-                Stage(steps=600, rows=32, length=128, whole=False),
-                Stage(steps=400, rows=16, length=256, whole=False),
-                Stage(steps=100, rows=16, length=512, whole=True),
+                Stage(steps=5000, rows=16, length=256, whole=False),
+                Stage(steps=1500, rows=16, length=512, whole=True),
             ),
             muon=0.02,
             adam=0.005,
             warmup=50,
-            cooldown=250 / 1100,
-            final=12 / 17,
+            cooldown=0.35,
         ),
     )
 

@@ -21,7 +21,7 @@ from golden.quantise import Model, quantise
 from golden.tokenizers import Tokenizer, tokenizer_of
 from sim.compare import Progress
 from sim.replay import Run, run_case
-from spec.config import Config
+from spec.config import CacheBacking, Config
 
 #: Positions that are calibrated, and that tables and caches are made for.
 CONTEXT = 512
@@ -48,7 +48,8 @@ def open_model(path: Path, lanes: int, say: Say) -> Opened:
     checkpoint = dataclasses.replace(read, shape=shape).in_memory()
     tokenizer = tokenizer_of(path, shape.vocab)
     say("calibrating")
-    config = config_for(checkpoint, lanes=lanes)
+    # On the chip the caches of 30 layers would be most of what the compiler has to read.
+    config = config_for(checkpoint, lanes=lanes).with_cache(CacheBacking.EXTERNAL)
     say("quantising")
     return Opened(checkpoint, quantise(checkpoint, config), tokenizer)
 

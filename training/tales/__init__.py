@@ -6,7 +6,7 @@ A small grammar in Python: `tell` writes one story by the choices of a `training
 from training.tales.deeds import afraid, broken, found, visit
 from training.tales.opening import opening
 from training.tales.wishes import lost, made
-from training.tales.words import COLOURS, EVENINGS, FAMILY, HEROES, INVENTED, NAMES
+from training.tales.words import COLOURS, EVENINGS, FAMILY, HEROES, NAMES
 from training.teller import Teller
 
 __all__ = ["tell"]
@@ -14,7 +14,7 @@ __all__ = ["tell"]
 
 def tell(t: Teller) -> None:
     """One story, from its opening to its end."""
-    t.cast("hero", HEROES, NAMES, NAMES, INVENTED)
+    t.cast("hero", HEROES, NAMES)
     t.later("family", FAMILY)
     t.later("colour", COLOURS)
     t.later("evening", EVENINGS)
