@@ -72,7 +72,7 @@ Grown = dict[str, dict[str, tuple[Points, fit.Law]]]
     flag_value=ROOT / "docs",
     default=None,
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Renew scaling.md and its plots in this folder [when no folder is named: docs].",
+    help="Renew the tables of scaling.md in this folder [when no folder is named: docs].",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "build" / "growth",
@@ -123,7 +123,7 @@ def growth(
     for sheet in results:
         console.print(sheet.table())
     _write_json(output / "growth.json", measured.values(), latencies, grown, found)
-    _plot(docs or output, measured, latencies, grown, found)
+    _plot(output, measured, latencies, grown, found)
     if docs:
         page.fill(docs / "scaling.md", {sheet.name: sheet.markdown() for sheet in results})
 

@@ -1,4 +1,4 @@
-"""The plots of the page, as SVG files that the same figures always make the same."""
+"""The plots, as SVG files: the same figures always make the same file."""
 
 import io
 import re
