@@ -47,6 +47,13 @@ class ActivationBuffer(wiring.Component):
     rd_data, rd_right : Out
         The elements fetched last (the same one twice unless folded).
 
+    Inside (for proofs)
+    -------------------
+    memories : list
+        The RAM, or the left and the right half.
+    written
+        How many elements are.
+
     Parameters
     ----------
     depth : int
@@ -77,19 +84,21 @@ class ActivationBuffer(wiring.Component):
                 "rd_right": Out(shape),
             }
         )
+        halves = 2 if foldable else 1
+        self.memories = [
+            Memory(shape=shape, depth=ram_depth(depth // halves), init=[]) for _ in range(halves)
+        ]
+        self.written = Signal.like(self.filled)
 
     def elaborate(self, platform):
         m = Module()
-        written = Signal.like(self.filled)
+        written = self.written
         index, folded = Signal.like(self.next_index), Signal()
         m.d.sync += [index.eq(self.next_index), folded.eq(self.next_folded)]
-        halves = 2 if self.foldable else 1
-        length = self.depth // halves
+        length = self.depth // len(self.memories)
         found = []
-        for half in range(halves):
-            m.submodules[f"memory_{half}"] = memory = Memory(
-                shape=self.shape, depth=ram_depth(length), init=[]
-            )
+        for half, memory in enumerate(self.memories):
+            m.submodules[f"memory_{half}"] = memory
             write = memory.write_port()
             read = memory.read_port(transparent_for=(write,))
             address = Signal.like(read.addr, name=f"address_{half}")

@@ -39,6 +39,12 @@ class Argmax(wiring.Component):
         One-cycle pulse: all logits were taken.
     trace : Out
         LOGITS.
+
+    Inside (for proofs)
+    -------------------
+    queue : SyncFIFO
+    greatest
+        The maximum so far.
     """
 
     def __init__(self, config: Config):
@@ -55,14 +61,17 @@ class Argmax(wiring.Component):
                 "trace": Out(trace_layout(config)),
             }
         )
+        logit = logit_layout(config)
+        self.queue = SyncFIFO(width=logit.size, depth=_DEPTH)
+        self.greatest = Signal(logit["value"].shape)
 
     def elaborate(self, platform):
         m = Module()
         last_row = self.config.shape.vocab - 1
         logit = Signal(self.o_logits.payload.shape())
-        greatest = Signal.like(logit.value)
+        greatest = self.greatest
         take = Signal()
-        m.submodules.queue = queue = SyncFIFO(width=len(logit.as_value()), depth=_DEPTH)
+        m.submodules.queue = queue = self.queue
         m.d.comb += [
             take.eq(self.i_valid & (self.i.sink == Sink.CLS)),
             logit.value.eq(self.i.value),

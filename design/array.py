@@ -40,6 +40,18 @@ class MultiplierArray(wiring.Component):
     sums_beat : Out
     macs : Out
         Useful multiply-accumulates finished in the cycle before.
+
+    Inside (for proofs)
+    -------------------
+    valid, operand_beat, product_beat
+        Whether there is a beat at the operands (bit 0) and at the products (bit 1), and which.
+    lane_a, products, terms, totals, headers : lists, of each lane
+        Its first operand; the product; this moved by the exponent, for the accumulator; the
+        accumulator; the shifts of its header.
+    slot_b, exponents : lists, of each slot
+        The second operand of its lanes, and its exponent.
+    take_product
+        The terms are added in this cycle.
     """
 
     def __init__(self, config: Config):
@@ -62,14 +74,34 @@ class MultiplierArray(wiring.Component):
                 "macs": Out(range(lanes + 1)),
             }
         )
+        a, b = signed(derived.a_width), signed(derived.b_width)
+        product = signed(a.width + b.width)
+        term = signed(product.width + EXPONENT_STEP * (derived.b_exponents - 1))
+        exponent, header = range(derived.b_exponents), derived.header_passes * SHIFT_BITS
+        self.valid = Signal(2)
+        self.operand_beat = Signal.like(self.i_beat)
+        self.product_beat = Signal.like(self.i_beat)
+        self.take_product = Signal()
+        self.lane_a = [Signal(a, name=f"a_{lane}") for lane in range(lanes)]
+        self.slot_b = [Signal(b, name=f"b_{slot}") for slot in range(derived.slots)]
+        self.exponents = [Signal(exponent, name=f"exponent_{n}") for n in range(derived.slots)]
+        self.products = [Signal(product, name=f"product_{lane}") for lane in range(lanes)]
+        self.terms = [Signal(term, name=f"term_{lane}") for lane in range(lanes)]
+        self.totals = [
+            Signal(signed(derived.acc_width), name=f"sum_{lane}") for lane in range(lanes)
+        ]
+        self.headers = [Signal(header, name=f"header_{lane}") for lane in range(lanes)]
+
+    def multiplied(self, lane: int) -> Value:
+        """What the multiplier of `lane` makes of its operands."""
+        return self.lane_a[lane] * self.slot_b[lane // derive(self.config).per_slot]
 
     def elaborate(self, platform):
         m = Module()
         derived, lanes = derive(self.config), self.config.geometry.lanes
         count = derived.b_exponents
-        valid = Signal(2)  # operands, product
-        operand_beat = Signal.like(self.i_beat)
-        product_beat = Signal.like(self.i_beat)
+        valid, operand_beat, product_beat = self.valid, self.operand_beat, self.product_beat
+        take_product = self.take_product
 
         with m.If(self.en):
             m.d.sync += [
@@ -83,35 +115,29 @@ class MultiplierArray(wiring.Component):
             m.d.sync += self.sums_valid.eq(0)
         is_header = product_beat.kind == Kind.HEADER
         take_shift = Signal()
-        take_product = Signal()
         m.d.comb += [
             take_shift.eq(self.en & valid[1] & is_header),
             take_product.eq(self.en & valid[1] & ~is_header),
         ]
         m.d.sync += self.macs.eq(Mux(take_product, product_beat.macs, 0))
-        slots = [Signal(signed(derived.b_width), name=f"b_{slot}") for slot in range(derived.slots)]
-        exponents, of_products = (
-            [Signal(range(count), name=f"{name}_{slot}") for slot in range(derived.slots)]
-            for name in ("exponent", "product_exponent")
-        )
+        exponents = self.exponents
+        of_products = [
+            Signal(range(count), name=f"product_exponent_{slot}") for slot in range(derived.slots)
+        ]
         with m.If(self.en):
-            m.d.sync += [b.eq(self.b[slot]) for slot, b in enumerate(slots)]
+            m.d.sync += [b.eq(self.b[slot]) for slot, b in enumerate(self.slot_b)]
             m.d.sync += [each.eq(self.b_exponents[slot]) for slot, each in enumerate(exponents)]
             m.d.sync += [later.eq(each) for later, each in zip(of_products, exponents, strict=True)]
         for lane in range(lanes):
-            a = Signal(signed(derived.a_width), name=f"a_{lane}")
-            product = Signal(signed(derived.a_width + derived.b_width), name=f"product_{lane}")
-            width = len(product) + EXPONENT_STEP * (count - 1)
-            term = Signal(signed(width), name=f"term_{lane}")
+            product, term = self.products[lane], self.terms[lane]
+            total, header = self.totals[lane], self.headers[lane]
             exponent = of_products[lane // derived.per_slot]
             m.d.comb += term.eq(times_power(product, exponent, count))
             with m.If(self.en):
                 m.d.sync += [
-                    a.eq(self.a[lane]),
-                    product.eq(a * slots[lane // derived.per_slot]),
+                    self.lane_a[lane].eq(self.a[lane]),
+                    product.eq(self.multiplied(lane)),
                 ]
-            total = Signal(signed(derived.acc_width), name=f"sum_{lane}")
-            header = Signal(derived.header_passes * SHIFT_BITS, name=f"header_{lane}")
             with m.If(take_product):
                 m.d.sync += total.eq(Mux(product_beat.first, 0, total) + term)
             with m.If(take_shift):

@@ -29,6 +29,10 @@ class Biases(wiring.Component):
     rd_en, rd_row : In
     rd_data : Out(signed)
         The bias asked for last; it holds until the next `rd_en`.
+
+    Inside (for proofs)
+    -------------------
+    memory
     """
 
     def __init__(self, config: Config):
@@ -44,10 +48,11 @@ class Biases(wiring.Component):
                 "rd_data": Out(element),
             }
         )
+        self.memory = Memory(shape=element, depth=self.rows, init=[])
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self.rd_data.shape(), depth=self.rows, init=[])
+        m.submodules.memory = memory = self.memory
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
         m.d.comb += [

@@ -93,15 +93,29 @@ class CacheLayers(wiring.Component):
     from each other and from the array, so every owner has registers in front and behind: it starts
     the read in the next enabled cycle, and its words are registered in the one after. It sees
     writes 1 cycle late.
+
+    Inside (for proofs)
+    -------------------
+    owners : list of KVRamOwner, one for each layer
+    starts_k, starts_v : lists, of each layer
+        It starts a read in the next enabled cycle.
+    layers, blocks : lists
+        Of a read at the owners, out of their RAMs, and in the registers behind.
     """
 
     def __init__(self, config: Config):
         self.config = config
         super().__init__(cache_members(config))
+        layers = range(config.shape.layers)
+        self.owners = [kv_owner(config) for _ in layers]
+        self.starts_k = [Signal() for _ in layers]
+        self.starts_v = [Signal(name="starts_v") for _ in layers]
+        self.layers = [Signal.like(self.rd_layer, name=f"layer_{n}") for n in range(3)]
+        self.blocks = [Signal.like(self.rd_block, name=f"block_{n}") for n in range(3)]
 
     def elaborate(self, platform):
         m = Module()
-        shape = self.config.shape
+        layers, blocks, owners = self.layers, self.blocks, self.owners
         m.d.comb += [
             self.rd_ready.eq(1),
             self.o_kv_read.valid.eq(0),
@@ -113,19 +127,14 @@ class CacheLayers(wiring.Component):
         with m.If(self.row_start):
             m.d.sync += row_layer.eq(self.row_layer)
 
-        owners = []
-        for layer in range(shape.layers):
-            m.submodules[f"layer_{layer}"] = owner = kv_owner(self.config)
-            owners.append(owner)
+        for layer, owner in enumerate(owners):
+            m.submodules[f"layer_{layer}"] = owner
             m.d.comb += owner.row_start.eq(self.row_start & (self.row_layer == layer))
             with m.If(row_layer == layer):
                 m.d.comb += [self.k_ready.eq(owner.k_ready), self.v_ready.eq(owner.v_ready)]
-            self._register_reads(m, owner, self.rd_layer == layer)
+            self._register_reads(m, layer, self.rd_layer == layer)
             self._register_writes(m, owner, self.wr_layer == layer)
 
-        # What is read, on its way: at the owners, out of their RAMs, in the registers behind.
-        layers = [Signal.like(self.rd_layer, name=f"layer_{n}") for n in range(3)]
-        blocks = [Signal.like(self.rd_block, name=f"block_{n}") for n in range(3)]
         with m.If(self.rd_en):
             m.d.sync += [
                 Cat(layers).eq(Cat(self.rd_layer, layers)),
@@ -141,8 +150,8 @@ class CacheLayers(wiring.Component):
             self._pick(m, words, held, layers[-1], blocks[-1])
         return m
 
-    def _register_reads(self, m: Module, owner: KVRamOwner, is_layer: Value) -> None:
-        starts_k, starts_v = Signal(), Signal()
+    def _register_reads(self, m: Module, layer: int, is_layer: Value) -> None:
+        owner, starts_k, starts_v = self.owners[layer], self.starts_k[layer], self.starts_v[layer]
         with m.If(self.rd_en):
             m.d.sync += [
                 starts_k.eq(self.rd_start_k & is_layer),

@@ -48,49 +48,89 @@ class Decoder(wiring.Component):
     hands every element to the unit that wants it, and the units fill the memories from which
     the next beats read. Everything runs in order, so the only hazard is reading what is not
     written yet, and `Issue` waits for exactly that.
+
+    Inside (for proofs)
+    -------------------
+    token_sequencer, layer_sequencer, projection, score, value
+        What runs when, and the stages.
+    issue, array, buffer, drain, writeback
+        The way of beats and of their sums.
+    residual, rmsnorm, rope, softmax, reciprocals, swiglu, argmax
+        The units that results go to.
+    queries, cache, x, attention, hidden
+        What beats read.
+    scalars, clients : lists
+        The scalar multipliers, and those who share each: (unit, its port).
     """
 
     def __init__(self, config: Config):
         self.config = config
+        shape, n = config.shape, config.numerics
         super().__init__(DecoderSignature(config))
+        self.token_sequencer = TokenSequencer(config)
+        self.layer_sequencer = LayerSequencer(config)
+        self.projection = ProjectionStage(config)
+        self.score = ScoreStage(config)
+        self.value = ValueStage(config)
+        self.issue = Issue(config)
+        self.array = MultiplierArray(config)
+        self.buffer = PassBuffer(config)
+        self.drain = Drain(config)
+        self.writeback = Writeback(config)
+        self.residual = Residual(config)
+        self.rmsnorm = RmsNorm(config)
+        self.rope = Rope(config)
+        self.softmax = Softmax(config)
+        self.reciprocals = Reciprocals(config)
+        self.swiglu = SwiGlu(config)
+        self.argmax = Argmax(config)
+        self.queries = QueryBuffer(config)
+        self.cache: CacheLayers | ExternalCache
+        if config.geometry.cache is CacheBacking.ON_CHIP:
+            self.cache = CacheLayers(config)
+        else:
+            self.cache = ExternalCache(config)
+        self.x = ActivationBuffer(
+            depth=shape.dim, shape=operand_layout(n.residual), foldable=derive(config).slots > 1
+        )
+        self.attention = ActivationBuffer(depth=shape.q_dim, shape=signed(n.attention.width))
+        self.hidden = ActivationBuffer(depth=shape.hidden, shape=operand_layout(n.ffn))
+        self.clients: list[list[tuple[Any, int]]] = [
+            [(self.writeback, 0), (self.residual, 0)],
+            [(self.rmsnorm, 0), (self.reciprocals, 0), (self.rope, 0), (self.swiglu, 0)],
+            [(self.rope, 1), (self.swiglu, 1)],
+        ]
+        if derive(config).scalar_multipliers == 1:
+            self.clients = [list(itertools.chain(*self.clients))]
+        self.scalars = [ScalarMultiplier(len(sharing)) for sharing in self.clients]
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        shape, n = config.shape, config.numerics
+        shape = config.shape
 
-        m.submodules.token_sequencer = tokens = TokenSequencer(config)
-        m.submodules.layer_sequencer = layers = LayerSequencer(config)
-        m.submodules.projection = projection = ProjectionStage(config)
-        m.submodules.score = score = ScoreStage(config)
-        m.submodules.value = value = ValueStage(config)
-        m.submodules.issue = issue = Issue(config)
-        m.submodules.array = array = MultiplierArray(config)
-        m.submodules.buffer = buffer = PassBuffer(config)
-        m.submodules.drain = drain = Drain(config)
-        m.submodules.writeback = writeback = Writeback(config)
-        m.submodules.residual = residual = Residual(config)
-        m.submodules.rmsnorm = rmsnorm = RmsNorm(config)
-        m.submodules.rope = rope = Rope(config)
-        m.submodules.softmax = softmax = Softmax(config)
-        m.submodules.reciprocals = reciprocals = Reciprocals(config)
-        m.submodules.swiglu = swiglu = SwiGlu(config)
-        m.submodules.argmax = argmax = Argmax(config)
-        m.submodules.queries = queries = QueryBuffer(config)
-        cache: CacheLayers | ExternalCache
-        if config.geometry.cache is CacheBacking.ON_CHIP:
-            m.submodules.cache = cache = CacheLayers(config)
-        else:
-            m.submodules.cache = cache = ExternalCache(config)
-        m.submodules.x = x = ActivationBuffer(
-            depth=shape.dim, shape=operand_layout(n.residual), foldable=derive(config).slots > 1
-        )
-        m.submodules.attention = attention = ActivationBuffer(
-            depth=shape.q_dim, shape=signed(n.attention.width)
-        )
-        m.submodules.hidden = hidden = ActivationBuffer(
-            depth=shape.hidden, shape=operand_layout(n.ffn)
-        )
+        m.submodules.token_sequencer = tokens = self.token_sequencer
+        m.submodules.layer_sequencer = layers = self.layer_sequencer
+        m.submodules.projection = projection = self.projection
+        m.submodules.score = score = self.score
+        m.submodules.value = value = self.value
+        m.submodules.issue = issue = self.issue
+        m.submodules.array = array = self.array
+        m.submodules.buffer = buffer = self.buffer
+        m.submodules.drain = drain = self.drain
+        m.submodules.writeback = writeback = self.writeback
+        m.submodules.residual = residual = self.residual
+        m.submodules.rmsnorm = rmsnorm = self.rmsnorm
+        m.submodules.rope = rope = self.rope
+        m.submodules.softmax = softmax = self.softmax
+        m.submodules.reciprocals = reciprocals = self.reciprocals
+        m.submodules.swiglu = swiglu = self.swiglu
+        m.submodules.argmax = argmax = self.argmax
+        m.submodules.queries = queries = self.queries
+        m.submodules.cache = cache = self.cache
+        m.submodules.x = x = self.x
+        m.submodules.attention = attention = self.attention
+        m.submodules.hidden = hidden = self.hidden
 
         # Host side.
         connect(m, flipped(self.i_token), tokens.i_token)
@@ -311,17 +351,9 @@ class Decoder(wiring.Component):
             hidden.wr_data.eq(swiglu.o),
         ]
 
-        # The scalar multipliers and those who share them: (unit, its port).
-        clients: list[list[tuple[Any, int]]] = [
-            [(writeback, 0), (residual, 0)],
-            [(rmsnorm, 0), (reciprocals, 0), (rope, 0), (swiglu, 0)],
-            [(rope, 1), (swiglu, 1)],
-        ]
-        if derive(config).scalar_multipliers == 1:
-            clients = [list(itertools.chain(*clients))]
         faults = [unit.fault for unit in (rope, cache, swiglu, argmax, x, attention, hidden)]
-        for number, sharing in enumerate(clients):
-            m.submodules[f"scalar_{number}"] = scalar = ScalarMultiplier(len(sharing))
+        for number, (scalar, sharing) in enumerate(zip(self.scalars, self.clients, strict=True)):
+            m.submodules[f"scalar_{number}"] = scalar
             for request, (client, port) in zip(scalar.requests, sharing, strict=True):
                 m.d.comb += [
                     request.eq(client.requests[port]),

@@ -77,6 +77,17 @@ class Drain(wiring.Component):
         Serial results, see `sum_layout`; never stalled.
     scores, scores_valid : Out
         Parallel results, see `scores_layout`; never stalled.
+
+    Inside (for proofs)
+    -------------------
+    column, held_beat
+        The sum and the shift of each lane, that of the head first, and their beat.
+    occupied, remaining, is_last
+        There is something left, how much, and whether that is one.
+    lane
+        Which lane is at the head.
+    leaves
+        What is at the head may leave.
     """
 
     def __init__(self, config: Config):
@@ -99,24 +110,26 @@ class Drain(wiring.Component):
                 "scores_valid": Out(1),
             }
         )
+        # One signal a lane: simulators handle many narrow registers better than one wide one.
+        held = data.StructLayout({"sum": signed(derived.acc_width), "shift": SHIFT_BITS})
+        self.column = [Signal(held, name=f"lane_{n}") for n in range(lanes)]
+        self.held_beat = Signal.like(self.beat, name="beat")
+        self.remaining = Signal(range(lanes + 1))
+        self.lane = Signal(range(lanes))
+        self.occupied = Signal()
+        self.is_last = Signal()
+        self.leaves = Signal()
 
     def elaborate(self, platform):
         m = Module()
         shape, derived = self.config.shape, derive(self.config)
         lanes, per_slot = self.config.geometry.lanes, derived.per_slot
+        column, beat, lane, remaining = self.column, self.held_beat, self.lane, self.remaining
+        occupied, is_last, leaves = self.occupied, self.is_last, self.leaves
 
-        # One signal a lane: simulators handle many narrow registers better than one wide one.
-        held = data.StructLayout({"sum": signed(derived.acc_width), "shift": SHIFT_BITS})
-        column = [Signal(held, name=f"lane_{n}") for n in range(lanes)]
-        beat = Signal.like(self.beat)
-        remaining = Signal(range(lanes + 1))
-        lane = Signal(range(lanes))
         is_score = beat.sink == Sink.SCORE
         is_value = beat.sink == Sink.VALUE
-        occupied = Signal()
-        is_last = Signal()  # one is left
         is_padding = Signal()
-        leaves = Signal()
         captures = self.i_valid & self.i_ready
         advance = occupied & leaves
         self._leaves(m, leaves, captures, beat, (beat.row ^ lane)[0] ^ advance)

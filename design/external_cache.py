@@ -26,6 +26,12 @@ class ExternalCache(wiring.Component):
     Contract of the caller: as `cache.CacheLayers`, and more strictly: the reads of a row are those
     of its passes, in order, each claimed; the next row is announced when all are done, and this one
     is stored; writes are to the row announced last, in the order of `RowWriter`.
+
+    Inside (for proofs)
+    -------------------
+    writer, reader
+    block
+        That of the word that was read last.
     """
 
     def __init__(self, config: Config):
@@ -33,6 +39,7 @@ class ExternalCache(wiring.Component):
         super().__init__(cache_members(config))
         self.writer = RowWriter(config)
         self.reader = WordReader(config)
+        self.block = Signal.like(self.rd_block)
 
     def elaborate(self, platform):
         m = Module()
@@ -69,7 +76,7 @@ class ExternalCache(wiring.Component):
     def _pick(self, m: Module, word: data.View) -> None:
         """For each slot the words of its query head's KV head, behind a register."""
         shape, derived, layout = self.config.shape, derive(self.config), kv_layout(self.config)
-        block = Signal.like(self.rd_block)
+        block = self.block
         held_block = Signal.like(block)
         held = Signal.like(word)
         with m.If(self.rd_start_k | self.rd_start_v):

@@ -38,6 +38,11 @@ class Interpolator(wiring.Component):
         To a scalar multiplier.
     product : In
         From it.
+
+    Inside (for proofs)
+    -------------------
+    memory
+        The table.
     """
 
     def __init__(self, table: Interpolated):
@@ -52,11 +57,7 @@ class Interpolator(wiring.Component):
                 "product": In(signed(2 * SCALAR_BITS)),
             }
         )
-
-    def elaborate(self, platform):
-        m = Module()
-        table = self.table
-        m.submodules.memory = memory = Memory(
+        self.memory = Memory(
             shape=entry_layout(table),
             depth=len(table.base),
             init=[
@@ -64,7 +65,12 @@ class Interpolator(wiring.Component):
                 for base, slope in zip(table.base, table.slope, strict=True)
             ],
         )
-        read = memory.read_port()
+
+    def elaborate(self, platform):
+        m = Module()
+        table = self.table
+        m.submodules.memory = self.memory
+        read = self.memory.read_port()
         fraction = Signal(table.fraction_bits)
         valid = Signal()
         bases = [Signal(unsigned(TABLE_FRACTION + 1), name=f"base_{n}") for n in (1, 2)]

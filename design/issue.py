@@ -62,6 +62,15 @@ class Issue(wiring.Component):
         What the upper half of the lanes multiplies when the beat is folded.
     a, b, b_exponents : Out
         The operands of every lane and every slot.
+
+    Inside (for proofs)
+    -------------------
+    waits, waiting, enter
+        A beat waits for what it reads, which, and it enters now.
+    read_valid, fetch_valid
+        There is a `read_beat`, a `fetch_beat`.
+    needs_weights
+        The beat at the end takes one of the weight stream.
     """
 
     def __init__(self, config: Config):
@@ -110,10 +119,18 @@ class Issue(wiring.Component):
                 "b_exponents": Out(data.ArrayLayout(range(derived.b_exponents), slots)),
             }
         )
+        self.waits = Signal()
+        self.waiting = Signal.like(self.i.payload)
+        self.enter = Signal()
+        self.read_valid = Signal()
+        self.fetch_valid = Signal()
+        self.needs_weights = Signal()
 
     def elaborate(self, platform):
         m = Module()
-        needs_weights = Signal()
+        waits, waiting, enter = self.waits, self.waiting, self.enter
+        read_valid, fetch_valid = self.read_valid, self.fetch_valid
+        needs_weights = self.needs_weights
         kinds = (Kind.HEADER, Kind.WEIGHT, Kind.KEY, Kind.VALUE)
         is_kind = {kind: self.o_beat.kind == kind for kind in kinds}
         m.d.comb += [
@@ -122,9 +139,6 @@ class Issue(wiring.Component):
         ]
 
         # The beat that waits for what it reads.
-        waits = Signal()
-        waiting = Signal.like(self.i.payload)
-        enter = Signal()
         takes = self.i.valid & self.i.ready
         m.d.comb += [
             enter.eq(waits & self.en & self._operands_exist(waiting)),
@@ -145,8 +159,6 @@ class Issue(wiring.Component):
             m.d.sync += waiting.eq(self.i.payload)
 
         # `en` is the clock enable of thousands of registers: everything it depends on is one.
-        read_valid = Signal()
-        fetch_valid = Signal()
         of_stream = (Kind.HEADER, Kind.WEIGHT)
         fetch_needs = fetch_valid & Cat(self.fetch_beat.kind == kind for kind in of_stream).any()
         with m.If(self.en):

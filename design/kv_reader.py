@@ -1,5 +1,7 @@
 """The way of the words of an external memory to the passes of the attention."""
 
+from enum import StrEnum
+
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
@@ -15,6 +17,14 @@ from spec.kv_layout import block_heads, kv_layout
 
 #: Beats that can be on their way or waiting: what hides the latency of the memory.
 BUFFER = 4 * KV_BURST
+
+
+class ReadState(StrEnum):
+    """What `WordReader` does: wait for a row, plan a request, or make it."""
+
+    IDLE = "Idle"
+    PLAN = "Plan"
+    ASK = "Ask"
 
 
 class WordReader(wiring.Component):
@@ -45,6 +55,21 @@ class WordReader(wiring.Component):
         The word read last, of every KV head of its window; holds until the next `rd_start`.
     o_read, i_words : Out(stream), In(stream)
         See `ports.kv_members`.
+
+    Inside (for proofs)
+    -------------------
+    buffer, buffer_write, buffer_read
+        The words that came, and the ports that they come and leave by.
+    room, waiting
+        How many more can be asked for; how many are unclaimed.
+    pos, block, values, value_word
+        The newest position, and where the walk is: in which block of heads, in its values, not in
+        its keys, and then in which value word of each position.
+    base, run, address, left, beats
+        The first beat of the window; of the run; of the next request; beats left of the run; of the
+        next request.
+    fsm
+        In a `ReadState`.
     """
 
     def __init__(self, config: Config):
@@ -65,18 +90,31 @@ class WordReader(wiring.Component):
                 "i_words": In(stream.Signature(words)),
             }
         )
+        shape, derived, layout = config.shape, derive(config), kv_layout(config)
         self.buffer = Memory(shape=words, depth=BUFFER, init=[])
+        write, read = self.buffer.write_port(), self.buffer.read_port()
+        self.buffer_write, self.buffer_read = write, read
+        self.room = Signal(range(BUFFER + 1), init=BUFFER)
+        self.waiting = Signal(range(BUFFER + 1))
+        self.pos = Signal(range(shape.seq_len))
+        self.block = Signal(range(derived.head_blocks))
+        self.values = Signal()
+        self.value_word = Signal(range(derived.v_words), name="word")
+        self.base = Signal(range(layout.beats))
+        self.run = Signal(range(layout.beats))
+        self.address = Signal(range(layout.beats))
+        self.left = Signal(range(max(layout.key_beats, shape.seq_len) + 1))
+        self.beats = Signal.like(self.o_read.payload.beats)
 
     def elaborate(self, platform):
         m = Module()
-        room = Signal(range(BUFFER + 1), init=BUFFER)
+        room, waiting = self.room, self.waiting
         self._request(m, room)
         asked = Mux(self.o_read.valid & self.o_read.ready, self.o_read.payload.beats, 0)
         m.d.sync += room.eq(room + self.rd_start - asked)
 
         m.submodules.buffer = self.buffer
-        write, read = self.buffer.write_port(), self.buffer.read_port()
-        waiting = Signal(range(BUFFER + 1))  # unclaimed words in the buffer
+        write, read = self.buffer_write, self.buffer_read
         m.d.comb += [
             self.i_words.ready.eq(1),
             write.en.eq(self.i_words.valid),
@@ -96,15 +134,9 @@ class WordReader(wiring.Component):
         """Walk the runs of the row, burst by burst."""
         shape, derived, layout = self.config.shape, derive(self.config), kv_layout(self.config)
         key_shift = exact_log2(derived.k_word)
-        pos = Signal(range(shape.seq_len))
-        block = Signal(range(derived.head_blocks))
-        values = Signal()  # in the value words, else in the keys
-        word = Signal(range(derived.v_words))
-        base, run, address = (
-            Signal(range(layout.beats), name=name) for name in ("base", "run", "address")
-        )
-        left = Signal(range(max(layout.key_beats, shape.seq_len) + 1))  # of the run
-        beats = Signal.like(self.o_read.payload.beats)
+        pos, block, values, word = self.pos, self.block, self.values, self.value_word
+        base, run, address = self.base, self.run, self.address
+        left, beats = self.left, self.beats
         m.d.comb += [
             self.o_read.payload.address.eq(address),
             self.o_read.payload.beats.eq(beats),
@@ -128,18 +160,18 @@ class WordReader(wiring.Component):
         def key_beats(pos: Value) -> Value:
             return times_constant((pos >> key_shift) + 1, shape.head_dim)
 
-        with m.FSM():
-            with m.State("Idle"):
+        with m.FSM() as self.fsm:
+            with m.State(ReadState.IDLE):
                 with m.If(self.row_start):
                     first = times_constant(self.row_layer, layout.layer_beats)
                     m.d.sync += [pos.eq(self.row_pos), base.eq(first), block.eq(0), values.eq(0)]
                     begin(first, key_beats(self.row_pos))
-                    m.next = "Plan"
-            with m.State("Plan"):
+                    m.next = ReadState.PLAN
+            with m.State(ReadState.PLAN):
                 m.d.sync += beats.eq(burst)
                 with m.If(left != 0):
                     with m.If((burst != 0) & (burst <= room)):
-                        m.next = "Ask"
+                        m.next = ReadState.ASK
                 with m.Elif(~values):
                     m.d.sync += [values.eq(1), word.eq(0)]
                     begin(base + layout.key_beats, pos + 1)
@@ -150,9 +182,9 @@ class WordReader(wiring.Component):
                     m.d.sync += [values.eq(0), block.eq(block + 1), base.eq(next_base)]
                     begin(next_base, key_beats(pos))
                 with m.Else():
-                    m.next = "Idle"
-            with m.State("Ask"):
+                    m.next = ReadState.IDLE
+            with m.State(ReadState.ASK):
                 m.d.comb += self.o_read.valid.eq(1)
                 with m.If(self.o_read.ready):
                     m.d.sync += [address.eq(address + beats), left.eq(left - beats)]
-                    m.next = "Plan"
+                    m.next = ReadState.PLAN

@@ -15,6 +15,22 @@ from spec.derived import derive
 from spec.kv_layout import kv_layout
 
 
+class Walk:
+    """Through the elements of a row, in order: which is next.
+
+    Members
+    -------
+    value, head, d
+        It is a value, not a key; of which KV head; and which element of that.
+    """
+
+    def __init__(self, config: Config, name: str):
+        shape = config.shape
+        self.value = Signal(name=f"{name}_value")
+        self.head = Signal(range(shape.kv_heads), name=f"{name}_head")
+        self.d = Signal(range(shape.head_dim), name=f"{name}_d")
+
+
 class RowWriter(wiring.Component):
     """Queues the elements of a row, stores them one by one, and knows when they are stored.
 
@@ -47,6 +63,18 @@ class RowWriter(wiring.Component):
         An element comes that is not the next one.
     o_write, i_written : Out(stream), In(1)
         See `ports.kv_members`.
+
+    Inside (for proofs)
+    -------------------
+    queue, queue_read
+        The elements that wait, and the port that they leave by.
+    given, sent, stored
+        Elements of the row that came, that the memory took, that it stored.
+    comes, goes : Walk
+        The next element to come, and to go to the memory.
+    first_key, first_value, key_place
+        Of the row in window 0: the first of its key words, the first of its value words, and its
+        place in a key word.
     """
 
     def __init__(self, config: Config):
@@ -72,16 +100,25 @@ class RowWriter(wiring.Component):
             }
         )
         self.queue = Memory(shape=element, depth=ram_depth(2 * shape.kv_dim), init=[])
+        write = self.queue.write_port()
+        read = self.queue.read_port(transparent_for=(write,))
+        self.queue_write, self.queue_read = write, read
+        count = range(2 * shape.kv_dim + 1)
+        self.given = Signal(count)
+        self.sent = Signal(count)
+        self.stored = Signal(count)
+        self.comes = Walk(config, "comes")
+        self.goes = Walk(config, "goes")
+        self.first_key = Signal.like(self.o_write.payload.address)
+        self.first_value = Signal.like(self.o_write.payload.address)
+        self.key_place = Signal(exact_log2(derive(config).k_word))
 
     def elaborate(self, platform):
         m = Module()
         kv_dim = self.config.shape.kv_dim
-        given, sent, stored = (
-            Signal(range(2 * kv_dim + 1), name=name) for name in ("given", "sent", "stored")
-        )
+        given, sent, stored = self.given, self.sent, self.stored
         m.submodules.queue = self.queue
-        write = self.queue.write_port()
-        read = self.queue.read_port(transparent_for=(write,))
+        write, read = self.queue_write, self.queue_read
         taken = self.o_write.valid & self.o_write.ready
         m.d.comb += [
             write.en.eq(self.wr_en_k | self.wr_en_v),
@@ -109,18 +146,20 @@ class RowWriter(wiring.Component):
                 stored.eq(stored + self.i_written),
             ]
 
-        comes = self._walk(m, "comes", write.en)
-        is_next = Cat(self.wr_en_v, self.wr_head_kv, self.wr_d) == Cat(comes)
+        comes = self.comes
+        self._step(m, comes, write.en)
+        is_next = Cat(self.wr_en_v, self.wr_head_kv, self.wr_d) == Cat(
+            comes.value, comes.head, comes.d
+        )
         m.d.comb += self.fault.eq(write.en & ~(is_next & self.busy))
-        self._place(m, *self._walk(m, "goes", taken), read.data)
+        self._step(m, self.goes, taken)
+        self._place(m, read.data)
         return m
 
-    def _walk(self, m: Module, name: str, step: Value) -> tuple[Signal, Signal, Signal]:
-        """(value, not key; head; element) of the next element to `step`."""
+    def _step(self, m: Module, walk: Walk, step: Value) -> None:
+        """Go on by an element where `step` is high."""
         shape = self.config.shape
-        value = Signal(name=f"{name}_value")
-        head = Signal(range(shape.kv_heads), name=f"{name}_head")
-        d = Signal(range(shape.head_dim), name=f"{name}_d")
+        value, head, d = walk.value, walk.head, walk.d
         with m.If(self.row_start):
             m.d.sync += [value.eq(0), head.eq(0), d.eq(0)]
         with m.Elif(step):
@@ -129,19 +168,15 @@ class RowWriter(wiring.Component):
                 m.d.sync += [d.eq(0), head.eq(head + 1)]
                 with m.If(head == shape.kv_heads - 1):
                     m.d.sync += [head.eq(0), value.eq(~value)]
-        return value, head, d
 
-    def _place(self, m: Module, value: Value, head: Value, d: Value, element: Value) -> None:
-        """Where it goes: address and strobe; its data stands in every place."""
+    def _place(self, m: Module, element: Value) -> None:
+        """Where `element` goes: address and strobe; its data stands in every place."""
         shape, derived, layout = self.config.shape, derive(self.config), kv_layout(self.config)
         key_shift, value_shift = exact_log2(derived.k_word), exact_log2(derived.v_word)
         head_bits, word_bits = exact_log2(layout.span), exact_log2(layout.word)
         payload = self.o_write.payload
-        # Of the row in window 0: the first of its key words, the first of its value words.
-        first_key, first_value = (
-            Signal.like(payload.address, name=name) for name in ("first_key", "first_value")
-        )
-        key_place = Signal(key_shift)
+        value, head, d = self.goes.value, self.goes.head, self.goes.d
+        first_key, first_value, key_place = self.first_key, self.first_value, self.key_place
         with m.If(self.row_start):
             base = times_constant(self.row_layer, layout.layer_beats)
             m.d.sync += [

@@ -26,6 +26,11 @@ class PassBuffer(wiring.Component):
         Offer the oldest pass.
     o_sums, o_shifts, o_beat : Out
         The pass that is held, or else the one that comes.
+
+    Inside (for proofs)
+    -------------------
+    full, held_beat
+        A pass is held, and its beat.
     """
 
     def __init__(self, config: Config):
@@ -48,10 +53,12 @@ class PassBuffer(wiring.Component):
                 "o_beat": Out(beat),
             }
         )
+        self.full = Signal()
+        self.held_beat = Signal.like(self.beat.as_value())
 
     def elaborate(self, platform):
         m = Module()
-        full = Signal()
+        full = self.full
         holds = Signal()
         m.d.comb += [
             self.i_ready.eq(~full),
@@ -61,14 +68,16 @@ class PassBuffer(wiring.Component):
         m.d.sync += full.eq(holds | (full & ~self.o_ready))
 
         # One signal a lane: simulators handle many narrow registers better than one wide one.
-        def hold(name: str, value: Value, target: Value) -> None:
-            held = Signal.like(value, name=name)
+        def hold(held: Signal, value: Value, target: Value) -> None:
             with m.If(holds):
                 m.d.sync += held.eq(value)
             m.d.comb += target.eq(Mux(full, held, value))
 
         for lane in range(self.config.geometry.lanes):
-            hold(f"sum_{lane}", self.sums[lane], self.o_sums[lane])
-            hold(f"shift_{lane}", self.shifts[lane], self.o_shifts[lane])
-        hold("held_beat", self.beat.as_value(), self.o_beat.as_value())
+            for name, value, target in (
+                ("sum", self.sums[lane], self.o_sums[lane]),
+                ("shift", self.shifts[lane], self.o_shifts[lane]),
+            ):
+                hold(Signal.like(value, name=f"{name}_{lane}"), value, target)
+        hold(self.held_beat, self.beat.as_value(), self.o_beat.as_value())
         return m

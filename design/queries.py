@@ -29,6 +29,10 @@ class QueryBuffer(wiring.Component):
     rd_en, rd_block, rd_d : In
     rd_data : Out(ArrayLayout(signed(q.width), slots))
         The elements asked for last; they hold until the next `rd_en`.
+
+    Inside (for proofs)
+    -------------------
+    memories : list, of each slot
     """
 
     def __init__(self, config: Config):
@@ -49,18 +53,16 @@ class QueryBuffer(wiring.Component):
                 "rd_data": Out(data.ArrayLayout(element, derived.slots)),
             }
         )
+        depth = ram_depth(derived.head_blocks * shape.head_dim)
+        self.memories = [Memory(shape=element, depth=depth, init=[]) for _ in range(derived.slots)]
 
     def elaborate(self, platform):
         m = Module()
         shape, derived = self.config.shape, derive(self.config)
         slot_bits = exact_log2(derived.slots)
         wr_slot, wr_block = self.wr_head[:slot_bits], self.wr_head[slot_bits:]
-        for slot in range(derived.slots):
-            m.submodules[f"slot_{slot}"] = memory = Memory(
-                shape=signed(self.config.numerics.q.width),
-                depth=ram_depth(derived.head_blocks * shape.head_dim),
-                init=[],
-            )
+        for slot, memory in enumerate(self.memories):
+            m.submodules[f"slot_{slot}"] = memory
             write = memory.write_port()
             read = memory.read_port(transparent_for=(write,))
             m.d.comb += [

@@ -52,6 +52,14 @@ class Reciprocals(wiring.Component):
         One scalar multiplier, see `client_members`.
     trace : Out(ArrayLayout(record, 3))
         RECIPROCAL (2), MAXIMUM.
+
+    Inside (for proofs)
+    -------------------
+    reciprocal : Interpolator
+    running, slot
+        A sum is taken in this cycle, and which.
+    valid, slots, exponents
+        Of each stage of the pipeline behind it: whether there is a sum (a bit), which, and its e.
     """
 
     def __init__(self, config: Config):
@@ -73,25 +81,28 @@ class Reciprocals(wiring.Component):
                 "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
             }
         )
+        self.reciprocal = Interpolator(tables.reciprocal(config))
+        self.slot = Signal(range(slots))  # 0 while idle
+        self.running = Signal()
+        # One entry per pipeline stage: exponent known, then the table.
+        stages, exponent = 1 + INTERPOLATE_LATENCY, range(derived.softmax_sum_width)
+        self.valid = Signal(stages)
+        self.slots = [Signal.like(self.slot, name=f"slot_{stage}") for stage in range(stages)]
+        self.exponents = [Signal(exponent, name=f"exponent_{stage}") for stage in range(stages)]
 
     def elaborate(self, platform):
         m = Module()
         config, derived, n = self.config, derive(self.config), self.config.numerics
         width = derived.softmax_sum_width
-        m.submodules.reciprocal = reciprocal = Interpolator(tables.reciprocal(config))
+        m.submodules.reciprocal = reciprocal = self.reciprocal
+        slot, running = self.slot, self.running
+        valid, slots, exponents = self.valid, self.slots, self.exponents
 
-        slot = Signal(range(derived.slots))  # 0 while idle
-        running = Signal()
         is_last = slot == derived.slots - 1
         m.d.comb += running.eq(self.start | (slot != 0))
         with m.If(running):
             m.d.sync += slot.eq(Mux(is_last, 0, slot + 1))
 
-        # One entry per pipeline stage: exponent known, then the table.
-        stages = 1 + INTERPOLATE_LATENCY
-        valid = Signal(stages)
-        slots = [Signal.like(slot, name=f"slot_{stage}") for stage in range(stages)]
-        exponents = [Signal(range(width), name=f"exponent_{stage}") for stage in range(stages)]
         m.d.sync += [valid.eq(Cat(running, valid)), slots[0].eq(slot)]
         for pipeline in (slots, exponents):
             m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(pipeline)]

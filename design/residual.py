@@ -43,6 +43,13 @@ class Residual(wiring.Component):
         One scalar multiplier, see `client_members`.
     trace : Out
         X_EMBED, X_ATT, X_FFN.
+
+    Inside (for proofs)
+    -------------------
+    memory, new
+        x, and the element that is written.
+    square, squared, squared_first
+        A square, and, in the last bit of each, whether it is added and whether it is the first.
     """
 
     def __init__(self, config: Config):
@@ -65,12 +72,18 @@ class Residual(wiring.Component):
                 "trace": Out(trace_layout(config)),
             }
         )
+        self.memory = Memory(shape=signed(form.width), depth=config.shape.dim, init=[])
+        self.new = Signal(signed(form.width))
+        self.square = Signal(signed(2 * (SCALAR_BITS + EXPONENT_STEP * (exponents(form) - 1))))
+        self.squared = Signal(SCALAR_LATENCY)
+        self.squared_first = Signal(SCALAR_LATENCY)
 
     def elaborate(self, platform):
         m = Module()
         config, derived = self.config, derive(self.config)
         dim, form = config.shape.dim, config.numerics.residual
-        m.submodules.memory = memory = Memory(shape=signed(form.width), depth=dim, init=[])
+        new, squared, squared_first = self.new, self.squared, self.squared_first
+        m.submodules.memory = memory = self.memory
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
 
@@ -87,7 +100,6 @@ class Residual(wiring.Component):
         # The old element is here with what is added to it. One cycle later the new one is written,
         # and its operand on its way to be squared.
         writing = Signal()
-        new = Signal(signed(form.width))
         new_row = Signal(range(dim))
         old = Mux(sink == Sink.EMBED, 0, read.data)
         m.d.sync += writing.eq(take)
@@ -108,8 +120,6 @@ class Residual(wiring.Component):
         with m.If(writing):
             m.d.comb += ask(self.requests[0], self.o.mantissa, self.o.mantissa)
 
-        squared = Signal(SCALAR_LATENCY)
-        squared_first = Signal(SCALAR_LATENCY)
         squared_last = Signal(SCALAR_LATENCY)
         m.d.sync += [
             squared.eq(Cat(writing, squared)),
@@ -123,7 +133,7 @@ class Residual(wiring.Component):
             m.d.sync += later.eq(of_square)
             of_square = later
         # The multiplier squares the mantissa; the exponent counts twice.
-        square = Signal(signed(2 * (SCALAR_BITS + EXPONENT_STEP * (count - 1))))
+        square = self.square
         m.d.comb += square.eq(times_power(self.products[0], of_square, count, 2 * EXPONENT_STEP))
         with m.If(squared[-1]):
             before = Mux(squared_first[-1], derived.epsilon, self.square_sum)

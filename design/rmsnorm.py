@@ -51,6 +51,11 @@ class RmsNorm(wiring.Component):
         One scalar multiplier, see `client_members`.
     trace : Out(ArrayLayout(record, 2))
         The two halves of RSQRT_*.
+
+    Inside (for proofs)
+    -------------------
+    rsqrt : Interpolator
+    e
     """
 
     def __init__(self, config: Config):
@@ -72,11 +77,13 @@ class RmsNorm(wiring.Component):
                 "trace": Out(data.ArrayLayout(trace_layout(config), 2)),
             }
         )
+        self.rsqrt = Interpolator(tables.rsqrt(config))
+        self.e = Signal(range(derived.square_sum_width // 2))
 
     def elaborate(self, platform):
         m = Module()
-        derived = derive(self.config)
-        m.submodules.rsqrt = interpolator = Interpolator(tables.rsqrt(self.config))
+        derived, e = derive(self.config), self.e
+        m.submodules.rsqrt = interpolator = self.rsqrt
         m.d.comb += [
             self.requests[0].eq(interpolator.request),
             interpolator.product.eq(self.products[0]),
@@ -86,7 +93,6 @@ class RmsNorm(wiring.Component):
         steps = Signal(1 + INTERPOLATE_LATENCY)
         m.d.sync += steps.eq(Cat(self.start, steps))
         width = derived.square_sum_width  # even, so that pairs of bits align
-        e = Signal(range(width // 2))
         aligned = Signal(width)
         mantissa = Signal(SCALAR_BITS)
         spare = width - SCALAR_BITS

@@ -47,6 +47,26 @@ def turned_layout(config: Config) -> data.StructLayout:
     )
 
 
+def _arrived_layout(config: Config) -> data.StructLayout:
+    """An element on its way: as in `turned_layout`, `d` and `head` of the one that arrived last,
+    `odd` if the other of its pair is; and whether it is the last of its section."""
+    shape, result = config.shape, result_layout(config)
+    return data.StructLayout(
+        {
+            "q": 1,
+            "k": 1,
+            "v": 1,
+            "odd": 1,
+            "d": range(shape.head_dim),
+            "head": range(shape.heads),
+            "row": result["row"].shape,
+            "last": 1,
+            "value": result["value"].shape,
+            "layer": result["layer"].shape,
+        }
+    )
+
+
 def _nothing(element: data.View) -> list:
     """Statements that say that it is no element; what else it holds stays."""
     return [element[flag].eq(0) for flag in ("q", "k", "v")]
@@ -82,6 +102,19 @@ class Rope(wiring.Component):
         Two results want to leave in this cycle, and one is lost.
     trace : Out
         Q, K, V.
+
+    Inside (for proofs)
+    -------------------
+    section, head, d
+        Where the next element belongs: 0 to 2 for queries, keys and values.
+    waiting, arrived
+        The value of an a that waits for its b; the element that was taken in this cycle.
+    since
+        Bit n: the b of a pair came n + 1 cycles ago.
+    stages : list
+        What arrived so many cycles ago, and one.
+    table, base, pair, angle
+        Cosines and sines; of this position the first; of which pair the next is; those in use.
     """
 
     def __init__(self, config: Config):
@@ -103,10 +136,39 @@ class Rope(wiring.Component):
                 "trace": Out(trace_layout(config)),
             }
         )
+        shape, form = config.shape, config.numerics.rope
+        self.section = Signal(range(3))
+        self.d = Signal(range(shape.head_dim))
+        self.head = Signal(range(shape.heads))
+        self.waiting = Signal.like(self.i.value)
+        cycles = CYCLES[derive(config).turn]
+        self.since = Signal(cycles[-1])
+        arrived = _arrived_layout(config)
+        self.arrived = Signal(arrived)
+        self.stages = [
+            Signal(arrived, name=f"stage_{n}") for n in range(cycles[3] + SCALAR_LATENCY)
+        ]
+        table = tables.rope(config)
+        entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
+        # As plain integers: thousands of positions make as many structures slow to spell out.
+        mask = (1 << form.width) - 1
+        self.table = Memory(
+            shape=unsigned(entry.size),
+            depth=ram_depth(len(table.cos)),
+            init=[
+                cos & mask | (sin & mask) << form.width
+                for cos, sin in zip(table.cos, table.sin, strict=True)
+            ],
+        )
+        # pos * pairs, without a multiplier
+        self.base = Signal(range(shape.seq_len * table.pairs), name="row")
+        self.pair = Signal(range(table.pairs))
+        self.angle = Signal(entry)
 
     def elaborate(self, platform):
         m = Module()
         shape, n = self.config.shape, self.config.numerics
+        waiting, since, arrived, pipeline = self.waiting, self.since, self.arrived, self.stages
         take = Signal()
         m.d.comb += take.eq(self.i_valid & (self.i.sink == Sink.QKV))
         is_q, is_k, is_v, d, head, row, last = self._position(m, take)
@@ -116,7 +178,6 @@ class Rope(wiring.Component):
         cos, sin = self._angle(m, take & ~d[0] if turn == 1 else b_is_here)
 
         # a waits for b; both stay until the next b.
-        waiting = Signal.like(self.i.value)
         a = Signal.like(self.i.value)
         b = Signal.like(self.i.value)
         with m.If(take & ~d[0]):
@@ -124,7 +185,6 @@ class Rope(wiring.Component):
         with m.If(b_is_here):
             m.d.sync += [a.eq(waiting), b.eq(self.i.value)]
         cycles = CYCLES[turn]
-        since = Signal(cycles[-1])  # bit n: b came n + 1 cycles ago
         m.d.sync += since.eq(Cat(b_is_here, since))
         factors = ((0, a, cos), (1, b, sin), (0, a, sin), (1, b, cos))
         for cycle, (port, element, factor) in zip(cycles, factors, strict=True):
@@ -135,22 +195,6 @@ class Rope(wiring.Component):
 
         # When the products of a turned element are there, counted from b.
         first_at, second_at = cycles[1] + SCALAR_LATENCY, cycles[3] + SCALAR_LATENCY
-        what = data.StructLayout(
-            {
-                "q": 1,
-                "k": 1,
-                "v": 1,
-                "odd": 1,
-                "d": d.shape(),
-                "head": head.shape(),
-                "row": row.shape(),
-                "last": 1,
-                "value": self.i.value.shape(),
-                "layer": self.i.layer.shape(),
-            }
-        )
-        arrived = Signal(what)  # the element that was taken last
-        pipeline = [Signal(what, name=f"stage_{n}") for n in range(second_at)]
         m.d.comb += [
             arrived.q.eq(b_is_here & is_q),
             arrived.k.eq(b_is_here & is_k),
@@ -234,9 +278,7 @@ class Rope(wiring.Component):
     def _position(self, m: Module, take: Value):
         """Which element comes: section flags, element of the head, head, row."""
         shape = self.config.shape
-        section = Signal(range(3))
-        d = Signal(range(shape.head_dim))
-        head = Signal(range(shape.heads))
+        section, d, head = self.section, self.d, self.head
         is_q, is_k, is_v = section == 0, section == 1, section == 2
         last_head = head == Mux(is_q, shape.heads - 1, shape.kv_heads - 1)
         with m.If(self.clear):
@@ -255,31 +297,18 @@ class Rope(wiring.Component):
 
         The table is read ahead, into a register: it is large, slow block RAM.
         """
-        shape, form = self.config.shape, self.config.numerics.rope
         table = tables.rope(self.config)
-        entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
-        # As plain integers: thousands of positions make as many structures slow to spell out.
-        mask = (1 << form.width) - 1
-        m.submodules.table = memory = Memory(
-            shape=unsigned(entry.size),
-            depth=ram_depth(len(table.cos)),
-            init=[
-                cos & mask | (sin & mask) << form.width
-                for cos, sin in zip(table.cos, table.sin, strict=True)
-            ],
-        )
-        read = memory.read_port()
-        row = Signal(range(shape.seq_len * table.pairs))  # pos * pairs, without a multiplier
+        row, pair, angle = self.base, self.pair, self.angle
+        m.submodules.table = self.table
+        read = self.table.read_port()
         with m.If(self.first_token):
             m.d.sync += row.eq(0)
         with m.Elif(self.next_token):
             m.d.sync += row.eq(row + table.pairs)
-        pair = Signal(range(table.pairs))
         with m.If(self.clear):
             m.d.sync += pair.eq(0)
         with m.Elif(is_next):
             m.d.sync += pair.eq(Mux(pair == table.pairs - 1, 0, pair + 1))
-        angle = Signal(entry)
         m.d.comb += read.addr.eq(row + pair)
         with m.If(is_next):
             m.d.sync += angle.eq(read.data)

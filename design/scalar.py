@@ -50,6 +50,11 @@ class ScalarMultiplier(wiring.Component):
         Product of the operands asked for 2 cycles ago.
     fault : Out(1)
         Two clients ask in this cycle.
+
+    Inside (for proofs)
+    -------------------
+    a, b
+        The operands asked for in the cycle before.
     """
 
     def __init__(self, clients: int):
@@ -61,11 +66,12 @@ class ScalarMultiplier(wiring.Component):
                 "fault": Out(1),
             }
         )
+        self.a = Signal(signed(SCALAR_BITS))
+        self.b = Signal(signed(SCALAR_BITS))
 
     def elaborate(self, platform):
         m = Module()
-        a = Signal(signed(SCALAR_BITS))
-        b = Signal(signed(SCALAR_BITS))
+        a, b = self.a, self.b
         either_a = either_b = C(0, SCALAR_BITS)
         any_before = C(0, 1)
         clash = C(0, 1)

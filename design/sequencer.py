@@ -2,6 +2,7 @@
 
 import functools
 import operator
+from enum import StrEnum
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -14,6 +15,8 @@ from spec.config import Config
 from spec.layer_plan import Attend, Work, layer_plan
 from spec.schedule import Op, image
 
+#: The state in which a sequencer waits for a start.
+IDLE = "Idle"
 #: The state in which a stage is waited for.
 STATES: dict[Work, str] = {
     Op.BIAS: "S1 biases",
@@ -49,6 +52,13 @@ class LayerSequencer(wiring.Component):
         A start and a done for each stage.
     block : Out
         Which heads the score and value stages serve.
+
+    Inside (for proofs)
+    -------------------
+    own_block
+        `block` in the cycle before.
+    fsm
+        In `IDLE` or one of `STATES`.
     """
 
     def __init__(self, config: Config):
@@ -68,11 +78,12 @@ class LayerSequencer(wiring.Component):
                 "block": Out(beat_layout(config)["block"].shape),
             }
         )
+        self.own_block = Signal.like(self.block, name="block")
 
     def elaborate(self, platform):
         m = Module()
         plan = layer_plan(self.config)
-        block = Signal.like(self.block)
+        block = self.own_block
         m.d.comb += self.block.eq(block)
         m.d.sync += block.eq(self.block)
 
@@ -86,8 +97,8 @@ class LayerSequencer(wiring.Component):
                 m.d.comb += (self.score_start if work is Attend.SCORES else self.value_start).eq(1)
             m.next = STATES[work]
 
-        with m.FSM():
-            with m.State("Idle"):
+        with m.FSM() as self.fsm:
+            with m.State(IDLE):
                 with m.If(self.start):
                     m.d.comb += self.block.eq(0)
                     start(plan.works[0])
@@ -96,7 +107,7 @@ class LayerSequencer(wiring.Component):
                     with m.If(self._done(work)):
                         if number == len(plan.works):
                             m.d.comb += self.done.eq(1)
-                            m.next = "Idle"
+                            m.next = IDLE
                         elif work is Attend.VALUES:
                             with m.If(block == plan.blocks - 1):
                                 start(plan.works[number])
@@ -111,6 +122,17 @@ class LayerSequencer(wiring.Component):
         if isinstance(work, Op):
             return self.projection_done
         return self.score_done if work is Attend.SCORES else self.value_done
+
+
+class TokenState(StrEnum):
+    """What is waited for while a token is in flight."""
+
+    FETCH_EMBEDDING = "Fetch embedding"
+    FETCH_LAYERS = "Fetch layers"
+    EMBED = "Embed"
+    LAYERS = "Layers"
+    DRAIN = "Drain"
+    ANSWER = "Answer"
 
 
 class TokenSequencer(wiring.Component):
@@ -136,6 +158,19 @@ class TokenSequencer(wiring.Component):
         All logits are out; the first index of the greatest.
     busy : Out(1)
         A token is in flight, from `i_token` to `o_token`.
+
+    Inside (for proofs)
+    -------------------
+    token
+        The one in flight.
+    ended
+        No text is open: the next token is a first.
+    next_layer
+        A layer starts that is not the first.
+    embedded
+        The embedding is in the array, though fetches may still be waiting.
+    fsm
+        In `IDLE` or a `TokenState`.
     """
 
     def __init__(self, config: Config):
@@ -161,18 +196,20 @@ class TokenSequencer(wiring.Component):
                 "busy": Out(1),
             }
         )
+        self.token = Signal(token_in_layout(config))
+        self.ended = Signal(init=1)
+        self.next_layer = Signal()
+        self.embedded = Signal()
 
     def elaborate(self, platform):
         m = Module()
         shape, layout = self.config.shape, image(self.config)
-        token = Signal(token_in_layout(self.config))
-        ended = Signal(init=1)  # no text is open: the next token is a first
+        token, ended = self.token, self.ended
+        next_layer, embedded = self.next_layer, self.embedded
         fetch = self.o_fetch.payload
         answer = self.o_token.payload
 
         # A layer but the first starts one cycle after the one before, when `layer` is its own.
-        next_layer = Signal()
-        embedded = Signal()  # the embedding is in the array, though fetches may still be waiting
         m.d.sync += next_layer.eq(0)
         m.d.comb += self.layer_start.eq(next_layer)
         with m.If(self.embed_start):
@@ -186,9 +223,9 @@ class TokenSequencer(wiring.Component):
             answer.sampled.eq(token.sample),
             answer.end.eq((token.sample & ends_text) | (self.pos == shape.seq_len - 1)),
         ]
-        with m.FSM() as fsm:
-            m.d.comb += self.busy.eq(~fsm.ongoing("Idle"))
-            with m.State("Idle"):
+        with m.FSM() as self.fsm:
+            m.d.comb += self.busy.eq(~self.fsm.ongoing(IDLE))
+            with m.State(IDLE):
                 m.d.comb += [
                     self.i_token.ready.eq(1),
                     self.next_token.eq(self.i_token.valid),
@@ -198,16 +235,16 @@ class TokenSequencer(wiring.Component):
                 with m.If(self.i_token.valid):
                     m.d.sync += [token.eq(self.i_token.payload), self.layer.eq(0)]
                     m.d.sync += self.pos.eq(Mux(self.first_token, 0, self.pos + 1))
-                    m.next = "Fetch embedding"
-            with m.State("Fetch embedding"):
+                    m.next = TokenState.FETCH_EMBEDDING
+            with m.State(TokenState.FETCH_EMBEDDING):
                 m.d.comb += [
                     self.o_fetch.valid.eq(1),
                     fetch.address.eq(times_constant(token.id, layout.embedding_beats)),
                     fetch.beats.eq(layout.embedding_beats),
                 ]
                 with m.If(self.o_fetch.ready):
-                    m.next = "Fetch layers"
-            with m.State("Fetch layers"):
+                    m.next = TokenState.FETCH_LAYERS
+            with m.State(TokenState.FETCH_LAYERS):
                 m.d.comb += [
                     self.o_fetch.valid.eq(1),
                     fetch.address.eq(layout.body),
@@ -216,24 +253,24 @@ class TokenSequencer(wiring.Component):
                     ),
                 ]
                 with m.If(self.o_fetch.ready):
-                    m.next = "Embed"
-            with m.State("Embed"):
+                    m.next = TokenState.EMBED
+            with m.State(TokenState.EMBED):
                 with m.If(self.projection_done | embedded):
                     m.d.comb += self.layer_start.eq(1)
-                    m.next = "Layers"
-            with m.State("Layers"):
+                    m.next = TokenState.LAYERS
+            with m.State(TokenState.LAYERS):
                 with m.If(self.layer_done):
                     with m.If(self.layer == shape.layers - 1):
                         m.d.comb += self.classify_start.eq(token.sample)
-                        m.next = "Drain"
+                        m.next = TokenState.DRAIN
                     with m.Else():
                         m.d.sync += [self.layer.eq(self.layer + 1), next_layer.eq(1)]
-            with m.State("Drain"):
+            with m.State(TokenState.DRAIN):
                 with m.If(Mux(token.sample, self.classified, self.normed)):
-                    m.next = "Answer"
-            with m.State("Answer"):
+                    m.next = TokenState.ANSWER
+            with m.State(TokenState.ANSWER):
                 m.d.comb += self.o_token.valid.eq(1)
                 with m.If(self.o_token.ready):
                     m.d.sync += ended.eq(answer.end)
-                    m.next = "Idle"
+                    m.next = IDLE
         return m

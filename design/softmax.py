@@ -1,9 +1,11 @@
 """The first half of the softmax: scores in, weights exp2(score - maximum) out."""
 
+from dataclasses import dataclass
+
 from amaranth import *
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.lib.wiring import In, Out
 
 from design.arith import ram_depth
@@ -16,8 +18,17 @@ from spec.config import Config
 from spec.derived import derive
 from spec.trace import Tensor
 
-#: What is kept of a row of scores beside the scores themselves, while they are stored.
-_ROW = ("t", "block", "layer", "last")
+#: What is kept of a row of scores beside the scores and their position, while they are stored.
+_BESIDE = ("block", "layer", "last")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotPorts:
+    """The ports of a slot's memories: scores are written and read, the table is looked up."""
+
+    write: WritePort
+    read: ReadPort
+    lookup: ReadPort
 
 
 class Softmax(wiring.Component):
@@ -51,6 +62,19 @@ class Softmax(wiring.Component):
         What the weights that are added belong to; only for the trace.
     trace : Out
         SCORE and WEIGHT of every slot.
+
+    Inside (for proofs)
+    -------------------
+    stored, stored_t
+        Scores are stored in this cycle, and of which position.
+    empty
+        No score of this pass was stored: there is no maximum.
+    score, held, octaves : lists, of each slot
+        The score that is stored; one that was read, behind a register; and then, of its distance
+        from the maximum, the whole octaves.
+    memories, tables : lists, of each slot
+        The scores, and exp2.
+    ports : list of SlotPorts, of each slot
     """
 
     def __init__(self, config: Config):
@@ -77,13 +101,32 @@ class Softmax(wiring.Component):
                 "trace": Out(data.ArrayLayout(trace_layout(config), 2 * derived.slots)),
             }
         )
+        slots, score, exp2 = range(derived.slots), signed(n.score.width), tables.exp2(config)
+        self.stored = Signal()
+        self.stored_t = Signal.like(self.scores.t)
+        self.empty = Signal(init=1)
+        self.score = [Signal(score, name=f"score_{slot}") for slot in slots]
+        self.held = [Signal(score, name=f"held_{slot}") for slot in slots]
+        self.octaves = [Signal(range(n.weight.width + 1), name=f"octaves_{slot}") for slot in slots]
+        self.memories = [
+            Memory(shape=score, depth=ram_depth(config.shape.seq_len), init=[]) for _ in slots
+        ]
+        self.tables = [
+            Memory(shape=unsigned(n.weight.f), depth=len(exp2), init=exp2) for _ in slots
+        ]
+        self.ports = []
+        for memory, table in zip(self.memories, self.tables, strict=True):
+            write = memory.write_port()
+            read = memory.read_port(transparent_for=(write,))
+            lookup = table.read_port()
+            self.ports.append(SlotPorts(write=write, read=read, lookup=lookup))
 
     def elaborate(self, platform):
         m = Module()
         config, derived, n = self.config, derive(self.config), self.config.numerics
-        stored = Signal()
-        row = {name: Signal.like(self.scores[name], name=f"stored_{name}") for name in _ROW}
-        empty = Signal(init=1)
+        stored, empty = self.stored, self.empty
+        row = {"t": self.stored_t}
+        row |= {name: Signal.like(self.scores[name], name=f"stored_{name}") for name in _BESIDE}
         m.d.sync += stored.eq(self.scores_valid)
         with m.If(self.scores_valid):
             m.d.sync += [kept.eq(self.scores[name]) for name, kept in row.items()]
@@ -93,9 +136,8 @@ class Softmax(wiring.Component):
             m.d.sync += [self.ready.eq(row["last"]), empty.eq(0)]
 
         score_shift = n.q.f + n.k.f - n.score.f
-        exp2 = tables.exp2(config)
         for slot in range(derived.slots):
-            score = Signal(signed(n.score.width), name=f"score_{slot}")
+            score, held, octaves = self.score[slot], self.held[slot], self.octaves[slot]
             with m.If(self.scores_valid):
                 m.d.sync += score.eq(
                     requantize(self.scores.sums[slot], score_shift, n.score, n.rounding)
@@ -104,11 +146,8 @@ class Softmax(wiring.Component):
             with m.If(stored & (empty | (score > maximum))):
                 m.d.sync += maximum.eq(score)
 
-            m.submodules[f"scores_{slot}"] = memory = Memory(
-                shape=signed(n.score.width), depth=ram_depth(config.shape.seq_len), init=[]
-            )
-            write = memory.write_port()
-            read = memory.read_port(transparent_for=(write,))
+            m.submodules[f"scores_{slot}"] = self.memories[slot]
+            write, read = self.ports[slot].write, self.ports[slot].read
             m.d.comb += [
                 write.en.eq(stored),
                 write.addr.eq(row["t"]),
@@ -119,13 +158,9 @@ class Softmax(wiring.Component):
 
             # RAM is slow: a register is all there is behind it. Then how far below the maximum:
             # whole octaves shift, the fraction indexes the table.
-            held = Signal(signed(n.score.width), name=f"held_{slot}")
             below = Signal(n.score.width, name=f"below_{slot}")
-            octaves = Signal(range(n.weight.width + 1), name=f"octaves_{slot}")
-            m.submodules[f"exp2_{slot}"] = table = Memory(
-                shape=unsigned(n.weight.f), depth=len(exp2), init=exp2
-            )
-            lookup = table.read_port()
+            m.submodules[f"exp2_{slot}"] = self.tables[slot]
+            lookup = self.ports[slot].lookup
             whole = below[n.score.f :]
             m.d.comb += [
                 below.eq(maximum - held),

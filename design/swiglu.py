@@ -52,6 +52,17 @@ class SwiGlu(wiring.Component):
         An up finds no room, or a silu comes before the last one met its up.
     trace : Out(ArrayLayout(record, 3))
         SIGMOID, SILU, FFN.
+
+    Inside (for proofs)
+    -------------------
+    ups : SyncFIFO
+    sigmoid : Interpolator
+    gate_valid, sigmoid_value
+        Bit n: a gate came n + 1 cycles ago. The sigmoid of the one of the last bit.
+    silu_coming, silu_here, silu
+        Bit n: a silu was asked for n + 1 cycles ago. One waits for its up, or is multiplied.
+    multiply, ffn
+        It is, and the element that came of it.
     """
 
     def __init__(self, config: Config):
@@ -69,18 +80,32 @@ class SwiGlu(wiring.Component):
                 "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
             }
         )
+        n = config.numerics
+        self.ups = SyncFIFO(width=n.up.width, depth=_WAITING_UPS)
+        self.sigmoid = Interpolator(tables.sigmoid(config))
+        self.gate_valid = Signal(INTERPOLATE_LATENCY + 1)
+        self.sigmoid_value = Signal.like(self.sigmoid.o)
+        self.silu_coming = Signal(SCALAR_LATENCY)
+        self.silu_here = Signal()
+        self.silu = Signal(signed(n.silu.width))
+        self.multiply = Signal()
+        self.ffn = Signal(signed(n.ffn.width))
 
     def elaborate(self, platform):
         m = Module()
         n = self.config.numerics
+        ups, sigmoid = self.ups, self.sigmoid
+        gate_valid, sigmoid_value = self.gate_valid, self.sigmoid_value
+        silu_coming, silu_here, silu = self.silu_coming, self.silu_here, self.silu
+        multiply, ffn = self.multiply, self.ffn
         take_gate, take_up = Signal(), Signal()
         is_w13 = self.i_valid & (self.i.sink == Sink.W13)
         m.d.comb += [take_gate.eq(is_w13 & ~self.i.row[0]), take_up.eq(is_w13 & self.i.row[0])]
 
-        m.submodules.ups = ups = SyncFIFO(width=n.up.width, depth=_WAITING_UPS)
+        m.submodules.ups = ups
         m.d.comb += [ups.w_en.eq(take_up), ups.w_data.eq(self.i.value)]
 
-        m.submodules.sigmoid = sigmoid = Interpolator(tables.sigmoid(self.config))
+        m.submodules.sigmoid = sigmoid
         silu_up = Signal(request_layout)
         m.d.comb += [
             sigmoid.i_valid.eq(take_gate),
@@ -94,8 +119,6 @@ class SwiGlu(wiring.Component):
             Signal(signed(n.gate.width), name=f"gate_{cycle}")
             for cycle in range(1, INTERPOLATE_LATENCY + 2)
         ]
-        gate_valid = Signal(INTERPOLATE_LATENCY + 1)
-        sigmoid_value = Signal.like(sigmoid.o)
         m.d.sync += [
             gate_valid.eq(Cat(take_gate, gate_valid)),
             *(later.eq(sooner) for sooner, later in itertools.pairwise(gates)),
@@ -108,10 +131,6 @@ class SwiGlu(wiring.Component):
             m.d.comb += ask(self.requests[1], gates[-1], sigmoid_value)
 
         # silu * up, once both are there, in the phase that gates and ups leave to it.
-        silu_coming = Signal(SCALAR_LATENCY)
-        silu_here = Signal()
-        silu = Signal(signed(n.silu.width))
-        multiply = Signal()
         m.d.comb += [
             multiply.eq(silu_here & ups.r_rdy & (self.phase == 1)),
             self.coming.eq(multiply),
@@ -136,7 +155,6 @@ class SwiGlu(wiring.Component):
             self.o_valid.eq(coming[-1]),
         ]
         ffn_shift = n.silu.f + n.up.f - n.ffn.f
-        ffn = Signal(signed(n.ffn.width))
         with m.If(coming[-1]):
             m.d.sync += ffn.eq(requantize(self.products[0], ffn_shift, n.ffn, n.rounding))
         m.d.comb += self.o.eq(to_operand(ffn, n.ffn, n.rounding))

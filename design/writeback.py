@@ -94,6 +94,12 @@ class Writeback(wiring.Component):
     trace : Out(ArrayLayout(record, 2))
         The sums (QKV_SUM, ATTENTION_SUM, W13_SUM, LOGITS_SUM, and WO and W2, which are final), and
         their products (QKV, ATTENTION, W13); BIAS.
+
+    Inside (for proofs)
+    -------------------
+    half_valid, element
+        A sum is half way to `o`, and which.
+    biases : Biases, where the shape has any
     """
 
     def __init__(self, config: Config):
@@ -119,6 +125,10 @@ class Writeback(wiring.Component):
                 "trace": Out(data.ArrayLayout(trace_layout(config), 2)),
             }
         )
+        self.half_valid = Signal()
+        self.element = Signal.like(self.o)
+        if config.shape.qkv_bias:
+            self.biases = Biases(config)
 
     def _qkv_formats(self, element: data.View, qkv: Value) -> list[tuple[SQ, Value]]:
         """(format, condition) of queries, keys and values, if it is one of them: `qkv`."""
@@ -158,10 +168,9 @@ class Writeback(wiring.Component):
 
         # A long shift and its rounding are too much for one cycle: first by eights, then the rest.
         led = guard(raw.sum << derived.lead)
-        half_valid = Signal()
+        half_valid, element = self.half_valid, self.element
         half_way = Signal(signed(len(led)))
         rest = Signal(3)
-        element = Signal.like(self.o)
         m.d.sync += [
             half_valid.eq(self.i_valid),
             half_way.eq(shift_guarded(led, Cat(C(0, 3), shift[3:]))),
@@ -223,7 +232,7 @@ class Writeback(wiring.Component):
     def _bias(self, m: Module, asked: Value, before: data.View, element: data.View) -> Value:
         """What is added to the product that is there, that of `element`; in the cycle before, where
         `asked`, the element was `before`."""
-        m.submodules.biases = biases = Biases(self.config)
+        m.submodules.biases = biases = self.biases
         m.d.comb += [
             biases.wr_en.eq(self.o_valid & is_op(Op.BIAS, self.o)),
             biases.wr_row.eq(self.o.row),

@@ -36,7 +36,8 @@ class Model(Elaboratable):
     driven : collection of str
         Inputs of `dut` that `glue` drives.
     inside : Elaboratable, optional
-        `dut` already elaborated, when the harness had to look at its memory ports.
+        `dut` already elaborated, when the harness needed what is made there: an FSM, the ports of
+        memories, all registers.
     resets : bool
         Whether reset may come in any cycle. Otherwise it stays low.
     outputs : mapping of str to Signal

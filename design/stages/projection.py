@@ -26,6 +26,14 @@ class ProjectionStage(wiring.Component):
         Which projection; sampled with `start`.
     bias : In(1), where the shape has biases
         That it is these, with EMBED as `op`; sampled with `start`.
+
+    Inside (for proofs)
+    -------------------
+    row, rows_left
+        The first row of this pass; rows that no pass has done.
+    last_column, folded_rows
+        Of the matrix: its last column, and of how many rows the folded pass has to be.
+    fsm
     """
 
     def __init__(self, config: Config):
@@ -34,6 +42,11 @@ class ProjectionStage(wiring.Component):
         most = max(spec.beats for spec in self.matrices.values())
         biases = {"bias": In(1)} if config.shape.qkv_bias else {}
         super().__init__({"op": In(Sink), **biases, **stage_members(config, most)})
+        beat = self.o.payload
+        self.row = Signal.like(beat.row)
+        self.rows_left = Signal(range(max(spec.rows for spec in self.matrices.values()) + 1))
+        self.last_column = Signal.like(beat.column)
+        self.folded_rows = Signal(range(config.geometry.lanes + 1))
 
     def elaborate(self, platform):
         m = Module()
@@ -42,10 +55,8 @@ class ProjectionStage(wiring.Component):
         op = Signal(Sink)
         beat = self.o.payload
         column = Signal.like(beat.column)
-        row = Signal.like(beat.row)
-        rows_left = Signal(range(max(spec.rows for spec in self.matrices.values()) + 1))
-        last_column = Signal.like(beat.column)
-        folded_rows = Signal(range(lanes + 1))
+        row, rows_left = self.row, self.rows_left
+        last_column, folded_rows = self.last_column, self.folded_rows
         pass_rows = Signal(range(lanes + 1))
         count = Signal.like(beat.count)
         last_pass = Signal()
@@ -71,7 +82,7 @@ class ProjectionStage(wiring.Component):
             m.d.sync += self.remaining.eq(self.remaining - 1)
         m.d.sync += self.done.eq(0)
 
-        with m.FSM():
+        with m.FSM() as self.fsm:
             with m.State("Idle"):
                 with m.If(self.start):
                     m.d.sync += [op.eq(self.op), row.eq(0), column.eq(0)]

@@ -23,6 +23,13 @@ class ScoreStage(wiring.Component):
         See `stage_members`.
     pos, block
         See `attention_members`.
+
+    Inside (for proofs)
+    -------------------
+    own_pos
+        The newest position of this pass.
+    newest
+        The key word on offer holds it.
     """
 
     def __init__(self, config: Config):
@@ -30,17 +37,18 @@ class ScoreStage(wiring.Component):
         shape, derived = config.shape, derive(config)
         most = ceil_div(shape.seq_len, derived.k_word) * shape.head_dim
         super().__init__(attention_members(config) | stage_members(config, most))
+        self.own_pos = Signal.like(self.pos, name="pos")
+        self.newest = Signal()
 
     def elaborate(self, platform):
         m = Module()
         shape, derived = self.config.shape, derive(self.config)
         word_bits = exact_log2(derived.k_word)
         beat = self.o.payload
-        pos = Signal.like(self.pos)
+        pos, newest = self.own_pos, self.newest
         block = Signal.like(self.block)
         t = Signal.like(beat.t)
         d = Signal.like(beat.d)
-        newest = Signal()
         last_d = Signal()
         active_heads = heads_in_block(self.config, block)
 

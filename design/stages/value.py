@@ -24,6 +24,11 @@ class ValueStage(wiring.Component):
         See `stage_members`.
     pos, block
         See `attention_members`.
+
+    Inside (for proofs)
+    -------------------
+    own_pos
+        The newest position of this pass.
     """
 
     def __init__(self, config: Config):
@@ -31,12 +36,13 @@ class ValueStage(wiring.Component):
         shape, derived = config.shape, derive(config)
         most = derived.v_words * shape.seq_len
         super().__init__(attention_members(config) | stage_members(config, most))
+        self.own_pos = Signal.like(self.pos, name="pos")
 
     def elaborate(self, platform):
         m = Module()
         shape, derived = self.config.shape, derive(self.config)
         beat = self.o.payload
-        pos = Signal.like(self.pos)
+        pos = self.own_pos
         block = Signal.like(self.block)
         t = Signal.like(beat.t)
         d = Signal.like(beat.d)

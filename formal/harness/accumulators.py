@@ -1,16 +1,13 @@
 """Models of what adds up, and of the running maximum."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from amaranth import *
-from amaranth.hdl import Fragment
 
 from design.array import MultiplierArray
-from design.beat import Sink, beat_layout
+from design.beat import Sink
 from design.residual import Residual
 from design.softmax import Softmax
-from formal.harness.stage import assignments, look_inside
 from formal.model import Model
 from properties.accumulator import (
     AccumulatesExactly,
@@ -58,23 +55,22 @@ def _slot(config: Config) -> OneOf:
     return OneOf(derive(config).slots, "slot")
 
 
-def _array(config: Config, lane: int | None) -> tuple[MultiplierArray, Fragment, dict[str, Signal]]:
-    """The array, elaborated, and its registers. Where the lane is any, so are the products: that
-    makes more possible, and a solver need not work on 64 multipliers that it has no use for."""
-    dut = MultiplierArray(config)
-    inside, hidden = look_inside(dut)
-    if lane is None:
-        products = {id(hidden[f"product_{n}"]) for n in range(config.geometry.lanes)}
-        for each in assignments(inside):
-            if id(each.lhs) in products:
-                each._rhs = anything(len(each.lhs))
-    return dut, inside, hidden
+class _AnyProducts(MultiplierArray):
+    """An array whose products are any: that makes more possible, and a solver need not work on 64
+    multipliers that it has no use for."""
+
+    def multiplied(self, lane: int) -> Value:
+        return anything(len(self.products[lane]))
+
+
+def _array(config: Config, lane: int | None) -> MultiplierArray:
+    """The array; where the lane is any, so are the products."""
+    return _AnyProducts(config) if lane is None else MultiplierArray(config)
 
 
 def lanes_multiply(config: Config) -> Model:
     """The array as it is, and the registers of every lane."""
     dut = MultiplierArray(config)
-    inside, hidden = look_inside(dut)
     lanes, slot = (
         range(config.geometry.lanes),
         [n // derive(config).per_slot for n in range(config.geometry.lanes)],
@@ -82,76 +78,68 @@ def lanes_multiply(config: Config) -> Model:
     theorem = EachLaneMultiplies(
         en=dut.en,
         given=[(dut.a[n], dut.b[slot[n]], dut.b_exponents[slot[n]]) for n in lanes],
-        held=[
-            (hidden[f"a_{n}"], hidden[f"b_{slot[n]}"], hidden[f"exponent_{slot[n]}"]) for n in lanes
-        ],
-        products=[hidden[f"product_{n}"] for n in lanes],
-        terms=[hidden[f"term_{n}"] for n in lanes],
+        held=[(dut.lane_a[n], dut.slot_b[slot[n]], dut.exponents[slot[n]]) for n in lanes],
+        products=dut.products,
+        terms=dut.terms,
         exponents=derive(config).b_exponents,
     )
-    return Model(dut, theorem, inside=inside)
+    return Model(dut, theorem)
 
 
 def lane_product(config: Config) -> Model:
     """An array of one lane: `lanes_multiply` says that each of several multiplies as it does."""
     dut = MultiplierArray(config.with_lanes(1))
-    inside, hidden = look_inside(dut)
     theorem = MultipliesWithinBound(
         en=dut.en,
-        held=(hidden["a_0"], hidden["b_0"], hidden["exponent_0"]),
-        term=hidden["term_0"],
+        held=(dut.lane_a[0], dut.slot_b[0], dut.exponents[0]),
+        term=dut.terms[0],
         formats={sink.name.lower(): widths for sink, (_, widths) in _terms(config).items()},
     )
-    return Model(dut, theorem, inside=inside)
+    return Model(dut, theorem)
 
 
 def lane_sum(config: Config, *, sink: Sink, lane: int | None = None) -> Model:
     """Any lane of the array, or the one that is fixed, while it multiplies for `sink` alone."""
     terms, (a_bits, b_bits, count) = _terms(config)[sink]
-    dut, inside, hidden = _array(config, lane)
-    chosen, lanes = _lane(config, lane), range(config.geometry.lanes)
+    dut, chosen = _array(config, lane), _lane(config, lane)
     bound = 1 << (a_bits - 1 + b_bits - 1 + EXPONENT_STEP * (count - 1))
     theorem = AccumulatesExactly(
-        adds=hidden["take_product"],
-        first=hidden["product_beat"][beat_layout(config)["first"].offset],
-        term=chosen.of(hidden[f"term_{n}"] for n in lanes),
-        total=chosen.of(dut.sums[n] for n in lanes),
+        adds=dut.take_product,
+        first=dut.product_beat.first,
+        term=chosen.of(dut.terms),
+        total=chosen.of(dut.sums[n] for n in range(chosen.size)),
         terms=terms,
         low=-bound,
         high=bound,
         chosen=chosen,
     )
-    return Model(dut, theorem, inside=inside)
+    return Model(dut, theorem)
 
 
 def array_sums(config: Config, *, lane: int | None = None) -> Model:
     """Any lane of the array, or the one that is fixed, and the beats at its steps."""
-    dut, inside, hidden = _array(config, lane)
-    chosen, lanes = _lane(config, lane), range(config.geometry.lanes)
+    dut, chosen = _array(config, lane), _lane(config, lane)
     theorem = SumsOfAPass(
         dut,
         chosen=chosen,
-        product=chosen.of(hidden[f"product_{n}"] for n in lanes),
-        term=chosen.of(hidden[f"term_{n}"] for n in lanes),
-        header=chosen.of(hidden[f"header_{n}"] for n in lanes),
-        steps=_steps(hidden),
+        product=chosen.of(dut.products),
+        term=chosen.of(dut.terms),
+        header=chosen.of(dut.headers),
+        steps=[(valid, beat.as_value()) for valid, beat in _steps(dut)],
     )
-    return Model(dut, theorem, inside=inside)
+    return Model(dut, theorem)
 
 
 def array_order(config: Config) -> Model:
     """The beats of the array; no lane matters."""
     dut = MultiplierArray(config)
-    inside, hidden = look_inside(dut)
-    last = beat_layout(config)["last"].offset
-    places = [(valid & beat[last], beat) for valid, beat in _steps(hidden)]
-    return Model(dut, PassesInOrder(dut, places), inside=inside)
+    places = [(valid & beat.last, beat.as_value()) for valid, beat in _steps(dut)]
+    return Model(dut, PassesInOrder(dut, places))
 
 
-def _steps(hidden: Mapping[str, Signal]) -> list[tuple[Value, Value]]:
+def _steps(array: MultiplierArray) -> list[tuple[Value, Any]]:
     """Of the two steps in front of the accumulators: whether a beat is there, and which."""
-    beats = (hidden["operand_beat"], hidden["product_beat"])
-    return [(hidden["valid"][step], beat) for step, beat in enumerate(beats)]
+    return list(zip(array.valid, (array.operand_beat, array.product_beat), strict=True))
 
 
 def weight_sum(config: Config) -> Model:
@@ -176,25 +164,21 @@ def square_sum(config: Config) -> Model:
     """The sum of squares that a norm begins with, epsilon included."""
     n, derived = config.numerics, derive(config)
     dut = Residual(config)
-    inside, hidden = look_inside(dut)
     theorem = AccumulatesExactly(
-        adds=hidden["squared"][-1],
-        first=hidden["squared_first"][-1],
-        term=hidden["square"],
+        adds=dut.squared[-1],
+        first=dut.squared_first[-1],
+        term=dut.square,
         total=dut.square_sum,
         terms=config.shape.dim,
         low=0,
         high=1 << 2 * (operand_bits(n.residual) - 1),
         start=derived.epsilon,
     )
-    return Model(dut, theorem, inside=inside)
+    return Model(dut, theorem)
 
 
 def running_maximum(config: Config) -> Model:
     """The unit as it is."""
     dut = Softmax(config)
-    inside, hidden = look_inside(dut)
-    theorem = RunningMaximum(
-        dut, chosen=_slot(config), stored=hidden["stored"], empty=hidden["empty"]
-    )
-    return Model(dut, theorem, inside=inside)
+    theorem = RunningMaximum(dut, chosen=_slot(config), stored=dut.stored, empty=dut.empty)
+    return Model(dut, theorem)

@@ -44,8 +44,7 @@ def units_connected(config: Config, *, external: bool = False) -> Model:
     """The decoder as it is, all that comes in free; with `external`, its cache behind the port."""
     if external:
         config = config.with_cache(CacheBacking.EXTERNAL)
-    dut = Decoder(config)
-    inside = Fragment.get(dut, None)
+    dut: Any = Decoder(config)
     # The cache on the chip has registers of its own beside these of the units.
     on_chip = config.geometry.cache is CacheBacking.ON_CHIP
     of_cache = {
@@ -59,15 +58,12 @@ def units_connected(config: Config, *, external: bool = False) -> Model:
         if unit == "decoder":
             found: Any = dut
         else:
-            found = port(of_cache[unit]) if unit in of_cache else unit_named(unit)
+            found = port(of_cache[unit]) if unit in of_cache else getattr(dut, unit)
         for name in names:
             found = getattr(found, name)
         return found
 
-    def unit_named(name: str) -> Any:
-        return inside.find_subfragment(name).origins[0]
-
-    return Model(dut, UnitsConnected(port), inside=inside)
+    return Model(dut, UnitsConnected(port))
 
 
 def single_writer(config: Config, *, steered: bool = False, layers: int = 0) -> Model:
@@ -76,12 +72,10 @@ def single_writer(config: Config, *, steered: bool = False, layers: int = 0) -> 
     Hundreds of cycles pass until a first key is written: `steered` is the run of `steered_run`.
     """
     config = of_layers(config, layers)
-    dut = Decoder(config)
-    inside = Fragment.get(dut, None)
-    caches = inside.find_subfragment("cache")
+    dut: Any = Decoder(config)
+    inside = Fragment.get(dut, None)  # the ports of memories are made there
     lanes_written = {}
-    for layer in range(config.shape.layers):
-        (owner,) = caches.find_subfragment(f"layer_{layer}").origins[:1]
+    for layer, owner in enumerate(dut.cache.owners):
         for tensor, banks in (("k", owner.key_banks), ("v", owner.value_banks)):
             for head, bank in enumerate(banks):
                 (port,) = bank.write_ports

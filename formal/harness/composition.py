@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from amaranth import *
-from amaranth.hdl import Fragment
 
 from design.decoder import Decoder
-from formal.harness.stage import named_signals
 from formal.model import Model
 from properties.composition import EveryTokenAnswered, NoClash, Parts, Whole
 from properties.composition_cache import (
@@ -19,93 +17,84 @@ from properties.composition_cache import (
 from properties.loops import Counters
 from spec.config import CacheBacking, Config
 
-#: Registers of units, each with the register, and its bit, without which it holds nothing.
-_HELD = (
-    ("issue", "waiting", "waits", 0),
-    ("issue", "read_beat", "read_valid", 0),
-    ("issue", "fetch_beat", "fetch_valid", 0),
-    ("issue", "o_beat", "o_valid", 0),
-    ("array", "operand_beat", "valid", 0),
-    ("array", "product_beat", "valid", 1),
-    ("array", "sums_beat", "sums_valid", 0),
-    ("buffer", "held_beat", "full", 0),
-    ("drain", "beat", "occupied", 0),
-    ("drain", "lane", "occupied", 0),
-    ("writeback", "element", "half_valid", 0),
-)
-#: Whatever has a `fault`.
-_UNITS = ("rope", "cache", "swiglu", "argmax", "x", "attention", "hidden")
-#: Whatever has none.
-_INNER = (
-    "array",
-    "drain",
-    "writeback",
-    "residual",
-    "rmsnorm",
-    "softmax",
-    "reciprocals",
-    "queries",
-)
 
-
-def parts_of(config: Config, *, loops: bool) -> tuple[Parts, Fragment, Module]:
-    """The decoder elaborated, its parts, and the statements that show registers of them."""
-    dut = Decoder(config)
-    inside = Fragment.get(dut, None)
-
-    def signals(unit: str) -> dict[str, Signal]:
-        return named_signals(inside.find_subfragment(unit))
-
-    def component(*path: str):
-        fragment = inside
-        for name in path:
-            fragment = fragment.find_subfragment(name)
-        return fragment.origins[0]
-
-    held = {
-        f"{unit}_{register}": (signals(unit)[register], signals(unit)[holder][bit])
-        for unit, register, holder, bit in _HELD
+def _held(dut: Decoder) -> dict[str, tuple[Value, Value]]:
+    """Registers of units, each with the register of one bit without which it holds nothing."""
+    issue, array, drain, writeback = dut.issue, dut.array, dut.drain, dut.writeback
+    return {
+        "issue_waiting": (issue.waiting, issue.waits),
+        "issue_read_beat": (issue.read_beat, issue.read_valid),
+        "issue_fetch_beat": (issue.fetch_beat, issue.fetch_valid),
+        "issue_o_beat": (issue.o_beat, issue.o_valid),
+        "array_operand_beat": (array.operand_beat, array.valid[0]),
+        "array_product_beat": (array.product_beat, array.valid[1]),
+        "array_sums_beat": (array.sums_beat, array.sums_valid),
+        "buffer_held_beat": (dut.buffer.held_beat, dut.buffer.full),
+        "drain_beat": (drain.held_beat, drain.occupied),
+        "drain_lane": (drain.lane, drain.occupied),
+        "writeback_element": (writeback.element, writeback.half_valid),
     }
+
+
+def parts_of(config: Config, *, loops: bool) -> tuple[Parts, Module]:
+    """The decoder's parts, and the statements that show registers of them."""
+    dut: Any = Decoder(config)
+    rope = dut.rope
     # What is on its way through RoPE says by three bits that it is a query, a key or a value. Which
     # one it is stands behind them.
-    glue, rope, ports = Module(), signals("rope"), component("rope")
-    which = slice(3, 3 + 1 + len(ports.o.d) + len(ports.o.head) + len(ports.i.row))
-    stages = [rope[f"stage_{n}"] for n in range(sum(name.startswith("stage_") for name in rope))]
-    full = Signal(len(stages))
-    glue.d.sync += full.eq(Cat(rope["arrived"][:3].any(), full))
-    held |= {f"rope_{n}": (stage[which], full[n]) for n, stage in enumerate(stages)}
+    glue = Module()
+    full = Signal(len(rope.stages))
+    arrived = rope.arrived
+    glue.d.sync += full.eq(Cat(Cat(arrived.q, arrived.k, arrived.v).any(), full))
+    held = _held(dut) | {
+        f"rope_{n}": (Cat(stage.odd, stage.d, stage.head, stage.row), full[n])
+        for n, stage in enumerate(rope.stages)
+    }
     # RoPE asks in cycles counted from the second element of a pair; no pair may meet the next.
-    slope = component("swiglu", "sigmoid").request
     asks = {
-        "swiglu": (slope.en, signals("swiglu")["multiply"]),
-        "rope": (rope["arrived"][:2].any(), *rope["since"]),
+        "swiglu": (dut.swiglu.sigmoid.request.en, dut.swiglu.multiply),
+        "rope": (Cat(arrived.q, arrived.k).any(), *rope.since),
     }
     counters = Counters(
-        newest=signals("score")["newest"],
-        rows_left=signals("projection")["rows_left"],
-        row=signals("projection")["row"],
+        newest=dut.score.newest, rows_left=dut.projection.rows_left, row=dut.projection.row
     )
     on_chip = config.geometry.cache is CacheBacking.ON_CHIP
-    layers = [("cache", f"layer_{n}") for n in range(config.shape.layers)]
-    scalars = (name for _, name, _ in inside.subfragments if str(name).startswith("scalar_"))
-    biases = {"biases": component("writeback", "biases")} if config.shape.qkv_bias else {}
+    biases = {"biases": dut.writeback.biases} if config.shape.qkv_bias else {}
     parts = Parts(
         decoder=dut,
-        tokens=component("token_sequencer"),
-        layers=component("layer_sequencer"),
-        stages={name: component(name) for name in ("projection", "score", "value")},
-        issue=component("issue"),
-        cache=component("cache"),
-        caches=[component(*path) for path in (layers if on_chip else [("cache",)])],
-        units={name: component(name) for name in _UNITS},
-        inner={name: component(name) for name in _INNER} | biases,
-        scalars=[component(str(name)) for name in scalars],
+        tokens=dut.token_sequencer,
+        layers=dut.layer_sequencer,
+        stages={"projection": dut.projection, "score": dut.score, "value": dut.value},
+        issue=dut.issue,
+        cache=dut.cache,
+        caches=dut.cache.owners if on_chip else [dut.cache],
+        units={
+            "rope": rope,
+            "cache": dut.cache,
+            "swiglu": dut.swiglu,
+            "argmax": dut.argmax,
+            "x": dut.x,
+            "attention": dut.attention,
+            "hidden": dut.hidden,
+        },
+        inner={
+            "array": dut.array,
+            "drain": dut.drain,
+            "writeback": dut.writeback,
+            "residual": dut.residual,
+            "rmsnorm": dut.rmsnorm,
+            "softmax": dut.softmax,
+            "reciprocals": dut.reciprocals,
+            "queries": dut.queries,
+        }
+        | biases,
+        scalars=dut.scalars,
         asks=asks,
         held=held,
-        ended=signals("token_sequencer")["ended"],
+        ended=dut.token_sequencer.ended,
         counters=counters if loops else None,
     )
-    return parts, inside, glue
+    return parts, glue
 
 
 def model(config: Config, theorem_of: Callable[..., Whole], changes: Mapping[str, Any]) -> Model:
@@ -116,11 +105,9 @@ def model(config: Config, theorem_of: Callable[..., Whole], changes: Mapping[str
         config = config.with_cache(CacheBacking.EXTERNAL)
     loops = sizes.pop("loops", False)
     config = dataclasses.replace(config, shape=dataclasses.replace(config.shape, **sizes))
-    parts, inside, glue = parts_of(config, loops=loops)
-    theorem = theorem_of(config, parts, inside, glue)
-    return Model(
-        parts.decoder, theorem, inside=inside, glue=glue, resets=False, outputs=theorem.outputs()
-    )
+    parts, glue = parts_of(config, loops=loops)
+    theorem = theorem_of(config, parts, glue)
+    return Model(parts.decoder, theorem, glue=glue, resets=False, outputs=theorem.outputs())
 
 
 def _of_parts(theorem: type[Whole]) -> Callable[..., Whole]:

@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from amaranth import *
-from amaranth.hdl import signed
-from amaranth.lib import data
 from amaranth.utils import exact_log2
 
-from design.beat import Sink, beat_layout
+from design.beat import Sink
 from design.drain import Drain
 from design.issue import Issue
 from design.pass_buffer import PassBuffer
-from formal.harness.stage import look_inside
 from formal.model import Model
 from properties.beat_order import BeatOrder
 from properties.dialect import OneOf, implies
@@ -21,7 +18,7 @@ from properties.operand_routing import OperandsRouted
 from properties.operands import OperandsExist
 from properties.pass_buffer import PassFair, PassOrder
 from spec.config import Config
-from spec.derived import SHIFT_BITS, derive
+from spec.derived import derive
 
 
 def pass_order(config: Config) -> Model:
@@ -43,12 +40,9 @@ def drain_order(config: Config, *, bare: bool = False) -> Model:
     `bare` claims nothing of the inside: a planted bug must break the theorem itself.
     """
     dut = Drain(config)
-    inside, hidden = look_inside(dut)
-    lanes = config.geometry.lanes
-    held = [_held(config, hidden[f"lane_{n}"]) for n in range(lanes)]
-    column = Array(each.sum for each in held)
-    shifts = Array(each.shift for each in held)
-    lane, middle = hidden["lane"], lanes // 2
+    column = Array(each.sum for each in dut.column)
+    shifts = Array(each.shift for each in dut.column)
+    lane, middle = dut.lane, len(dut.column) // 2
 
     def invariants(theorem: DrainOrder) -> Mapping[str, Value]:
         at = (theorem.lane - lane)[: len(theorem.lane)]
@@ -60,51 +54,44 @@ def drain_order(config: Config, *, bare: bool = False) -> Model:
             (column[at] == theorem.left)
             & implies(folded, column[(at + middle)[: len(at)]] == theorem.right),
         )
-        waits = (hidden["remaining"] != 0) & (lane <= theorem.lane)
+        waits = (dut.remaining != 0) & (lane <= theorem.lane)
         # Of scores, each slot's lanes move on together.
         is_score = theorem.beat.sink == Sink.SCORE
-        counted = is_score | (theorem.lane < lane + hidden["remaining"])
+        counted = is_score | (theorem.lane < lane + dut.remaining)
         return {
-            **_drains(config, hidden, theorem),
+            **_drains(config, dut, theorem),
             "column": implies(waits & counted, ahead & (shifts[at] == theorem.shift)),
         }
 
-    return Model(dut, DrainOrder(config, dut, _none if bare else invariants), inside=inside)
+    return Model(dut, DrainOrder(config, dut, _none if bare else invariants))
 
 
 def drain_timing(config: Config, *, bare: bool = False) -> Model:
     """While nothing is waited for, age and rest make up the limit; `bare` as in `drain_order`."""
     dut = Drain(config)
-    inside, hidden = look_inside(dut)
 
     def invariants(theorem: DrainTiming) -> Mapping[str, Value]:
-        occupied = hidden["remaining"] != 0
+        occupied = dut.remaining != 0
         is_value = theorem.beat.sink == Sink.VALUE
         in_time = (theorem.age > 0) & (theorem.age + theorem.rest <= theorem.limit + 1)
-        steady = implies(is_value, hidden["lane"] + 1 == theorem.age)
-        counted = implies(~is_value, theorem.rest >= hidden["remaining"])
+        steady = implies(is_value, dut.lane + 1 == theorem.age)
+        counted = implies(~is_value, theorem.rest >= dut.remaining)
         return {
-            **_drains(config, hidden, theorem),
+            **_drains(config, dut, theorem),
             "in_time": implies(theorem.smooth & occupied, in_time & steady & counted),
         }
 
-    return Model(dut, DrainTiming(config, dut, _none if bare else invariants), inside=inside)
+    return Model(dut, DrainTiming(config, dut, _none if bare else invariants))
 
 
 def _none(theorem: Any) -> Mapping[str, Value]:
     return {}
 
 
-def _held(config: Config, register: Signal) -> data.View:
-    """A lane of the drain, as the sum and the shift in it."""
-    width = derive(config).acc_width
-    return data.StructLayout({"sum": signed(width), "shift": SHIFT_BITS})(register)
-
-
-def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[str, Value]:
+def _drains(config: Config, dut: Drain, theorem: Any) -> dict[str, Value]:
     """Where the drain is follows from what has left; behind the values, padding may be left."""
     derived, lanes = derive(config), config.geometry.lanes
-    lane, remaining, beat = hidden["lane"], hidden["remaining"], theorem.beat
+    lane, remaining, beat = dut.lane, dut.remaining, theorem.beat
     bits = exact_log2(derived.per_slot)
     slot, element = lane >> bits, lane & (derived.per_slot - 1)
     padding = element >= theorem.elements
@@ -143,10 +130,10 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
         & (beat.row & (lanes - 1) == 0),
     )
     return {
-        "beat": hidden["beat"] == beat.as_value(),
+        "beat": dut.held_beat.as_value() == beat.as_value(),
         "captured": captured,
-        "flags": (hidden["occupied"] == held) & (hidden["is_last"] == (remaining == 1)),
-        "leaves_as_decided": implies(held, hidden["leaves"] == leaves),
+        "flags": (dut.occupied == held) & (dut.is_last == (remaining == 1)),
+        "leaves_as_decided": implies(held, dut.leaves == leaves),
         "place": Mux(
             beat.sink == Sink.VALUE, implies(theorem.works | (remaining != 0), values), rows
         ),
@@ -156,30 +143,28 @@ def _drains(config: Config, hidden: Mapping[str, Signal], theorem: Any) -> dict[
 def beat_order(config: Config) -> Model:
     """Shows the theorem the place at the entrance, and the steps of the pipeline."""
     dut = Issue(config)
-    inside, hidden = look_inside(dut)
     places = [
-        (hidden["waits"], hidden["waiting"]),
-        (hidden["read_valid"], dut.read_beat.as_value()),
-        (hidden["fetch_valid"], dut.fetch_beat.as_value()),
+        (dut.waits, dut.waiting.as_value()),
+        (dut.read_valid, dut.read_beat.as_value()),
+        (dut.fetch_valid, dut.fetch_beat.as_value()),
         (dut.o_valid, dut.o_beat.as_value()),
     ]
-    return Model(dut, BeatOrder(dut, places), inside=inside)
+    return Model(dut, BeatOrder(dut, places))
 
 
 def operands_exist(config: Config) -> Model:
     """Shows the theorem which steps of the pipeline hold a beat, and the one at the entrance."""
     dut = Issue(config)
-    inside, hidden = look_inside(dut)
     theorem = OperandsExist(
         dut,
         dim=config.shape.dim,
-        reads=hidden["read_valid"],
-        fetches=hidden["fetch_valid"],
-        waits=hidden["waits"],
-        waiting=beat_layout(config)(hidden["waiting"]),
-        takes_weights=hidden["needs_weights"],
+        reads=dut.read_valid,
+        fetches=dut.fetch_valid,
+        waits=dut.waits,
+        waiting=dut.waiting,
+        takes_weights=dut.needs_weights,
     )
-    return Model(dut, theorem, inside=inside)
+    return Model(dut, theorem)
 
 
 def operands_routed(config: Config, *, lane: int | None = None) -> Model:

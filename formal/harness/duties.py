@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from amaranth import *
-from amaranth.hdl import Fragment
 
 from design import argmax
 from design.activations import PROMISE
-from design.beat import Kind, beat_layout
+from design.beat import Kind
 from formal.harness.composition import model
 from formal.harness.pairs import rope_theorem, silu_theorem
-from formal.harness.stage import named_signals
 from formal.model import Model
 from properties.accumulator import AccumulatesExactly
 from properties.activations import ReadWhileItFills
@@ -62,16 +60,6 @@ def _none(_: Any) -> Mapping[str, Value]:
     return {}
 
 
-class _Inside:
-    """What is inside the decoder's units, by name."""
-
-    def __init__(self, inside: Fragment):
-        self._inside = inside
-
-    def signals(self, unit: str) -> dict[str, Signal]:
-        return named_signals(self._inside.find_subfragment(unit))
-
-
 def _handshakes(parts: Parts, glue: Module) -> dict[str, Theorem]:
     """Of stages and sequencers: started when idle, answered by whom they started."""
     tokens, layers, stages = parts.tokens, parts.layers, parts.stages
@@ -102,23 +90,21 @@ def _handshakes(parts: Parts, glue: Module) -> dict[str, Theorem]:
     return {f"{name}_pulse": DonePulse(setting) for name, setting in settings.items()}
 
 
-def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> dict[str, Theorem]:
+def _theorems(config: Config, parts: Parts, glue: Module) -> dict[str, Theorem]:
     """By the names that their duties begin with, the theorems about units in the decoder."""
-    shape = config.shape
+    shape, units, inner = config.shape, parts.units, parts.inner
     found: dict[str, Theorem] = {
         **_handshakes(parts, glue),
-        "drain": DrainOrder(config, parts.inner["drain"], _none),
-        "argmax_room": LogitRoom(
-            parts.units["argmax"], level=C(0), depth=0, delay=argmax._ON_THEIR_WAY
-        ),
+        "drain": DrainOrder(config, inner["drain"], _none),
+        "argmax_room": LogitRoom(units["argmax"], level=C(0), depth=0, delay=argmax._ON_THEIR_WAY),
         "argmax": FirstOfTheGreatest(
-            parts.units["argmax"], vocab=shape.vocab, greatest=inside.signals("argmax")["greatest"]
+            units["argmax"], vocab=shape.vocab, greatest=units["argmax"].greatest
         ),
         "queries": QueriesKept(
-            parts.inner["queries"], [parts.inner["queries"].rd_data[0]] * derive(config).slots
+            inner["queries"], [inner["queries"].rd_data[0]] * derive(config).slots
         ),
-        "rope": rope_theorem(config, parts.units["rope"], inside.signals("rope")),
-        "swiglu": silu_theorem(config, parts.units["swiglu"], inside.signals("swiglu")),
+        "rope": rope_theorem(config, units["rope"]),
+        "swiglu": silu_theorem(config, units["swiglu"]),
         "layer": LayerOrder(parts.layers, layer_plan(config), _none),
         "token": TokenOrder(config, parts.tokens, _none),
         "projection": ScheduledBeats(config, parts.stages["projection"], _none),
@@ -126,13 +112,10 @@ def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> di
         "value": ValuePositions(config, parts.stages["value"], _none),
     }
     for name in ("x", "attention", "hidden"):
-        buffer = parts.units[name]
-        found[name] = ReadWhileItFills(
-            buffer, written=inside.signals(name)["written"], promise=PROMISE
-        )
+        found[name] = ReadWhileItFills(units[name], written=units[name].written, promise=PROMISE)
     if shape.qkv_bias:
-        found["biases"] = BiasesKept(parts.inner["biases"], rows=matrix(config, Op.BIAS).rows)
-    softmax, squares = parts.inner["softmax"], inside.signals("residual")
+        found["biases"] = BiasesKept(inner["biases"], rows=matrix(config, Op.BIAS).rows)
+    softmax, residual = inner["softmax"], inner["residual"]
     found["softmax"] = AccumulatesExactly(
         adds=softmax.add,
         first=softmax.add_first,
@@ -143,14 +126,14 @@ def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> di
         high=config.numerics.weight.max,
     )
     found["square_sum"] = SquareSumHolds(
-        parts.inner["residual"],
+        residual,
         dim=shape.dim,
         width=mantissa_bits(config.numerics.residual),
         most=1 << 2 * (operand_bits(config.numerics.residual) - 1),
         epsilon=derive(config).epsilon,
-        adds=squares["squared"][-1],
-        first=squares["squared_first"][-1],
-        square=squares["square"],
+        adds=residual.squared[-1],
+        first=residual.squared_first[-1],
+        square=residual.square,
     )
     found["scores"] = ScoresKept(
         softmax,
@@ -160,16 +143,14 @@ def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> di
         written_t=softmax.scores.t,
         shown=C(0, signed(config.numerics.score.width)),
     )
-    hidden = inside.signals("softmax")
-    beat = beat_layout(config)(inside.signals("issue")["waiting"])
     found["score_pass"] = SumIncludesTheMaximum(
         softmax,
         slots=derive(config).slots,
         seq_len=shape.seq_len,
-        stores=hidden["stored"],
-        stores_t=hidden["stored_t"],
-        empty=hidden["empty"],
-        enters=parts.issue.claims & (beat.kind == Kind.VALUE),
+        stores=softmax.stored,
+        stores_t=softmax.stored_t,
+        empty=softmax.empty,
+        enters=parts.issue.claims & (parts.issue.waiting.kind == Kind.VALUE),
         greatest=config.numerics.weight.max,
     )
     if config.geometry.cache is CacheBacking.ON_CHIP:
@@ -182,17 +163,14 @@ def _theorems(config: Config, parts: Parts, inside: _Inside, glue: Module) -> di
 def duties_kept(config: Config, **changes: Any) -> Model:
     """The units and what is supposed of their surroundings."""
 
-    def theorem_of(config: Config, parts: Parts, fragment: Fragment, glue: Module) -> DutiesKept:
-        inside = _Inside(fragment)
-        array = inside.signals("array")
-        theorems = _theorems(config, parts, inside, glue)
+    def theorem_of(config: Config, parts: Parts, glue: Module) -> DutiesKept:
+        theorems = _theorems(config, parts, glue)
         uncounted = _COUNTED if parts.counters else {}
         duties = {
             name: theorem.duties(name, without=(*uncounted.get(name, ()), *_DATA))
             for name, theorem in theorems.items()
         }
-        drain = parts.inner["drain"]
-        beat = beat_layout(config)(array["product_beat"])
+        drain, array = parts.inner["drain"], parts.inner["array"]
         used = {
             "capture": drain.i_valid & drain.i_ready,
             "classified": parts.units["argmax"].done,
@@ -204,8 +182,8 @@ def duties_kept(config: Config, **changes: Any) -> Model:
             parts,
             duties=duties,
             used=used,
-            product=(array["take_product"], beat),
-            running=inside.signals("reciprocals")["running"],
+            product=(array.take_product, array.product_beat),
+            running=parts.inner["reciprocals"].running,
         )
 
     return model(config, theorem_of, changes)
@@ -214,18 +192,15 @@ def duties_kept(config: Config, **changes: Any) -> Model:
 def operands_written(config: Config, **changes: Any) -> Model:
     """Shows the theorem the beats inside `Issue`, and where `Reciprocals` is."""
 
-    def theorem_of(
-        config: Config, parts: Parts, fragment: Fragment, glue: Module
-    ) -> OperandsWritten:
-        inside = _Inside(fragment)
-        issue, reciprocals = inside.signals("issue"), inside.signals("reciprocals")
+    def theorem_of(config: Config, parts: Parts, _: Module) -> OperandsWritten:
+        issue, reciprocals = parts.issue, parts.inner["reciprocals"]
         return OperandsWritten(
             config,
             parts,
-            read_valid=issue["read_valid"],
-            waiting=beat_layout(config)(issue["waiting"]),
-            running=reciprocals["running"],
-            slot=reciprocals["slot"],
+            read_valid=issue.read_valid,
+            waiting=issue.waiting,
+            running=reciprocals.running,
+            slot=reciprocals.slot,
         )
 
     return model(config, theorem_of, changes)

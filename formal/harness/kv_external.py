@@ -12,6 +12,8 @@ from amaranth import *
 
 from design.arith import times_constant
 from design.external_cache import ExternalCache
+from design.kv_reader import ReadState
+from formal.harness.inside import states
 from formal.harness.kv_external_inside import Inside
 from formal.model import Model
 from properties.kv_element import Tensor
@@ -80,7 +82,7 @@ def _model(inside: Inside, theorem: Any, glue: Module, eager: bool, stalls: bool
             glue.d.sync += step.eq(step + 1)
             with glue.If(step == shape.head_dim + derived.v_words - 1):
                 glue.d.sync += [step.eq(0), block.eq(block + 1)]
-    return Model(cache, theorem, glue=glue, driven=driven, inside=inside.fragment, resets=not eager)
+    return Model(cache, theorem, glue=glue, driven=driven, resets=not eager)
 
 
 def last_write(config: Config, *, tensor: Tensor, eager: bool = False) -> Model:
@@ -96,11 +98,11 @@ def last_write(config: Config, *, tensor: Tensor, eager: bool = False) -> Model:
     glue.d.comb += [
         queue.addr.eq(element.index),
         theorem.queued.eq(queue.data),
-        theorem.head_of_queue.eq(inside.head_of_queue.data),
-        buffer.addr.eq(inside.leaving.addr + (element.word - row.started)),
+        theorem.head_of_queue.eq(cache.writer.queue_read.data),
+        buffer.addr.eq(cache.reader.buffer_read.addr + (element.word - row.started)),
         theorem.buffered.eq(buffer.data[element.lane]),
         theorem.found.eq(cache.reader.word[element.lane]),
-        theorem.found_block.eq(inside.block),
+        theorem.found_block.eq(cache.block),
     ]
     if eager and tensor is Tensor.VALUE:
         first = element.index == cache.config.shape.kv_dim
@@ -122,7 +124,7 @@ def requests(config: Config, *, eager: bool = False) -> Model:
     glue.d.comb += [
         queue.addr.eq(theorem.row.accepted),
         theorem.queued.eq(queue.data),
-        theorem.head_of_queue.eq(inside.head_of_queue.data),
+        theorem.head_of_queue.eq(cache.writer.queue_read.data),
     ]
     return _model(inside, theorem, glue, eager, stalls=True)
 
@@ -137,7 +139,7 @@ def buffer(config: Config, *, eager: bool = False) -> Model:
     theorem = KvExternalBuffer(cache.config, cache, reader.word, reader.buffer.depth, known)
     glue = Module()
     glue.d.comb += [
-        port.addr.eq(inside.leaving.addr + (theorem.number - theorem.row.started)),
+        port.addr.eq(reader.buffer_read.addr + (theorem.number - theorem.row.started)),
         theorem.buffered.eq(port.data[theorem.lane]),
     ]
     return _model(inside, theorem, glue, eager)
@@ -158,16 +160,15 @@ def answered(config: Config, *, eager: bool = False) -> Model:
     cache = external(config)
     inside = Inside(cache)
     blocks, words = derive(cache.config).head_blocks, derive(cache.config).v_words
-    fsm = inside.fragment.find_subfragment("reader").find_generated("fsm")
-    hidden = inside.reader
+    reader = cache.reader
 
     def steps(row: KvRow) -> Value:
         # One for each run behind this one, one from planning to asking, one to the end.
-        runs = times_constant(blocks - 1 - hidden["block"], 1 + words) + Mux(
-            hidden["values"], words - 1 - hidden["word"], words
+        runs = times_constant(blocks - 1 - reader.block, 1 + words) + Mux(
+            reader.values, words - 1 - reader.value_word, words
         )
-        planning = fsm.state == fsm.encoding["Plan"]
-        return Mux(fsm.state == fsm.encoding["Idle"], 0, runs + planning)
+        state = states(reader.fsm)
+        return Mux(state[ReadState.IDLE], 0, runs + state[ReadState.PLAN])
 
     known = None if eager else inside.invariants
     most = blocks * (1 + words) + 1

@@ -2,16 +2,14 @@
 
 from amaranth import *
 from amaranth.hdl import Fragment, ShapeLike, signed
-from amaranth.utils import ceil_log2
 
 from design import argmax
 from design.activations import PROMISE, ActivationBuffer
 from design.argmax import Argmax
-from design.arith import ram_depth
 from design.biases import Biases
 from design.operand import operand_layout
 from design.writeback import DIRECT, Writeback, any_of, for_residual
-from formal.harness.stage import look_inside, queue_inside
+from formal.harness.inside import queue_inside
 from formal.model import Model
 from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LastIsNew, LogitOrder, LogitRoom
@@ -34,50 +32,41 @@ def activations(config: Config, *, vector: str, depth: int = 0) -> Model:
     elements, element = sizes[vector]
     foldable = vector == "residual" and derive(config).slots > 1
     buffer = ActivationBuffer(depth=depth or elements, shape=element, foldable=foldable)
-    inside, hidden = look_inside(buffer)
-    theorem = ReadWhileItFills(buffer, written=hidden["written"], promise=PROMISE)
-    halves = 2 if buffer.foldable else 1
-    length = buffer.depth // halves
+    ports = [memory.read_port(domain="comb") for memory in buffer.memories]
+    theorem = ReadWhileItFills(buffer, written=buffer.written, promise=PROMISE)
+    length = buffer.depth // len(ports)
     glue = Module()
-    stored = []
-    for half in range(halves):
-        memory: Fragment = inside.find_subfragment(f"memory_{half}")
-        address = Signal(ceil_log2(ram_depth(length)), name=f"stored_address_{half}")
-        data = Signal.like(Value.cast(buffer.wr_data), name=f"stored_{half}")
-        glue.d.comb += address.eq(theorem.element - half * length)
-        memory.read_port(domain="comb", addr=address, data=data, en=C(1, 1), transparent_for=())
-        stored.append(data)
-    glue.d.comb += theorem.stored.eq(Mux(theorem.element >= length, stored[-1], stored[0]))
-    return Model(buffer, theorem, inside=inside, glue=glue)
+    glue.d.comb += [
+        port.addr.eq(theorem.element - half * length) for half, port in enumerate(ports)
+    ]
+    left, right = (Value.cast(port.data) for port in (ports[0], ports[-1]))
+    glue.d.comb += theorem.stored.eq(Mux(theorem.element >= length, right, left))
+    return Model(buffer, theorem, glue=glue)
 
 
 def biases_kept(config: Config) -> Model:
     """Adds to the memory a combinational port at the chosen row."""
-    dut = Biases(config)
-    inside, glue = Fragment.get(dut, None), Module()
+    dut, glue = Biases(config), Module()
+    port = dut.memory.read_port(domain="comb")
     theorem = BiasesKept(dut, rows=dut.rows)
-    inside.find_subfragment("memory").read_port(
-        domain="comb", addr=theorem.row, data=theorem.stored, en=C(1, 1), transparent_for=()
-    )
-    return Model(dut, theorem, inside=inside, glue=glue)
+    glue.d.comb += [port.addr.eq(theorem.row), theorem.stored.eq(port.data)]
+    return Model(dut, theorem, glue=glue)
 
 
 def logit_room(config: Config, *, bare: bool = False) -> Model:
     """Logits that left the drain when there was room are on their way through `Writeback`; `bare`
     does not look into the queue: a planted bug must show at the ports."""
     dut = Argmax(config)
-    inside = Fragment.get(dut, None)
-    queue = inside.find_subfragment("queue").origins[0]
-    level = C(0) if bare else queue.level
-    theorem = LogitRoom(dut, level=level, depth=queue.depth, delay=argmax._ON_THEIR_WAY)
-    return Model(dut, theorem, inside=inside)
+    level = C(0) if bare else dut.queue.level
+    theorem = LogitRoom(dut, level=level, depth=dut.queue.depth, delay=argmax._ON_THEIR_WAY)
+    return Model(dut, theorem)
 
 
 def logit_order(config: Config) -> Model:
     """Adds to the queue's memory a port at the place of the logit that is looked at."""
     dut = Argmax(config)
     inside = Fragment.get(dut, None)
-    queue = queue_inside(inside, "queue")
+    queue = queue_inside(inside, dut.queue)
     theorem = LogitOrder(dut, vocab=config.shape.vocab, depth=queue.depth)
     glue = queue.shown_to(theorem, holds=theorem.waiting)
     return Model(dut, theorem, inside=inside, glue=glue)
@@ -87,7 +76,7 @@ def last_is_new(config: Config) -> Model:
     """Adds to the queue's memory a port for each of its places."""
     dut = Argmax(config)
     inside = Fragment.get(dut, None)
-    queue = queue_inside(inside, "queue")
+    queue = queue_inside(inside, dut.queue)
     glue = Module()
     stored = Signal(queue.depth)
     words = dut.o_logits.payload.shape()
@@ -95,9 +84,7 @@ def last_is_new(config: Config) -> Model:
         place = Signal.like(queue.first, name=f"place_{n}")
         word = Signal(words, name=f"word_{n}")
         glue.d.comb += [place.eq(queue.first + n), stored[n].eq(word.last)]
-        queue.storage.read_port(
-            domain="comb", addr=place, data=word.as_value(), en=C(1, 1), transparent_for=()
-        )
+        queue.show(place, word.as_value())
     theorem = LastIsNew(dut, vocab=config.shape.vocab, stored=stored)
     counts = queue.consistent & (queue.level == theorem.waiting)
     glue.d.comb += theorem.consistent.eq(counts)
@@ -107,9 +94,8 @@ def last_is_new(config: Config) -> Model:
 def first_of_the_greatest(config: Config) -> Model:
     """The unit as it is, and the value it keeps for the best."""
     dut = Argmax(config)
-    inside, hidden = look_inside(dut)
-    theorem = FirstOfTheGreatest(dut, vocab=config.shape.vocab, greatest=hidden["greatest"])
-    return Model(dut, theorem, inside=inside)
+    theorem = FirstOfTheGreatest(dut, vocab=config.shape.vocab, greatest=dut.greatest)
+    return Model(dut, theorem)
 
 
 def results_in_time(config: Config) -> Model:

@@ -5,7 +5,6 @@ from amaranth import *
 from design.arith import pick
 from design.reciprocals import Reciprocals
 from design.rmsnorm import RmsNorm
-from formal.harness.stage import look_inside
 from formal.model import Model
 from properties.ranges import ExponentInRange, ShiftsInRange
 from spec.config import Config
@@ -29,32 +28,30 @@ def norm_exponent(config: Config) -> Model:
     """The unit as it is."""
     derived = derive(config)
     dut = RmsNorm(config)
-    inside, hidden = look_inside(dut)
     theorem = ExponentInRange(
         dut,
         epsilon=derived.epsilon,
         exponents=len(norm_exponents(config)),
         floor=derived.norm_floor,
-        e=hidden["e"],
+        e=dut.e,
     )
-    return Model(dut, theorem, inside=inside)
+    return Model(dut, theorem)
 
 
 def value_shift(config: Config) -> Model:
     """The unit as it is."""
     n, derived = config.numerics, derive(config)
     dut = Reciprocals(config)
-    inside, hidden = look_inside(dut)
     rebase = n.v.f - n.attention.f + derived.lead
     theorem = ShiftsInRange(
         dut,
         shifts=value_shifts(config),
         least=n.weight.max,
-        running=hidden["running"],
-        taken=hidden["slot"],
-        total=pick(dut.sums, hidden["slot"]),
-        valid=hidden["valid"],
-        slot_of=[hidden["slot_0"], hidden["slot_1"]],
-        shift_of=[hidden["exponent_0"] + rebase, hidden["exponent_1"] + rebase],
+        running=dut.running,
+        taken=dut.slot,
+        total=pick(dut.sums, dut.slot),
+        valid=dut.valid,
+        slot_of=dut.slots[:2],
+        shift_of=[exponent + rebase for exponent in dut.exponents[:2]],
     )
-    return Model(dut, theorem, inside=inside)
+    return Model(dut, theorem)

@@ -1,24 +1,13 @@
 """Models of the whole decoder for what a reset leaves behind."""
 
-from collections.abc import Iterator
-
-from amaranth import *
 from amaranth.hdl import Fragment
-from amaranth.hdl._mem import MemoryInstance
 
 from design.decoder import Decoder
 from formal.harness.assembled import of_layers
-from formal.harness.leaks import ended_of
+from formal.harness.inside import parts, registers, shown_by_memories
 from formal.model import Model
 from properties.reset import ResetForgets, ResetIsPowerOn
 from spec.config import CacheBacking, Config
-
-
-def _parts(fragment: Fragment) -> Iterator[Fragment]:
-    """A fragment and all below it."""
-    yield fragment
-    for part, _, _ in fragment.subfragments:
-        yield from _parts(part)
 
 
 def _decoder(config: Config, external: bool) -> tuple[Decoder, Fragment]:
@@ -29,30 +18,19 @@ def _decoder(config: Config, external: bool) -> tuple[Decoder, Fragment]:
 def power_on(config: Config, *, external: bool = False, layers: int = 0) -> Model:
     """The decoder as it is, or with `layers` layers, and every register of it."""
     dut, inside = _decoder(of_layers(config, layers), external)
-
-    def unit(name: str):
-        return inside.find_subfragment(name).origins[0]
-
-    registers = [
-        register
-        for part in _parts(inside)
-        if "sync" in part.statements
-        for register in part.statements["sync"]._lhs_signals()
-    ]
-    stages = [unit(name) for name in ("projection", "score", "value")]
-    drain, writeback = unit("drain"), unit("writeback")
+    stages = (dut.projection, dut.score, dut.value)
     theorem = ResetIsPowerOn(
         dut,
-        registers=registers,
-        working=[unit("token_sequencer").busy, *(stage.o.valid for stage in stages)],
+        registers=[register for part in parts(inside) for register in registers(part)],
+        working=[dut.token_sequencer.busy, *(stage.o.valid for stage in stages)],
         under_way=[
-            unit("issue").o_valid,
-            unit("array").sums_valid,
-            unit("buffer").o_valid,
-            drain.o_valid,
-            drain.scores_valid,
-            writeback.o_valid,
-            writeback.scaled_valid,
+            dut.issue.o_valid,
+            dut.array.sums_valid,
+            dut.buffer.o_valid,
+            dut.drain.o_valid,
+            dut.drain.scores_valid,
+            dut.writeback.o_valid,
+            dut.writeback.scaled_valid,
         ],
     )
     return Model(dut, theorem, inside=inside)
@@ -61,12 +39,10 @@ def power_on(config: Config, *, external: bool = False, layers: int = 0) -> Mode
 def forgets(config: Config, *, external: bool = False) -> Model:
     """The decoder as it is, and what its memories show at every port."""
     dut, inside = _decoder(config, external)
-    shown = [
-        port._data
-        for part in _parts(inside)
-        if isinstance(part, MemoryInstance)
-        for port in part._read_ports
-    ]
-    argmax = inside.find_subfragment("argmax").origins[0]
-    theorem = ResetForgets(dut, shown=shown, argmax=argmax, ended=ended_of(inside))
+    theorem = ResetForgets(
+        dut,
+        shown=shown_by_memories(inside),
+        argmax=dut.argmax,
+        ended=dut.token_sequencer.ended,
+    )
     return Model(dut, theorem, inside=inside, outputs=theorem.outputs())

@@ -10,12 +10,13 @@ from amaranth.utils import exact_log2
 
 from design.arith import times_constant
 from design.beat import Kind, to_sink
-from design.sequencer import STATES, LayerSequencer
+from design.sequencer import IDLE, STATES, LayerSequencer
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
 from formal.harness import stage, token
-from formal.harness.stage import Device, look_inside, state_exists
+from formal.harness.inside import registers, state_exists, states
+from formal.harness.stage import Device
 from formal.model import Model
 from properties.dialect import implies
 from properties.done_pulse import Handshake
@@ -31,7 +32,7 @@ from spec.schedule import Op, matrix, ops
 def projection(config: Config) -> Device:
     """Beats left follow from the row and the column of the beat on offer."""
     dut = ProjectionStage(config)
-    inside, hidden = look_inside(dut)
+    inside = Fragment.get(dut, None)  # its FSM is made there
     lanes, share = config.geometry.lanes, derive(config).header_passes
     beat, working = dut.o.payload, dut.o.valid
     matrices = {op: matrix(config, op) for op in ops(config)}
@@ -45,9 +46,9 @@ def projection(config: Config) -> Device:
             left = columns + spec.folded_passes * half + spec.headers - number // share
             folded = (number == spec.whole_passes) & spec.folded_passes
             right = Cat(
-                hidden["last_column"] == spec.cols - 1,
-                hidden["folded_rows"] == spec.folded_rows,
-                hidden["rows_left"] == spec.rows - beat.row,
+                dut.last_column == spec.cols - 1,
+                dut.folded_rows == spec.folded_rows,
+                dut.rows_left == spec.rows - beat.row,
                 beat.row < spec.rows,
                 beat.column < Mux(folded, half, spec.cols),
                 Mux(
@@ -61,7 +62,7 @@ def projection(config: Config) -> Device:
             consistent.append(mine & right)
         return {
             "counters": implies(working, Cat(consistent).any()),
-            "state_exists": state_exists(inside),
+            "state_exists": state_exists(dut.fsm),
             "whole_passes": implies(working, beat.row & (lanes - 1) == 0),
             "idle_is_empty": working == (dut.remaining != 0),
             "done_is_idle": implies(dut.done, ~working),
@@ -81,9 +82,8 @@ def projection(config: Config) -> Device:
 def score(config: Config) -> Device:
     """Beats left follow from the position and the element of the beat on offer."""
     dut = ScoreStage(config)
-    inside, hidden = look_inside(dut)
     shape, word = config.shape, exact_log2(derive(config).k_word)
-    beat, working, pos = dut.o.payload, dut.o.valid, hidden["pos"]
+    beat, working, pos = dut.o.payload, dut.o.valid, dut.own_pos
 
     def invariants(pending: Sequence[Value]) -> Mapping[str, Value]:
         words = (pos >> word) - (beat.t >> word) + 1
@@ -100,7 +100,6 @@ def score(config: Config) -> Device:
 
     return Device(
         dut=dut,
-        inside=inside,
         measure=dut.remaining,
         bound=ceil_div(shape.seq_len, 1 << word) * shape.head_dim,
         promises={"pos_in_range": implies(dut.start, dut.pos < shape.seq_len)},
@@ -112,10 +111,9 @@ def score(config: Config) -> Device:
 def value(config: Config) -> Device:
     """Beats left follow from the position and the element of the beat on offer."""
     dut = ValueStage(config)
-    inside, hidden = look_inside(dut)
     shape, derived = config.shape, derive(config)
     word = exact_log2(derived.v_word)
-    beat, working, pos = dut.o.payload, dut.o.valid, hidden["pos"]
+    beat, working, pos = dut.o.payload, dut.o.valid, dut.own_pos
 
     def invariants(pending: Sequence[Value]) -> Mapping[str, Value]:
         # The position is no constant: its multiple for each number of words left.
@@ -134,7 +132,6 @@ def value(config: Config) -> Device:
 
     return Device(
         dut=dut,
-        inside=inside,
         measure=dut.remaining,
         bound=derived.v_words * shape.seq_len,
         promises={"pos_in_range": implies(dut.start, dut.pos < shape.seq_len)},
@@ -146,13 +143,13 @@ def value(config: Config) -> Device:
 def layer(config: Config) -> Device:
     """A stage after the other: what is left are the stages, and each ends when it says so."""
     dut = LayerSequencer(config)
-    inside, hidden = look_inside(dut)
-    fsm = inside.find_generated("fsm")
+    inside = Fragment.get(dut, None)  # its FSM is made there
+    fsm, state = dut.fsm, states(dut.fsm)
     plan = layer_plan(config)
     most = len(plan.stages)
     # Of a stage of the attention, those of the blocks behind it are left, too.
     left: dict[Work, Any] = {
-        work: most + 1 - plan.number(Stage(work)) - (2 * hidden["block"] if work in Attend else 0)
+        work: most + 1 - plan.number(Stage(work)) - (2 * dut.own_block if work in Attend else 0)
         for work in plan.works
     }
     runs: dict[Work, str] = {Attend.SCORES: "score", Attend.VALUES: "value"}
@@ -169,14 +166,13 @@ def layer(config: Config) -> Device:
         # In each state its child, and no other, is at work.
         expected = {
             STATES[work]: 1 << children.index(runs.get(work, "projection")) for work in plan.works
-        } | {"Idle": 0}
+        } | {IDLE: 0}
         return {
             "child_of_the_state": Cat(
-                (fsm.state == fsm.encoding[name]) & (Cat(pending) == child)
-                for name, child in expected.items()
+                state[name] & (Cat(pending) == child) for name, child in expected.items()
             ).any(),
-            "state_exists": state_exists(inside),
-            "block_in_range": hidden["block"] < plan.blocks,
+            "state_exists": state_exists(fsm),
+            "block_in_range": dut.own_block < plan.blocks,
         }
 
     return Device(
@@ -191,7 +187,7 @@ def layer(config: Config) -> Device:
         ],
         # Its done comes with the last stage's, before it is idle.
         starts_apart=True,
-        active=fsm.state != fsm.encoding["Idle"],
+        active=fsm.state != fsm.encoding[IDLE],
         invariants=invariants,
     )
 
@@ -229,26 +225,22 @@ def scheduled_beats(config: Config) -> Model:
     """The projection stage as it is."""
     device = projection(config)
     dut: Any = device.dut
-    theorem = ScheduledBeats(config, dut, device.invariants)
-    return Model(dut, theorem, inside=device.inside)
+    return Model(dut, ScheduledBeats(config, dut, device.invariants), inside=device.inside)
 
 
 def layer_order(config: Config) -> Model:
     """The states of the layer sequencer are the numbers of the stages."""
     dut, plan = LayerSequencer(config), layer_plan(config)
-    inside, hidden = look_inside(dut)
-    fsm = inside.find_generated("fsm")
-    block = hidden["block"]
+    inside = Fragment.get(dut, None)  # its FSM is made there
+    state, block = states(dut.fsm), dut.own_block
     numbers = {
         work: plan.number(Stage(work)) + (2 * block if work in Attend else 0) for work in plan.works
     }
 
     def invariants(running: Value) -> Mapping[str, Value]:
-        known = [(fsm.state == fsm.encoding["Idle"]) & (running == 0)]
+        known = [state[IDLE] & (running == 0)]
         known += [
-            (fsm.state == fsm.encoding[STATES[work]])
-            & (running == n)
-            & implies(work in plan.before, block == 0)
+            state[STATES[work]] & (running == n) & implies(work in plan.before, block == 0)
             for work, n in numbers.items()
         ]
         return {"state_is_the_number": Cat(known).any(), "block_in_range": block < plan.blocks}
@@ -259,11 +251,8 @@ def layer_order(config: Config) -> Model:
 def start_ignored(config: Config, *, device: str, bare: bool = False) -> Model:
     """Two devices side by side; `bare` claims nothing of their insides."""
     one, other = (_device(config, device) for _ in range(2))
-    insides = [Fragment.get(each.inside, None) for each in (one, other)]
-    registers = [
-        {signal.name: signal for signal in inside.statements["sync"]._lhs_signals()}
-        for inside in insides
-    ]
+    insides = [each.inside or Fragment.get(each.dut, None) for each in (one, other)]
+    named = [{each.name: each for each in registers(inside)} for inside in insides]
     glue = Module()
     glue.submodules += [insides[1], *(each.glue for each in (one, other) if each.glue)]
     strays = Signal()
@@ -278,6 +267,6 @@ def start_ignored(config: Config, *, device: str, bare: bool = False) -> Model:
             pairs["__".join(map(str, path))] = (here, there)
         else:
             glue.d.comb += there.eq(here & ~strays if path == ("start",) else here)
-    held = {name: (register, registers[1][name]) for name, register in registers[0].items()}
+    held = {name: (register, named[1][name]) for name, register in named[0].items()}
     theorem = StartIgnored(pairs=pairs, inside={} if bare else held, strays=strays)
     return Model(one.dut, theorem, inside=insides[0], glue=glue)

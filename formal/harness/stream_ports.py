@@ -10,7 +10,7 @@ from design.argmax import Argmax
 from design.decoder import Decoder
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
-from formal.harness.stage import look_inside, queue_inside
+from formal.harness.inside import queue_inside
 from formal.model import Model
 from properties.stream_ports import OffersFirst, OffersStand, streams_of
 from spec.config import CacheBacking, Config
@@ -19,15 +19,9 @@ from spec.config import CacheBacking, Config
 def offers_first(config: Config, *, external: bool = False) -> Model:
     """The decoder as it is: its streams, those of the stages, and the way of a pass."""
     dut = Decoder(config.with_cache(CacheBacking.EXTERNAL) if external else config)
-    inside = Fragment.get(dut, None)
-
-    def component(name: str) -> wiring.Component:
-        return inside.find_subfragment(name).origins[0]
-
-    names = ("projection", "score", "value", "buffer", "drain", "array", "issue", "argmax")
-    *stages, buffer, drain, array, issue, argmax = map(component, names)
+    buffer, drain, array, issue = dut.buffer, dut.drain, dut.array, dut.issue
     ports = {name: port for name, (port, goes_out) in streams_of(dut).items() if goes_out}
-    ports |= {name: stage.o for name, stage in zip(names, stages, strict=False)}
+    ports |= {"projection": dut.projection.o, "score": dut.score.o, "value": dut.value.o}
     links = {
         name: (port.ready, Cat(port.valid, Value.cast(port.payload)))
         for name, port in ports.items()
@@ -36,10 +30,10 @@ def offers_first(config: Config, *, external: bool = False) -> Model:
     links["buffered_pass"] = (drain.i_ready, Cat(buffer.o_valid, buffer.o_beat))
     follows = {
         "weights_to_beats": (dut.i_weights.valid, issue.i.ready),
-        "logits_to_done": (dut.o_logits.ready, argmax.done),
+        "logits_to_done": (dut.o_logits.ready, dut.argmax.done),
     }
     theorem = OffersFirst(links, follows)
-    return Model(dut, theorem, inside=inside, outputs=theorem.outputs())
+    return Model(dut, theorem, outputs=theorem.outputs())
 
 
 def _stage(config: Config, stage: Callable[[Config], wiring.Component]) -> Model:
@@ -60,8 +54,8 @@ def value(config: Config) -> Model:
 def logits(config: Config) -> Model:
     """The queue's level is the distance of its pointers."""
     dut = Argmax(config)
-    inside, _ = look_inside(dut)
-    queue = queue_inside(inside, "queue")
+    inside = Fragment.get(dut, None)
+    queue = queue_inside(inside, dut.queue)
     theorem = OffersStand(
         dut, invariants={"queue": queue.consistent}, promises={"finds_room": ~dut.fault}
     )

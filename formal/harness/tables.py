@@ -6,9 +6,10 @@ from typing import Any
 from amaranth import *
 from amaranth.hdl import Fragment
 from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
-from design.interpolate import entry_layout
+from design.interpolate import Interpolator, entry_layout
 from design.reciprocals import Reciprocals
 from design.rmsnorm import RmsNorm
 from design.softmax import Softmax
@@ -19,13 +20,14 @@ from golden import fixed_math
 from properties.tables import TableOfFactors, WeightsOfTheTable
 from spec import tables
 from spec.config import Config
-from spec.derived import derive
 
-#: Units with an `Interpolator`: the unit, the name of that in it, and its table.
-INTERPOLATORS: Mapping[str, tuple[Callable[[Config], Any], str, Callable[[Config], Any]]] = {
-    "norm": (RmsNorm, "rsqrt", tables.rsqrt),
-    "reciprocals": (Reciprocals, "reciprocal", tables.reciprocal),
-    "swiglu": (SwiGlu, "sigmoid", tables.sigmoid),
+#: Units with an `Interpolator`: the unit, that in it, and its table.
+INTERPOLATORS: Mapping[
+    str, tuple[Callable[[Config], Any], Callable[[Any], Interpolator], Callable[[Config], Any]]
+] = {
+    "norm": (RmsNorm, lambda norm: norm.rsqrt, tables.rsqrt),
+    "reciprocals": (Reciprocals, lambda unit: unit.reciprocal, tables.reciprocal),
+    "swiglu": (SwiGlu, lambda swiglu: swiglu.sigmoid, tables.sigmoid),
 }
 
 
@@ -39,12 +41,10 @@ class _Index(wiring.Component):
         return Module()
 
 
-def _held(unit: Fragment, *path: str) -> list[int]:
+def _held(memory: Memory) -> list[int]:
     """The words that a memory of an elaborated unit begins with, and keeps: none can write it."""
-    for name in path:
-        unit = unit.find_subfragment(name)
-    assert not unit._write_ports, "a table"
-    return list(unit._data.init._raw)
+    assert not memory.write_ports, "a table"
+    return [Const.cast(Const(word, memory.shape)).value for word in memory.init]
 
 
 def _picked(words: Sequence[Value], index: Value) -> Value:
@@ -58,9 +58,10 @@ def _picked(words: Sequence[Value], index: Value) -> Value:
 
 def factors(config: Config, *, unit: str) -> Model:
     """Golden's interpolation in the words that are in the memory."""
-    component, name, table_of = INTERPOLATORS[unit]
-    table = table_of(config)
-    words = _held(Fragment.get(component(config), None), name, "memory")
+    component_of, interpolator_of, table_of = INTERPOLATORS[unit]
+    component, table = component_of(config), table_of(config)
+    Fragment.get(component, None)  # its memories have their ports from now on
+    words = _held(interpolator_of(component).memory)
     layout = entry_layout(table)
     dut = _Index(table.input_bits)
     glue = Module()
@@ -80,12 +81,13 @@ def factors(config: Config, *, unit: str) -> Model:
 
 def exp2(config: Config) -> Model:
     """The words of the tables of all slots: those that are equal are drawn once."""
-    weight, slots = config.numerics.weight, derive(config).slots
-    inside = Fragment.get(Softmax(config), None)
+    weight = config.numerics.weight
+    softmax = Softmax(config)
+    Fragment.get(softmax, None)
     dut = _Index(config.numerics.score.f)
     glue = Module()
     entries: list[Signal] = []
-    for words in {tuple(_held(inside, f"exp2_{slot}")) for slot in range(slots)}:
+    for words in {tuple(_held(table)) for table in softmax.tables}:
         entry = Signal(weight.f, name=f"entry_{len(entries)}")
         glue.d.comb += entry.eq(_picked([C(word, weight.f) for word in words], dut.x))
         entries.append(entry)

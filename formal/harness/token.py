@@ -1,12 +1,14 @@
 """The token sequencer, as a device whose start is a token taken and whose done is its answer."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from amaranth import *
+from amaranth.hdl import Fragment
 
-from design.ports import token_in_layout
-from design.sequencer import TokenSequencer
-from formal.harness.stage import Device, look_inside, state_exists
+from design.sequencer import IDLE, TokenSequencer, TokenState
+from formal.harness.inside import state_exists, states
+from formal.harness.stage import Device
 from formal.model import Model
 from properties.dialect import implies
 from properties.done_pulse import Handshake
@@ -17,18 +19,20 @@ from spec.config import Config
 def device(config: Config) -> Device:
     """What is left are the states, of which a layer takes two: one it starts in, one it ends in."""
     dut = TokenSequencer(config)
-    inside, hidden = look_inside(dut)
-    fsm = inside.find_generated("fsm")
-    layers = config.shape.layers
-    sample = token_in_layout(config)(hidden["token"]).sample
-    state = {name: fsm.state == code for name, code in fsm.encoding.items()}
+    inside = Fragment.get(dut, None)  # its FSM is made there
+    layers, sample, state = config.shape.layers, dut.token.sample, states(dut.fsm)
 
-    left = {"Answer": 1, "Drain": 2}
-    left["Layers"] = 3 + 2 * (layers - 1 - dut.layer) + hidden["next_layer"]
-    left["Embed"] = 3 + 2 * layers - 1
-    left["Fetch layers"] = left["Embed"] + 1
-    left["Fetch embedding"] = left["Fetch layers"] + 1
-    measure = Signal(range(left["Fetch embedding"] + 1))
+    embed = 3 + 2 * layers - 1
+    bound = embed + 2
+    left: dict[TokenState, Any] = {
+        TokenState.ANSWER: 1,
+        TokenState.DRAIN: 2,
+        TokenState.LAYERS: 3 + 2 * (layers - 1 - dut.layer) + dut.next_layer,
+        TokenState.EMBED: embed,
+        TokenState.FETCH_LAYERS: embed + 1,
+        TokenState.FETCH_EMBEDDING: bound,
+    }
+    measure = Signal(range(bound + 1))
     # Layers tell the same port that they are done, so only the first after the start counts.
     embed_done = Signal()
     embeds = Signal()
@@ -41,16 +45,16 @@ def device(config: Config) -> Device:
 
     def invariants(pending: Sequence[Value]) -> Mapping[str, Value]:
         embedding, layer, classifier = pending
-        before_layers = state["Fetch embedding"] | state["Fetch layers"] | state["Embed"]
+        before_layers, in_layers = _before_layers(state), state[TokenState.LAYERS]
         return {
-            "state_exists": state_exists(inside),
+            "state_exists": state_exists(dut.fsm),
             "embeds": (embedding == embeds)
             & implies(embedding, before_layers)
-            & implies(before_layers, embedding == ~hidden["embedded"]),
-            "layer_runs": implies(layer, state["Layers"])
-            & implies(state["Layers"], layer == ~hidden["next_layer"])
-            & implies(hidden["next_layer"], state["Layers"]),
-            "classifies": classifier == (state["Drain"] & sample),
+            & implies(before_layers, embedding == ~dut.embedded),
+            "layer_runs": implies(layer, in_layers)
+            & implies(in_layers, layer == ~dut.next_layer)
+            & implies(dut.next_layer, in_layers),
+            "classifies": classifier == (state[TokenState.DRAIN] & sample),
             "layer_in_range": (dut.layer < layers) & implies(before_layers, dut.layer == 0),
         }
 
@@ -68,52 +72,57 @@ def device(config: Config) -> Device:
             Handshake("layer", dut.layer_start, dut.layer_done),
             Handshake("classifier", dut.classify_start, dut.classified),
         ),
-        stalls={"norm": state["Drain"] & ~sample & ~dut.normed},
+        stalls={"norm": state[TokenState.DRAIN] & ~sample & ~dut.normed},
         measure=measure,
-        bound=left["Fetch embedding"],
+        bound=bound,
         active=dut.busy,
         invariants=invariants,
     )
 
 
+def _before_layers(state: Mapping[str, Value]) -> Value:
+    """The first layer has not started."""
+    fetches = state[TokenState.FETCH_EMBEDDING] | state[TokenState.FETCH_LAYERS]
+    return fetches | state[TokenState.EMBED]
+
+
 def order(config: Config) -> Model:
     """The states are what the theorem knows of the token."""
     dut = TokenSequencer(config)
-    inside, hidden = look_inside(dut)
-    fsm = inside.find_generated("fsm")
-    shape = config.shape
-    state = {name: fsm.state == code for name, code in fsm.encoding.items()}
+    inside = Fragment.get(dut, None)  # its FSM is made there
+    shape, state = config.shape, states(dut.fsm)
 
     def invariants(theorem: TokenOrder) -> Mapping[str, Value]:
-        before_layers = state["Fetch embedding"] | state["Fetch layers"] | state["Embed"]
+        before_layers = _before_layers(state)
         all_started = theorem.layers == shape.layers
+        fetched = Mux(
+            state[TokenState.FETCH_EMBEDDING], 0, Mux(state[TokenState.FETCH_LAYERS], 1, 2)
+        )
         return {
-            "state_exists": state_exists(inside),
-            "idle": theorem.pending == ~state["Idle"],
-            "token": implies(theorem.pending, hidden["token"] == theorem.token.as_value()),
-            "fetched": implies(
-                theorem.pending,
-                theorem.fetched
-                == Mux(state["Fetch embedding"], 0, Mux(state["Fetch layers"], 1, 2)),
-            ),
+            "state_exists": state_exists(dut.fsm),
+            "idle": theorem.pending == ~state[IDLE],
+            "token": implies(theorem.pending, dut.token.as_value() == theorem.token.as_value()),
+            "fetched": implies(theorem.pending, theorem.fetched == fetched),
             "before_layers": implies(
                 before_layers,
                 (theorem.layers == 0)
                 & ~theorem.layer_runs
                 & (dut.layer == 0)
-                & (theorem.embedded == hidden["embedded"]),
+                & (theorem.embedded == dut.embedded),
             ),
             "layers": implies(
-                state["Layers"],
+                state[TokenState.LAYERS],
                 theorem.embedded
                 & (dut.layer < shape.layers)
-                & (theorem.layer_runs == ~hidden["next_layer"])
+                & (theorem.layer_runs == ~dut.next_layer)
                 & (theorem.layers == dut.layer + theorem.layer_runs),
             ),
-            "after_layers": (theorem.after_layers == (state["Drain"] | state["Answer"]))
+            "after_layers": (
+                theorem.after_layers == (state[TokenState.DRAIN] | state[TokenState.ANSWER])
+            )
             & implies(theorem.after_layers, all_started & ~theorem.layer_runs),
-            "text": (theorem.ended == hidden["ended"])
-            & implies(state["Idle"] & ~theorem.ended, dut.pos < shape.seq_len - 1),
+            "text": (theorem.ended == dut.ended)
+            & implies(state[IDLE] & ~theorem.ended, dut.pos < shape.seq_len - 1),
         }
 
     return Model(dut, TokenOrder(config, dut, invariants), inside=inside)

@@ -5,15 +5,13 @@ from typing import Any
 
 import numpy as np
 from amaranth import *
-from amaranth.hdl import Fragment, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
-from amaranth.utils import ceil_log2
 
 from design import rope
 from design.arith import pick
 from design.beat import Sink, is_op
-from design.interpolate import entry_layout
+from design.interpolate import Interpolator
 from design.reciprocals import Reciprocals
 from design.residual import Residual
 from design.rmsnorm import RmsNorm
@@ -21,7 +19,6 @@ from design.scalar import SCALAR_LATENCY
 from design.softmax import Softmax
 from design.swiglu import SwiGlu
 from formal.harness.arithmetic import expected, later, stand_in
-from formal.harness.stage import look_inside
 from formal.harness.terms import Circuit, Lookup, Product, Term, Terms, select
 from formal.model import Model
 from golden import fixed_math, steps
@@ -36,23 +33,20 @@ from spec.fixed import SQ, Rounding
 from spec.schedule import Op
 
 
-def _interpolated(m: Module, interpolator: Fragment, table: tables.Interpolated, x: Terms) -> Terms:
+def _interpolated(
+    m: Module, interpolator: Interpolator, table: tables.Interpolated, x: Terms
+) -> Terms:
     """Golden's interpolation in whatever table the interpolator holds.
 
     Adds a combinational port to its memory, at the node that golden looks up.
     """
-    layout = entry_layout(table)
-    word = Signal(layout.size, name="entry")
-    node = Signal(table.index_bits, name="node")
-    interpolator.find_subfragment("memory").read_port(
-        domain="comb", addr=node, data=word, en=C(1, 1), transparent_for=()
-    )
+    port = interpolator.memory.read_port(domain="comb")
 
     def column(field: str) -> Lookup:
-        return Lookup(lambda at: Term(layout(word)[field], defined=[at.value == node]))
+        return Lookup(lambda at: Term(port.data[field], defined=[at.value == port.addr]))
 
     (at,) = x >> table.fraction_bits
-    m.d.comb += node.eq(at.value)
+    m.d.comb += port.addr.eq(at.value)
     return fixed_math.interpolate(table, column("base"), column("slope"), x)
 
 
@@ -77,7 +71,6 @@ def norm_found(config: Config) -> Model:
     """A norm whose sum of squares stays while it works, as `Residual` promises."""
     derived = derive(config)
     dut = RmsNorm(config)
-    inside = Fragment.get(dut, None)
     glue = Module()
     started = later(glue, dut.start, 1)
     square_sum = Signal.like(dut.square_sum)
@@ -90,8 +83,7 @@ def norm_found(config: Config) -> Model:
         asked = later(glue, square_sum, 1)
         sums = Terms(Term(asked, range(least, 1 << derived.square_sum_width)))
         m, e = fixed_math.rsqrt_operand(*fixed_math.halves(sums))
-        table = inside.find_subfragment("rsqrt")
-        (factor,) = _interpolated(glue, table, tables.rsqrt(config), m)
+        (factor,) = _interpolated(glue, dut.rsqrt, tables.rsqrt(config), m)
         in_table = _is_factor(factor)
         same_factor = expected(glue, factor, SCALAR_LATENCY).equals(dut.factor)
         (exponent,) = e - derived.norm_floor
@@ -111,7 +103,7 @@ def norm_found(config: Config) -> Model:
     }
     shown = {"factor": dut.done & (dut.factor > 0)}
     theorem = theorems.FindsNorm(equal, given=given, shown=shown)
-    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+    return Model(dut, theorem, glue=glue, driven=("products",))
 
 
 def weights_found(config: Config) -> Model:
@@ -122,21 +114,17 @@ def weights_found(config: Config) -> Model:
     """
     n = config.numerics
     dut = Softmax(config)
-    inside, hidden = look_inside(dut)
+    ports = [table.read_port(domain="comb") for table in dut.tables]
     glue = Module()
     chosen, en = OneOf(derive(config).slots, "slot"), dut.en
     slots = range(chosen.size)
-    tables_of_slots = [inside.find_subfragment(f"exp2_{slot}") for slot in slots]
-    words = [Signal(n.weight.f, name=f"entry_{slot}") for slot in slots]
     node = Signal(n.score.f, name="node")
-    for table, word in zip(tables_of_slots, words, strict=True):
-        table.read_port(domain="comb", addr=node, data=word, en=C(1, 1), transparent_for=())
-    shown = chosen.of(_shown(inside, f"scores_{slot}") for slot in slots)
-    looked_up = chosen.of(_shown(inside, f"exp2_{slot}") for slot in slots)
-    held, octaves = (
-        chosen.of(hidden[f"{name}_{slot}"] for slot in slots) for name in ("held", "octaves")
-    )
-    word, maximum = chosen.of(words), chosen.of(dut.maxima[slot] for slot in slots)
+    glue.d.comb += [port.addr.eq(node) for port in ports]
+    shown = chosen.of(port.read.data for port in dut.ports)
+    looked_up = chosen.of(port.lookup.data for port in dut.ports)
+    held, octaves = chosen.of(dut.held), chosen.of(dut.octaves)
+    word = chosen.of(port.data for port in ports)
+    maximum = chosen.of(dut.maxima[slot] for slot in slots)
     weight = chosen.of(dut.weights[slot] for slot in slots)
 
     # One enabled cycle to the register behind the memory, one to the table, one to the shift.
@@ -176,20 +164,14 @@ def weights_found(config: Config) -> Model:
         shown={"small": has_weight & (weight == 1), "great": has_weight & weight[-1]},
         chosen=chosen,
     )
-    return Model(dut, theorem, glue=glue, inside=inside)
-
-
-def _shown(inside: Fragment, memory: str) -> Value:
-    """What the one read port of a memory in `inside` shows."""
-    (port,) = inside.find_subfragment(memory).origins[0].read_ports
-    return Value.cast(port.data)
+    return Model(dut, theorem, glue=glue)
 
 
 def score_kept(config: Config) -> Model:
     """Any slot and position; adds to the memories of scores a port at that position."""
     n, derived = config.numerics, derive(config)
     dut = Softmax(config)
-    inside, hidden = look_inside(dut)
+    ports = [memory.read_port(domain="comb") for memory in dut.memories]
     glue = Module()
     chosen = OneOf(derived.slots, "slot")
     slots = range(chosen.size)
@@ -197,48 +179,36 @@ def score_kept(config: Config) -> Model:
         dut,
         chosen=chosen,
         seq_len=config.shape.seq_len,
-        written=hidden["stored"],
-        written_t=hidden["stored_t"],
-        shown=chosen.of(_shown(inside, f"scores_{slot}") for slot in slots),
+        written=dut.stored,
+        written_t=dut.stored_t,
+        shown=chosen.of(port.read.data for port in dut.ports),
     )
-    stored = [Signal(signed(n.score.width), name=f"stored_{slot}") for slot in slots]
-    for slot in slots:
-        memory = inside.find_subfragment(f"scores_{slot}")
-        address = Signal(ceil_log2(memory.origins[0].depth), name=f"stored_address_{slot}")
-        glue.d.comb += address.eq(theorem.t)
-        memory.read_port(
-            domain="comb", addr=address, data=stored[slot], en=C(1, 1), transparent_for=()
-        )
-    glue.d.comb += theorem.stored.eq(chosen.of(stored))
+    glue.d.comb += [port.addr.eq(theorem.t) for port in ports]
+    glue.d.comb += theorem.stored.eq(chosen.of(port.data for port in ports))
     with Circuit(glue):
         raw = Terms(chosen.of(dut.scores.sums[slot] for slot in slots))
         shift = n.q.f + n.k.f - n.score.f
         (rounded,) = fixed_math.requantize(raw, shift, n.score, n.rounding)
         glue.d.comb += theorem.rounded.eq(rounded.value)
-    return Model(dut, theorem, glue=glue, inside=inside)
+    return Model(dut, theorem, glue=glue)
 
 
 def residual_added(config: Config) -> Model:
     """Each element behind its announcement, as the writeback brings it."""
     n = config.numerics
     dut = Residual(config)
-    inside, hidden = look_inside(dut)
+    old = dut.memory.read_port(domain="comb")
     glue = Module()
     row = later(glue, dut.coming_row, 1)
-    old = Signal(signed(n.residual.width), name="old")
-    address = Signal(range(config.shape.dim), name="old_row")
-    inside.find_subfragment("memory").read_port(
-        domain="comb", addr=address, data=old, en=C(1, 1), transparent_for=()
-    )
-    glue.d.comb += address.eq(row)
+    glue.d.comb += old.addr.eq(row)
     adds = Cat(dut.i.sink == sink for sink in (Sink.WO, Sink.W2)).any()
     embeds = is_op(Op.EMBED, dut.i)
     with Circuit(glue, []):
         value = Terms(Term(dut.i.value))
-        (total,) = fixed_math.saturate(Terms(Term(old)) + value, n.residual)
+        (total,) = fixed_math.saturate(Terms(Term(old.data)) + value, n.residual)
         (first,) = fixed_math.saturate(value, n.residual)
         (element,) = elements = Terms(expected(glue, select(embeds, first, total), 1))
-        same = element.equals(hidden["new"]) & _is_operand(dut.o, elements, n.residual, n.rounding)
+        same = element.equals(dut.new) & _is_operand(dut.o, elements, n.residual, n.rounding)
     comes = dut.i_valid & (adds | embeds)
     given = {
         "announced": implies(comes, later(glue, dut.coming, 1) & (dut.i.row == row)),
@@ -250,13 +220,13 @@ def residual_added(config: Config) -> Model:
     asks = request.en & (request.a == dut.o.mantissa) & (request.b == dut.o.mantissa)
     exponent = later(glue, dut.o.exponent, SCALAR_LATENCY)
     moved = dut.products[0] << (2 * EXPONENT_STEP * exponent)
-    squared = implies(later(glue, begun, SCALAR_LATENCY), hidden["square"] == moved)
+    squared = implies(later(glue, begun, SCALAR_LATENCY), dut.square == moved)
     theorem = theorems.AddsUp(
         {"element": implies(begun, dut.o_valid & same & asks) & squared},
         given=given,
-        shown={"greatest": begun & later(glue, adds, 1) & (hidden["new"] == n.residual.max)},
+        shown={"greatest": begun & later(glue, adds, 1) & (dut.new == n.residual.max)},
     )
-    return Model(dut, theorem, glue=glue, inside=inside)
+    return Model(dut, theorem, glue=glue)
 
 
 def reciprocals_found(config: Config) -> Model:
@@ -264,10 +234,9 @@ def reciprocals_found(config: Config) -> Model:
     weights is never less than that of the maximum."""
     n, derived = config.numerics, derive(config)
     dut = Reciprocals(config)
-    inside, hidden = look_inside(dut)
     glue = Module()
     (product,) = stand_in(glue, dut)
-    slot, running = hidden["slot"], hidden["running"]
+    slot, running = dut.slot, dut.running
     total = Signal(derived.softmax_sum_width)
     glue.d.comb += total.eq(pick(dut.sums, slot))
     with Circuit(glue, [product]):
@@ -275,8 +244,7 @@ def reciprocals_found(config: Config) -> Model:
         least = n.weight.max
         asked = Term(later(glue, total, 2), range(least, 1 << derived.softmax_sum_width))
         m, e = fixed_math.reciprocal_operand(Terms(asked))
-        table = inside.find_subfragment("reciprocal")
-        (factor,) = _interpolated(glue, table, tables.reciprocal(config), m)
+        (factor,) = _interpolated(glue, dut.reciprocal, tables.reciprocal(config), m)
         in_table = _is_factor(factor)
         slot_then = later(glue, slot, 5)
         same_factor = expected(glue, factor, 3).equals(pick(dut.factors, slot_then))
@@ -301,33 +269,31 @@ def reciprocals_found(config: Config) -> Model:
     }
     shown = {"factor": taken & (dut.factors[derived.slots - 1] > 0)}
     theorem = theorems.FindsReciprocals(equal, given=given, shown=shown, chosen=chosen)
-    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+    return Model(dut, theorem, glue=glue, driven=("products",))
 
 
 def gates(config: Config) -> Model:
     """Each step beside the product that it asks for: how gates meet their ups is not looked at."""
     n = config.numerics
     dut = SwiGlu(config)
-    inside, hidden = look_inside(dut)
     glue = Module()
     first, second = stand_in(glue, dut)
     came = dut.i_valid & (dut.i.sink == Sink.W13) & ~dut.i.row[0]
     gate = dut.i.value[: n.gate.width].as_signed()
     with Circuit(glue, [first]):
         x: Any = Terms(later(glue, gate, 1)) - n.gate.min
-        table = inside.find_subfragment("sigmoid")
-        (sigmoid,) = _interpolated(glue, table, tables.sigmoid(config), x)
+        (sigmoid,) = _interpolated(glue, dut.sigmoid, tables.sigmoid(config), x)
         in_table = _is_factor(sigmoid)
-        same_sigmoid = expected(glue, sigmoid, 3).equals(hidden["sigmoid_value"])
+        same_sigmoid = expected(glue, sigmoid, 3).equals(dut.sigmoid_value)
         (ffn,) = steps.multiplied(n, Terms(first.a), Terms(first.b))
         (element,) = elements = Terms(expected(glue, ffn, 3))
-        same_ffn = element.equals(hidden["ffn"]) & _is_operand(dut.o, elements, n.ffn, n.rounding)
+        same_ffn = element.equals(dut.ffn) & _is_operand(dut.o, elements, n.ffn, n.rounding)
     with Circuit(glue, [second]):
         (silu,) = steps.gated(n, Terms(second.a), Terms(second.b))
-        same_silu = expected(glue, silu, 3).equals(hidden["silu"])
-    asked, multiplies = later(glue, came, 4), hidden["multiply"]
+        same_silu = expected(glue, silu, 3).equals(dut.silu)
+    asked, multiplies = later(glue, came, 4), dut.multiply
     factors = dut.requests[1]
-    same_operands = (factors.a == later(glue, gate, 4)) & (factors.b == hidden["sigmoid_value"])
+    same_operands = (factors.a == later(glue, gate, 4)) & (factors.b == dut.sigmoid_value)
     equal = {
         "sigmoid": implies(asked, same_sigmoid),
         "gate_operands": (
@@ -335,7 +301,7 @@ def gates(config: Config) -> Model:
             "The second multiplier gets the gate and its sigmoid, 4 cycles after the gate came.",
         ),
         "silu": implies(later(glue, asked, 3), same_silu),
-        "silu_operand": implies(multiplies, first.a == hidden["silu"]),
+        "silu_operand": implies(multiplies, first.a == dut.silu),
         "ffn": implies(later(glue, multiplies, 3), same_ffn),
     }
     looks_up = later(glue, came, 1)
@@ -346,9 +312,9 @@ def gates(config: Config) -> Model:
             "The phases of the drain keep gates and silus apart.",
         ),
     }
-    shown = {"element": dut.o_valid & (hidden["ffn"] != 0)}
+    shown = {"element": dut.o_valid & (dut.ffn != 0)}
     theorem = theorems.Gates(equal, given=given, shown=shown)
-    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+    return Model(dut, theorem, glue=glue, driven=("products",))
 
 
 def pairs_turned(config: Config) -> Model:
@@ -356,10 +322,9 @@ def pairs_turned(config: Config) -> Model:
     n, turn = config.numerics, derive(config).turn
     cycles = rope.CYCLES[turn]
     dut = rope.Rope(config)
-    inside, hidden = look_inside(dut)
     glue = Module()
     take = dut.i_valid & (dut.i.sink == Sink.QKV)
-    query, key, value = (hidden["arrived"][bit] for bit in range(3))
+    query, key, value = dut.arrived.q, dut.arrived.k, dut.arrived.v
     b_here = query | key
     before = Signal.like(dut.i.value)
     with glue.If(take):
@@ -370,7 +335,7 @@ def pairs_turned(config: Config) -> Model:
     age = cycles[1] - cycles[0]
     first = Product(*(later(glue, each, age) for each in (port_0.a, port_0.b, port_0.result)))
     (a, cos), (b, sin) = (first.a, first.b), (port_1.a, port_1.b)
-    equal = {"a_waits": implies(hidden["d"][0], before == hidden["waiting"])}
+    equal = {"a_waits": implies(dut.d[0], before == dut.waiting)}
     outs = []
     for half, asked in enumerate((cycles[1], cycles[3])):
         if half:  # a sin, b cos
@@ -386,7 +351,7 @@ def pairs_turned(config: Config) -> Model:
         operands = (
             (a == later(glue, before, asked))
             & (b == later(glue, dut.i.value, asked))
-            & (Cat(cos[: n.rope.width], sin[: n.rope.width]) == hidden["angle"])
+            & (Cat(cos[: n.rope.width], sin[: n.rope.width]) == dut.angle.as_value())
         )
         equal[f"{name}_operands"] = implies(later(glue, b_here, asked), operands)
         outs.append(asked + 3)
@@ -400,7 +365,7 @@ def pairs_turned(config: Config) -> Model:
     given = {
         "a_product_is_one": implies(same_operands, first.result == port_1.result),
         "rows_of_the_matrix": (
-            implies(take, hidden["section"] < 3),
+            implies(take, dut.section < 3),
             "Behind the last value nothing comes: rows that pad the matrix stay in the drain.",
         ),
         "pairs_in_their_time": ~(b_here & Cat(soon).any()) & ~dut.fault,
@@ -409,7 +374,7 @@ def pairs_turned(config: Config) -> Model:
     if config.shape.dim * turn <= 8:  # elsewhere keys and values come too late for a search
         shown |= {"key": dut.o.k & (dut.o.value > 0), "value": dut.o.v}
     theorem = theorems.TurnsPairs(equal, given=given, shown=shown)
-    return Model(dut, theorem, glue=glue, inside=inside, driven=("products",))
+    return Model(dut, theorem, glue=glue, driven=("products",))
 
 
 class _Total(wiring.Component):

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from amaranth import *
-from amaranth.hdl import Fragment
 
 from design.arith import pick
 from design.beat import Sink, is_op, to_sink
@@ -78,8 +77,7 @@ def _shown(terms: dict[Op | None, Term], out: Any, valid: Value) -> dict[str, Va
 def sums_rounded(config: Config) -> Model:
     """Sums as they come, with the shifts that their units give."""
     derived, n = derive(config), config.numerics
-    dut = Writeback(config)
-    inside, glue = Fragment.get(dut, None), Module()
+    dut, glue = Writeback(config), Module()
     raw = dut.i
     exponents, shifts = norm_exponents(config), value_shifts(config)
     shift_of_slot = pick(dut.value_shifts, raw.slot)
@@ -105,7 +103,7 @@ def sums_rounded(config: Config) -> Model:
     in_time = dut.o_valid == came
     if config.shape.qkv_bias:
         # Biases are kept as they come, nothing else is.
-        kept = inside.find_subfragment("biases").origins[0]
+        kept = dut.biases
         was_bias, row = (later(glue, each, 2) for each in (is_op(Op.BIAS, raw), raw.row))
         in_time &= kept.wr_en == (came & was_bias)
         same &= implies(kept.wr_en, (kept.wr_row == row) & result.equals(kept.wr_data))
@@ -122,9 +120,7 @@ def sums_rounded(config: Config) -> Model:
         "value_shift": implies(dut.i_valid & (raw.sink == Sink.VALUE), in_range),
     }
     shown = _shown(golden, dut.o, dut.o_valid)
-    return Model(
-        dut, theorems.RoundsSums(equal, given=given, shown=shown), inside=inside, glue=glue
-    )
+    return Model(dut, theorems.RoundsSums(equal, given=given, shown=shown), glue=glue)
 
 
 def sums_scaled(config: Config) -> Model:
@@ -133,8 +129,7 @@ def sums_scaled(config: Config) -> Model:
     Where the shape has biases, the memory is asked for that of the row, and what it shows is added.
     """
     n = config.numerics
-    dut = Writeback(config)
-    inside, glue = Fragment.get(dut, None), Module()
+    dut, glue = Writeback(config), Module()
     came, factor, of_slot = (
         later(glue, each, SCALAR_LATENCY)
         for each in (dut.o, dut.norm_factor, pick(dut.value_factors, dut.o.slot))
@@ -147,9 +142,8 @@ def sums_scaled(config: Config) -> Model:
         for op in (op for op in ops(config) if to_sink(op) in NORMED):
             bias: Any = 0
             if op is Op.QKV and config.shape.qkv_bias:
-                biases = inside.find_subfragment("biases").origins[0]
-                bias = Terms(biases.rd_data).reshape(1, 1)
-                asked = later(glue, Cat(biases.rd_en, biases.rd_row), 1)
+                bias = Terms(dut.biases.rd_data).reshape(1, 1)
+                asked = later(glue, Cat(dut.biases.rd_en, dut.biases.rd_row), 1)
                 right_row = implies(is_op(op, came), asked == Cat(C(1, 1), came.row))
             projection = _projection(config, op, came.row, C(0, SHIFT_BITS))
             ((golden[op],),) = projection.scaled(sums, Terms(factor), bias)
@@ -162,4 +156,4 @@ def sums_scaled(config: Config) -> Model:
     shown = _shown(golden, dut.scaled, there)
     equal = {"value": implies(there, same & later(glue, right_row, 1))}
     theorem = theorems.ScalesSums(equal, given=given, shown=shown)
-    return Model(dut, theorem, inside=inside, glue=glue, driven=("products",))
+    return Model(dut, theorem, glue=glue, driven=("products",))

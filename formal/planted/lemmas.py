@@ -7,8 +7,8 @@ LEMMAS = (
         "nano", "leaks.end_is_taken",
         "whether a text ended follows the choice while the classifier works",
         "design.sequencer", "TokenSequencer.elaborate",
-        "m.d.comb += self.busy.eq(~fsm.ongoing(\"Idle\"))",
-        "m.d.comb += self.busy.eq(~fsm.ongoing('Idle'))\n"
+        "m.d.comb += self.busy.eq(~self.fsm.ongoing(IDLE))",
+        "m.d.comb += self.busy.eq(~self.fsm.ongoing(IDLE))\n"
         "m.d.sync += ended.eq(answer.end)",
     ),
     planted(

@@ -6,13 +6,15 @@ SLOTS = (
     planted(
         "nano@16", "arith.sum.qkv",
         "the accumulators of the other lanes are 8 bits too narrow",
-        "design.array", "MultiplierArray.elaborate", "derived.acc_width",
-        "derived.acc_width - 8 * (lane > 0)",
+        "design.array", "MultiplierArray.__init__",
+        'Signal(signed(derived.acc_width), name=f"sum_{lane}")',
+        'Signal(signed(derived.acc_width - 8 * (lane > 0)), name=f"sum_{lane}")',
     ),
     planted(
         "nano@16", "arith.lanes",
         "every lane multiplies the operand of slot 0",
-        "design.array", "MultiplierArray.elaborate", "slots[lane // derived.per_slot]", "slots[0]",
+        "design.array", "MultiplierArray.multiplied",
+        "self.slot_b[lane // derive(self.config).per_slot]", "self.slot_b[0]",
     ),
     planted(
         "nano@16", "arith.array_sums",

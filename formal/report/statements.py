@@ -1,11 +1,11 @@
 """What a model claims, supposes and witnesses, and which signals each statement is about."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from amaranth.hdl import Fragment, Signal
 
-from formal.harness.stage import assignments
+from formal.harness.inside import assignments, parts
 from formal.model import Model
 from properties.dialect import Statement, Theorem
 from tools.sources import ROOT
@@ -20,7 +20,7 @@ def signals(model: Model, about: Sequence[Statement]) -> list[str]:
     """The names of the signals that `about` is about: in a condition, or what the theorem's own
     signals in it are made of."""
     driven: dict[int, list[Signal]] = {}
-    for part in _parts(Fragment.get(model.theorem, None)):
+    for part in parts(Fragment.get(model.theorem, None)):
         for each in assignments(part):
             for signal in each._lhs_signals():
                 driven.setdefault(id(signal), []).extend(each._rhs_signals())
@@ -38,15 +38,9 @@ def place(statement: Statement) -> str:
     return f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name}:{line}"
 
 
-def _parts(fragment: Fragment) -> Iterator[Fragment]:
-    yield fragment
-    for part, *_ in fragment.subfragments:
-        yield from _parts(part)
-
-
 def _theorems(model: Model) -> list[Theorem]:
     """Those of the model, elaborated by now."""
     found = []
-    for part in _parts(Fragment.get(model, None)):
+    for part in parts(Fragment.get(model, None)):
         found += [each for each in part.origins or () if isinstance(each, Theorem)]
     return found

@@ -35,9 +35,9 @@ NO_EXPONENT = PlantedBug(
 SIGNLESS = PlantedBug(
     "operands are taken without their sign",
     "design.scalar",
-    "ScalarMultiplier.elaborate",
-    "a = Signal(signed(SCALAR_BITS))",
-    "a = Signal(SCALAR_BITS)",
+    "ScalarMultiplier.__init__",
+    "self.a = Signal(signed(SCALAR_BITS))",
+    "self.a = Signal(SCALAR_BITS)",
 )
 WRONG_POINT = PlantedBug(
     "a result is shifted by one too few",
@@ -77,23 +77,23 @@ WRONG_SIGN = PlantedBug(
 NARROW = PlantedBug(
     "an accumulator has half its bits",
     "design.array",
-    "MultiplierArray.elaborate",
-    "derived.acc_width",
-    "derived.acc_width // 2",
+    "MultiplierArray.__init__",
+    'Signal(signed(derived.acc_width), name=f"sum_{lane}")',
+    'Signal(signed(derived.acc_width // 2), name=f"sum_{lane}")',
 )
 HALF_SIGNLESS = PlantedBug(
     "an operand of a lane is taken without its sign",
     "design.array",
-    "MultiplierArray.elaborate",
-    "signed(derived.a_width)",
-    "derived.a_width",
+    "MultiplierArray.__init__",
+    'Signal(a, name=f"a_{lane}")',
+    'Signal(a.width, name=f"a_{lane}")',
 )
 TWICE = PlantedBug(
     "a product is twice as great",
     "design.array",
-    "MultiplierArray.elaborate",
-    "a * slots[lane // derived.per_slot]",
-    "a * slots[lane // derived.per_slot] << 1",
+    "MultiplierArray.multiplied",
+    "self.lane_a[lane] * self.slot_b[lane // derive(self.config).per_slot]",
+    "self.lane_a[lane] * self.slot_b[lane // derive(self.config).per_slot] << 1",
 )
 NOT_CLEARED = PlantedBug(
     "a pass goes on from the sums of the one before",
@@ -119,7 +119,7 @@ ALL_OCTAVES = PlantedBug(
 OLD_SCORE = PlantedBug(
     "a score that is read as it is stored is the old one",
     "design.softmax",
-    "Softmax.elaborate",
+    "Softmax.__init__",
     "memory.read_port(transparent_for=(write,))",
     "memory.read_port()",
 )

@@ -22,15 +22,15 @@ FOLLOWS_THE_CHOICE = PlantedBug(
     "whether a text ended follows the choice while the classifier works",
     "design.sequencer",
     "TokenSequencer.elaborate",
-    'm.d.comb += self.busy.eq(~fsm.ongoing("Idle"))',
-    "m.d.comb += self.busy.eq(~fsm.ongoing('Idle'))\nm.d.sync += ended.eq(answer.end)",
+    "m.d.comb += self.busy.eq(~self.fsm.ongoing(IDLE))",
+    "m.d.comb += self.busy.eq(~self.fsm.ongoing(IDLE))\nm.d.sync += ended.eq(answer.end)",
 )
 ENDS_EARLY = PlantedBug(
     "the end of an answer counts before the answer is taken",
     "design.sequencer",
     "TokenSequencer.elaborate",
-    "with m.If(self.o_token.ready):\n    m.d.sync += ended.eq(answer.end)\n    m.next = 'Idle'",
-    "m.d.sync += ended.eq(answer.end)\nwith m.If(self.o_token.ready):\n    m.next = 'Idle'",
+    "with m.If(self.o_token.ready):\n    m.d.sync += ended.eq(answer.end)\n    m.next = IDLE",
+    "m.d.sync += ended.eq(answer.end)\nwith m.If(self.o_token.ready):\n    m.next = IDLE",
 )
 
 

@@ -10,9 +10,9 @@ from tools.planting import PlantedBug
 BEAT_SURVIVES = PlantedBug(
     "a beat that waits survives a reset",
     "design.issue",
-    "Issue.elaborate",
-    "waits = Signal()",
-    "waits = Signal(reset_less=True)",
+    "Issue.__init__",
+    "self.waits = Signal()",
+    "self.waits = Signal(reset_less=True)",
 )
 ZERO_SKIPPED = PlantedBug(
     "a zero of the hidden vector does not wait for its weights",
