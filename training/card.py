@@ -63,9 +63,9 @@ repository: no text of anybody else went in.
 
 dim {sizes.dim}, hidden {sizes.hidden}, {sizes.layers} layers, {sizes.heads} heads,
 {sizes.kv_heads} KV heads, vocabulary {sizes.vocab} (byte-pair, with all bytes), context
-{sizes.context}, RoPE base {llama.THETA:,.0f}, tied embedding: the sizes of stories260K, so that what
-is proved at `stories260k` is proved at the sizes of this model. `<s>` (1) begins a text and ends
-it.
+{sizes.context}, RoPE base {llama.THETA:,.0f}, tied embedding: the sizes of stories260K, so that
+what is proved at `stories260k` is proved at the sizes of this model. `<s>` (1) begins a text and
+ends it.
 
 | file | bytes | SHA-256 |
 |---|---|---|
