@@ -146,7 +146,7 @@ def test_values_that_are_refused(tmp_path, change, said):
         ("general.architecture", "gemma3", "architecture = 'gemma3' is not one of llama, qwen2"),
         ("llama.embedding_length", None, "llama.embedding_length is missing"),
         ("llama.embedding_length", 64, "tensor token_embd.weight is (20, 32), not (20, 64)"),
-        ("llama.attention.head_count", 3, "Shape.heads = 3 is no multiple of kv_heads = 2"),
+        ("llama.attention.head_count", 3, "Shape.heads = 3 is not a multiple of kv_heads = 2"),
         ("llama.rope.dimension_count", 8, "llama.rope.dimension_count = 8 is not built, only 16"),
         ("llama.block_count", 3, "tensor blk.2.attn_norm.weight is missing"),
         ("llama.block_count", 1, "tensor 'blk.1.attn_norm.weight' is unknown, so may matter"),

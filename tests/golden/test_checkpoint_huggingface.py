@@ -136,7 +136,7 @@ def test_a_file_that_changed_is_refused(tmp_path):
         ({"rope_theta": 10**400}, "rope_theta = 1000"),
         ({"eos_token_id": 300}, "eos_token_id = 300 is not below vocab_size = 300"),
         ({"eos_token_id": ["x"]}, "eos_token_id = ['x'] must be token ids"),
-        ({"num_attention_heads": 3, "num_key_value_heads": 2}, "Shape.heads = 3 is no multiple"),
+        ({"num_attention_heads": 3, "num_key_value_heads": 2}, "Shape.heads = 3 is not a multiple"),
         ({"hidden_size": 8}, "embed_tokens.weight is (300, 6), not (300, 8)"),
         ({"num_hidden_layers": 3}, "tensor model.layers.2.input_layernorm.weight is missing"),
         ({"num_hidden_layers": 1}, "'model.layers.1.input_layernorm.weight' is unknown"),
