@@ -1,4 +1,4 @@
-"""Checkpoint files: every version is read right, and everything that is none is refused."""
+"""Checkpoint files of llama2.c: every version is read correctly, anything else is refused."""
 
 import math
 import os
@@ -58,7 +58,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def refusal(path: Path) -> str:
-    """The message behind the file's name, checked to be one line."""
+    """The message after the file's name, checked to be one line."""
     with pytest.raises(BadInput) as caught:
         read(path)
     message = str(caught.value)
@@ -73,7 +73,7 @@ def assert_same(a: Checkpoint, b: Checkpoint) -> None:
         np.testing.assert_array_equal(tensor, b.weights[name], err_msg=name)
 
 
-# Layouts, against offsets worked out by hand.
+# Layouts, against offsets computed by hand.
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -404,7 +404,7 @@ def test_checkpoint_checks_its_tensors():
     def build(shared: bool = False, **changed: np.ndarray) -> Checkpoint:
         return Checkpoint(shape=SHAPE, weights=good.weights | changed, shared=shared)
 
-    with pytest.raises(BadInput, match="does not know extra"):
+    with pytest.raises(BadInput, match="missing or unknown names: extra"):
         build(extra=np.zeros(1, np.float32))
     with pytest.raises(BadInput, match=r"tensor wk is float32 \(2, 6, 2\)"):
         build(wk=good.weights["wk"].swapaxes(1, 2))
