@@ -12,8 +12,8 @@ from golden.image import pack
 from golden.quantise import quantise
 from golden.sampler import Sampler
 from sim.build import Build, build
+from sim.generation import rtl_tokens
 from sim.rtl_decoder import RtlDecoder
-from sim.telling import rtl_tokens
 from spec.config import Config
 from tools.errors import BadInput
 from tools.yosys import BuildError

@@ -1,3 +1,3 @@
-"""What a board needs around a decoder: Verilog, weight image, description, testbench, a page."""
+"""Exports a decoder for a board: Verilog, weight image, description, testbench, HTML page."""
 
-from tools import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all later imports are digested

@@ -1,4 +1,4 @@
-"""``python -m design export MODEL``: from a checkpoint or weight image to files for a board."""
+"""``python -m design export MODEL``: exports a checkpoint or weight image as files for a board."""
 
 import functools
 from pathlib import Path
@@ -30,10 +30,10 @@ def export_model(
 ) -> None:
     """Write the files `FILES` for `source` into `folder`; see `kit.write_kit`.
 
-    The tokenizer is the one named, or that in or beside a checkpoint.
+    The tokenizer is that at `tokenizer_path`, or the one in or beside a checkpoint.
 
-    Raises :class:`BadInput` for a source that is neither, for a prompt without a tokenizer, and for
-    lanes that are not those of an image, whose order they are.
+    Raises :class:`BadInput` for a source that is neither, for a prompt without a tokenizer, and if
+    `lanes` differs from the lanes of an image, which determine the order of its weights.
     """
     check_folder(folder)
     with _stderr.status("reading") as status:
@@ -48,8 +48,8 @@ def export_model(
             return open_tokenizer(tokenizer_path, source, shape)
 
         ids = prompt_ids(prompt, tokenizer, shape)
-        known = tokenizer_path or (not stored and files_of(source, shape.vocab))
-        piece = tokenizer().stream().put if known else lambda token: b""
+        has_tokenizer = tokenizer_path or (not stored and files_of(source, shape.vocab))
+        piece = tokenizer().stream().put if has_tokenizer else lambda token: b""
         write_kit(model, folder, ids, tokens, piece, lambda doing: status.update(doing))
     _stderr.print(f"{folder}: {model.config.describe()}: {', '.join(FILES)}", soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""``core.json``: the ports of an exported core and what goes through them, for programs."""
+"""``core.json``: a machine-readable description of an exported core and its ports."""
 
 import dataclasses
 from typing import Any
@@ -19,7 +19,7 @@ VERSION = "veridecode core 1"
 
 
 def hash_words(config: Config) -> list[int]:
-    """The hash of `config` in words of a beat, the lowest bits first."""
+    """The hash of `config` as words of the width of a beat, the lowest bits first."""
     bits = config.geometry.lanes * config.numerics.weight_bits
     value = int(config_hash(config), 16)
     return [value >> low & ((1 << bits) - 1) for low in range(0, 64, bits)]
@@ -28,13 +28,13 @@ def hash_words(config: Config) -> list[int]:
 def ports(config: Config) -> list[dict[str, Any]]:
     """Every port of the Verilog, clock and reset first: name, direction, width, fields.
 
-    Offsets count bits from the lowest of the port. Arrays say their length; element 0 is lowest.
+    Offsets are in bits from the lowest bit of the port. Arrays have a length; element 0 is lowest.
     """
     clock = [
         {"name": "clk", "direction": "input", "width": 1, "is": "clock, rising edge"},
         {"name": "rst", "direction": "input", "width": 1, "is": "reset, synchronous, active high"},
     ]
-    found = []
+    others = []
     for name, member, value in exported_ports(DecoderSignature(config).create(path=())):
         width = len(Value.cast(value))
         port: dict[str, Any] = {
@@ -46,8 +46,8 @@ def ports(config: Config) -> list[dict[str, Any]]:
             port |= _layout(value.shape(), 0)
         elif Value.cast(value).shape().signed:
             port["signed"] = True
-        found.append(port)
-    return clock + found
+        others.append(port)
+    return clock + others
 
 
 def _layout(layout: data.Layout, offset: int) -> dict[str, Any]:
@@ -56,12 +56,12 @@ def _layout(layout: data.Layout, offset: int) -> dict[str, Any]:
         return {"elements": layout.length, "element": _plain(element)}
     fields = []
     for name, field in layout:
-        place = {"name": str(name), "offset": offset + field.offset, "width": field.width}
+        entry = {"name": str(name), "offset": offset + field.offset, "width": field.width}
         if isinstance(field.shape, data.Layout):
-            place |= _layout(field.shape, offset + field.offset)
+            entry |= _layout(field.shape, offset + field.offset)
         else:
-            place |= {"signed": Shape.cast(field.shape).signed}
-        fields.append(place)
+            entry |= {"signed": Shape.cast(field.shape).signed}
+        fields.append(entry)
     return {"fields": [field for field in fields if field["width"]]}
 
 
@@ -70,7 +70,7 @@ def _plain(shape: Shape) -> dict[str, Any]:
 
 
 def describe_core(config: Config) -> dict[str, Any]:
-    """All that an integrator's program needs to know of the core of `config`."""
+    """The description of the core of `config`, for an integrator's program."""
     layout, cache = image(config), None
     if config.geometry.cache is CacheBacking.EXTERNAL:
         keys = kv_layout(config)

@@ -1,4 +1,4 @@
-"""All files for a board, from one model: they carry one hash, and appear together or not at all."""
+"""Writes all files for a board from one model; they share a hash and appear together."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tools.files import scratch_folder, writing
 FILES = (
     "core.v", "core.vlt", "core.json", "image.bin", "image.hex", "testbench.v", "integrating.html",
 )  # fmt: skip
-#: Beats written to a file at a time.
+#: Beats that are written at a time.
 _CHUNK = 1 << 16
 
 
@@ -36,12 +36,12 @@ def write_kit(
     piece: Callable[[int], bytes] = lambda token: b"",
     progress: Callable[[str], None] = lambda doing: None,
 ) -> None:
-    """Write the files `FILES` into `folder`, which is made.
+    """Write the files `FILES` into `folder`, which is created.
 
-    The testbench runs the greedy text behind `prompt`, up to `tokens` tokens, and prints
-    ``piece(token)`` for each, called in their order. The same run is simulated here, whose cycles
-    stand in ``core.json``. `progress` is told what is being done. Raises :class:`BadInput` where
-    `folder` cannot be written or holds other files, and for what `to_verilog` refuses.
+    The testbench runs the greedy text after `prompt`, up to `tokens` tokens, and prints
+    ``piece(token)`` for each, called in order. The same run is simulated here, and its cycles go
+    into ``core.json``. `progress` is called with the name of each step. Raises :class:`BadInput` if
+    `folder` cannot be written or has other files, and for configurations that `to_verilog` refuses.
     """
     check_folder(folder)
     config, image = model.config, pack(model)
@@ -71,37 +71,38 @@ def write_kit(
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse, before anything is computed, a folder that a kit cannot go to."""
+    """Refuse, before anything is computed, a folder that cannot be written or has other files."""
     if folder.exists() and not folder.is_dir():
-        raise BadInput(f"--output = {str(folder)!r} is a file, and a model is exported to a folder")
+        raise BadInput(f"--output = {str(folder)!r} is a file; a model is exported to a folder")
     if not folder.parent.is_dir():
         raise BadInput(f"--output = {str(folder)!r}: folder {str(folder.parent)!r} does not exist")
-    for place in (folder.parent, folder) if folder.exists() else (folder.parent,):
-        if not os.access(place, os.W_OK):
+    for path in (folder.parent, folder) if folder.exists() else (folder.parent,):
+        if not os.access(path, os.W_OK):
             raise BadInput(f"--output = {str(folder)!r} cannot be written")
-    others = {each.name for each in folder.iterdir()} - {*FILES} if folder.exists() else set()
+    others = {path.name for path in folder.iterdir()} - {*FILES} if folder.exists() else set()
     if others:
         raise BadInput(
-            f"--output = {str(folder)!r} holds {sorted(others)[0]!r}, which is none of an export's"
+            f"--output = {str(folder)!r} has another file than those of an export:"
+            f" {sorted(others)[0]!r}"
         )
 
 
 def write_image(folder: Path, config: Config, image: np.ndarray) -> None:
-    """``image.bin``, and ``image.hex`` with a beat a line and the hash behind the last."""
+    """``image.bin``, and ``image.hex`` with one beat per line and the hash after the last."""
     width = config.geometry.lanes * config.numerics.weight_bits // 4
     with open(folder / "image.bin", "wb") as raw, open(folder / "image.hex", "w") as text:
         for begin in range(0, len(image), _CHUNK):
             beats = image[begin : begin + _CHUNK]
             little = beats.astype(beats.dtype.newbyteorder("<"))
             raw.write(little.tobytes())
-            # Lane 0 stands in the lowest bits, so at the end of a line.
+            # Lane 0 is in the lowest bits, so at the end of a line.
             digits = beats[:, ::-1].astype(beats.dtype.newbyteorder(">")).tobytes().hex()
             text.write("".join(f"{digits[n : n + width]}\n" for n in range(0, len(digits), width)))
         text.writelines(f"{word:0{width}x}\n" for word in hash_words(config))
 
 
 def _simulated(config: Config, image: np.ndarray, turns: Sequence[Turn]) -> dict[str, int | None]:
-    """Cycles of the last prompt token and of the last chosen one; ids must be golden's."""
+    """Cycles of the last prompt token and of the last chosen one; checks the ids against golden."""
     cycles: dict[bool, list[int]] = {False: [], True: []}
     with RtlDecoder(config, image) as rtl:
         for number, turn in enumerate(turns):
@@ -111,7 +112,7 @@ def _simulated(config: Config, image: np.ndarray, turns: Sequence[Turn]) -> dict
                     f"RTL answers {step.id} to token {number}, golden {turn.answer}"
                 )
             cycles[turn.sample].append(step.cycles)
-    last = {sample: found[-1] if found else None for sample, found in cycles.items()}
+    last = {sample: counts[-1] if counts else None for sample, counts in cycles.items()}
     return {
         "of_the_last_prompt_token": last[False],
         "of_the_last_chosen_token": last[True],

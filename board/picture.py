@@ -1,4 +1,4 @@
-"""The first cycles of a token on the streams of a core: simulated, and a timing diagram."""
+"""Simulates the first cycles of a token on the streams of a core, as a timing diagram."""
 
 from dataclasses import dataclass, field
 
@@ -9,13 +9,13 @@ from board.templates import template
 from design.decoder import Decoder
 from spec.config import Config
 
-#: Cycles shown, and that in which the weight stream pauses once.
+#: Number of cycles, and the cycle in which the weight stream pauses.
 CYCLES, PAUSE = 26, 15
 
 
 @dataclass
 class Wave:
-    """A line of the diagram: a value in each cycle; None where nothing is meant by it."""
+    """A line of the diagram: a value in each cycle; None if it is meaningless."""
 
     name: str
     bus: bool = False
@@ -23,9 +23,9 @@ class Wave:
 
 
 def first_cycles(config: Config, image: np.ndarray, token: int) -> list[Wave]:
-    """What happens when `token` begins a text and weights come at once, but for one pause.
+    """The streams when `token` begins a text; weights arrive immediately, except for one pause.
 
-    The decoder itself runs, in Amaranth's simulator; `image` is (beats, lanes).
+    Runs the decoder in Amaranth's simulator; `image` is (beats, lanes).
     """
     decoder = Decoder(config)
     waves = {
@@ -40,7 +40,7 @@ def first_cycles(config: Config, image: np.ndarray, token: int) -> list[Wave]:
 
     async def drive(context):
         offered = True
-        runs: list[tuple[int, int]] = []  # (beat, beats left) of what was asked for
+        runs: list[tuple[int, int]] = []  # (beat, beats left) of fetch requests
         context.set(decoder.i_token.payload.id, token)
         context.set(decoder.i_token.payload.first, 1)
         for cycle in range(CYCLES):
@@ -61,12 +61,12 @@ def first_cycles(config: Config, image: np.ndarray, token: int) -> list[Wave]:
                     fetch.address, fetch.beats,
                 )
             )  # fmt: skip
-            seen = (
+            values = (
                 int(offered), ready, token if offered else None,
                 fetches, int(takes_run), address if fetches else None, beats if fetches else None,
                 int(weights_valid), weights_ready, f"beat {beat}" if weights_valid else None,
             )  # fmt: skip
-            for wave, value in zip(waves.values(), seen, strict=True):
+            for wave, value in zip(waves.values(), values, strict=True):
                 wave.values.append(value)
             offered = offered and not ready
             if weights_valid and weights_ready:
@@ -83,13 +83,13 @@ def first_cycles(config: Config, image: np.ndarray, token: int) -> list[Wave]:
 
 
 def drawn(waves: list[Wave]) -> str:
-    """`waves` as SVG, for a page."""
+    """`waves` as SVG for the HTML page."""
     rows = [{"name": wave.name, "bus": wave.bus, "runs": _runs(wave)} for wave in waves]
     return template("timing.svg.j2").render(rows=rows, cycles=len(waves[0].values))
 
 
 def _runs(wave: Wave) -> list[tuple[int, int, int | str | None]]:
-    """(first cycle, cycles, value) of equal neighbours."""
+    """(first cycle, number of cycles, value) of runs of equal values."""
     runs: list[tuple[int, int, int | str | None]] = []
     for cycle, value in enumerate(wave.values):
         if runs and runs[-1][2] == value:

@@ -1,4 +1,4 @@
-"""A testbench in plain Verilog-2005 that runs an exported core against the golden decoder's ids."""
+"""A Verilog-2005 testbench that compares an exported core with the golden decoder's ids."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ from spec.config import CacheBacking, Config, config_hash
 from spec.kv_layout import kv_layout
 from spec.schedule import image
 
-#: Cycles without an answer to a token after which the testbench gives up.
+#: Cycles without an answer to a token after which the testbench fails.
 PATIENCE = 100_000_000
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One token of the run, and the answer that golden gives to it."""
+    """One token of the run, and golden's answer."""
 
     id: int
     first: bool
@@ -39,7 +39,7 @@ class Turn:
 
 
 def expected_turns(model: Model, prompt: Sequence[int], tokens: int) -> list[Turn]:
-    """The greedy text behind `prompt`: at most `tokens` tokens go in, fewer where the text ends."""
+    """The greedy text after `prompt`: at most `tokens` tokens, fewer if the text ends."""
     config, decoder = model.config, FixedDecoder(model)
     turns: list[Turn] = []
     token = prompt[0]
@@ -94,7 +94,7 @@ def testbench(config: Config, turns: Sequence[Turn], piece: Callable[[int], byte
 
 
 def _texts(turns: Sequence[Turn], piece: Callable[[int], bytes]) -> dict[int, str]:
-    """What is printed at each answer, as a string of Verilog."""
+    """The text printed at each answer, as a Verilog string."""
     texts, begin = {}, piece(turns[0].id)
     for number, turn in enumerate(turns):
         following = turns[number + 1].id if number + 1 < len(turns) else turn.answer
@@ -105,7 +105,7 @@ def _texts(turns: Sequence[Turn], piece: Callable[[int], bytes]) -> dict[int, st
 
 
 def _literal(text: bytes) -> str:
-    """Inside the quotes of $write: octal for what is not plain, and %% for a percent sign."""
+    """`text` inside the quotes of $write: octal for special characters, %% for a percent sign."""
     plain = {*range(32, 127)} - {*b'"\\%'}
     return "".join(
         chr(byte) if byte in plain else "%%" if byte == ord("%") else f"\\{byte:03o}"

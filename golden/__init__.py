@@ -1,3 +1,3 @@
-"""The golden models: what the decoder must compute, in numpy."""
+"""The golden models: the specification of what the decoder computes."""
 
-from tools import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all later imports are digested

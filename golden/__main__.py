@@ -1,4 +1,4 @@
-"""``python -m golden``: inspect, convert, calibrate, quantise, measure what fixed point costs."""
+"""``python -m golden``: inspect, convert, calibrate, quantise, and measure the accuracy."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ def _config(checkpoint: Checkpoint, lanes: str | None, numerics: str) -> Config:
 
 @click.group(cls=Cli)
 def main() -> None:
-    """Look at models, quantise them, and measure the fixed-point decoder against float."""
+    """Inspect models, quantise them, and measure the fixed-point decoder against float."""
 
 
 main.add_command(inspect)
@@ -48,15 +48,15 @@ main.add_command(convert)
 
 @main.command()
 @_checkpoint
-@click.option("--steps", type=int, default=None, help="Positions to look at.")
+@click.option("--steps", type=int, default=None, help="Positions to evaluate.")
 def calibrate(checkpoint: Path, steps: int | None) -> None:
-    """Print the format per tensor that MODEL wants."""
-    read = load_checkpoint(checkpoint)
-    most = read.shape.seq_len
+    """Print the format that calibration chooses for each tensor of MODEL."""
+    model = load_checkpoint(checkpoint)
+    most = model.shape.seq_len
     if steps is not None and not 1 <= steps <= most:
         raise BadInput(f"--steps = {steps} must be 1 to {most}, the model's seq_len")
-    count = steps or positions_for(read)
-    seen = ranges_of(read, count, content_hash(read), calibrating(read, count))
+    count = steps or positions_for(model)
+    seen = ranges_of(model, count, content_hash(model), calibrating(model, count))
     numerics = numerics_for(seen, Numerics())
     table = Table("tensor", "format", "largest seen", "largest", "step")
     for field in dataclasses.fields(numerics):
@@ -81,14 +81,14 @@ def calibrate(checkpoint: Path, steps: int | None) -> None:
 def quantise_command(checkpoint: Path, output: Path, lanes: str | None, numerics: str) -> None:
     """Write the weight image of MODEL, in schedule order and with its formats."""
     check_writable(output, "--output")
-    read = load_checkpoint(checkpoint)
-    config = _config(read, lanes, numerics)
-    save(output, quantise(read, config))
+    model = load_checkpoint(checkpoint)
+    config = _config(model, lanes, numerics)
+    save(output, quantise(model, config))
     _stderr.print(f"{output}: {config.describe()}, {_formats(config)}")
 
 
 def _formats(config: Config) -> str:
-    """What the numbers of `config` are, and where they come from."""
+    """The weight width of `config`, and the origin of its formats."""
     bits = config.numerics.weight_bits
     named = CONFIGS.get(config.name)
     same = named and named.numerics == dataclasses.replace(config.numerics, weight_bits=16)
@@ -99,10 +99,10 @@ def _formats(config: Config) -> str:
 @main.command()
 @_checkpoint
 @click.option("--steps", type=int, default=256, show_default=True)
-@click.option("--prompt", "prompts", multiple=True, help="Text to begin with; one row for each.")
-@click.option("--chat", "chats", multiple=True, help="What a user says; one row for each.")
+@click.option("--prompt", "prompts", multiple=True, help="Text to begin with; a result row each.")
+@click.option("--chat", "chats", multiple=True, help="Message of a user; a result row each.")
 @_numerics
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of tables.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def accuracy(
     checkpoint: Path,
     steps: int,
@@ -113,24 +113,25 @@ def accuracy(
 ) -> None:
     """Compare the fixed-point decoder with float along the model's own greedy text.
 
-    Prompts need the tokenizer in or beside CHECKPOINT.
+    Prompts need the tokenizer in or beside MODEL.
     """
-    read = load_checkpoint(checkpoint)
-    begun: dict[str, list[int]] = {}
+    model = load_checkpoint(checkpoint)
+    ids: dict[str, list[int]] = {}
     if prompts or chats:
-        tokenizer = tokenizer_of(checkpoint, read.shape.vocab)
-        begun |= {text: tokenizer.encode(text) for text in prompts}
-        begun |= {text: tokenizer.chat([{"role": "user", "content": text}]) for text in chats}
-    begun = begun or {"": []}
-    most = read.shape.seq_len + 1 - max(1, *(len(ids) for ids in begun.values()))
+        tokenizer = tokenizer_of(checkpoint, model.shape.vocab)
+        ids |= {text: tokenizer.encode(text) for text in prompts}
+        ids |= {text: tokenizer.chat([{"role": "user", "content": text}]) for text in chats}
+    ids = ids or {"": []}
+    longest = max(1, *map(len, ids.values()))
+    most = model.shape.seq_len + 1 - longest
     if not 1 <= steps <= most:
-        raise BadInput(f"--steps = {steps} must be 1 to {most}, as the model's seq_len leaves it")
-    config = _config(read, None, numerics)
-    count = max(1, *(len(ids) for ids in begun.values())) - 1 + steps
-    found = accuracy_of.along(
-        read, quantise(read, config), steps, list(begun.values()), Steps(count, "measuring")
+        raise BadInput(f"--steps = {steps} must be 1 to {most}: the model's seq_len allows no more")
+    config = _config(model, None, numerics)
+    progress = Steps(longest - 1 + steps, "measuring")
+    measured = accuracy_of.along(
+        model, quantise(model, config), steps, list(ids.values()), progress
     )
-    results = dict(zip(begun, found, strict=True))
+    results = dict(zip(ids, measured, strict=True))
     if as_json:
         plain = {text: dataclasses.asdict(result) for text, result in results.items()}
         click.echo(json.dumps(plain if prompts or chats else plain[""], indent=2))

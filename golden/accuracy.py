@@ -1,4 +1,4 @@
-"""How far the fixed-point decoder is from the float reference: measured, never assumed."""
+"""Measures the error of the fixed-point decoder against the float reference."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from spec.trace import Tensor
 
 @dataclass(frozen=True)
 class TensorError:
-    """Worst absolute error of one tensor, and the largest magnitude of the float one."""
+    """Worst absolute error of one tensor, and the largest magnitude of the float tensor."""
 
     worst: float
     largest: float
@@ -24,12 +24,12 @@ class TensorError:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Fixed against float on the same tokens.
+    """Fixed point against float on the same tokens.
 
-    `kl_mean`, `kl_max` in nats per token; `perplexity_ratio` is fixed over float, of the float
-    model's own greedy text; `first_mismatch` is the first step at which the greedy choice
-    differs, None if it never does, and `greedy_equal` how many of the choices are equal;
-    `saturated` how many values of each tensor stood at the end of their format.
+    `kl_mean`, `kl_max` are in nats per token; `perplexity_ratio` is fixed over float, on the float
+    model's own greedy text; `first_mismatch` is the first step with another greedy choice, None if
+    all are equal, and `greedy_equal` the number of equal choices; `saturated` is the number of
+    values of each tensor at a limit of their format.
     """
 
     steps: int
@@ -47,14 +47,14 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - math.log(np.exp(shifted).sum())
 
 
-def divergence(exact: np.ndarray, found: np.ndarray) -> float:
-    """KL from the softmax of logits (V,) to that of others, in nats."""
-    p, q = _log_softmax(exact), _log_softmax(found)
+def divergence(exact: np.ndarray, approximate: np.ndarray) -> float:
+    """The KL divergence of the softmax of two vectors of logits (V,), in nats."""
+    p, q = _log_softmax(exact), _log_softmax(approximate)
     return float((np.exp(p) * (p - q)).sum())
 
 
 def _fixed_tensors(decoder: FixedDecoder) -> dict[str, np.ndarray]:
-    """The golden trace in real units, by the names of `golden.calibrate.float_tensors`."""
+    """The golden trace in real units, by the names of `golden.ranges.float_tensors`."""
     trace, n = decoder.trace, decoder.config.numerics
     residual = np.concatenate([trace[Tensor.X_EMBED], trace[Tensor.X_ATT], trace[Tensor.X_FFN]])
     w13 = trace[Tensor.W13]
@@ -92,11 +92,10 @@ def along(
     prompts: Sequence[Sequence[int]],
     progress: Callable[[int], None] | None = None,
 ) -> list[Accuracy]:
-    """Run both decoders along each of `prompts` and the float model's greedy text behind it.
+    """Run both decoders on each of `prompts`, continued by the float model's greedy text.
 
-    What they choose, and with which probabilities, is compared in `steps` tokens behind each
-    prompt; what they compute, in all of the first text. What saturated is counted in all texts
-    together, and prompts.
+    Choices and probabilities are compared for `steps` tokens after each prompt; tensors for all
+    tokens of the first text. Saturated values are counted in all texts, prompts included.
     """
     forced = [list(prompt) or [checkpoint.shape.first_id] for prompt in prompts]
     starts = [len(ids) - 1 for ids in forced]
@@ -107,16 +106,18 @@ def along(
     largest: dict[str, float] = {}
     for position in range(max(starts) + steps):
         logits = reference.step(tokens)  # (B, V)
-        approximate = fixed.step(tokens, trace=True) / model.config.numerics.logits.scale
+        fixed_logits = fixed.step(tokens, trace=True) / model.config.numerics.logits.scale
         expected = float_tensors(reference.trace, checkpoint)
         for name, value in _fixed_tensors(fixed).items():
             exact = _of_first(expected[name], name)
             error = float(np.abs(value.reshape(-1) - exact).max())
             worst[name] = max(worst.get(name, 0.0), error)
             largest[name] = max(largest.get(name, 0.0), float(np.abs(exact).max()))
-        for text, start, exact, found in zip(texts, starts, logits, approximate, strict=True):
+        for text, start, exact, approximate in zip(
+            texts, starts, logits, fixed_logits, strict=True
+        ):
             if start <= position < start + steps:
-                text.add(exact, found)
+                text.add(exact, approximate)
         greedy = logits.argmax(axis=1)
         tokens = np.array(
             [
@@ -131,24 +132,24 @@ def along(
 
 
 def _of_first(tensor: np.ndarray, name: str) -> np.ndarray:
-    """The values of the first text: behind the layers, but for logits, is the batch."""
+    """The values of the first text: the axis of the batch follows that of the layers, if any."""
     return (tensor[0] if name == "logits" else tensor[:, 0]).reshape(-1)
 
 
 class _Text:
-    """What is compared of one text."""
+    """The comparison of one text."""
 
     def __init__(self) -> None:
         self.divergences: list[float] = []
         self.surprise = 0.0
         self.equal: list[bool] = []
 
-    def add(self, exact: np.ndarray, found: np.ndarray) -> None:
-        p, q = _log_softmax(exact), _log_softmax(found)
+    def add(self, exact: np.ndarray, approximate: np.ndarray) -> None:
+        p, q = _log_softmax(exact), _log_softmax(approximate)
         token = int(exact.argmax())
-        self.divergences.append(divergence(exact, found))
+        self.divergences.append(divergence(exact, approximate))
         self.surprise += p[token] - q[token]
-        self.equal.append(int(found.argmax()) == token)
+        self.equal.append(int(approximate.argmax()) == token)
 
     def accuracy(self, tensors: dict[str, TensorError], saturated: dict[str, int]) -> Accuracy:
         return Accuracy(

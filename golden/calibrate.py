@@ -1,4 +1,4 @@
-"""The configuration to run a checkpoint with, its formats calibrated once for each content."""
+"""The configuration for a checkpoint; its formats are calibrated once per content, and cached."""
 
 import dataclasses
 import hashlib
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from golden import float_decoder
-from golden import ranges as looking
+from golden import ranges as ranges_module
 from golden.checkpoint import Checkpoint
 from golden.ranges import Progress, Ranges, numerics_for, positions_for, ranges, with_room
 from golden.tensors import LazyTensor
@@ -19,12 +19,12 @@ from tools.errors import BadInput
 from tools.files import write_atomically
 from tools.sources import ROOT, SOURCES
 
-#: What was seen of each model, by its content.
+#: Cached ranges of each model, by its content.
 FOLDER = ROOT / "build" / "calibrations"
-#: What `config_for` can be asked for.
+#: Choices of `config_for`.
 NUMERICS = ("default", "int8", "calibrated")
-#: Models by their content, with what calibration chooses for them: stories260K, and the model of
-#: this repository.
+#: Results of calibration by the content of the model: stories260K, and the model of this
+#: repository.
 KNOWN = {
     "cf1968423ee2de1f69c6174bf1d9543d": named("stories260k").numerics,
     "35b03678893f0601ded5f6df59b7f233": Numerics(
@@ -36,7 +36,7 @@ KNOWN = {
 
 
 def content_hash(checkpoint: Checkpoint) -> str:
-    """Of shape and weights, however they were stored."""
+    """A digest of shape and weights, independent of how they are stored."""
     total = hashlib.blake2b(digest_size=16)
     total.update(repr(dataclasses.asdict(checkpoint.shape)).encode())
     for name, tensor in sorted(checkpoint.weights.items()):
@@ -52,11 +52,13 @@ def content_hash(checkpoint: Checkpoint) -> str:
 def ranges_of(
     checkpoint: Checkpoint, positions: int, digest: str, progress: Callable[[], Progress] | None
 ) -> Ranges:
-    """What `positions` of the model compute, remembered in `FOLDER` for its content.
+    """The ranges over `positions` of the model, cached in `FOLDER` by its content.
 
-    `progress` makes the callback when something is computed.
+    `progress` makes the progress callback; it is called only on a cache miss.
     """
-    code = [SOURCES.digest_of(Path(str(module.__file__))) for module in (looking, float_decoder)]
+    code = [
+        SOURCES.digest_of(Path(str(module.__file__))) for module in (ranges_module, float_decoder)
+    ]
     key = hashlib.blake2b(json.dumps([digest, positions, *code]).encode(), digest_size=16)
     path = FOLDER / f"{key.hexdigest()}.json"
     try:
@@ -67,7 +69,7 @@ def ranges_of(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(dataclasses.asdict(seen), indent=1) + "\n")
     except (BadInput, OSError):
-        pass  # Then it is computed again.
+        pass  # without a cache, they are computed again next time
     return seen
 
 
@@ -77,7 +79,7 @@ def calibrated(
     positions: int | None = None,
     progress: Callable[[], Progress] | None = None,
 ) -> Config:
-    """`config` with the formats that `checkpoint` wants, by default from `positions_for` it."""
+    """`config` with the formats calibrated for `checkpoint`, by default on `positions_for`."""
     return _calibrated(checkpoint, config, positions, content_hash(checkpoint), progress)
 
 
@@ -99,17 +101,16 @@ def config_for(
     numerics: str = "default",
     progress: Callable[[], Progress] | None = None,
 ) -> Config:
-    """The configuration to run `checkpoint` with, of the named shape that it has, if any.
+    """The configuration for `checkpoint`: the named instance of its shape, if one exists.
 
-    Its formats are calibrated for what the checkpoint holds; those of the models in
-    `KNOWN` are known. `numerics` "int8" takes int8 weights instead of
-    16-bit ones, "calibrated" calibrates in any case. `progress` makes the callback of a calibration
-    that takes place. Raises :class:`BadInput` for other names.
+    Its formats are calibrated, or taken from `KNOWN`. `numerics` "int8" selects int8 instead of
+    16-bit weights, "calibrated" calibrates models in `KNOWN`, too. `progress` makes the progress
+    callback of a calibration. Raises :class:`BadInput` for other names.
     """
     if numerics not in NUMERICS:
         raise BadInput(f"numerics = {numerics!r} is not one of {', '.join(NUMERICS)}")
-    shaped = next((each for each in CONFIGS.values() if each.shape == checkpoint.shape), None)
-    config = shaped or Config(name="custom", shape=checkpoint.shape)
+    same_shape = (config for config in CONFIGS.values() if config.shape == checkpoint.shape)
+    config = next(same_shape, None) or Config(name="custom", shape=checkpoint.shape)
     if lanes is not None:
         config = config.with_lanes(lanes)
     bits = 8 if numerics == "int8" else 16

@@ -1,4 +1,4 @@
-"""What a reproducer says beside its model: the tokens, and how the streams stall."""
+"""The test case of a reproducer: its tokens, and the seed of the stalls of the streams."""
 
 import dataclasses
 import json
@@ -8,15 +8,15 @@ from typing import Any
 from spec.config import Config
 from tools.errors import BadInput
 
-#: Seeds for stalls are below this.
+#: Seeds of stalls are below this.
 STALL_SEEDS = 1 << 60
 
 
 @dataclass(frozen=True)
 class Case:
-    """A run that golden and RTL are compared on: forced tokens, steps in all, seed for stalls.
+    """A run for comparing golden and RTL: forced tokens, number of steps, seed of the stalls.
 
-    Raises :class:`BadInput`, naming the field, for a value that no run could have.
+    Raises :class:`BadInput`, naming the field, for an impossible value.
     """
 
     prompt: tuple[int, ...]

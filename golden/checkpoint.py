@@ -1,4 +1,4 @@
-"""A model: its shape and its weights, wherever they come from."""
+"""A model: its shape and its weights, independent of the file format."""
 
 import dataclasses
 import math
@@ -18,9 +18,9 @@ BIASES = ("bq", "bk", "bv")
 
 
 def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    """The name and the shape of every weight tensor; matrices are (out, in) behind the layer.
+    """The name and the shape of every weight tensor; matrices are (layer, out, in).
 
-    There are biases (`BIASES`) only where the shape has `qkv_bias`.
+    Biases (`BIASES`) only if the shape has `qkv_bias`.
     """
     d, h, q, kv, n = shape.dim, shape.hidden, shape.q_dim, shape.kv_dim, shape.layers
     biases = {"bq": (n, q), "bk": (n, kv), "bv": (n, kv)}
@@ -42,11 +42,11 @@ def tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
-    """A model: its shape and its float32 weights, keyed and shaped as :func:`tensor_shapes` says.
+    """A model: its shape and its float32 weights, with the keys and shapes of `tensor_shapes`.
 
-    Where `shared`, `wcls` is the very array of `tok_embeddings`. Tensors may be lazy: then they
-    are read, and checked, when they are used. Raises :class:`BadInput` for a tensor that is
-    missing, misshapen, not float32, or holds NaN or infinity.
+    If `shared`, `wcls` is the same object as `tok_embeddings`. Lazy tensors are read, and checked,
+    when they are used. Raises :class:`BadInput` for a tensor that is missing, misshapen, not
+    float32, or holds NaN or infinity.
     """
 
     shape: Shape
@@ -56,8 +56,8 @@ class Checkpoint:
     def __post_init__(self) -> None:
         expected = tensor_shapes(self.shape)
         if self.weights.keys() != expected.keys():
-            odd = sorted(self.weights.keys() ^ expected.keys())
-            raise BadInput(f"Checkpoint.weights lacks or does not know {', '.join(odd)}")
+            names = sorted(self.weights.keys() ^ expected.keys())
+            raise BadInput(f"Checkpoint.weights has missing or unknown names: {', '.join(names)}")
         for name, tensor in self.weights.items():
             if tensor.shape != expected[name] or tensor.dtype != np.float32:
                 raise BadInput(
@@ -69,7 +69,7 @@ class Checkpoint:
             raise BadInput("tensor wcls is not tok_embeddings, though shared = True")
 
     def in_memory(self) -> "Checkpoint":
-        """The same model with every weight read, and so checked."""
+        """The same model with every weight read and checked."""
         weights: dict[str, Tensor] = {}
         for name, tensor in self.weights.items():
             shared = self.shared and name == "wcls"
@@ -84,7 +84,7 @@ def random_checkpoint(
 
     Matrices and the embedding are normal with standard deviation `scale` / sqrt(fan in), so that
     activations stay near 1 for `scale` 1; norm gains are normal around 1 with deviation 0.1, biases
-    around 0 with deviation `scale`. Raises :class:`BadInput` for more than the memory holds.
+    around 0 with deviation `scale`. Raises :class:`BadInput` if the memory is too small.
     """
     numbers = sum(math.prod(dims) for dims in tensor_shapes(shape).values())
     check_fits(4 * numbers, f"a model of {shape}")

@@ -1,13 +1,13 @@
-"""The decoder that the RTL must be: one token, in plain integers, a formula a line.
+"""The specification of the RTL: one token at a time, in plain integers, one formula per line.
 
-The model is that of Llama (arXiv 2302.13971, section 2.2): pre-norm, rotary embedding, grouped
-heads, SwiGLU. Integers stand for numbers in the formats of `spec.config.Numerics`; the weights have
-the gains of the norms and the scale of the scores folded in (`golden.quantise`). Everything that is
-rounded goes through `GoldenDecoder.fit`. The stages of a layer run in the order of
-`spec.layer_plan`, and each names what it computes by the tensors of `spec.trace`.
+The model is Llama (arXiv 2302.13971, section 2.2): pre-norm, rotary embedding, grouped heads,
+SwiGLU. Integers represent numbers in the formats of `spec.config.Numerics`; the gains of the norms
+and the scale of the scores are folded into the weights (`golden.quantise`). Every tensor is rounded
+by `GoldenDecoder.fit`. The stages of a layer run in the order of `spec.layer_plan`, and record
+their results under the names of `spec.trace`.
 
-This page is slow, exact whatever the sizes, and the reference: `golden.fast` computes the same with
-float64 and compiled loops, and tests hold it equal to this page on every traced value.
+This file is the reference: slow, and exact for any size. `golden.fast` computes the same with
+float64 and compiled loops; tests compare every traced value of the two.
 """
 
 import math
@@ -23,7 +23,7 @@ from spec.layer_plan import Attend, Stage, Work, layer_plan
 from spec.schedule import Op, attention_order
 from spec.trace import Tensor, sizes
 
-#: What a step computed: tensor -> its values, a list for each layer.
+#: The results of a step: tensor -> its values, a list for each layer.
 Trace = dict[Tensor, list]
 
 
@@ -45,7 +45,7 @@ def saturated(value: int, form: SQ) -> int:
 
 
 def operand(value: int, rounding: Rounding) -> int:
-    """An 18-bit mantissa times the smallest power of 16 that it fits with."""
+    """`value` as an 18-bit mantissa times the smallest possible power of 16."""
     bound, exponent = 1 << (SCALAR_BITS - 1), 0
     while not -bound <= (mantissa := rounded(value, exponent, rounding)) < bound:
         exponent += EXPONENT_STEP
@@ -65,7 +65,7 @@ def interpolated(table: tables.Interpolated, x: int) -> int:
 
 
 class GoldenDecoder:
-    """One sequence. `step` takes the token at the next position."""
+    """Decodes one sequence. `step` takes the token at the next position."""
 
     def __init__(self, model: Model):
         self.model, self.config = model, model.config
@@ -107,57 +107,57 @@ class GoldenDecoder:
         for stage in layer_plan(self.config).stages:
             stages[stage.work](stage)
 
-    # The stages. Each reads what those before it left.
+    # The stages. Each reads the results of the stages before it.
 
     def biases(self, stage: Stage) -> None:
-        """Of queries, keys and values (Qwen2)."""
+        """The biases of queries, keys and values (Qwen2)."""
         self.bias = self.project(
             self.weights[Op.BIAS], [derive(self.config).one], self.qkv_formats()
         )
         self.note(Tensor.BIAS, self.bias)
 
     def qkv(self, stage: Stage) -> None:
-        """Queries, keys and values of this position; the last two are kept."""
+        """Queries, keys and values of this position; keys and values go into the cache."""
         shape, n = self.config.shape, self.config.numerics
         qkv = self.normed(
             self.weights[Op.QKV], self.qkv_formats(), Tensor.RSQRT_ATT, Tensor.QKV_SUM, self.bias
         )
         keys, values = shape.q_dim, shape.q_dim + shape.kv_dim
-        self.q = self.turned(qkv[:keys], n.q)
-        k, v = self.turned(qkv[keys:values], n.k), qkv[values:]
-        for tensor, of in ((Tensor.QKV, qkv), (Tensor.Q, self.q), (Tensor.K, k), (Tensor.V, v)):
-            self.note(tensor, of)
+        self.q = self.rotated(qkv[:keys], n.q)
+        k, v = self.rotated(qkv[keys:values], n.k), qkv[values:]
+        for tensor, x in ((Tensor.QKV, qkv), (Tensor.Q, self.q), (Tensor.K, k), (Tensor.V, v)):
+            self.note(tensor, x)
         self.keys[self.number].append(k)
         self.values[self.number].append(v)
 
     def scores(self, stage: Stage) -> None:
-        """query . key for every position, and the softmax weights 2**(score - maximum) of them."""
+        """The scores query . key of every position, and softmax weights 2**(score - maximum)."""
         n, exp2 = self.config.numerics, tables.exp2(self.config)
         shift = n.q.f + n.k.f - n.score.f
         for head in self.heads_of(stage):
-            q, kv = self.own(head), self.shared(head)
-            score = [
+            q, kv = self.query_slice(head), self.kv_slice(head)
+            scores = [
                 self.fit(dot(self.q[q], key[kv]), shift, n.score) for key in self.keys[self.number]
             ]
-            weight = []
-            for each in score:
-                octaves, fraction = divmod(max(score) - each, 1 << n.score.f)
-                weight.append(rounded(exp2[fraction], octaves, n.rounding))
-            self.heads.append({"score": score, "weight": weight})
+            weights = []
+            for score in scores:
+                octaves, fraction = divmod(max(scores) - score, 1 << n.score.f)
+                weights.append(rounded(exp2[fraction], octaves, n.rounding))
+            self.heads.append({"score": scores, "weight": weights})
 
     def attention(self, stage: Stage) -> None:
-        """The values of every position by their weights, over the sum of the weights."""
+        """The weighted sum of the values of every position, over the sum of the weights."""
         n = self.config.numerics
         for head in self.heads_of(stage):
-            weight, kv = self.heads[head]["weight"], self.shared(head)
-            total = sum(weight)  # (1 + m / 2**18) * 2**e, the low bits of m dropped
+            weight, kv = self.heads[head]["weight"], self.kv_slice(head)
+            total = sum(weight)  # (1 + m / 2**18) * 2**e, with the low bits of m dropped
             e = total.bit_length() - 1
             m = math.floor((Fraction(total, 1 << e) - 1) * (1 << SCALAR_BITS))
             reciprocal = interpolated(tables.reciprocal(self.config), m)
             columns = zip(*(value[kv] for value in self.values[self.number]), strict=True)
             shift, form = e + n.v.f - n.attention.f, sum_format(n.attention)
             sums = [self.fit(dot(weight, column), shift, form) for column in columns]
-            out = [self.scaled(each, reciprocal, n.attention) for each in sums]
+            out = [self.scaled(value, reciprocal, n.attention) for value in sums]
             self.heads[head] |= {"reciprocal": [reciprocal, e], "sum": sums, "attention": out}
 
     def output(self, stage: Stage) -> None:
@@ -178,7 +178,7 @@ class GoldenDecoder:
         forms = [n.gate, n.up] * self.config.shape.hidden
         w13 = self.normed(self.weights[Op.W13], forms, Tensor.RSQRT_FFN, Tensor.W13_SUM)
         gate, up = w13[0::2], w13[1::2]
-        sigmoid = [interpolated(table, each - n.gate.min) for each in gate]
+        sigmoid = [interpolated(table, g - n.gate.min) for g in gate]
         shift = TABLE_FRACTION + n.gate.f - n.silu.f
         silu = [self.fit(g * s, shift, n.silu) for g, s in zip(gate, sigmoid, strict=True)]
         shift = n.silu.f + n.up.f - n.ffn.f
@@ -192,18 +192,18 @@ class GoldenDecoder:
         """The down projection, added to the residual."""
         self.add(Op.W2, self.operands(self.hidden), Tensor.W2, Tensor.X_FFN)
 
-    # What the stages are made of.
+    # The operations of the stages.
 
     def fit(self, value: int, shift: int, form: SQ) -> int:
-        """Shift right, rounded, and saturated to `form`: the way of every sum into a tensor."""
+        """Requantise: shift right, round, and saturate to `form`."""
         return saturated(rounded(value, shift, self.config.numerics.rounding), form)
 
     def operands(self, x: list[int]) -> list[int]:
-        """What a matrix, or the norm, reads of a vector."""
-        return [operand(each, self.config.numerics.rounding) for each in x]
+        """The operands that a matrix or the norm reads for a vector."""
+        return [operand(element, self.config.numerics.rounding) for element in x]
 
     def project(self, rows: Rows, x: list[int], forms: list[SQ], exponent: int = 0) -> list[int]:
-        """A matrix times x, each row in its format."""
+        """A matrix times x, each row in its own format."""
         shifts = [shift + exponent - derive(self.config).lead for shift in rows.shift.tolist()]
         triples = zip(rows.weights.tolist(), shifts, forms, strict=True)
         return [self.fit(dot(row, x), shift, form) for row, shift, form in triples]
@@ -218,9 +218,9 @@ class GoldenDecoder:
     ) -> list[int]:
         """A matrix times the residual over its root mean square (RMSNorm, arXiv 1910.07467).
 
-        The matrix reads the residual itself; the factor sqrt(D) / sqrt(sum of squares + epsilon) =
-        mantissa * 2**-e comes behind: its power of two with the shift of the row, the mantissa by
-        a product.
+        The matrix multiplies the residual itself. The factor sqrt(D) / sqrt(sum of squares +
+        epsilon) = mantissa * 2**-e is applied to the sums: the power of two is added to the shift
+        of the row, and the mantissa is a multiplication.
         """
         derived, x = derive(self.config), self.operands(self.x)
         square_sum = dot(x, x) + derived.epsilon
@@ -231,19 +231,19 @@ class GoldenDecoder:
         self.note(factor, [mantissa, e])
         self.note(out, sums)
         triples = zip(sums, forms, bias or [0] * len(sums), strict=True)
-        return [self.scaled(total, mantissa, form, added) for total, form, added in triples]
+        return [self.scaled(total, mantissa, form, offset) for total, form, offset in triples]
 
     def scaled(self, total: int, factor: int, form: SQ, bias: int = 0) -> int:
-        """total * factor + bias, with a factor in units of 2**-TABLE_FRACTION."""
+        """total * factor + bias, with `factor` in units of 2**-TABLE_FRACTION."""
         return self.fit(total * factor + (bias << TABLE_FRACTION), TABLE_FRACTION, form)
 
-    def turned(self, x: list[int], form: SQ) -> list[int]:
-        """Each pair of a head turned by its angle at this position (RoPE, arXiv 2104.09864)."""
+    def rotated(self, x: list[int], form: SQ) -> list[int]:
+        """Each pair of a head rotated by its angle at this position (RoPE, arXiv 2104.09864)."""
         fraction, table = self.config.numerics.rope.f, tables.rope(self.config)
         out = []
         for i in range(0, len(x), 2):
-            at = self.pos * table.pairs + i // 2 % table.pairs
-            a, b, cos, sin = x[i], x[i + 1], table.cos[at], table.sin[at]
+            index = self.pos * table.pairs + i // 2 % table.pairs
+            a, b, cos, sin = x[i], x[i + 1], table.cos[index], table.sin[index]
             out.append(self.fit(a * cos - b * sin, fraction, form))
             out.append(self.fit(a * sin + b * cos, fraction, form))
         return out
@@ -257,18 +257,18 @@ class GoldenDecoder:
         self.note(total, self.x)
 
     def heads_of(self, stage: Stage) -> range:
-        """The query heads of a block."""
+        """The query heads of the stage's block."""
         slots = derive(self.config).slots
         return range(stage.block * slots, min((stage.block + 1) * slots, self.config.shape.heads))
 
-    def own(self, head: int) -> slice:
-        """A head's elements in the queries."""
+    def query_slice(self, head: int) -> slice:
+        """The elements of a query head in the queries."""
         size = self.config.shape.head_dim
         return slice(head * size, (head + 1) * size)
 
-    def shared(self, head: int) -> slice:
-        """The elements of its KV head in a key or value."""
-        return self.own(head // self.config.shape.group)
+    def kv_slice(self, head: int) -> slice:
+        """The elements of a query head's KV head in a key or value."""
+        return self.query_slice(head // self.config.shape.group)
 
     def qkv_formats(self) -> list[SQ]:
         """The format of each row of QKV."""
@@ -276,7 +276,7 @@ class GoldenDecoder:
         return [n.q] * shape.q_dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim
 
     def note(self, tensor: Tensor, values: list) -> None:
-        """Show what was computed."""
+        """Record `values` in the trace."""
         self.trace[tensor].append(values)
 
 

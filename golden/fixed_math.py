@@ -1,7 +1,7 @@
-"""The integer primitives of the golden decoder. All exact; none ever sees a float.
+"""The integer primitives of the golden decoder, all exact.
 
-They use nothing but the operators of the integers they are given, so that anything that behaves
-like an integer (a Python int, an int64 array, a value of the hardware) can be pushed through them.
+They use only integer operators, so they work on anything that behaves like an integer: a Python
+int, an int64 array, or a term of the hardware in a proof.
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ from spec.tables import Interpolated
 
 
 def shift_right(value, shift, rounding: Rounding):
-    """``value / 2**shift`` rounded as named; `shift` >= 0 may differ per element."""
+    """``value / 2**shift``, rounded; `shift` >= 0 may differ per element."""
     if rounding is Rounding.TRUNCATE:
         return value >> shift
-    # Half a unit, and 0 for a shift of 0; never 1 << 63, which int64 does not hold.
+    # Half a unit, and 0 for a shift of 0; never 1 << 63, which overflows int64.
     drops = shift > 0
     half = (1 << (shift - drops)) * drops
     if rounding is Rounding.HALF_UP:
@@ -32,15 +32,15 @@ def saturate(value, form: SQ):
 
 
 def requantize(value, shift, form: SQ, rounding: Rounding):
-    """Shift right with rounding, then saturate: the only way from a wide sum to a tensor."""
+    """Shift right with rounding, then saturate, as for every sum that becomes a tensor."""
     return saturate(shift_right(value, shift, rounding), form)
 
 
 def operand(value, form: SQ, rounding: Rounding):
-    """What the matrices and the norm read of an element in `form`, in its units.
+    """The operand that matrices and norm read for an element in `form`, in the same units.
 
-    ``mantissa << (4 * exponent)`` with a mantissa of 18 bits, rounded with the smallest exponent
-    that leaves it so many; the element itself where it has no more. See `design.operand`.
+    ``mantissa << (4 * exponent)`` with an 18-bit mantissa and the smallest exponent for which the
+    rounded mantissa fits; the element itself if it has at most 18 bits. See `design.operand`.
     """
     last, bound = exponents(form) - 1, 1 << (mantissa_bits(form) - 1)
     if last == 0:
@@ -54,22 +54,22 @@ def operand(value, form: SQ, rounding: Rounding):
 
 
 def interpolate(table: Interpolated, base, slope, x):
-    """`table` at x; `base` and `slope` are its columns as arrays."""
+    """`table` at x; `base` and `slope` are the columns of `table` as arrays."""
     node, fraction = x >> table.fraction_bits, x & ((1 << table.fraction_bits) - 1)
     return base[node] + shift_right(slope[node] * fraction, table.fraction_bits, Rounding.HALF_UP)
 
 
-#: Bits of the lower half of what may exceed int64.
+#: Bits of the lower half of numbers that may exceed int64.
 HALF_BITS = 32
 
 
 def halves(value):
-    """(high, low): value = high * 2**32 + low, low not negative."""
+    """(high, low): value = high * 2**32 + low, with low >= 0."""
     return value >> HALF_BITS, value & ((1 << HALF_BITS) - 1)
 
 
 def bit_length(high, low):
-    """Bits of each positive number in `halves`, exact."""
+    """The exact bit length of positive numbers, given as `halves`."""
     # Both are below 2**53, where float64 is exact.
     return np.where(
         high > 0,
@@ -79,19 +79,19 @@ def bit_length(high, low):
 
 
 def rsqrt_operand(high, low):
-    """(m, e): a sum of squares, in `halves`, is m * 4**e / 2**16 with the 18-bit m in [1, 4), low
-    bits dropped."""
+    """(m, e) of a sum of squares in `halves`: m * 4**e / 2**16, where the 18-bit m / 2**16 is in
+    [1, 4) and low bits are dropped."""
     e = (bit_length(high, low) - 1) >> 1
     left = SCALAR_BITS - 2 - 2 * e
     return _align(high, left + HALF_BITS) + _align(low, left), e
 
 
 def reciprocal_operand(weight_sum):
-    """(m, e): weight_sum = (1 + m / 2**18) * 2**e, low bits of m dropped."""
+    """(m, e): weight_sum = (1 + m / 2**18) * 2**e, with the low bits of m dropped."""
     e = bit_length(*halves(weight_sum)) - 1
     return _align(weight_sum, SCALAR_BITS - e) & ((1 << SCALAR_BITS) - 1), e
 
 
 def _align(value, left):
-    """Shift left by `left`, or right where it is negative."""
+    """Shift left by `left`, or right by -`left` if it is negative."""
     return (value << np.maximum(left, 0)) >> np.maximum(-left, 0)

@@ -1,7 +1,7 @@
-"""The float reference: one Llama step in numpy, a batch of sequences at a time.
+"""The float reference: one Llama step in numpy for a batch of sequences.
 
-Order, masking and normalisation are those of karpathy/llama2.c, `run.c`. Biases of queries, keys
-and values are those of Hugging Face Transformers, `models/qwen2/modeling_qwen2.py`.
+Order, masking and normalisation follow karpathy/llama2.c, `run.c`. Biases of queries, keys and
+values follow Hugging Face Transformers, `models/qwen2/modeling_qwen2.py`.
 
 Sizes in the shape comments: B batch, D dim, H hidden, NH query heads, NK key/value heads,
 G = NH / NK, hs head size, QD = NH * hs, V vocabulary, S sequence length, T = position + 1.
@@ -29,13 +29,13 @@ def rmsnorm(x: Array, gain: Array, epsilon: float) -> Array:  # (B, D), (D,) -> 
 
 
 def rope_tables(shape: Shape) -> tuple[Array, Array]:  # (S, hs/2), (S, hs/2)
-    """Cosine and sine of the angle by which each position turns each pair."""
+    """Cosine and sine of the rotation angle of each position and pair."""
     angles = np.outer(np.arange(shape.seq_len), shape.rope_rates)  # (S, hs/2)
     return np.cos(angles), np.sin(angles)
 
 
 def rope(x: Array, cos: Array, sin: Array) -> Array:  # (B, N, hs), (hs/2,), (hs/2,) -> (B, N, hs)
-    """Turn the adjacent pairs of every head."""
+    """Rotate the adjacent pairs of every head."""
     a, b = x[..., 0::2], x[..., 1::2]  # (B, N, hs/2)
     out = np.empty_like(x)
     out[..., 0::2] = a * cos - b * sin
@@ -59,22 +59,22 @@ def silu(x: Array) -> Array:
 
 
 class FloatDecoder:
-    """Llama-2 over `batch` sequences that advance together, in `dtype` (float64 or float32).
+    """A Llama model over `batch` sequences in lockstep, in `dtype` (float64 or float32).
 
     Members
     -------
     position : int
-        Where the next token goes, the same for every sequence; 0 at first.
+        The position of the next token, the same for every sequence; initially 0.
     trace : dict
         The intermediates of the last step. `x_embed` (B, D), `xn_final` (B, D) and `logits` (B, V)
-        are arrays. The others are lists with an array a layer: `normed` (B, D), `q` (B, NH, hs)
-        and `k` (B, NK, hs) behind RoPE, `v` (B, NK, hs), `score` (B, NH, T) over sqrt(hs),
-        `weight` (B, NH, T) summing to 1, `attention` (B, QD), `x_att` (B, D) the residual behind
-        S4, `normed_ffn` (B, D), `gate` (B, H) = W1 xn, `up` (B, H) = W3 xn, `silu` (B, H),
-        `ffn` (B, H) = silu * up, `x_ffn` (B, D) the residual behind S5. Where the shape has biases,
-        `projected` holds, a layer, `q` (B, QD), `k` and `v` (B, NK * hs) before they are added.
+        are arrays. The others are lists with one array per layer: `normed` (B, D), `q` (B, NH, hs)
+        and `k` (B, NK, hs) after RoPE, `v` (B, NK, hs), `score` (B, NH, T) over sqrt(hs), `weight`
+        (B, NH, T) summing to 1, `attention` (B, QD), `x_att` (B, D) the residual after attention,
+        `normed_ffn` (B, D), `gate` (B, H) = W1 xn, `up` (B, H) = W3 xn, `silu` (B, H), `ffn` (B, H)
+        = silu * up, `x_ffn` (B, D) the residual after the layer. If the shape has biases,
+        `projected` has for each layer `q` (B, QD), `k` and `v` (B, NK * hs) before their addition.
 
-    Raises :class:`BadInput` for a batch below 1, another dtype, or more than the memory holds.
+    Raises :class:`BadInput` for a batch below 1, another dtype, or too little memory.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class FloatDecoder:
             raise BadInput(f"decoder dtype = {np.dtype(dtype)} must be float32 or float64")
         self.shape = shape = checkpoint.shape
         self.batch = batch
-        # The cache is not counted: of its pages the system takes those of rows that are written.
+        # The cache is not counted: the system allocates only pages that are written.
         numbers = sum(math.prod(dims) for dims in tensor_shapes(shape).values())
         tables = 3 * shape.seq_len * shape.head_dim
         check_fits(np.dtype(dtype).itemsize * numbers + 8 * tables, f"the float decoder of {shape}")
@@ -106,22 +106,22 @@ class FloatDecoder:
         self.trace: dict[str, Any] = {}
 
     def reset(self) -> None:
-        """Begin new sequences. The cache keeps its rows: each is written before it is read."""
+        """Begin new sequences. The cache is kept: every row is written before it is read."""
         self.position = 0
 
     def step(self, tokens: ArrayLike) -> Array:
-        """Append `tokens` (B,) and return the logits (B, V) for what follows them.
+        """Append `tokens` (B,) and return the logits (B, V) of the next tokens.
 
-        Raises :class:`BadInput`, with the state untouched, for ids that are outside the
-        vocabulary, not integers or not B in number, and for a position beyond seq_len.
+        Raises :class:`BadInput`, leaving the state unchanged, for ids that are not B integers
+        below the vocabulary size, and for a position beyond seq_len.
         """
         ids = self._checked(tokens)
         w = self.weights
         x = w["tok_embeddings"][ids]  # (B, D)
         self.trace = {"x_embed": x}
         for layer in range(self.shape.layers):
-            x = self._attention(layer, x)  # S1 to S4
-            x = self._feed_forward(layer, x)  # S5
+            x = self._attention(layer, x)
+            x = self._feed_forward(layer, x)
         xn = rmsnorm(x, w["rms_final"], self.shape.norm_epsilon)  # (B, D)
         logits: Array = xn @ w["wcls"].T  # (B, V)
         self.trace |= {"xn_final": xn, "logits": logits}

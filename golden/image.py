@@ -1,4 +1,4 @@
-"""The weight image: quantised weights laid out in schedule order, and its file."""
+"""The weight image, quantised weights in schedule order, and its file format."""
 
 import json
 from collections.abc import Iterator
@@ -38,32 +38,31 @@ def pack(model: Model) -> np.ndarray:
 
 
 def unpack(config: Config, packed: np.ndarray) -> Model:
-    """The model that `pack` makes `packed` of.
+    """The inverse of `pack`.
 
-    Raises :class:`BadInput` for an image that `pack` cannot make: of another size, or with padding
-    that is not zero.
+    Raises :class:`BadInput` for an image of another size, or with padding that is not zero.
     """
     packed = _checked_image(config, packed)
     lanes, layout = config.geometry.lanes, image(config)
     order = list(attention_order(config))
     beats = packed.astype(np.int64)
 
-    def rows(op: Op, start: int) -> Rows:
+    def matrix_at(op: Op, start: int) -> Rows:
         """The matrix of `op`, whose beats begin at `start`."""
         spec = matrix(config, op)
-        found = from_beats(beats[start : start + spec.beats], spec)
+        rows = from_beats(beats[start : start + spec.beats], spec)
         if op is Op.WO:
-            weights = np.empty_like(found.weights)
-            weights[:, order] = found.weights
-            found = Rows(weights, found.shift)
-        return found
+            weights = np.empty_like(rows.weights)
+            weights[:, order] = rows.weights
+            rows = Rows(weights, rows.shift)
+        return rows
 
     def layers() -> Iterator[dict[Op, Rows]]:
         start = layout.body
         for _ in range(config.shape.layers):
             layer = {}
             for op in layer_ops(config):
-                layer[op] = rows(op, start)
+                layer[op] = matrix_at(op, start)
                 start += matrix(config, op).beats
             yield layer
 
@@ -73,15 +72,15 @@ def unpack(config: Config, packed: np.ndarray) -> Model:
         config=config,
         embedding=Rows(embedding.weights[..., 0], embedding.shift),
         layers=tuple(layers()),
-        classifier=rows(Op.CLS, layout.body + layout.body_beats),
+        classifier=matrix_at(Op.CLS, layout.body + layout.body_beats),
     )
 
 
 def _checked_image(config: Config, packed: np.ndarray | None) -> np.ndarray:
     shape = (image(config).beats, config.geometry.lanes)
     if packed is None or packed.shape != shape or packed.dtype != _dtype(config):
-        found = "missing" if packed is None else f"{packed.dtype} {packed.shape}"
-        raise BadInput(f"image is {found}, expected {_dtype(config)} {shape}")
+        actual = "missing" if packed is None else f"{packed.dtype} {packed.shape}"
+        raise BadInput(f"image is {actual}, expected {_dtype(config)} {shape}")
     return packed
 
 
@@ -94,7 +93,7 @@ def save(path: PathLike, model: Model, case: Case | None = None) -> None:
 
     The tensor `image` is what `pack` returns; the metadata field `config` holds shape, lanes and
     the format of every tensor as JSON. With a `case`, which becomes the field `case`, the file is a
-    reproducer. Raises :class:`BadInput` if the place cannot be written.
+    reproducer. Raises :class:`BadInput` if the file cannot be written.
     """
     metadata = {"version": FILE_VERSION, "config": json.dumps(config_to_dict(model.config))}
     if case is not None:
@@ -104,7 +103,7 @@ def save(path: PathLike, model: Model, case: Case | None = None) -> None:
 
 
 def _serialised(packed: np.ndarray, metadata: dict[str, str]) -> bytes:
-    """The safetensors file of `packed`. (The library would put metadata in an order of chance.)"""
+    """The safetensors file of `packed`. (The library writes metadata in a random order.)"""
     tensor = {
         "dtype": f"I{8 * packed.itemsize}",
         "shape": packed.shape,
@@ -117,9 +116,9 @@ def _serialised(packed: np.ndarray, metadata: dict[str, str]) -> bytes:
 
 
 def is_image(path: PathLike) -> bool:
-    """Whether `path` looks like what `save` writes, by its first bytes; it may still be damaged.
+    """Whether the first bytes of `path` look like a file of `save`; it may still be damaged.
 
-    A folder, as checkpoints may be, does not.
+    False for a folder, which a checkpoint may be.
     """
     if Path(path).is_dir():
         return False
@@ -128,7 +127,7 @@ def is_image(path: PathLike) -> bool:
 
 
 def load(path: PathLike) -> tuple[Config, np.ndarray]:
-    """Read what `save` wrote: the configuration and the image.
+    """Read a file of `save`: the configuration and the image.
 
     Raises :class:`BadInput`, naming file and field, for anything else.
     """
@@ -138,14 +137,14 @@ def load(path: PathLike) -> tuple[Config, np.ndarray]:
 
 
 def load_case(path: PathLike) -> tuple[Model, Case]:
-    """Read a reproducer, which is what `save` wrote with a case: the model and the case.
+    """Read a reproducer, a file of `save` with a case: the model and the case.
 
     Raises :class:`BadInput`, naming file and field, for anything else.
     """
     with reading(path) as (file, _):
         config, packed, case = _parsed(file.read())
         if case is None:
-            raise BadInput("case is missing: this is a weight image, but no reproducer")
+            raise BadInput("case is missing: this is a weight image, not a reproducer")
         return unpack(config, packed), case
 
 
@@ -153,7 +152,7 @@ def _parsed(raw: bytes) -> tuple[Config, np.ndarray, Case | None]:
     try:
         tensors = safetensors.numpy.load(raw)
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise BadInput(f"is no safetensors file ({error})") from None
+        raise BadInput(f"is not a safetensors file ({error})") from None
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     metadata = header.get("__metadata__", {})
     if metadata.get("version") != FILE_VERSION:

@@ -1,7 +1,7 @@
-"""How much memory there is, asked before much of it is taken.
+"""Checks the available memory before a large allocation.
 
-Linux grants what it does not have and ends the process when it is used; and a size in a file, or
-on the command line, costs nobody anything to write down.
+Linux grants more memory than it has, and kills the process when it uses it; and a damaged file or
+a typo on the command line may ask for any size.
 """
 
 import contextlib
@@ -13,12 +13,12 @@ from pathlib import Path
 from tools.errors import BadInput
 
 _MEMINFO = Path("/proc/meminfo")
-#: Where control groups (version 2, version 1) tell what a container may take.
+#: The memory limit of a container, in control groups version 2 and version 1.
 _GROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def available() -> int:
-    """Bytes that this process may still take, as far as the system tells."""
+    """Bytes that this process may still allocate, according to the system."""
     return min(_limits())
 
 
@@ -29,7 +29,7 @@ def _limits() -> Iterator[int]:
         if "MemAvailable" in lines:
             yield 1024 * int(lines["MemAvailable"].split()[0])
     for path in _GROUPS:
-        with contextlib.suppress(OSError, ValueError):  # "max" is no number, and no limit
+        with contextlib.suppress(OSError, ValueError):  # "max" means no limit
             yield int(path.read_text())
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
@@ -37,7 +37,7 @@ def _limits() -> Iterator[int]:
 
 
 def check_fits(size: int, what: str) -> None:
-    """Refuse to take `size` bytes for `what` where there are fewer."""
-    room = available()
-    if size > room:
-        raise BadInput(f"{what} needs {size / 1e9:.1f} GB of memory, there are {room / 1e9:.1f}")
+    """Raise :class:`BadInput` if fewer than `size` bytes are available for `what`."""
+    free = available()
+    if size > free:
+        raise BadInput(f"{what} needs {size / 1e9:.1f} GB of memory, {free / 1e9:.1f} are free")

@@ -1,4 +1,4 @@
-"""``python -m golden inspect``, ``convert``: what a file holds, and the same in another format."""
+"""``python -m golden inspect`` and ``convert``: the content of a model file; another format."""
 
 import re
 from collections import Counter
@@ -23,29 +23,29 @@ FORMATS = ("huggingface", "v0", "v1", "v2")
 @click.command()
 @click.argument("file", type=_FILE)
 def inspect(file: Path) -> None:
-    """Print what FILE holds: shape, tensors, tokenizer, and what of it is not built."""
-    found = survey(file)
+    """Print the content of FILE: shape, tensors, tokenizer, and features not supported."""
+    model = survey(file)
     console = Console()
-    console.print(f"{file}: {found.format}", markup=False, soft_wrap=True)
+    console.print(f"{file}: {model.format}", markup=False, soft_wrap=True)
     sizes = Table("field", "value")
-    for field, value in vars(found.shape).items():
+    for field, value in vars(model.shape).items():
         sizes.add_row(field, str(value))
-    sizes.add_row("classifier", "the embedding" if found.shared else "of its own")
+    sizes.add_row("classifier", "shared with the embedding" if model.shared else "separate")
     console.print(sizes)
-    console.print(_tensors(found))
-    console.print(f"tokenizer: {_tokenizer(file, found)}", markup=False, soft_wrap=True)
-    for sentence in found.refused:
-        console.print(f"not built: {sentence}", markup=False, soft_wrap=True)
-    if not found.refused:
-        console.print("everything in it is built")
+    console.print(_tensors(model))
+    console.print(f"tokenizer: {_tokenizer(file, model)}", markup=False, soft_wrap=True)
+    for sentence in model.refused:
+        console.print(f"not supported: {sentence}", markup=False, soft_wrap=True)
+    if not model.refused:
+        console.print("everything in it is supported")
 
 
-def _tensors(found: Survey) -> Table:
-    """The tensors, those of all layers in one row."""
+def _tensors(model: Survey) -> Table:
+    """The tensors; the same tensor of all layers is one row."""
     table = Table("tensor", "type", "shape", "number", "bytes")
     count: Counter[tuple[str, str, tuple[int, ...]]] = Counter()
     sizes: Counter[tuple[str, str, tuple[int, ...]]] = Counter()
-    for name, (kind, shape, size) in found.tensors.items():
+    for name, (kind, shape, size) in model.tensors.items():
         row = (re.sub(r"\.\d+\.", ".N.", name), kind, shape)
         count[row] += 1
         sizes[row] += size
@@ -54,13 +54,13 @@ def _tensors(found: Survey) -> Table:
         plain = name if name.isprintable() else ascii(name)
         cells = (kind, " x ".join(map(str, shape)), str(number), f"{sizes[row]:,}")
         table.add_row(plain.replace("[", r"\["), *cells)
-    table.add_row("all", "", "", str(len(found.tensors)), f"{sum(sizes.values()):,}")
+    table.add_row("all", "", "", str(len(model.tensors)), f"{sum(sizes.values()):,}")
     return table
 
 
-def _tokenizer(file: Path, found: Survey) -> str:
+def _tokenizer(file: Path, model: Survey) -> str:
     try:
-        tokenizer = tokenizer_of(file, found.shape.vocab)
+        tokenizer = tokenizer_of(file, model.shape.vocab)
     except BadInput as error:
         return f"none ({error})"
     chat = "with" if tokenizer.has_chat else "without"
@@ -72,15 +72,17 @@ def _tokenizer(file: Path, found: Survey) -> str:
 @click.argument("target", type=_FILE, metavar="OUT")
 @click.option(
     "--to", "form", type=click.Choice(FORMATS), default="huggingface", show_default=True,
-    help="A Hugging Face folder, or a file of llama2.c of that version.",
+    help="A Hugging Face folder, or a llama2.c file of that version.",
 )  # fmt: skip
 @click.option(
     "--type", "kind", type=click.Choice(list(STORED)), default="F32", show_default=True,
-    help="Of the numbers in a Hugging Face folder.",
+    help="Number type in a Hugging Face folder.",
 )  # fmt: skip
-@click.option("--group", type=int, default=llama2c.GROUP, show_default=True, help="Of v2.")
+@click.option(
+    "--group", type=int, default=llama2c.GROUP, show_default=True, help="Group size of v2."
+)
 def convert(source: Path, target: Path, form: str, kind: str, group: int) -> None:
-    """Write the model IN as OUT, with its tokenizer where OUT can hold one."""
+    """Write the model IN as OUT, with its tokenizer if the format of OUT has one."""
     if form != "huggingface":
         check_writable(target, "OUT")
     checkpoint = load_checkpoint(source)

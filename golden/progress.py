@@ -1,4 +1,4 @@
-"""How far a long computation is, on stderr."""
+"""Progress of a long computation, on stderr."""
 
 import functools
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _stderr = Console(stderr=True)
 
 
 class Steps:
-    """A progress callback over `total` steps; nothing is left of it when they are done."""
+    """A progress callback over `total` steps; its line disappears at the end."""
 
     def __init__(self, total: int, what: str):
         self._steps = iter(track(range(total), what, console=_stderr, transient=True))
@@ -24,5 +24,5 @@ class Steps:
 
 
 def calibrating(checkpoint: Checkpoint, steps: int | None = None) -> Callable[[], Progress]:
-    """What shows a calibration of `steps` positions, once it begins."""
+    """Makes the progress callback of a calibration of `steps` positions."""
     return functools.partial(Steps, steps or positions_for(checkpoint), "calibrating")

@@ -1,8 +1,8 @@
 """Float checkpoint -> integer weights with a right shift per output row.
 
-Two factors are folded into the weights, so that the hardware never multiplies by them: the gain
-of each RMSNorm goes into the columns of the matrix that follows, and log2(e)/sqrt(head_dim) into
-the rows of Wq and into its bias (scores then count in units of log2(e), and exp becomes exp2).
+Two factors are folded into the weights, so that the hardware need not multiply by them: the gain
+of each RMSNorm into the columns of the next matrix, and log2(e)/sqrt(head_dim) into the rows of Wq
+and its bias (scores are then in units of log2(e), and exp becomes exp2).
 """
 
 import math
@@ -17,7 +17,7 @@ from spec.fixed import SQ
 from spec.schedule import Op, layer_ops, matrix
 from tools.errors import BadInput
 
-#: Weights that are quantised at a time: what is large on the way stays small.
+#: Weights that are quantised at a time, which bounds the temporary memory.
 BLOCK = 1 << 20
 
 
@@ -25,8 +25,8 @@ BLOCK = 1 << 20
 class Rows:
     """Integer rows: ``real = weights * 2**-(shift - lead + out.f - in.f)``, one shift a row.
 
-    `weights` is (rows, cols), of an integer type that holds them; `shift` is int64 (rows,). For the
-    embedding every element is a row of its own, so both are (vocab, dim).
+    `weights` is an integer array (rows, cols); `shift` is int64 (rows,). In the embedding every
+    element is a row of one column, so both are (vocab, dim). `lead` is the pre-shift.
     """
 
     weights: np.ndarray
@@ -35,7 +35,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Model:
-    """A quantised checkpoint: one `Rows` per layer and projection, in natural column order."""
+    """A quantised checkpoint: `Rows` per layer and projection, columns in natural order."""
 
     config: Config
     embedding: Rows
@@ -44,12 +44,12 @@ class Model:
 
 
 def quantise_rows(real: np.ndarray, bits: int, gain: np.ndarray) -> Rows:
-    """Quantise (rows, cols) so that a shift right brings a row's sum to its format.
+    """Quantise (rows, cols) so that a right shift brings the sum of each row to its format.
 
-    `gain` is, for each row, the left shift that the hardware gives for nothing: fraction bits of
-    the activations less those of the format, plus `Derived.lead`. Each row gets the largest power
-    of two that still fits its largest weight. The shift that the hardware applies is bounded by 0
-    and MAX_SHIFT; a row too large for shift 0 saturates.
+    `gain` is, for each row, the fraction bits of the activations minus those of the format, plus
+    the pre-shift `Derived.lead`. Each row is scaled by the largest power of two with which its
+    largest weight still fits. The right shift of the hardware is between 0 and MAX_SHIFT; a row too
+    large for shift 0 saturates.
     """
     weights = np.empty(real.shape, np.int8 if bits == 8 else np.int16)
     shift = np.empty(len(real), np.int64)
@@ -59,7 +59,7 @@ def quantise_rows(real: np.ndarray, bits: int, gain: np.ndarray) -> Rows:
         rows = slice(start, start + count)
         block = real[rows].astype(np.float64)
         largest = np.abs(block).max(axis=1)
-        with np.errstate(divide="ignore", over="ignore"):  # rows of zeros, or nearly: inf
+        with np.errstate(divide="ignore", over="ignore"):  # inf for rows of zeros, or nearly
             fraction = np.floor(np.log2((limit + 0.5) / largest))
         shift[rows] = np.clip(fraction + gain[rows], 0, MAX_SHIFT)
         block *= np.exp2(shift[rows] - gain[rows])[:, None]
@@ -68,7 +68,7 @@ def quantise_rows(real: np.ndarray, bits: int, gain: np.ndarray) -> Rows:
 
 
 def row_formats(config: Config, op: Op) -> list[SQ]:
-    """The format each output row of `op` is requantised to."""
+    """The format of each output row of `op`."""
     shape, n = config.shape, config.numerics
     qkv = [n.q] * shape.q_dim + [n.k] * shape.kv_dim + [n.v] * shape.kv_dim
     return {
@@ -85,8 +85,8 @@ def row_formats(config: Config, op: Op) -> list[SQ]:
 def column_fraction(config: Config, op: Op) -> int:
     """Fraction bits of the activations that `op` multiplies.
 
-    Those of a norm are the residual's over the power of two of its rms, counted where that is
-    least; what it exceeds that by is added to the shift of every row.
+    After a norm: the fraction bits of the residual divided by the least power of two of its rms.
+    The hardware adds the excess of the actual power to the shift of every row.
     """
     n, derived = config.numerics, derive(config)
     return {
@@ -101,19 +101,19 @@ def column_fraction(config: Config, op: Op) -> int:
 
 
 def layer_fractions(config: Config, op: Op, layer: int) -> tuple[int, np.ndarray | int]:
-    """Fraction bits that the activations of `op`, and its rows, have more in this layer."""
+    """Additional fraction bits, in this layer, of the activations of `op` and of its rows."""
     shape, n = config.shape, config.numerics
-    of_v = n.v_gains[layer] if n.v_gains else 0
-    of_up = n.up_gains[layer] if n.up_gains else 0
+    v_gain = n.v_gains[layer] if n.v_gains else 0
+    up_gain = n.up_gains[layer] if n.up_gains else 0
     if op in (Op.QKV, Op.BIAS):
-        return 0, np.repeat([0, of_v], [shape.q_dim + shape.kv_dim, shape.kv_dim])
+        return 0, np.repeat([0, v_gain], [shape.q_dim + shape.kv_dim, shape.kv_dim])
     if op is Op.W13:
-        return 0, np.tile([0, of_up], shape.hidden)
-    return {Op.WO: of_v, Op.W2: of_up}.get(op, 0), 0
+        return 0, np.tile([0, up_gain], shape.hidden)
+    return {Op.WO: v_gain, Op.W2: up_gain}.get(op, 0), 0
 
 
 def real_rows(checkpoint: Checkpoint, op: Op, layer: int) -> np.ndarray:
-    """The matrix of `op` in float64 (rows, cols), gains and score scale folded in."""
+    """The matrix of `op` in float64 (rows, cols), with norm gains and score scale folded in."""
     weights, shape = checkpoint.weights, checkpoint.shape
 
     def of_layer(name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a model really computes, and the format per tensor that holds it."""
+"""The ranges of a model's tensors, measured on text, and the formats chosen for them."""
 
 import dataclasses
 import math
@@ -17,25 +17,25 @@ from spec.fixed import SQ
 from spec.schedule import Op
 from tools.errors import BadInput
 
-#: How much larger than anything seen a value may get before it saturates.
+#: Ratio of the largest representable value to the largest measured one.
 HEADROOM = 1.05
-#: And than anything seen in its layer, where that gets a format of its own.
+#: The same within a layer, where layers have formats of their own.
 LAYER_HEADROOM = 1.5
-#: Positions looked at, at most: where a model is large, fewer, so that about `MOST_PRODUCTS` are
-#: computed, but no fewer than `LEAST_POSITIONS`.
+#: Most and fewest positions to evaluate. Large models get fewer, so that about `MOST_PRODUCTS` are
+#: computed.
 MOST_POSITIONS, LEAST_POSITIONS, MOST_PRODUCTS = 512, 32, 1.2e11
-#: Sequences that are looked at together, of a model of up to `SMALL` weights and of a larger one.
-#: Float32 computes the latter: their float64 would not fit many machines.
+#: Batch sizes for models of up to `SMALL` weights and for larger ones. The latter are computed in
+#: float32, because float64 weights would not fit into the memory of many machines.
 SEQUENCES, FEW_SEQUENCES, SMALL = 32, 8, 20_000_000
-#: Every so many positions, what begins or ends a text stands in the middle of every other one.
+#: Period, in positions, with which a BOS or end-of-text id is inserted into every other text.
 MARKER_EVERY = 16
 #: Tensors that may be wider than 18 bits, see `design.operand`.
 WIDENED = ("residual", "ffn")
 #: Tensors whose formats may differ by layer, see `Numerics`.
 LAYERED = ("v", "attention", "up", "ffn")
-#: Bits above the last place that the median channel needs where its vector is smallest.
+#: Bits that the median channel needs above the last place, where its vector is smallest.
 QUIET_BITS = 11
-#: Widths of a tensor in `WIDENED`: the most that each number of exponents holds.
+#: Widths of a tensor in `WIDENED`: the largest for each number of exponents.
 WIDTHS = (SCALAR_BITS, *(SCALAR_BITS - 1 + EXPONENT_STEP * n for n in (1, 2, 3)), 32)
 
 Progress = Callable[[int], None]
@@ -43,13 +43,14 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Ranges:
-    """What was seen, in the units of the fixed decoder.
+    """The measured ranges, in the units of the fixed decoder.
 
-    `largest`: the largest magnitude of each tensor, by the names of `Numerics`. Of those in
-    `WIDENED`: `channel`, where the largest stood, and `quiet`, the median of the channels' largest
-    magnitudes at the place (embedding, behind attention or FFN, and layer) where that is least.
-    Of those in `LAYERED`: `layers`, the largest magnitude in each layer. `biased`: q, k and v have
-    biases. `weights`: the largest weight of each matrix of `Op`, see `largest_weights`.
+    `largest`: the largest magnitude of each tensor, by the names of `Numerics`. For those in
+    `WIDENED`: `channel`, the index of the largest, and `quiet`, the median over the channels of
+    their largest magnitude, at the point of the residual (embedding, after attention or FFN of a
+    layer) where it is least. For those in `LAYERED`: `layers`, the largest magnitude in each layer.
+    `biased`: q, k and v have biases. `weights`: the largest weight of each matrix of `Op`, see
+    `largest_weights`.
     """
 
     largest: dict[str, float] = field(default_factory=dict)
@@ -61,14 +62,14 @@ class Ranges:
 
 
 def query_scale(checkpoint: Checkpoint) -> float:
-    """What is folded into queries: log2(e) / sqrt(head_dim)."""
+    """The factor folded into queries: log2(e) / sqrt(head_dim)."""
     return math.log2(math.e) / math.sqrt(checkpoint.shape.head_dim)
 
 
 def float_tensors(trace: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     """The trace of a float step by the names of `Numerics`, in the units of the fixed decoder.
 
-    Scores and queries carry the factor log2(e) (and queries 1 / sqrt(head_dim)).
+    Scores include the factor log2(e), and queries log2(e) / sqrt(head_dim).
     """
     log2e = math.log2(math.e)
     return {
@@ -87,51 +88,52 @@ def float_tensors(trace: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str,
 
 
 def before_biases(trace: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, np.ndarray]:
-    """What the formats of queries, keys and values must hold besides, where there are biases, in
-    the units of the fixed decoder: projections without them, these, and their sums before RoPE."""
-    found: dict[str, list[np.ndarray]] = {"q": [], "k": [], "v": []}
+    """For models with biases, further values that the formats of queries, keys and values must
+    hold, in the units of the fixed decoder: projections, biases, and their sums before RoPE."""
+    values: dict[str, list[np.ndarray]] = {"q": [], "k": [], "v": []}
     for layer, projected in enumerate(trace.get("projected", ())):
         for name, value in projected.items():
             bias = checkpoint.weights[f"b{name}"][layer]
-            found[name] += [value, bias[None], value + bias]
+            values[name] += [value, bias[None], value + bias]
     scale = {"q": query_scale(checkpoint)}
     return {
         name: np.concatenate(arrays) * scale.get(name, 1.0)
-        for name, arrays in found.items()
+        for name, arrays in values.items()
         if arrays
     }
 
 
 def weight_count(checkpoint: Checkpoint) -> int:
-    """Weights of a model, those of the embedding once."""
+    """The number of weights of a model, without a separate count of the embedding."""
     sizes = tensor_shapes(checkpoint.shape)
     return sum(math.prod(dims) for name, dims in sizes.items() if name != "tok_embeddings")
 
 
 def largest_weights(checkpoint: Checkpoint) -> dict[str, float]:
-    """The largest magnitude of a weight of each matrix, in all layers, with what is folded in."""
+    """The largest weight magnitude of each matrix over all layers, with folded factors."""
     shape = checkpoint.shape
     ops = [Op.QKV, Op.WO, Op.W13, Op.W2, *[Op.BIAS] * shape.qkv_bias]
-    places = [(op, layer) for layer in range(shape.layers) for op in ops] + [(Op.CLS, 0)]
-    found: dict[str, float] = {}
-    for op, layer in places:
+    matrices = [(op, layer) for layer in range(shape.layers) for op in ops] + [(Op.CLS, 0)]
+    largest: dict[str, float] = {}
+    for op, layer in matrices:
         most = float(np.abs(real_rows(checkpoint, op, layer)).max())
-        found[op.name] = max(found.get(op.name, 0.0), most)
-    return found
+        largest[op.name] = max(largest.get(op.name, 0.0), most)
+    return largest
 
 
 def with_room(config: Config, seen: Ranges) -> Config:
-    """`config` with sums shifted left as far as its largest weights want: their headers cannot."""
+    """`config` with a pre-shift large enough that no row of its largest weights saturates."""
     limit = (1 << (config.numerics.weight_bits - 1)) - 0.5
-    wanted = 0
-    for op in (each for each in Op if seen.weights.get(each.name, 0.0) > 0):
+    needed = 0
+    nonzero = [op for op in Op if seen.weights.get(op.name, 0.0) > 0]
+    for op in nonzero:
         forms = row_formats(config, op)
         for layer in range(config.shape.layers):
             columns, rows = layer_fractions(config, op, layer)
             target = int((np.array([form.f for form in forms]) + rows).max())
             fraction = math.floor(math.log2(limit / seen.weights[op.name]))
-            wanted = max(wanted, target - column_fraction(config, op) - columns - fraction)
-    while derive(config).lead < wanted:
+            needed = max(needed, target - column_fraction(config, op) - columns - fraction)
+    while derive(config).lead < needed:
         magnitude = config.numerics.weight_magnitude + 1
         numerics = dataclasses.replace(config.numerics, weight_magnitude=magnitude)
         config = config.with_numerics(numerics)
@@ -139,7 +141,7 @@ def with_room(config: Config, seen: Ranges) -> Config:
 
 
 def positions_for(checkpoint: Checkpoint) -> int:
-    """How many positions `ranges` looks at unless told otherwise."""
+    """The default number of positions of `ranges`."""
     count = weight_count(checkpoint)
     affordable = int(MOST_PRODUCTS // (count * _sequences(count)))
     return min(MOST_POSITIONS, max(LEAST_POSITIONS, affordable), checkpoint.shape.seq_len)
@@ -152,11 +154,11 @@ def _sequences(count: int) -> int:
 def ranges(
     checkpoint: Checkpoint, steps: int, seed: int = 0, progress: Progress | None = None
 ) -> Ranges:
-    """What `steps` positions of several texts compute.
+    """The ranges of all tensors over `steps` positions of several texts.
 
-    Text 0 is greedy, the others are sampled at temperature 1; all begin as a text does, and run
-    past its end. In every other one BOS and the end-of-text ids stand within, too, as the markers
-    of a chat do. `progress` is called with the number of positions done.
+    Text 0 is greedy, the others are sampled at temperature 1; all begin with the first id, and
+    continue after an end of text. BOS and end-of-text ids are inserted into every other text, like
+    the markers of a chat. `progress` is called with the number of positions done.
     """
     rng = np.random.default_rng(seed)
     shape, count = checkpoint.shape, weight_count(checkpoint)
@@ -165,7 +167,7 @@ def ranges(
     markers = sorted({shape.first_id, *shape.end_ids})
     tokens = np.full(batch, shape.first_id)
     largest: dict[str, float] = {}
-    channels: dict[str, np.ndarray] = {}  # (places, channels)
+    channels: dict[str, np.ndarray] = {}  # (points of the residual or layers, channels)
     layers: dict[str, np.ndarray] = {}  # (L,)
     for position in range(steps):
         logits = decoder.step(tokens)
@@ -199,7 +201,7 @@ def ranges(
 
 
 def _integer_bits(magnitude: float) -> int:
-    """Integer bits, the sign among them, that hold `magnitude` with headroom."""
+    """Integer bits, sign included, that hold `magnitude` with headroom."""
     return math.ceil(math.log2(max(magnitude * HEADROOM, 2.0**-8))) + 1
 
 
@@ -210,7 +212,7 @@ def fit(form: SQ, magnitude: float) -> SQ:
 
 
 def _gains(seen: Ranges, *names: str) -> tuple[int, ...]:
-    """By how many bits each layer stays below the largest of all, in each of these tensors."""
+    """Spare integer bits of each layer, compared with the largest layer, in all these tensors."""
     spare = [
         [
             _integer_bits(max(seen.layers[name])) - _integer_bits(LAYER_HEADROOM * most)
@@ -222,7 +224,7 @@ def _gains(seen: Ranges, *names: str) -> tuple[int, ...]:
 
 
 def _width(name: str, seen: Ranges, base: SQ) -> int:
-    """Bits that a tensor in `WIDENED` needs: those of `base` where these are enough."""
+    """Bits that a tensor in `WIDENED` needs, at least those of `base`."""
     largest, quiet = seen.largest[name], seen.quiet[name]
     if quiet == 0:
         return base.width
@@ -232,21 +234,20 @@ def _width(name: str, seen: Ranges, base: SQ) -> int:
     if needed > WIDTHS[-1]:
         raise BadInput(
             f"tensor {name} needs {needed} bits, more than {WIDTHS[-1]}: channel"
-            f" {seen.channel[name]} reaches {largest:.4g}, the median channel of its least layer"
-            f" {quiet:.3g}"
+            f" {seen.channel[name]} reaches {largest:.4g}, but the median channel of the smallest"
+            f" layer only {quiet:.3g}"
         )
     return next(width for width in WIDTHS if width >= needed)
 
 
 def numerics_for(seen: Ranges, base: Numerics) -> Numerics:
-    """`base` with the point of each tensor where what was seen wants it.
+    """`base` with the binary point of each tensor chosen for the measured ranges.
 
-    Widths stay, but those of residual and hidden vector grow where single channels are so large
-    that the others would have too few bits (both, since the array then has the hardware for
-    either). Scores keep their fraction bits (the exp2 table sees all of them) and get wider
-    instead. Where residual and hidden vector grow, layers that stay below others get gains, and
-    silu all bits of a multiplier. Raises :class:`BadInput`, naming tensor and channel, for what 32
-    bits do not hold.
+    Widths are kept, with three exceptions. Residual and hidden vector get wider if single channels
+    are so large that the others would have too few bits; always both, as the array then has the
+    hardware anyway. Scores keep their fraction bits, which index the exp2 table, and get wider
+    instead. If residual and hidden vector get wider, smaller layers get gains, and silu all bits of
+    a multiplier. Raises :class:`BadInput`, naming tensor and channel, if 32 bits are too few.
     """
     formats: dict[str, Any] = {
         name: fit(getattr(base, name), magnitude)
@@ -259,15 +260,15 @@ def numerics_for(seen: Ranges, base: Numerics) -> Numerics:
     if widest > SCALAR_BITS:
         formats["silu"] = fit(SQ(1, SCALAR_BITS - 1), seen.largest["silu"])
         formats["up_gains"] = _gains(seen, "up", "ffn")
-        # A bias is added to what was seen.
+        # With biases, the layers of v were measured only after their addition.
         formats["v_gains"] = () if seen.biased else _gains(seen, "v", "attention")
         for name in WIDENED:
             integer = formats[name].i
             fraction = widest - integer
-            if name == "ffn":  # no more than its factors have
+            if name == "ffn":  # no more than its factors have together
                 fraction = min(fraction, formats["silu"].f + formats["up"].f)
             formats[name] = SQ(integer, fraction)
-    # The nodes of the sigmoid's table stand as close for a large range as for a small one.
+    # A larger range gets more nodes, so that their distance in the sigmoid's table stays the same.
     index_bits = min(12, max(base.sigmoid_index_bits, formats["gate"].i + 5))
     return dataclasses.replace(base, **formats, sigmoid_index_bits=index_bits)
 
@@ -275,8 +276,8 @@ def numerics_for(seen: Ranges, base: Numerics) -> Numerics:
 def explain(seen: Ranges, numerics: Numerics) -> list[str]:
     """A sentence for each tensor that is wider than 18 bits."""
     return [
-        f"{name} is {form} wide: channel {seen.channel[name]} reaches {seen.largest[name]:.4g},"
-        f" the median channel of its least layer {seen.quiet[name]:.3g};"
+        f"{name} is {form}: channel {seen.channel[name]} reaches {seen.largest[name]:.4g},"
+        f" but the median channel of the smallest layer only {seen.quiet[name]:.3g};"
         f" the matrices read it with {exponents(form)} exponents"
         for name in WIDENED
         if exponents(form := getattr(numerics, name)) > 1

@@ -1,4 +1,4 @@
-"""Choosing the next token from logits, number for number as llama2.c does."""
+"""Samples the next token from logits, with the same arithmetic as llama2.c."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,11 @@ _MASK = (1 << 64) - 1
 class Sampler:
     """Greedy, multinomial or top-p sampling with a seeded xorshift64* generator.
 
-    Arithmetic is float32 with sums from left to right, so that the same seed picks what llama2.c
-    picks (but for an exp or a tie that the C library rounds or sorts otherwise). A `topp` of 0 or
-    1 means plain multinomial. Raises :class:`BadInput` for a temperature outside 0 to 1e38 (what
-    float32 holds), a `topp` outside 0 to 1, or a seed outside 1 to 2**64 - 1 (the generator would
-    stay at 0).
+    Arithmetic is float32 with sums from left to right, so that the same seed picks the same tokens
+    as llama2.c (unless the C library rounds an exp, or sorts a tie, differently). A `topp` of 0 or
+    1 means plain multinomial. Raises :class:`BadInput` for a temperature outside 0 to 1e38 (the
+    range of float32), a `topp` outside 0 to 1, or a seed outside 1 to 2**64 - 1 (with 0 the
+    generator would stay at 0).
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Sampler:
         if np.isnan(logits).any():
             raise BadInput(f"sampler got logits[{int(np.isnan(logits).argmax())}] = nan")
         if self.temperature == 0:
-            return int(np.argmax(logits))  # the first of equals
+            return int(np.argmax(logits))  # the lowest index wins ties
         coin = self.coin()
         with np.errstate(over="ignore"):
             scaled = logits.astype(np.float32) / self.temperature
-        if not np.isfinite(scaled.max()):  # so cold that float32 overflows: greedy is the limit
+        if not np.isfinite(scaled.max()):  # near temperature 0 float32 overflows: greedy
             return int(np.argmax(logits))
         probabilities = softmax(scaled)
         if 0 < self.topp < 1:
@@ -55,7 +55,7 @@ class Sampler:
         return multinomial(probabilities, coin)
 
     def coin(self) -> np.float32:
-        """The next random number in [0, 1), 24 bits of it."""
+        """The next random number in [0, 1), with 24 bits."""
         state = self.state
         state ^= state >> 12
         state ^= (state << 25) & _MASK
@@ -72,15 +72,15 @@ def softmax(logits: Probabilities) -> Probabilities:  # (V,) -> (V,)
 
 
 def multinomial(probabilities: Probabilities, coin: np.float32) -> int:
-    """The first index whose running sum exceeds `coin`; the last if rounding lets none."""
+    """The first index whose running sum exceeds `coin`; the last if, by rounding, none does."""
     above = probabilities.cumsum() > coin
     return int(above.argmax()) if above.any() else len(above) - 1
 
 
 def top_p(probabilities: Probabilities, topp: np.float32, coin: np.float32) -> int:
     """Multinomial among the most probable tokens that together just exceed `topp`."""
-    # Values below the cutoff cannot be among them. (llama2.c leaves undefined what happens if all
-    # are below, which takes a topp under 1 / V; the most probable token is what remains then.)
+    # Values below the cutoff cannot be among them. (If all are below, which needs a topp under
+    # 1 / V, llama2.c is undefined; here the most probable token remains.)
     cutoff = (np.float32(1) - topp) / np.float32(len(probabilities) - 1)
     cutoff = min(cutoff, probabilities.max())
     (kept,) = np.nonzero(probabilities >= cutoff)

@@ -1,4 +1,4 @@
-"""How many values of the golden decoder stand at the end of their format: what saturated does."""
+"""Counts the values of the golden decoder at a limit of their format, as saturated ones are."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ from spec.trace import Tensor
 
 
 class Saturation:
-    """Counts, by the names of `Numerics`, the values at the least or greatest of their format.
+    """Counts, by the names of `Numerics`, the values at the minimum or maximum of their format.
 
-    A sum in front of its factor is not counted: where it saturates its product does. Nor are
-    softmax weights, of which one is always the greatest. Of scores, those of the first sequence.
+    Sums before their factor are not counted: if one saturates, so does its product. Nor are
+    softmax weights, one of which is always the maximum. Scores are counted for sequence 0 only.
     """
 
     def __init__(self, config: Config):
@@ -40,24 +40,24 @@ class Saturation:
             Tensor.LOGITS: (("logits", whole),),
         }
         self._parts = {
-            tensor: tuple((name, columns, getattr(n, name)) for name, columns in each)
-            for tensor, each in parts.items()
+            tensor: tuple((name, columns, getattr(n, name)) for name, columns in named)
+            for tensor, named in parts.items()
         }
-        # Of all parts of a tensor; where no value is at these ends, nobody looks closely.
-        self._ends = {
-            tensor: (max(form.min for *_, form in each), min(form.max for *_, form in each))
-            for tensor, each in self._parts.items()
+        # The tightest limits over all parts of a tensor, for a quick check.
+        self._limits = {
+            tensor: (max(form.min for *_, form in forms), min(form.max for *_, form in forms))
+            for tensor, forms in self._parts.items()
         }
         self.counts: dict[str, int] = {}
 
-    def look(self, tensor: Tensor, value: np.ndarray) -> None:
-        """Count those of `value`, (..., n) integers of `tensor`."""
-        ends = self._ends.get(tensor)
-        if ends is not None and _reaches(value.reshape(-1), *ends):
+    def check(self, tensor: Tensor, value: np.ndarray) -> None:
+        """Count in `value`, (..., n) integers of `tensor`, after a quick check for any."""
+        limits = self._limits.get(tensor)
+        if limits is not None and _reaches(value.reshape(-1), *limits):
             self.count(tensor, value)
 
     def count(self, tensor: Tensor, value: np.ndarray) -> None:
-        """As `look`, of values among which are such."""
+        """Count in `value` without the quick check."""
         for name, columns, form in self._parts[tensor]:
             part = value[..., columns]
             count = int(np.count_nonzero((part <= form.min) | (part >= form.max)))
@@ -65,7 +65,7 @@ class Saturation:
                 self.counts[name] = self.counts.get(name, 0) + count
 
     def sentence(self) -> str:
-        """What was counted, in words; nothing where all fits."""
+        """The counts as a sentence; empty if there are none."""
         if not self.counts:
             return ""
         tensors = ", ".join(f"{count:,} of {name}" for name, count in sorted(self.counts.items()))
@@ -74,8 +74,8 @@ class Saturation:
 
 @compiled
 def _reaches(values, low, high):
-    """Whether one of (n,) values is not between the two."""
-    found = False
+    """Whether any of (n,) values is at most `low` or at least `high`."""
+    reached = False
     for value in values:
-        found |= (value <= low) | (value >= high)
-    return found
+        reached |= (value <= low) | (value >= high)
+    return reached

@@ -1,8 +1,8 @@
-"""Weight tensors that stay in their file until they are asked for.
+"""Weight tensors that are read from their file when they are used.
 
-Models of a few hundred million weights are larger in float32 than in their file, and most of what
-works on them wants a matrix at a time. A :class:`LazyTensor` answers as the numpy array would that
-it stands for, as far as this repository asks: by layer, by rows, and whole.
+Models of a few hundred million weights are larger in float32 than in their file, and most code
+needs one matrix at a time. A :class:`LazyTensor` behaves like a numpy array as far as this
+repository needs it: indexed by layer, sliced by rows, and as a whole.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 
 class Stored(Protocol):
-    """A matrix (rows, columns) or a vector (rows,) somewhere outside the memory."""
+    """A matrix (rows, columns) or a vector (rows,) in a file."""
 
     @property
     def label(self) -> str:
@@ -28,16 +28,16 @@ class Stored(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
     def read(self, start: int, stop: int) -> Floats:
-        """Rows `start` to `stop` in float32, in fresh memory. Raises :class:`BadInput`."""
+        """A float32 copy of rows `start` to `stop`. Raises :class:`BadInput`."""
         ...
 
 
 class LazyTensor:
-    """The float32 array that `parts` are, which are read again whenever something of it is used.
+    """A float32 array made of `parts`, which are read at every use.
 
-    With `stacked` the parts lie behind one another along a new first axis, the layers; else there
-    is one part, which is the tensor. Whatever is read is checked: :class:`BadInput` names file,
-    tensor and place of a value that is not finite.
+    If `stacked`, the parts are the layers, stacked along a new first axis; otherwise the only part
+    is the tensor. All values read are checked: :class:`BadInput` names file, tensor and index of a
+    value that is not finite.
     """
 
     dtype = np.dtype(np.float32)
@@ -62,7 +62,7 @@ class LazyTensor:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Any:
-        """As of an array. An index of a layer, or a slice of rows, reads no more than that."""
+        """Like an array. Indexing a layer, or slicing rows, reads only those."""
         if self._stacked:
             first, *rest = key if isinstance(key, tuple) else (key,)
             if isinstance(first, int | np.integer):
@@ -74,7 +74,7 @@ class LazyTensor:
         return self.astype(np.float32)[key]
 
     def astype(self, dtype: DTypeLike, copy: bool = True) -> NDArray[Any]:
-        """The whole of it as an array of `dtype`, always a copy, converted a layer at a time."""
+        """The whole tensor as an array of `dtype`: always a copy, converted layer by layer."""
         out = np.empty(self.shape, dtype)
         targets = out if self._stacked else [out]
         for part, target in zip(self._parts, targets, strict=True):
@@ -99,7 +99,7 @@ Tensor = Floats | LazyTensor
 
 def check_finite(label: str, values: Floats) -> None:
     """Raise :class:`BadInput` naming `label` if a value is NaN or infinite."""
-    # One sum tells most often, and reads the values once.
+    # Usually one sum shows that all are finite, in a single pass.
     with np.errstate(all="ignore"):
         if np.isfinite(np.add.reduce(values, axis=None, dtype=np.float64)):
             return

@@ -1,6 +1,6 @@
-"""The work of a token: the products of the model, counted from its shape alone.
+"""The number of products of a token, computed from the shape of the model.
 
-What the `macs` counter of the RTL must show, and so what utilisation is measured against.
+The `macs` counter of the RTL must equal it, and utilisation is measured against it.
 """
 
 from spec.config import Shape
@@ -10,8 +10,8 @@ def products(shape: Shape, position: int, *, classified: bool) -> int:
     """Weight and attention multiply-accumulates of the token at `position` (from 0).
 
     Each weight of the layers is multiplied once, and each of the classifier if it runs. Attention
-    multiplies a query with the keys of all positions so far, and their values with its weights.
-    Copying an embedding row is no product, nor are the factors of norms, softmax and SwiGLU.
+    multiplies queries with the keys of all positions so far, and weights with their values. The
+    copy of an embedding row and the factors of norms, softmax and SwiGLU are not counted.
     """
     qkv = (shape.q_dim + 2 * shape.kv_dim) * shape.dim
     wo = shape.dim * shape.q_dim

@@ -1,3 +1,3 @@
-"""Compiled cycle-accurate simulation of the decoder, and its comparison with the golden one."""
+"""Compiled cycle-accurate simulation of the decoder, and its comparison with golden."""
 
-from tools import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all later imports are digested

@@ -1,4 +1,4 @@
-"""``python -m sim``: text from a decoder, golden against RTL, waveforms, and replays."""
+"""``python -m sim``: generate text, compare golden with RTL, record waveforms, replay failures."""
 
 import dataclasses
 import functools
@@ -21,7 +21,7 @@ from golden.image import load_case
 from golden.quantise import Model, quantise
 from golden.sampler import Sampler
 from golden.tokenizers import Tokenizer
-from sim import models, telling
+from sim import generation, models
 from sim.build import VARIANTS, Variant, build
 from sim.compare import Progress
 from sim.replay import Run, run_case
@@ -34,7 +34,7 @@ from tools.cli import Cli
 from tools.errors import BadInput
 from tools.files import check_writable, write_atomically
 
-#: What `units` found.
+#: The results of `units`.
 UNITS = Path(__file__).resolve().parent.parent / "build" / "units.json"
 
 _stderr = Console(stderr=True, highlight=False)
@@ -44,7 +44,7 @@ _tokenizer = click.option(
     "--tokenizer", "tokenizer_path", type=_FILE, help="Default: the one in or beside MODEL."
 )
 _config = click.option(
-    "--config", "name", type=click.Choice(list(CONFIGS)), help="Insist on this named shape."
+    "--config", "name", type=click.Choice(list(CONFIGS)), help="Require this named shape."
 )
 _numerics = click.option("--numerics", type=click.Choice(NUMERICS), default="default")
 
@@ -56,18 +56,18 @@ def _bar() -> Bars:
 
 @click.group(cls=Cli)
 def main() -> None:
-    """Simulate the decoder, cycle by cycle, and compare it with the golden one."""
+    """Simulate the decoder cycle by cycle, and compare it with golden."""
 
 
 @main.command()
 @click.argument("model", type=_FILE, required=False)
 @_tokenizer
 @click.option("--prompt", default="", help="Text to continue.")
-@click.option("--chat", is_flag=True, help="--prompt is what a user says, in MODEL's template.")
+@click.option("--chat", is_flag=True, help="--prompt is a user's message, in MODEL's template.")
 @click.option("--steps", type=int, help=f"Tokens at most; {models.TEXT_STEPS}, or seq_len if less.")
 @click.option("--temperature", type=float, default=0.0, show_default=True)
 @click.option("--top-p", "topp", type=float, default=0.9, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the sampler.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the sampler.")
 @click.option("--backend", type=click.Choice(["float", "fixed", "rtl"]), default="rtl")
 @click.option("--stalls", type=int, help="Seed for stalls on every stream (rtl).")
 @click.option("--ids", "as_ids", is_flag=True, help="Print a JSON list of token ids instead.")
@@ -94,14 +94,14 @@ def generate(
     cache: str | None,
     numerics: str,
 ) -> None:
-    """Print the text that MODEL tells, token by token: nothing else goes to stdout.
+    """Print the text of MODEL, token by token; nothing else goes to stdout.
 
     MODEL is a Hugging Face folder, a GGUF file or a checkpoint of llama2.c; by default the model
-    of the repository. Its tokenizer is looked for inside it and beside it.
+    of the repository. Its tokenizer is searched inside it and beside it.
     """
     check_writable(stats, "--stats")
-    read, path = models.open_model(model, None, 0)
-    shape = read.shape
+    checkpoint, path = models.open_model(model, None, 0)
+    shape = checkpoint.shape
 
     @functools.cache
     def tokenizer() -> Tokenizer:
@@ -110,59 +110,59 @@ def generate(
     steps = models.chosen_steps(steps, shape, models.TEXT_STEPS)
     ids = models.prompt_ids(prompt, tokenizer, shape, chat=chat)
     sampler = Sampler(shape.vocab, temperature, topp, seed)
-    printer = telling.Printer(None if as_ids else tokenizer().stream())
+    printer = generation.Printer(None if as_ids else tokenizer().stream())
     config, quantised, counters = None, None, models.Counters()
     if backend != "float":
-        config = with_geometry(models.configure(read, name, numerics), lanes, cache)
-        quantised = quantise(read, config)
-    told = [ids[0]]
+        config = with_geometry(models.configure(checkpoint, name, numerics), lanes, cache)
+        quantised = quantise(checkpoint, config)
+    text = [ids[0]]
 
-    def tell(tokens: Iterator[int]) -> float:
-        """Print as the tokens come; returns the seconds spent."""
+    def print_all(tokens: Iterator[int]) -> float:
+        """Print the tokens as they are generated; returns the seconds spent."""
         begin = time.perf_counter()
         with _bar() as bar:
             task = bar.add_task(backend, total=steps, note="")
-            # Of a chat only the answer is shown.
+            # In a chat, only the answer is printed.
             printer.put(ids[0], silent=chat)
             for token in tokens:
-                printer.put(token, silent=chat and len(told) < len(ids))
-                told.append(token)
-                speed = (len(told) - 1) / (time.perf_counter() - begin)
+                printer.put(token, silent=chat and len(text) < len(ids))
+                text.append(token)
+                speed = (len(text) - 1) / (time.perf_counter() - begin)
                 bar.update(task, advance=1, note=f"{speed:.1f} tokens/s")
             printer.end()
         return time.perf_counter() - begin
 
     if quantised is None:
-        seconds = tell(telling.float_tokens(read, ids, steps, sampler))
+        seconds = print_all(generation.float_tokens(checkpoint, ids, steps, sampler))
     elif backend == "fixed":
-        seconds = tell(telling.fixed_tokens(quantised, ids, steps, sampler))
+        seconds = print_all(generation.fixed_tokens(quantised, ids, steps, sampler))
     else:
         with models.rtl_decoder(quantised, stalls, counters) as rtl:
-            seconds = tell(telling.rtl_tokens(rtl, ids, steps, sampler))
+            seconds = print_all(generation.rtl_tokens(rtl, ids, steps, sampler))
             counters.cycles, counters.macs = rtl.cycles, rtl.macs
     if as_ids:
-        click.echo(json.dumps(told))
-    figures = telling.figures(len(told) - 1, seconds, config, counters)
+        click.echo(json.dumps(text))
+    figures = generation.figures(len(text) - 1, seconds, config, counters)
     if stats is not None:
         write_atomically(stats, json.dumps(figures, indent=2) + "\n")
-    _stderr.print("\n" + telling.sentence(figures), soft_wrap=True)
-    if quantised is not None and (words := warning(read, quantised, told[:-1] or told)):
-        _stderr.print(f"warning: {words}", soft_wrap=True)
+    _stderr.print("\n" + generation.sentence(figures), soft_wrap=True)
+    if quantised is not None and (message := warning(checkpoint, quantised, text[:-1] or text)):
+        _stderr.print(f"warning: {message}", soft_wrap=True)
 
 
 @main.command()
 @click.argument("model", type=_FILE, required=False)
 @_tokenizer
 @click.option("--prompt", default="", help="Forced tokens before the chosen ones.")
-@click.option("--chat", is_flag=True, help="--prompt is what a user says, in MODEL's template.")
+@click.option("--chat", is_flag=True, help="--prompt is a user's message, in MODEL's template.")
 @click.option(
     "--steps", type=int, help=f"Tokens to compare; {models.COMPARED_STEPS}, or seq_len if less."
 )
 @click.option("--stalls", type=int, help="Seed for stalls on every stream.")
 @click.option("--random", "sizes", help="Random weights: " + ",".join(models.SIZES) + ".")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the random weights.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of random weights.")
 @click.option(
-    "--text", "as_text", is_flag=True, help="Print the text, to its end, as it is compared."
+    "--text", "as_text", is_flag=True, help="Print the text while comparing; end with it."
 )
 @click.option("--stats", type=_FILE, help="Write the figures to this JSON file.")
 @click.option("--vcd", type=_FILE, help="Write a waveform of --from to --to to this file.")
@@ -191,41 +191,41 @@ def compare(
     cache: str | None,
     numerics: str,
 ) -> None:
-    """Compare every traced value of every step, golden against RTL; 1 if they differ.
+    """Compare every traced value of every step, golden against RTL; exit code 1 if they differ.
 
     MODEL is as for `generate`, or --random. A difference leaves a waveform of its token.
     """
     check_writable(vcd, "--vcd")
     check_writable(stats, "--stats")
-    read, path = models.open_model(model, sizes, seed)
+    checkpoint, path = models.open_model(model, sizes, seed)
     default = models.TEXT_STEPS if as_text else models.COMPARED_STEPS
-    # Random weights may go on: behind a full context the next sequence begins.
-    steps = models.chosen_steps(steps, read.shape, default, endless=sizes is not None)
+    # With random weights, a new sequence begins after a full context.
+    steps = models.chosen_steps(steps, checkpoint.shape, default, endless=sizes is not None)
 
     @functools.cache
     def tokenizer() -> Tokenizer:
-        return models.open_tokenizer(tokenizer_path, path, read.shape)
+        return models.open_tokenizer(tokenizer_path, path, checkpoint.shape)
 
     window = None
     if vcd is not None:
         window = Window(vcd, first, first if last is None else last)
         if window.last >= steps:
             raise BadInput(f"--to = {window.last} must be below --steps = {steps}")
-    ids = models.prompt_ids(prompt, tokenizer, read.shape, chat=chat)
-    config = with_geometry(models.configure(read, name, numerics), lanes, cache)
+    ids = models.prompt_ids(prompt, tokenizer, checkpoint.shape, chat=chat)
+    config = with_geometry(models.configure(checkpoint, name, numerics), lanes, cache)
     case = Case(tuple(ids), steps, stalls)
-    printer = telling.Printer(tokenizer().stream()) if as_text else None
-    run = _compare(quantise(read, config), case, "traced", window=window, printer=printer)
+    printer = generation.Printer(tokenizer().stream()) if as_text else None
+    run = _compare(quantise(checkpoint, config), case, "traced", window=window, printer=printer)
     if stats is not None:
-        write_atomically(stats, json.dumps(telling.compared_figures(run), indent=2) + "\n")
+        write_atomically(stats, json.dumps(generation.compared_figures(run), indent=2) + "\n")
     raise SystemExit(run.difference is not None)
 
 
 @main.command()
 @click.argument("reproducer", type=_FILE, metavar="FILE")
-@click.option("--vcd", type=_FILE, help="Where the waveform goes, instead of build/waves.")
+@click.option("--vcd", type=_FILE, help="File of the waveform, instead of build/waves.")
 def replay(reproducer: Path, vcd: Path | None) -> None:
-    """Compare the case in FILE, which a failed fuzzing left; 1 if golden and RTL still differ.
+    """Compare the case in FILE, left by a failed fuzz test; exit code 1 if it still differs.
 
     A difference leaves a waveform of its token.
     """
@@ -241,11 +241,11 @@ def _compare(
     *,
     window: Window | None = None,
     path: Path | None = None,
-    printer: telling.Printer | None = None,
+    printer: generation.Printer | None = None,
 ) -> Run:
-    """Compare and report; a waveform of `window`, and of a difference outside it to `path`.
+    """Compare and report; records `window`, and a difference outside it to `path`.
 
-    With a `printer` each token is shown when all its values were equal, up to the end of the text.
+    With a `printer` each token is printed if all its values are equal, up to the end of the text.
     """
     config = model.config
     begin = time.perf_counter()
@@ -273,7 +273,9 @@ def _compare(
         run.record(window)
         click.echo(f"waveform of tokens {window.first} to {window.last}: {window.path}")
     if run.difference is None:
-        click.echo(f"{what}, no difference; RTL {telling.sentence(telling.compared_figures(run))}")
+        click.echo(
+            f"{what}, no difference; RTL {generation.sentence(generation.compared_figures(run))}"
+        )
         return run
     click.echo(f"{what}, first difference at {run.difference}")
     if window is None or not window.first <= run.last <= window.last:
@@ -293,7 +295,7 @@ def _compare(
     show_default=True,
 )
 def enumerate_units(names: tuple[str, ...]) -> int:
-    """Show every non-linear unit every input of its table; 1 if one differs from golden.
+    """Run every non-linear unit on all inputs of its table; exit code 1 if one differs from golden.
 
     Prints the worst error against the real function, and writes build/units.json.
     """
@@ -308,9 +310,9 @@ def enumerate_units(names: tuple[str, ...]) -> int:
     with _bar() as bar:
         for name in names:
             task = bar.add_task(f"units of {name}", total=7, note="compiling")
-            found = Units(named(name))
+            units = Units(named(name))
             bar.update(task, advance=1, note="")
-            for row in found.rows():
+            for row in units.rows():
                 bar.update(task, advance=1, note=row.unit)
                 records.append({"config": name, "good": row.good, **dataclasses.asdict(row)})
                 monotone = {None: "-", True: "yes", False: "[bold red]NO[/]"}[row.monotone]
@@ -330,7 +332,7 @@ def enumerate_units(names: tuple[str, ...]) -> int:
 @lanes_option
 @cache_option
 def warm(name: str, variant: str, lanes: str | None, cache: str | None) -> None:
-    """Build one simulation into the cache and say how long it took."""
+    """Build one simulation into the cache and print the time that it took."""
     config = with_geometry(named(name), lanes, cache)
     made = build(config, variant)  # type: ignore[arg-type]
     state = "was in the cache, took" if made.cached else "built in"
@@ -339,7 +341,7 @@ def warm(name: str, variant: str, lanes: str | None, cache: str | None) -> None:
         f" (yosys {made.yosys_seconds:.1f} s, compiler {made.compile_seconds:.1f} s)"
     )
     if made.feedback:
-        click.echo(f"feedback arcs, which cost a second evaluation: {', '.join(made.feedback)}")
+        click.echo(f"feedback arcs, which require a second evaluation: {', '.join(made.feedback)}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Amaranth -> RTLIL -> CXXRTL -> a shared library, cached by content.
 
-The library holds the decoder and the C++ clock loop of `sim/driver/`. A cache entry is a folder
-that appears by one rename, so that parallel builds and interrupted ones do no harm.
+The library contains the decoder and the C++ clock loop of `sim/driver/`. A cache entry is a folder
+that appears by an atomic rename, so that parallel and interrupted builds are harmless.
 """
 
 import contextlib
@@ -30,8 +30,8 @@ from tools.files import scratch_folder, write_atomically, writing
 from tools.sources import SOURCES
 from tools.yosys import run_yosys, yosys_version
 
-#: `fast` has no trace; `traced` has; `quick` has too, and is the fastest to build, for designs that
-#: are simulated once; `waves` can record waveforms as well.
+#: `fast` has no trace; the others have. `quick` is the fastest to build, for designs that are
+#: simulated once; `waves` can record waveforms.
 Variant = Literal["fast", "traced", "quick", "waves"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
@@ -39,7 +39,7 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 DRIVER = Path(__file__).parent / "driver"
 # NDEBUG: CXXRTL asserts that addresses are in range even on ports that are not enabled.
 _COMMON_FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-fvisibility=hidden")
-#: What the compiler is told. -O3: for vector instructions in the loops over lanes.
+#: Compiler flags. -O3 enables vector instructions in the loops over lanes.
 FLAGS: dict[Variant, tuple[str, ...]] = {
     "fast": (*_COMMON_FLAGS, "-O3", "-march=native"),
     "traced": (*_COMMON_FLAGS, "-O3", "-march=native"),
@@ -47,12 +47,11 @@ FLAGS: dict[Variant, tuple[str, ...]] = {
     "waves": (*_COMMON_FLAGS, "-O0"),
 }
 
-# Amaranth writes an expression out wherever Python uses it; opt_merge computes it once, and wreduce
-# in no more bits than anybody looks at. Splitting nets where their drivers split keeps wide signals
-# (all lanes side by side) from being taken for feedback arcs, and from being copied as a whole; the
-# second round takes what the first clean-up uncovered. Only wide registers are split: a leading-
-# zero count would have adders cut into bits, and a wide multiplexer is cheaper than one for each
-# lane.
+# Amaranth repeats an expression for every use; opt_merge merges the copies, and wreduce removes
+# unused bits. Splitting nets by their drivers prevents wide signals (of all lanes) from being taken
+# for feedback arcs, and from being copied as a whole; the second round splits nets exposed by the
+# first clean-up. Only wide registers are split: splitting everything would cut adders (as in a
+# leading-zero count) into bits, and a wide multiplexer is cheaper than one for each lane.
 _SCRIPT = """\
 read_rtlil design.il
 hierarchy -top top
@@ -89,13 +88,13 @@ class Build:
     library: Path
     variant: Variant
     seconds: float
-    """What building it took, when it was built."""
+    """Time of the build."""
     yosys_seconds: float
     compile_seconds: float
     feedback: tuple[str, ...]
-    """Signals in combinational loops; any cost a second evaluation per cycle."""
+    """Signals in combinational loops; if any, every cycle needs a second evaluation."""
     cached: bool
-    """It was there already."""
+    """Whether it was in the cache."""
 
 
 def cache_folder() -> Path:
@@ -137,9 +136,9 @@ def build(
 
 
 def _build_decoder(config: Config, variant: Variant, quiet: bool) -> Build:
-    """Build the decoder; its sources tell, without elaborating it, whether it was built before.
+    """Build the decoder, with a cache lookup by the digest of its sources.
 
-    Elaboration takes a third of a build, and would otherwise be the price of each start.
+    This avoids elaborating the decoder, a third of the build time, at every start.
     """
     sources = SOURCES.digest(__name__)
     if sources is None:
@@ -150,7 +149,7 @@ def _build_decoder(config: Config, variant: Variant, quiet: bool) -> Build:
         return _load(note.parent / note.read_text(), variant, cached=True)
     made = _build(config, variant, decoder_component(config), quiet)
     if SOURCES.on_disk(__name__):
-        with contextlib.suppress(OSError):  # it would only save time
+        with contextlib.suppress(OSError):  # optional: it only saves time
             write_atomically(note, made.library.parent.name)
     return made
 
@@ -175,7 +174,7 @@ def _tools(variant: Variant) -> tuple[str, ...]:
 
 
 def script(variant: Variant) -> str:
-    """What yosys does."""
+    """The script for yosys."""
     split = _SPLIT if variant != "waves" else ""
     return _SCRIPT.format(split=split, options=_OPTIONS[variant])
 
@@ -185,17 +184,17 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     begin = time.perf_counter()
     text = _rtlil(config, variant, component)
     constants = defines(config, variant)
-    # What the design decides is in the text and the constants.
-    machinery = SOURCES.digest(__name__, but=("spec", "design"))
-    # Without a digest, what runs is not known: a library for this call alone.
-    key = _digest(text, constants, machinery or secrets.token_hex(), *_tools(variant))
+    # The design is already represented by the text and the constants.
+    simulator = SOURCES.digest(__name__, but=("spec", "design"))
+    # Without a digest the sources are unknown, so the library is used for this call only.
+    key = _digest(text, constants, simulator or secrets.token_hex(), *_tools(variant))
     folder = cache_folder() / f"{_prefix(config, variant)}-{key}"
     with contextlib.suppress(OSError, ValueError, TypeError):
         return _load(folder, variant, cached=True)
 
     if not quiet:
-        where = f"{config.describe()}, {variant}"
-        print(f"building the simulation of {where} (cached afterwards) ...", file=sys.stderr)
+        name = f"{config.describe()}, {variant}"
+        print(f"building the simulation of {name} (cached afterwards) ...", file=sys.stderr)
     with writing(folder), contextlib.ExitStack() as stack:
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = stack.enter_context(scratch_folder(folder.parent, ".building-"))
@@ -215,7 +214,8 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
         includes = (f"-I{runtime_headers()}", "-I.")
         compile_library(compiler, (*FLAGS[variant], *includes), "main.cc", scratch)
         compile_end = time.perf_counter()
-        for path in (*copies, *(scratch / each for each in ("design.il", "script.ys", "main.cc"))):
+        intermediate = [scratch / name for name in ("design.il", "script.ys", "main.cc")]
+        for path in (*copies, *intermediate):
             path.unlink()
         info = {
             "seconds": compile_end - begin,
@@ -225,13 +225,13 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
         }
         (scratch / "info.json").write_text(json.dumps(info))
         scratch.chmod(0o755)
-        with contextlib.suppress(OSError):  # a parallel build of the same was faster
+        with contextlib.suppress(OSError):  # a parallel build was faster
             scratch.rename(folder)
     return _load(folder, variant, cached=False)
 
 
 def copy_driver(folder: Path) -> list[Path]:
-    """Put the clock loop into `folder`, as it was digested and not as it lies there by now."""
+    """Write the digested content of the clock loop into `folder`; the files may have changed."""
     copies = []
     for path in sorted(DRIVER.iterdir()):
         copies.append(folder / path.name)
@@ -249,28 +249,28 @@ def _load(folder: Path, variant: Variant, *, cached: bool) -> Build:
 
 def _rtlil(config: Config, variant: Variant, component: wiring.Component) -> str:
     harness = Harness(config, component, traced=variant != "fast")
-    # Without source locations the text, and so the cache, does not depend on where we are.
+    # Without source locations, the text and so the cache key do not depend on the folder.
     return rtlil.convert(harness, name="top", ports=harness.ports, emit_src=False)
 
 
 def _feedback(log: str) -> list[str]:
-    """The signals yosys lists as feedback arcs."""
+    """The signals that yosys reports as feedback arcs."""
     lines = iter(log.splitlines())
-    found: list[str] = []
+    signals: list[str] = []
     for line in lines:
         if "contains feedback arcs" in line:
             for wire in lines:
                 if not wire.startswith("  "):
                     break
-                found.append(wire.strip())
-    return found
+                signals.append(wire.strip())
+    return signals
 
 
 def defines(config: Config, variant: Variant) -> str:
-    """The constants that the driver is compiled with."""
+    """The constants for compiling the driver."""
     traced = variant != "fast"
     channels = trace_channels(config) if traced else 0
-    each = " ".join(f"VD_CHANNEL({n}, top.p_trace{n})" for n in range(channels))
+    each_channel = " ".join(f"VD_CHANNEL({n}, top.p_trace{n})" for n in range(channels))
     values = {
         "VD_VOCAB": config.shape.vocab,
         "VD_LOGIT_BITS": config.numerics.logits.width,
@@ -281,6 +281,6 @@ def defines(config: Config, variant: Variant) -> str:
         "VD_TRACED": int(traced),
         "VD_CHANNELS": channels,
         "VD_WAVES": int(variant == "waves"),
-        "VD_EACH_CHANNEL": each,
+        "VD_EACH_CHANNEL": each_channel,
     }
     return "".join(f"#define {name} {value}\n" for name, value in values.items())

@@ -1,6 +1,6 @@
-"""Any component, compiled: a column of values goes into each port, one comes out of each.
+"""Compiles any module and runs it on columns of values: one for each input and output port.
 
-For units that are to see every input there is, where a call per cycle would take all the time.
+For units that are run on all of their inputs, where a Python call per cycle would be too slow.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ opt_clean
 write_cxxrtl -O6 -g0 design.cc
 """
 _FLAGS = ("-DNDEBUG", "-std=c++20", "-w", "-O1")
-#: One evaluation shows the outputs of a cycle and prepares its edge, as in `sim/driver/driver.cc`.
+#: An evaluation computes the outputs of a cycle and its next state, as in `sim/driver/driver.cc`.
 _MAIN = """\
 #include "design.cc"
 using Top = cxxrtl_design::p_top;
@@ -51,7 +51,7 @@ extern "C" void run(uint64_t cycles, const uint64_t *in, uint64_t *out) {{
 
 
 class Columns:
-    """`m` compiled: its module, with the signals `inputs` and `outputs` of up to 64 bits by name.
+    """The module `m`, compiled, with `inputs` and `outputs` of up to 64 bits by name.
 
     Raises :class:`tools.yosys.BuildError` when a tool fails.
     """
@@ -88,19 +88,19 @@ class Columns:
         Returns the outputs of each cycle, sign-extended where the port is signed.
         """
         cycles = max(len(column) for column in columns.values())
-        given = np.zeros((len(self.inputs), cycles), np.uint64)
+        inputs = np.zeros((len(self.inputs), cycles), np.uint64)
         for row, (name, port) in enumerate(self.inputs.items()):
             if name in columns:
                 column = np.asarray(columns[name], np.int64) & ((1 << len(port)) - 1)
-                given[row, : len(column)] = column.astype(np.uint64)
-        found = np.empty((len(self.outputs), cycles), np.uint64)
+                inputs[row, : len(column)] = column.astype(np.uint64)
+        outputs = np.empty((len(self.outputs), cycles), np.uint64)
         pointer = ctypes.POINTER(ctypes.c_uint64)
         self._library.run(
-            ctypes.c_uint64(cycles), given.ctypes.data_as(pointer), found.ctypes.data_as(pointer)
+            ctypes.c_uint64(cycles), inputs.ctypes.data_as(pointer), outputs.ctypes.data_as(pointer)
         )
         result = {}
         for row, (name, port) in enumerate(self.outputs.items()):
-            values = found[row].astype(np.int64)
+            values = outputs[row].astype(np.int64)
             sign = 1 << (len(port) - 1)
             result[name] = (values ^ sign) - sign if port.shape().signed else values
         return result

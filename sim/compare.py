@@ -1,4 +1,4 @@
-"""The golden decoder against the RTL: every traced value of every step, with no tolerance."""
+"""Compares the golden decoder with the RTL: every traced value of every step, bit-exactly."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +15,16 @@ from spec.trace import ONCE, Tensor, sizes
 
 Trace = Mapping[Tensor, np.ndarray]
 
-#: Computed behind the last layer.
+#: Tensors computed after the last layer.
 FINAL = (Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM, Tensor.LOGITS)
 
 
 class Golden(Protocol):
-    """The part of `golden.fast.decoder.FixedDecoder` that is compared with."""
+    """The part of `golden.fast.decoder.FixedDecoder` used for comparing."""
 
     @property
     def trace(self) -> Trace:
-        """Every intermediate of the last step, of the one sequence."""
+        """Every intermediate of the last step."""
 
     def reset(self) -> None:
         """Begin a new sequence."""
@@ -38,13 +38,13 @@ class Golden(Protocol):
 
 @dataclass(frozen=True)
 class Difference:
-    """The first place where golden and RTL part.
+    """The first difference between golden and RTL.
 
-    `kind` is ``value``, ``missing`` (the RTL traced nothing there), ``unexpected`` (golden has
-    nothing there), ``twice`` (the RTL traced it more than once), ``answer`` (the chosen token),
-    ``counter`` (the one that `detail` names, `macs` or `cycles`, went as far as `rtl`; `golden` is
-    golden's number of products, or the cycles by the driver's clock) or ``simulation`` (the RTL
-    broke the rules of its ports: see `detail`).
+    `kind` is ``value``, ``missing`` (not traced by the RTL), ``unexpected`` (not in golden),
+    ``twice`` (traced more than once by the RTL), ``answer`` (the chosen token), ``counter`` (`rtl`
+    is the increase of the counter named by `detail`, `macs` or `cycles`; `golden` is golden's
+    number of products, or the cycles by the driver's clock) or ``simulation`` (the RTL violated the
+    protocol of its ports: see `detail`).
     """
 
     kind: str
@@ -58,30 +58,30 @@ class Difference:
     detail: str = ""
 
     def __str__(self) -> str:
-        where = f"position {self.position} (token {self.token})"
+        location = f"position {self.position} (token {self.token})"
         if self.tensor is not None:
             layer = "" if self.tensor in ONCE else f"layer {self.layer}, "
-            where += f", {layer}{self.tensor.name}[{self.element}]"
+            location += f", {layer}{self.tensor.name}[{self.element}]"
         if self.kind == "value":
-            return f"{where}: golden {self.golden}, RTL {self.rtl}"
+            return f"{location}: golden {self.golden}, RTL {self.rtl}"
         if self.kind == "missing":
-            return f"{where}: golden {self.golden}, RTL traced nothing"
+            return f"{location}: golden {self.golden}, RTL traced nothing"
         if self.kind == "unexpected":
-            return f"{where}: RTL traced {self.rtl}, golden has no such value"
+            return f"{location}: RTL traced {self.rtl}, golden has no such value"
         if self.kind == "twice":
-            return f"{where}: RTL traced it more than once, last {self.rtl}"
+            return f"{location}: RTL traced it more than once, last {self.rtl}"
         if self.kind == "answer":
-            return f"{where}: golden chooses {self.golden}, RTL {self.rtl}"
+            return f"{location}: golden chooses {self.golden}, RTL {self.rtl}"
         if self.kind == "counter":
-            return f"{where}, counter {self.detail}: expected {self.golden}, RTL {self.rtl}"
-        return f"{where}: {self.detail}"
+            return f"{location}, counter {self.detail}: expected {self.golden}, RTL {self.rtl}"
+        return f"{location}: {self.detail}"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """After one more token: totals so far, `seconds` spent in the RTL among them.
+    """Totals after each token; `seconds` is the time spent in the RTL.
 
-    `difference` ends the comparison; `ends` says that the text does.
+    `difference` ends the comparison; `ends`: the text ends.
     """
 
     position: int
@@ -96,10 +96,10 @@ class Progress:
 
 
 class Flattener:
-    """Gives each traced value one number, ordered by layer, then tensor, then element.
+    """Maps each traced value to a key, ordered by layer, then tensor, then element.
 
-    Tensors from before the layers count as layer 0, those after them as a layer of their own, so
-    that the order of numbers is the order in which a token is processed.
+    Tensors before the layers count as layer 0, those after the last layer as an additional layer,
+    so that the order of keys is the order of processing.
     """
 
     def __init__(self, config: Config):
@@ -163,21 +163,21 @@ def first_difference(
     rtl_keys, rtl_values = rtl
     if np.array_equal(golden_keys, rtl_keys) and np.array_equal(golden_values, rtl_values):
         return None
-    found: list[tuple[int, str, int | None, int | None]] = []
+    candidates: list[tuple[int, str, int | None, int | None]] = []
 
     def note(kind: str, keys: np.ndarray) -> None:
         if len(keys):
             key = int(keys.min())
-            at = np.searchsorted(golden_keys, key)
-            theirs = np.searchsorted(rtl_keys, key, side="right") - 1
-            expected = golden_keys[at : at + 1] == key
-            got = theirs >= 0 and rtl_keys[theirs] == key
-            found.append(
+            in_golden = np.searchsorted(golden_keys, key)
+            in_rtl = np.searchsorted(rtl_keys, key, side="right") - 1
+            expected = golden_keys[in_golden : in_golden + 1] == key
+            got = in_rtl >= 0 and rtl_keys[in_rtl] == key
+            candidates.append(
                 (
                     key,
                     kind,
-                    int(golden_values[at]) if expected.any() else None,
-                    int(rtl_values[theirs]) if got else None,
+                    int(golden_values[in_golden]) if expected.any() else None,
+                    int(rtl_values[in_rtl]) if got else None,
                 )
             )
 
@@ -186,13 +186,13 @@ def first_difference(
     both, in_golden, in_rtl = np.intersect1d(golden_keys, rtl_keys, return_indices=True)
     note("value", both[golden_values[in_golden] != rtl_values[in_rtl]])
     note("twice", rtl_keys[1:][rtl_keys[1:] == rtl_keys[:-1]])
-    key, kind, expected, got = min(found, key=lambda entry: entry[0])
+    key, kind, expected, got = min(candidates, key=lambda entry: entry[0])
     layer, tensor, element = flattener.locate(key)
     return Difference(kind, position, token, layer, tensor, element, expected, got)
 
 
 def miscount(products: int, step: Step, position: int, token: int) -> Difference | None:
-    """The counter of the RTL that went wrong during `step`, or None."""
+    """A difference if a counter of the RTL is wrong after `step`, or None."""
     for name, expected, counted in (
         ("macs", products, step.macs),
         ("cycles", step.busy_cycles, step.counted_cycles),
@@ -207,10 +207,9 @@ def compare(
 ) -> Iterator[Progress]:
     """Compare greedy decoding, token by token; ends at a difference or after `steps` tokens.
 
-    `rtl` is of a variant with trace. A text that ends by itself is followed by a new sequence with
-    the same prompt, so that `steps` tokens are always compared, unless `once` is asked for. Prompt
-    tokens but the last are not sampled, which is compared too. So are the RTL's counters, after
-    every token.
+    `rtl` must be a variant with trace. After the end of a text, a new sequence with the same prompt
+    begins, so that `steps` tokens are always compared, unless `once` is true. Prompt tokens except
+    the last are not sampled, which is compared, too, as are the RTL's counters after every token.
     """
     flattener, shape = Flattener(rtl.config), rtl.config.shape
     values = cycles = macs = 0

@@ -1,4 +1,4 @@
-"""The top level that is simulated: a decoder behind flat ports the C++ driver knows by name."""
+"""The simulated top level: a decoder with flat ports, which the C++ driver accesses by name."""
 
 from amaranth import *
 from amaranth.lib import wiring
@@ -11,16 +11,16 @@ STREAMS = (
     "i_token", "i_weights", "o_fetch", "o_token", "o_logits",
     "o_kv_read", "i_kv_words", "o_kv_write",
 )  # fmt: skip
-#: Bits of one element of the external cache as the driver reads it.
+#: Bits of an element of the external cache in the driver.
 ELEMENT_BITS = 32
 
 
 class Harness(Elaboratable):
-    """Wraps `component`, any with `DecoderSignature(config)`.
+    """Wraps `component`, which has the signature `DecoderSignature(config)`.
 
-    The reset is tied low (power-on values are the initial state), and without `traced` the trace
-    is left unconnected, so that it vanishes. Trace channel n is the port ``trace{n}``, and bit n
-    of ``trace_valid`` tells whether it holds a record.
+    The reset is tied low (power-on values are the initial state). Without `traced` the trace is
+    unconnected, so that it is optimised away. Trace channel n is the port ``trace{n}``, and bit n
+    of ``trace_valid`` is set when it holds a record.
     """
 
     def __init__(self, config: Config, component: wiring.Component, *, traced: bool):
@@ -57,21 +57,21 @@ class Harness(Elaboratable):
                 self._port(f"trace{number}", _record(channel), False)
 
     def _port(self, name: str, value: Value, inward: bool) -> None:
-        """A port, unless it has no bits, as what concerns a cache on the chip."""
+        """Add a port, unless it has no bits, like the cache ports with an on-chip cache."""
         value = Value.cast(value)
         if len(value):
             self._pairs.append((Signal(len(value), name=name), value, inward))
 
     def _elements(self, name: str, array: View, inward: bool) -> None:
-        """A port of `ELEMENT_BITS` for each element."""
-        room = [Signal(ELEMENT_BITS, name=f"{name}_{n}") for n in range(array.shape().length)]
-        for element, wide in zip(array, room, strict=True):
-            self._widened.append((element, wide) if inward else (wide, element))
-        self._port(name, Cat(room), inward)
+        """Add a port with `ELEMENT_BITS` for each element of `array`."""
+        words = [Signal(ELEMENT_BITS, name=f"{name}_{n}") for n in range(array.shape().length)]
+        for element, word in zip(array, words, strict=True):
+            self._widened.append((element, word) if inward else (word, element))
+        self._port(name, Cat(words), inward)
 
     @property
     def ports(self) -> list[Signal]:
-        """Every port of the top, the clock and the tie included."""
+        """Every port of the top level, the clock and the tie included."""
         return [self.clk, self.tie, *(port for port, _, _ in self._pairs)]
 
     def elaborate(self, platform) -> Module:
@@ -82,9 +82,9 @@ class Harness(Elaboratable):
         m.submodules.decoder = self.component
         m.d.comb += [to.eq(source) for to, source in self._widened]
         for port, value, inward in self._pairs:
-            # `tie` is never high, which yosys cannot know: a cell of its own drives each output.
-            # Otherwise bits of an output that are equal (a sign extension, say) are connected to
-            # one another, and CXXRTL takes this for a combinational loop.
+            # `tie` is never high, but yosys does not know it, so every output has its own cell.
+            # Otherwise equal bits of an output (such as a sign extension) are connected to one
+            # another, and CXXRTL takes this for a combinational loop.
             m.d.comb += value.eq(port) if inward else port.eq(Mux(self.tie, 0, value))
         return m
 

@@ -1,4 +1,4 @@
-"""From what the command line names to what can run: checkpoint, configuration, decoders."""
+"""Opens what the command line names: checkpoint, tokenizer, configuration, decoders."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ Backend = Literal["float", "fixed", "rtl"]
 
 @dataclass
 class Counters:
-    """What an RTL run cost; zero for the other back ends."""
+    """Counters of an RTL run; zero for the other back ends."""
 
     cycles: int = 0
     macs: int = 0
@@ -57,12 +57,12 @@ def open_tokenizer(named: Path | None, model: Path | None, shape: Shape) -> Toke
     if named is not None:
         return load_tokenizer(named, shape.vocab)
     if model is None:
-        raise BadInput("a random model has no tokenizer: --tokenizer names one")
+        raise BadInput("a random model has no tokenizer: name one by --tokenizer")
     return tokenizer_of(model, shape.vocab)
 
 
 def configure(checkpoint: Checkpoint, name: str | None, numerics: str) -> Config:
-    """The configuration to run with; `name` must be one of the checkpoint's own shape."""
+    """The configuration to run with; `name`, if given, must have the checkpoint's shape."""
     if name is not None and named(name).shape != checkpoint.shape:
         raise BadInput(
             f"--config = {name!r} has {named(name).shape}, the checkpoint has {checkpoint.shape}"
@@ -71,31 +71,31 @@ def configure(checkpoint: Checkpoint, name: str | None, numerics: str) -> Config
 
 
 def prompt_ids(
-    prompt: str, open_it: Callable[[], Tokenizer], shape: Shape, *, chat: bool = False
+    prompt: str, tokenizer: Callable[[], Tokenizer], shape: Shape, *, chat: bool = False
 ) -> list[int]:
-    """The tokens of `prompt` behind BOS, or as what a user says in a `chat`.
+    """The tokens of `prompt` after BOS, or of a `chat` with `prompt` as the user's message.
 
-    Without a prompt what a text of the model begins with, for which nobody needs the tokenizer
-    that `open_it` opens. They must leave room for one more.
+    Without a prompt, the first id of a text; `tokenizer`, which opens one, is then not called. At
+    most seq_len tokens.
     """
     if chat and not prompt:
-        raise BadInput("--chat needs a --prompt, which is what the user says")
+        raise BadInput("--chat needs a --prompt, the user's message")
     if chat:
-        ids = open_it().chat([{"role": "user", "content": prompt}])
+        ids = tokenizer().chat([{"role": "user", "content": prompt}])
     else:
-        ids = open_it().encode(prompt) if prompt else []
+        ids = tokenizer().encode(prompt) if prompt else []
     ids = ids or [shape.first_id]
     if len(ids) > shape.seq_len:
         raise BadInput(f"--prompt has {len(ids)} tokens, seq_len = {shape.seq_len}")
     return ids
 
 
-#: Steps of a text, and of a comparison, where nobody says how many.
+#: Default number of steps of a text, and of a comparison.
 TEXT_STEPS, COMPARED_STEPS = 512, 256
 
 
 def chosen_steps(steps: int | None, shape: Shape, default: int, *, endless: bool = False) -> int:
-    """The number of steps asked for, which a text has 1 to seq_len of (at least 1 if `endless`)."""
+    """`steps`, checked to be 1 to seq_len (at least 1 if `endless`); `default` if None."""
     if steps is None:
         return min(default, shape.seq_len)
     if steps < 1 or (steps > shape.seq_len and not endless):
@@ -110,7 +110,7 @@ def float_step(checkpoint: Checkpoint) -> Callable[[int], np.ndarray]:
 
 
 def fixed_step(model: Model) -> Callable[[int], np.ndarray]:
-    """token -> logits (V,) of the golden decoder, as numbers."""
+    """token -> logits (V,) of the golden decoder, in real units."""
     decoder = FixedDecoder(model, 1)
     scale = model.config.numerics.logits.scale
     return lambda token: decoder.step(np.array([token]))[0] / scale

@@ -1,4 +1,4 @@
-"""One case from beginning to end: golden against RTL, and the waveform of where they part."""
+"""Runs one case: compares golden with RTL, and records the waveform of a difference."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from sim.waves import Feed, Window, record
 
 @dataclass(frozen=True)
 class Run:
-    """What comparing `case` gave, in total. A difference is in the last of the `feeds`; `saturated`
-    says in words how many values did not fit their formats, or nothing."""
+    """The result of comparing `case`. A difference is in the last of the `feeds`; `saturated` is a
+    sentence about values that did not fit their formats, or empty."""
 
     model: Model
     case: Case
@@ -30,12 +30,12 @@ class Run:
 
     @property
     def values(self) -> int:
-        """The traced values that were compared."""
+        """The number of traced values compared."""
         return self.total.values
 
     @property
     def difference(self) -> Difference | None:
-        """Where golden and RTL part."""
+        """The first difference between golden and RTL, if any."""
         return self.total.difference
 
     @property
@@ -64,8 +64,8 @@ def run_case(
 ) -> Run:
     """Compare every traced value of `case`, up to the first difference.
 
-    `variant` is one with trace; `once` ends with the text (see `sim.compare.compare`); `watch` is
-    called after each token.
+    `variant` must have a trace; with `once` the run ends with the text (see `sim.compare.compare`);
+    `watch` is called after each token.
     """
     golden, image = FixedDecoder(model), pack(model)
     feeds: list[Feed] = []

@@ -1,4 +1,4 @@
-"""The compiled decoder behind a Python class."""
+"""A Python class for the compiled decoder."""
 
 import contextlib
 import ctypes
@@ -22,25 +22,25 @@ RECORD = np.dtype([("tensor", "<u2"), ("layer", "<u2"), ("index", "<u4"), ("valu
 
 
 class SimulationError(RuntimeError):
-    """The design broke the rules of its ports; the message says which and when."""
+    """The design violated the protocol of its ports; the message names the port and the cycle."""
 
 
 class NoProgress(SimulationError):
-    """No stream moved and nothing was multiplied for longer than any stage can take."""
+    """No stream transfer and no multiplication for longer than any stage can take."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one token gave.
+    """The result of one token.
 
     `logits` (V,) int32 is None for a token that was not sampled; `records` (of dtype `RECORD`, in
-    order of appearance) is None without trace. `cycles` counts from offering the token to taking
+    order of appearance) is None without trace. `cycles` counts from offering the token to accepting
     its answer, by the driver's clock.
 
-    The rest counts since the same moment of the token before: `macs`, weight and attention
+    The other counts are differences to the previous token: `macs`, weight and attention
     multiply-accumulates by the design's counter; `counted_cycles`, cycles with a token in flight
-    by the design's counter; `busy_cycles`, the same by the driver's clock, which they must equal.
-    Read in the last cycle of the token, which therefore is in the next token's.
+    by the design's counter; `busy_cycles`, the same by the driver's clock, which must be equal.
+    They are read in the last cycle of the token, which therefore counts for the next token.
     """
 
     id: int
@@ -88,10 +88,10 @@ def _library(path: Path) -> ctypes.CDLL:
 
 
 def patience(config: Config) -> int:
-    """Cycles without progress after which the design hangs: far beyond its longest quiet stage."""
+    """Limit of cycles without progress, far beyond the longest stage without a transfer."""
     shape = config.shape
-    quiet = shape.seq_len * (shape.heads + 1) + max(shape.dim, shape.q_dim) + shape.hidden
-    return 4 * quiet + 20_000
+    longest = shape.seq_len * (shape.heads + 1) + max(shape.dim, shape.q_dim) + shape.hidden
+    return 4 * longest + 20_000
 
 
 class RtlDecoder:
@@ -101,9 +101,9 @@ class RtlDecoder:
     (read in place); `variant` as for `sim.build.build`; `stalls`, a seed for stalls on every
     stream (None: no stalls); `component`, any with the decoder's signature, by default the decoder
     itself; `watchdog`, the cycles after which no progress is an error; `made`, a library built
-    otherwise, with the same driver.
+    elsewhere with the same driver.
 
-    `cycles` and `macs` count since the beginning; `build` tells about the build. Raises
+    `cycles` and `macs` count since the beginning; `build` describes the build. Raises
     :class:`BadInput` for an image or token that does not fit the configuration.
     """
 
@@ -135,7 +135,7 @@ class RtlDecoder:
         self.macs = 0
         self.pos = 0
         self._before = _Result()
-        self._text: list[int] = []  # what was sent since the last `first`
+        self._text: list[int] = []  # tokens since the last `first`
         self._ended = False
         self._image = np.ascontiguousarray(image)  # kept alive: the driver reads it in place
         self._library = _library(self.build.library)
@@ -145,7 +145,7 @@ class RtlDecoder:
         )
 
     def close(self) -> None:
-        """Free the simulation; harmless when repeated."""
+        """Free the simulation; may be called repeatedly."""
         if self._sim is not None:
             self._library.vd_close(self._sim)
             self._sim = None
@@ -167,9 +167,10 @@ class RtlDecoder:
     def step(self, token: int, first: bool | None = None, sample: bool = True) -> Step:
         """Process one token; `first` begins a new sequence (by default: the first call does).
 
-        A decoder whose own choice ended the text begins anew. A host that chose another token, or
-        goes on with a chat, sends it the text once more, as this does. Raises
-        :class:`SimulationError` when the design misbehaves, after which it is of no use.
+        After a choice that ends the text, the decoder expects a new sequence. A host that picks
+        another token, or continues a chat, must send the text again, as this method does. Raises
+        :class:`SimulationError` when the design violates its protocol; the simulation cannot
+        continue after that.
         """
         first = self._check(token, first)
         result = _Result()
@@ -195,7 +196,7 @@ class RtlDecoder:
 
     @contextlib.contextmanager
     def waveform(self, path: Path) -> Iterator[None]:
-        """Write a VCD of what is simulated inside the block (``waves`` variant only).
+        """Write a VCD of the cycles simulated inside the block (``waves`` variant only).
 
         The file is closed, and so readable, even if the simulation fails inside.
         """
@@ -224,8 +225,8 @@ class RtlDecoder:
         return first
 
     def _account(self, result: _Result) -> tuple[int, int, int]:
-        """Since the result before: macs and cycles by the design's counters, cycles by ours."""
-        # A copy: the memory of a batch of results is that of the next, too.
+        """Since the previous result: macs and cycles by the design's counters, cycles by ours."""
+        # A copy, because the caller may reuse the memory of `result`.
         before, self._before = self._before, _Result.from_buffer_copy(result)
         self.pos += 1
         self.cycles += result.cycles
@@ -242,7 +243,7 @@ class RtlDecoder:
 
 
 def _since(before: int, now: int) -> int:
-    """How far a counter of the design went, which wraps."""
+    """The increase of a counter of the design, which wraps around."""
     return (now - before) % (1 << ports.COUNTER_BITS)
 
 

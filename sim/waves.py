@@ -1,9 +1,9 @@
-"""Waveforms: a VCD of a window of tokens, by running again with the ``waves`` build."""
+"""Waveforms: repeats a run with the ``waves`` build, and writes a VCD of a window of tokens."""
 
 import contextlib
 import datetime
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Feed:
-    """What one token was: enough to repeat it."""
+    """The inputs of one token, enough to repeat it."""
 
     token: int
     first: bool
@@ -38,7 +38,7 @@ class Feed:
 
 
 def default_path(config: Config) -> Path:
-    """A new file below build/waves/, unlike that of any other run."""
+    """A new file name in build/waves/, unique to this run."""
     folder = Path(__file__).parent.parent / "build" / "waves"
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S-%f")
     return folder / f"{config.name}-{config.geometry.lanes}-{stamp}-{os.getpid()}.vcd"
@@ -57,8 +57,8 @@ def record(
 ) -> SimulationError | None:
     """Repeat `feeds` and write the cycles of `window` to its file, which appears when complete.
 
-    The same stalls repeat, so what happened happens again; an error of the simulation ends the
-    recording and is returned.
+    Stalls are the same as before, so the run repeats exactly. A simulation error ends the recording
+    and is returned.
     """
     window.path.parent.mkdir(parents=True, exist_ok=True)
     temporary = window.path.with_name(f".{window.path.name}.{os.getpid()}")
@@ -68,7 +68,7 @@ def record(
             RtlDecoder(config, image, "waves", stalls, component, watchdog, quiet) as rtl,
             contextlib.ExitStack() as recording,
         ):
-            for number, feed in _upto(feeds, window.last):
+            for number, feed in enumerate(feeds[: window.last + 1]):
                 if number == window.first:
                     recording.enter_context(rtl.waveform(temporary))
                 try:
@@ -85,7 +85,3 @@ def record(
     finally:
         temporary.unlink(missing_ok=True)
     return failure
-
-
-def _upto(feeds: Sequence[Feed], last: int) -> Iterator[tuple[int, Feed]]:
-    yield from enumerate(feeds[: last + 1])

@@ -1,3 +1,3 @@
-"""The contract that golden decoder and RTL share: what a model is, how it lies on the array."""
+"""The contract of golden decoder and RTL: the model, and its mapping onto the array."""
 
-from tools import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all later imports are digested

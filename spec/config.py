@@ -1,6 +1,6 @@
-"""Everything that selects one decoder: shape, numerics, geometry, and the named instances.
+"""The parameters of a decoder (shape, numerics, geometry), and the named instances.
 
-Numbers that follow from a configuration are computed once, in `spec.derived`.
+Numbers that follow from a configuration are computed in `spec.derived`.
 """
 
 import dataclasses
@@ -20,14 +20,14 @@ WEIGHT_BITS = (8, 16)
 
 #: Tensors that leave the array as a sum times a factor between 1/4 and 1.
 SCALED = ("q", "k", "v", "attention", "gate", "up", "logits")
-#: Most fraction bits that a layer may have more than its tensor.
+#: Most additional fraction bits of a layer, compared with its tensor's format.
 MAX_GAIN = 4
-#: Integer bits that a sum has more than what its factor makes of it.
+#: Additional integer bits of a sum before it is multiplied by its factor.
 SUM_HEADROOM = 2
 
 
 def sum_format(form: SQ) -> SQ:
-    """The format of a sum in front of its factor, for a tensor of format `form`."""
+    """The format of a sum before its factor, for a tensor of format `form`."""
     return SQ(form.i + SUM_HEADROOM, form.f)
 
 
@@ -38,18 +38,18 @@ class Numerics:
     Weights are `weight_bits` wide integers; the power-of-two exponent of each output row travels
     in the weight stream as the right shift that brings that row's sum to its tensor's format.
     Scores are in units of log2(e) (the factor log2(e)/sqrt(head_dim) is folded into Wq), and have
-    as many fraction bits as the exp2 table has index bits, so that the table sees all of them.
+    as many fraction bits as the exp2 table has index bits, so that the table uses all of them.
 
-    The tensors in `SCALED` come out of a sum, rounded to `sum_format`, times a factor: 1 / rms of
-    the residual, or the reciprocal of a softmax sum.
+    The tensors in `SCALED` are a sum, rounded to `sum_format`, times a factor: 1 / rms of the
+    residual, or the reciprocal of a softmax sum.
 
-    `residual` and `ffn` may be wider than a multiplier's operand: what the matrices and the norm
-    read of them is then rounded to a floating-point operand, see `design.operand`. Real models
-    need it: single elements are a thousand times as large as the rest.
+    `residual` and `ffn` may be wider than a multiplier's operand: matrices and norm then read them
+    rounded to a floating-point operand, see `design.operand`. Real models need this: single
+    elements are a thousand times as large as the rest.
 
-    So are single layers. Of `v` and attention, and of `up` and `ffn`, layer n has ``v_gains[n]``
-    and ``up_gains[n]`` fraction bits more, and as many integer bits less; none where there are no
-    gains. Only the weights and their shifts know.
+    The magnitude of layers differs, too. In layer n, `v` and attention have ``v_gains[n]`` more
+    fraction bits and as many integer bits less; the same holds for `up` and `ffn` with
+    ``up_gains[n]``. An empty tuple means no gains. Gains change only the weights and their shifts.
     """
 
     weight_bits: int = 16
@@ -70,7 +70,7 @@ class Numerics:
     rsqrt_index_bits: int = 8
     reciprocal_index_bits: int = 8
     sigmoid_index_bits: int = 9
-    weight_magnitude: int = 3  # no weight, the gain of its norm folded in, is 2**3 or more
+    weight_magnitude: int = 3  # every weight, with the norm's gain folded in, is below 2**3
     v_gains: tuple[int, ...] = ()
     up_gains: tuple[int, ...] = ()
 
@@ -79,8 +79,8 @@ class Numerics:
             raise BadInput(
                 f"Numerics.weight_bits = {self.weight_bits} must be one of {WEIGHT_BITS}"
             )
-        # A scalar multiplier's operand has 18 bits; the vectors that `design.operand` rounds to
-        # such operands have those of a traced value.
+        # The operand of a scalar multiplier has 18 bits. The vectors that `design.operand` rounds
+        # to such operands have at most the 32 bits of a traced value.
         widest = dict.fromkeys(("silu", "weight", "rope"), 18)
         widest |= dict.fromkeys(("residual", "ffn"), 32)
         widest |= dict.fromkeys(SCALED, 18 - SUM_HEADROOM) | {"score": 32}
@@ -113,17 +113,17 @@ class Numerics:
 
 
 class CacheBacking(enum.Enum):
-    """Where keys and values lie."""
+    """Where keys and values are stored."""
 
     ON_CHIP = "on-chip"
-    """In RAM of the decoder's own."""
+    """In RAM inside the decoder."""
     EXTERNAL = "external"
     """In a memory behind the decoder's cache port."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """How much hardware: `lanes` multipliers in the array, and where the KV `cache` lies."""
+    """The hardware: `lanes` multipliers in the array, and where the KV `cache` is stored."""
 
     lanes: int = 8
     cache: CacheBacking = CacheBacking.ON_CHIP
@@ -155,7 +155,7 @@ class Config:
                 raise BadInput(f"Numerics.{name} has {count} gains for {self.shape.layers} layers")
 
     def describe(self) -> str:
-        """Name and geometry, for a line of output."""
+        """Name and geometry, in one line."""
         cache = ", external cache" if self.geometry.cache is CacheBacking.EXTERNAL else ""
         return f"{self.name}, {self.geometry.lanes} lanes{cache}"
 
@@ -164,7 +164,7 @@ class Config:
         return dataclasses.replace(self, geometry=dataclasses.replace(self.geometry, lanes=lanes))
 
     def with_cache(self, cache: CacheBacking) -> "Config":
-        """The same decoder with its keys and values elsewhere."""
+        """The same decoder with its keys and values in `cache`."""
         return dataclasses.replace(self, geometry=dataclasses.replace(self.geometry, cache=cache))
 
     def with_numerics(self, numerics: Numerics) -> "Config":
@@ -185,7 +185,7 @@ def _named(
     return Config(name=name, shape=shape, numerics=numerics, geometry=geometry)
 
 
-#: What `python -m golden calibrate` chooses for stories260K.
+#: The formats that `python -m golden calibrate` chooses for stories260K.
 _STORIES260K = Numerics(
     v=SQ(3, 13),
     score=SQ(10, 10),
@@ -194,7 +194,7 @@ _STORIES260K = Numerics(
     silu=SQ(4, 12),
 )
 
-#: And for SmolLM2-135M-Instruct, but for the gains of layers, which no hardware knows.
+#: The same for SmolLM2-135M-Instruct, without its gains, which do not affect the hardware.
 _SMOLLM2_135M = Numerics(
     residual=SQ(16, 13),
     q=SQ(3, 13),
@@ -211,15 +211,15 @@ _SMOLLM2_135M = Numerics(
 
 _EXTERNAL = CacheBacking.EXTERNAL
 
-#: As Llama 3.2 has it.
+#: RoPE scaling of Llama 3.2.
 _LLAMA3 = Llama3Scaling(
     factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0, original_seq_len=8192
 )
 
-#: Every named instance, in order of size. `nano` is the fuzz and proof size. The cache of those
-#: from `stories42m` on fits no chip. SmolLM2, Llama 3.2 and Qwen2.5 are as their `config.json` and
-#: `generation_config.json` on Hugging Face have them (those that are tuned to chat), but for
-#: contexts of 131,072 and 32,768 positions, whose tables of RoPE would be as long.
+#: Every named instance, in order of size. `nano` is the size for fuzzing and proofs. From
+#: `stories42m` on, the cache is too large for a chip. SmolLM2, Llama 3.2 and Qwen2.5 follow
+#: `config.json` and `generation_config.json` of the chat models on Hugging Face, but with shorter
+#: contexts: 131,072 (Llama) and 32,768 (Qwen) positions would need RoPE tables of that length.
 CONFIGS: dict[str, Config] = {
     config.name: config
     for config in (
@@ -252,7 +252,7 @@ CONFIGS: dict[str, Config] = {
 
 
 def named(name: str) -> Config:
-    """The named instance; raises :class:`BadInput` listing the names there are."""
+    """The named instance; raises :class:`BadInput` that lists the valid names."""
     try:
         return CONFIGS[name]
     except KeyError:
@@ -274,9 +274,9 @@ def config_to_dict(config: Config) -> dict[str, Any]:
 
 
 def config_hash(config: Config) -> str:
-    """What core, weight image and testbench of one configuration have in common, 16 hex digits.
+    """The identity of a configuration, shared by its core, weight images and testbench.
 
-    A function of the configuration alone: other weights of the same configuration have the same.
+    16 hex digits. It depends on the configuration alone, not on the weights.
     """
     text = json.dumps(config_to_dict(config), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -285,7 +285,7 @@ def config_hash(config: Config) -> str:
 def config_from_dict(values: dict[str, Any]) -> Config:
     """The inverse of `config_to_dict`.
 
-    Raises :class:`BadInput`, TypeError or KeyError for what is not of its form.
+    Raises :class:`BadInput`, TypeError or KeyError for malformed values.
     """
     numerics: dict[str, Any] = {
         name: SQ(**value) if isinstance(value, dict) else value

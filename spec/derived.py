@@ -1,4 +1,4 @@
-"""Numbers that follow from a configuration, computed once and in one place."""
+"""Numbers that follow from a configuration."""
 
 import functools
 import math
@@ -10,15 +10,15 @@ from tools.errors import BadInput
 
 #: Bits of the right shift that travels in a row header. Fits into the narrowest weight.
 SHIFT_BITS = 5
-#: Largest right shift a header can ask for.
+#: Largest right shift that a header can hold.
 MAX_SHIFT = (1 << SHIFT_BITS) - 1
 #: Operand width of the scalar multipliers (a DSP block of every FPGA family has 18 x 18).
 SCALAR_BITS = 18
-#: Bits from one exponent of a floating-point operand to the next: its base is 2**4.
+#: log2 of the base of a floating-point operand: its exponents are powers of 2**4.
 EXPONENT_STEP = 4
 #: Fraction bits of the values of the interpolated tables (rsqrt, reciprocal, sigmoid).
 TABLE_FRACTION = 16
-#: Most query heads served at once: each slot costs a score memory and an exp2 table.
+#: Most query heads processed at once: each slot costs a score memory and an exp2 table.
 MAX_SLOTS = 8
 
 
@@ -42,9 +42,9 @@ def sum_width(terms: int, *factor_widths: int) -> int:
 
 
 def exponents(form: SQ) -> int:
-    """Exponents of the operand that a vector in `form` is rounded to; 1 is plain fixed point.
+    """Number of exponents of the operand that `form` is rounded to; 1 means plain fixed point.
 
-    Enough that the greatest magnitude fits the mantissa even when its rounding carries.
+    Enough that the greatest magnitude fits the mantissa even when rounding carries.
     """
     if form.width <= SCALAR_BITS:
         return 1
@@ -52,18 +52,18 @@ def exponents(form: SQ) -> int:
 
 
 def mantissa_bits(form: SQ) -> int:
-    """Bits of that operand's mantissa, sign included."""
+    """Bits of the mantissa of that operand, sign included."""
     return min(form.width, SCALAR_BITS)
 
 
 def operand_bits(form: SQ) -> int:
-    """Bits of the integer ``mantissa << (EXPONENT_STEP * exponent)``, whatever the two are."""
+    """Bits of the integer ``mantissa << (EXPONENT_STEP * exponent)`` for any two values."""
     return mantissa_bits(form) + EXPONENT_STEP * (exponents(form) - 1)
 
 
 @dataclass(frozen=True)
 class Derived:
-    """How a configuration lies on its multiplier array.
+    """How a configuration is mapped onto its multiplier array.
 
     Projections put one output row on each lane. Attention splits the lanes into `slots` query
     heads of `per_slot` lanes each: scores put consecutive positions on the lanes of a slot,
@@ -71,15 +71,15 @@ class Derived:
     """
 
     slots: int
-    """Query heads served at once (a power of two)."""
+    """Query heads processed at once (a power of two)."""
     per_slot: int
     """Lanes of one slot, lanes / slots."""
     head_blocks: int
-    """Rounds until every query head had a slot, ceil(heads / slots)."""
+    """Rounds that give every query head a slot, ceil(heads / slots)."""
     k_word: int
-    """Positions held by one key word."""
+    """Positions in one key word."""
     v_word: int
-    """Elements of a head held by one value word."""
+    """Elements of a head in one value word."""
     v_words: int
     """Value words of one position, ceil(head_dim / v_word)."""
     kv_width: int
@@ -89,7 +89,7 @@ class Derived:
     b_width: int
     """Bits of the broadcast operand: mantissa of an activation, query or softmax weight."""
     b_exponents: int
-    """Exponents that the broadcast operand may have."""
+    """Number of exponents of the broadcast operand."""
     acc_width: int
     """Bits of a lane's accumulator, wide enough for every sum of the schedule."""
     softmax_sum_width: int
@@ -99,32 +99,33 @@ class Derived:
     epsilon: int
     """dim * norm_epsilon in units of a squared residual, at least 1."""
     one: int
-    """The activation that stands for 1.0 when an embedding row is read through the array."""
+    """The activation 1.0, by which an embedding row is multiplied in the array."""
     one_format: SQ
-    """Its format."""
+    """The format of `one`."""
     norm_growth: int
-    """Bits that hold sqrt(dim), the constant in the factor of a norm."""
+    """Bits of sqrt(dim), the constant in the factor of a norm."""
     norm_floor: int
-    """Least exponent of a sum of squares (in powers of 4): epsilon alone."""
+    """Least exponent of a sum of squares (in powers of 4), that of epsilon alone."""
     lead: int
-    """Bits by which every sum moves left before its right shift, so that no header is negative."""
+    """Pre-shift: bits by which every sum is shifted left before its right shift, so that no
+    header is negative."""
     shift_width: int
     """Bits of the right shift of a sum: header plus exponent of its factor."""
     header_passes: int
     """Passes whose shifts fit into one header beat."""
     scalar_multipliers: int
-    """Multipliers beside the array: 3, or 1 where a pass leaves time to take turns."""
+    """Multipliers beside the array: 3, or 1 if a pass is long enough to share one."""
     turn: int
-    """Cycles that an element has the scalar multipliers for itself, 3 / scalar_multipliers."""
+    """Initiation interval: cycles from one element to the next, 3 / scalar_multipliers."""
 
     @property
     def normed_fraction(self) -> int:
-        """Fraction bits of the residual over the power of two of its rms, at `norm_floor`."""
+        """Fraction bits of the residual divided by the power of two of its rms, at `norm_floor`."""
         return self.norm_floor - self.norm_growth
 
 
 def _slots(config: Config) -> int:
-    """Slots that need the fewest array cycles; the larger number of slots on a tie."""
+    """The number of slots with the fewest array cycles; the larger number on a tie."""
     shape, lanes = config.shape, config.geometry.lanes
 
     def cost(slots: int) -> float:
@@ -140,7 +141,7 @@ def _slots(config: Config) -> int:
 
 @functools.cache
 def derive(config: Config) -> Derived:
-    """The numbers for `config`; raises :class:`BadInput` where formats cannot work together."""
+    """The numbers for `config`; raises :class:`BadInput` where formats do not fit together."""
     shape, numerics, lanes = config.shape, config.numerics, config.geometry.lanes
     slots = _slots(config)
     per_slot = lanes // slots
@@ -165,7 +166,7 @@ def derive(config: Config) -> Derived:
     )
     epsilon = max(1, round(shape.dim * shape.norm_epsilon * 4.0**numerics.residual.f))
     largest = shape.dim * 4 ** (operand_bits(numerics.residual) - 1) + epsilon
-    softmax_exponent = numerics.weight.f - 1  # least: one weight is always 1.0, saturated
+    softmax_exponent = numerics.weight.f - 1  # the least: one weight is always 1.0, saturated
     norm_floor = (epsilon.bit_length() - 1) // 2
     norm_growth = max(0, math.ceil(math.log2(math.sqrt(shape.dim))))
     square_sum_width = largest.bit_length() + largest.bit_length() % 2
@@ -180,9 +181,9 @@ def derive(config: Config) -> Derived:
         if shift < 0:
             raise BadInput(
                 f"Numerics.{name} = {getattr(numerics, name)} has {-shift} fraction bits more"
-                " than what it is computed from"
+                " than its operands"
             )
-    # The fraction bits that every row of weights has, at least.
+    # Every row of weights has at least this many fraction bits.
     fraction = numerics.weight_bits - 1 - numerics.weight_magnitude
     from_normed = (numerics.q, numerics.k, numerics.v, numerics.gate, numerics.up, numerics.logits)
     wanted = (
@@ -198,8 +199,8 @@ def derive(config: Config) -> Derived:
         MAX_SHIFT + square_sum_width // 2 - 1 - norm_floor,
         softmax_sum_width - 1 + numerics.v.f - numerics.attention.f + lead,
     )
-    # Three products a row, one after the other, while the next pass multiplies.
-    takes_turns = 3 * lanes <= shape.dim + 1
+    # One multiplier computes the three products of each row while the next pass multiplies.
+    shares_multiplier = 3 * lanes <= shape.dim + 1
     return Derived(
         slots=slots,
         per_slot=per_slot,
@@ -222,6 +223,6 @@ def derive(config: Config) -> Derived:
         lead=lead,
         shift_width=largest_shift.bit_length(),
         header_passes=numerics.weight_bits // SHIFT_BITS,
-        scalar_multipliers=1 if takes_turns else 3,
-        turn=3 if takes_turns else 1,
+        scalar_multipliers=1 if shares_multiplier else 3,
+        turn=3 if shares_multiplier else 1,
     )

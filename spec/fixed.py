@@ -7,9 +7,9 @@ from tools.errors import BadInput
 
 
 class Rounding(enum.Enum):
-    """What happens to the bits that a right shift drops.
+    """How a right shift rounds.
 
-    Worked on -2.5 and -1.5 (that is, -5 >> 1 and -3 >> 1):
+    Examples with -2.5 and -1.5 (that is, -5 >> 1 and -3 >> 1):
 
     - ``TRUNCATE``: towards minus infinity. -2.5 -> -3, -1.5 -> -2, 1.5 -> 1.
     - ``HALF_UP``: to nearest, ties towards plus infinity. -2.5 -> -2, -1.5 -> -1, 1.5 -> 2.

@@ -1,13 +1,13 @@
-"""Where keys and values lie in an external memory, a pure function of the configuration.
+"""The layout of keys and values in an external memory, a pure function of the configuration.
 
 The unit is a *beat*, what the array reads in one cycle: the words of `span` KV heads side by side.
-A *window* is such a set of heads. In the memory lie, layer by layer and window by window, first
-all keys, then all values, each in the order in which a pass reads them::
+A *window* is such a set of heads. For each layer and each window, the memory holds first all keys,
+then all values, both in the order in which a pass reads them::
 
     key   K[head][t][d]   (layer, window)   t // k_word * head_dim + d
     value V[head][t][d]   (layer, window)   key_beats + d // v_word * seq_len + t
 
-so a score pass is one run of beats, and a value pass one run for each value word.
+so a score pass reads one run of beats, and a value pass one run for each value word.
 """
 
 import functools
@@ -22,15 +22,15 @@ class KvLayout:
     """The layout; sizes and addresses count beats."""
 
     span: int
-    """KV heads in a window: the least power of two such that no block of heads needs two."""
+    """KV heads in a window: the least power of two such that every block of heads is in one."""
     word: int
     """Elements of a head in a beat, the longer of key word and value word."""
     key_beats: int
-    """Keys of a window of a layer."""
+    """Beats of the keys of one window of one layer."""
     value_beats: int
-    """Values of a window of a layer."""
+    """Beats of the values of one window of one layer."""
     windows: int
-    """Windows of a layer."""
+    """Windows of one layer."""
     layers: int
 
     @property
@@ -40,17 +40,17 @@ class KvLayout:
 
     @property
     def window_beats(self) -> int:
-        """A window of a layer."""
+        """Beats of one window of one layer."""
         return self.key_beats + self.value_beats
 
     @property
     def layer_beats(self) -> int:
-        """A layer."""
+        """Beats of one layer."""
         return self.windows * self.window_beats
 
     @property
     def beats(self) -> int:
-        """The whole cache."""
+        """Beats of the whole cache."""
         return self.layers * self.layer_beats
 
 
@@ -62,7 +62,7 @@ def block_heads(config: Config, block: int) -> range:
 
 
 def _span(config: Config) -> int:
-    """A block whose heads straddle a window (a group that is no power of two) widens all."""
+    """Doubled until no block of heads crosses a window (a group may be no power of two)."""
     blocks = [block_heads(config, block) for block in range(derive(config).head_blocks)]
     span = 1
     while any(heads[0] // span != heads[-1] // span for heads in blocks):
@@ -72,7 +72,7 @@ def _span(config: Config) -> int:
 
 @functools.cache
 def kv_layout(config: Config) -> KvLayout:
-    """The layout of `config`; one of no elements when its cache lies on the chip."""
+    """The layout of `config`; empty if its cache is on chip."""
     if config.geometry.cache is CacheBacking.ON_CHIP:
         return KvLayout(span=0, word=0, key_beats=0, value_beats=0, windows=0, layers=0)
     shape, derived = config.shape, derive(config)

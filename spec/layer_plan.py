@@ -1,8 +1,8 @@
-"""The order of work of a layer: which stage comes after which, and on what.
+"""The stages of a layer and their order.
 
 A stage is a projection, or a pass of the attention over one block of heads. The sequencer runs
-them in this order, the golden decoder computes in it, the cycle model adds them up, and a theorem
-says that the sequencer keeps to it.
+the stages in this order, the golden decoder computes in it, and the cycle model adds them up. A
+theorem states that the sequencer follows it.
 """
 
 import enum
@@ -42,17 +42,17 @@ class LayerPlan:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """All of them, in order."""
+        """All stages, in order."""
         attention = (Stage(work, block) for block in range(self.blocks) for work in Attend)
         return (*map(Stage, self.before), *attention, *map(Stage, self.after))
 
     @property
     def works(self) -> tuple[Work, ...]:
-        """What there is to do, each once, in order."""
+        """The kinds of work, each once, in order."""
         return (*self.before, *Attend, *self.after)
 
     def number(self, stage: Stage) -> int:
-        """The place of a stage in the order, from 1 on."""
+        """The position of a stage in the order, counted from 1."""
         return 1 + self.stages.index(stage)
 
 

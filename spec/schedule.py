@@ -1,15 +1,16 @@
-"""The weight schedule: which weight crosses the stream in which beat.
+"""The weight schedule: which weight is in which beat of the weight stream.
 
 The order is a pure function of the configuration. Every matrix is read in *passes* of `lanes`
-output rows. A pass is one beat for each column, holding that column's weight of every row of the
-pass. Before the first pass, and then whenever the shifts run out, comes a *header* beat: for each
+output rows. A pass has one beat per column, with that column's weight of every row of the pass.
+Before the first pass, and then whenever the shifts are used up, comes a *header* beat: for each
 lane the right shifts of its rows in the next passes, as many as fit into a weight, the first in
 the lowest SHIFT_BITS. Rows that pad the last pass are zeros. An embedding row is a matrix of `dim`
-rows and one column; so are the biases of a layer, of as many rows as QKV.
+rows and one column; so are the biases of a layer, with as many rows as QKV.
 
-When the rows that are left after the last whole pass fill no more than half the lanes, their pass
-goes *folded*: a row on two lanes, the left half of its columns on one (where its shift is, too)
-and the right half on the other, so that it takes half the beats. The drain adds the two sums.
+If the rows left after the last whole pass need at most half the lanes, their pass is
+*column-split* (`folded` in the code): each row is on two lanes, the left half of its columns on
+one (together with its shift) and the right half on the other, so the pass takes half the beats.
+The drain adds the two sums.
 """
 
 import enum
@@ -37,22 +38,22 @@ class Op(enum.Enum):
     CLS = 5
     """Normed residual -> logits."""
     BIAS = 6
-    """Nothing -> biases of queries, keys and values (rows as those of QKV): a column that is
-    multiplied by one, as an embedding row is. Only where the shape has them."""
+    """Biases of queries, keys and values (rows as in QKV): one column, multiplied by 1.0 like an
+    embedding row. Only if the shape has biases."""
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """One weight matrix on the array: whole passes, and maybe a folded one behind them."""
+    """One weight matrix on the array: whole passes, and then at most one column-split pass."""
 
     op: Op
     rows: int
     cols: int
     lanes: int
     header_passes: int
-    """Passes whose shifts one header holds."""
+    """Passes whose shifts fit into one header."""
     folded_rows: int
-    """Rows of the folded pass, or 0."""
+    """Rows of the column-split pass, or 0."""
 
     @property
     def whole_passes(self) -> int:
@@ -61,12 +62,12 @@ class Matrix:
 
     @property
     def folded_passes(self) -> int:
-        """1 or 0."""
+        """Column-split passes, 1 or 0."""
         return int(self.folded_rows > 0)
 
     @property
     def shares_header(self) -> bool:
-        """The shifts of the folded pass are in the header of the pass before."""
+        """Whether the shifts of the column-split pass are in the header of the pass before."""
         return self.folded_rows > 0 and self.whole_passes % self.header_passes != 0
 
     @property
@@ -82,7 +83,7 @@ class Matrix:
 
 
 def matrix(config: Config, op: Op) -> Matrix:
-    """The matrix that `op` streams."""
+    """The matrix that `op` reads from the weight stream."""
     shape = config.shape
     qkv = shape.q_dim + 2 * shape.kv_dim
     rows, cols = {
@@ -95,7 +96,8 @@ def matrix(config: Config, op: Op) -> Matrix:
         Op.CLS: (shape.vocab, shape.dim),
     }[op]
     lanes, rest = config.geometry.lanes, rows % config.geometry.lanes
-    # Only the residual can be read at two places at once, and only two slots can tell them apart.
+    # Only the residual has two read ports, and only with two slots can the halves of the array
+    # have different operands.
     foldable = derive(config).slots > 1 and op in (Op.QKV, Op.W13, Op.CLS)
     return Matrix(
         op=op,
@@ -114,17 +116,17 @@ def layer_ops(config: Config) -> tuple[Op, ...]:
 
 
 def ops(config: Config) -> tuple[Op, ...]:
-    """Every projection that there is."""
+    """All projections of `config`, in order."""
     return (Op.EMBED, *layer_ops(config), Op.CLS)
 
 
 @dataclass(frozen=True)
 class Image:
-    """Where things lie in the weight image, in beats of `lanes` weights.
+    """The layout of the weight image, in beats of `lanes` weights.
 
-    First the embedding row of every token, then the layers, then the classifier. A token reads
-    its `embedding_beats` from ``token * embedding_beats`` and then, straight through,
-    `body_beats` from `body`, or `body_beats + classifier_beats` when a token is to be chosen.
+    First the embedding row of every token, then the layers, then the classifier. A step reads
+    `embedding_beats` at ``token * embedding_beats``, and then one contiguous run from `body`:
+    `body_beats`, or `body_beats + classifier_beats` if the next token is to be chosen.
     """
 
     embedding_beats: int
@@ -168,7 +170,7 @@ def _attention_elements(config: Config) -> Iterator[int]:
 
 @functools.cache
 def attention_order(config: Config) -> tuple[int, ...]:
-    """``order[n]`` is the element (head * head_dim + d) of the n-th attention output produced.
+    """``order[n]`` is the element (head * head_dim + d) that attention produces n-th.
 
     The columns of Wo are streamed in this order, so that the output projection can follow the
     value pass element by element without waiting for a permutation.

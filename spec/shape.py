@@ -1,6 +1,6 @@
-"""What a model is, apart from its numbers: sizes, rotary embedding, norms, biases, special tokens.
+"""The shape of a model: sizes, rotary embedding, norms, biases, special tokens.
 
-The defaults are the model of karpathy/llama2.c (`run.c`).
+The defaults are those of karpathy/llama2.c (`run.c`).
 """
 
 import dataclasses
@@ -11,14 +11,14 @@ from typing import Any
 
 from tools.errors import BadInput
 
-#: The sizes that describe every model, in the order of llama2.c's headers.
+#: The sizes of every model, in the order of llama2.c's headers.
 SIZES = ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "seq_len")
-#: Most end-of-text ids: each is a comparator on the chosen id.
+#: Most end-of-text ids: each costs a comparator on the chosen id.
 MAX_END_IDS = 16
 
 
 def whole(value: object, least: int) -> bool:
-    """Whether `value` is an integer (no bool) of at least `least`."""
+    """Whether `value` is an integer (not a bool) of at least `least`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
@@ -29,14 +29,16 @@ def _number(value: object) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Llama3Scaling:
-    """How Llama 3 stretches RoPE to a longer context than `original_seq_len`, its first one.
+    """How Llama 3 stretches RoPE to a longer context than the `original_seq_len` of its training.
 
-    Pairs that turn more than `high_freq_factor` times within the first context keep their rate,
-    those that turn less than `low_freq_factor` times get it divided by `factor`, and those between
-    are blended. Source: meta-llama/llama-models, `models/llama3/model.py`, `apply_scaling`; in
-    Hugging Face Transformers `modeling_rope_utils.py`, `_compute_llama3_parameters`
-    (``rope_type: llama3``). Raises :class:`BadInput` for a factor below 1, for frequency factors
-    that are not positive and rising, and for a length that is not positive.
+    Pairs that turn more than `high_freq_factor` times within the original context keep their rate,
+    the rate of those that turn less than `low_freq_factor` times is divided by `factor`, and it is
+    interpolated between the two. Source: meta-llama/llama-models, `models/llama3/model.py`,
+    `apply_scaling`; in Hugging Face Transformers `modeling_rope_utils.py`,
+    `_compute_llama3_parameters` (``rope_type: llama3``).
+
+    Raises :class:`BadInput` for a factor below 1, for frequency factors that are not positive and
+    increasing, and for a length that is not positive.
     """
 
     factor: float
@@ -63,8 +65,8 @@ class Llama3Scaling:
             )
 
     def scaled(self, rate: float) -> float:
-        """The rate (radians a position) of a pair that turned at `rate` before."""
-        turns = self.original_seq_len * rate / (2 * math.pi)  # in the first context
+        """The scaled rate of a pair whose original rate is `rate`, in radians a position."""
+        turns = self.original_seq_len * rate / (2 * math.pi)  # within the original context
         if turns > self.high_freq_factor:
             return rate
         if turns < self.low_freq_factor:
@@ -80,7 +82,7 @@ class Shape:
 
     Sizes are named as in llama2.c: D, H, L, NH, NK, V, S. Raises :class:`BadInput` for a size that
     is not positive, heads that do not divide, an odd head size (RoPE turns pairs), an odd dim (a
-    column-split pass reads both halves of the residual), and for anything else that no model has.
+    column-split pass reads both halves of the residual), and for other values that no model has.
     """
 
     dim: int
@@ -93,18 +95,18 @@ class Shape:
     head_dim: int = 0
     """Elements of one head, hs; if 0, dim / heads."""
     rope_base: float = 10000.0
-    """Pair j of a head turns by ``rope_base ** (-2 * j / head_dim)`` radians a position
+    """RoPE rotates pair j of a head by ``rope_base ** (-2 * j / head_dim)`` radians a position
     (RoFormer, arXiv 2104.09864, section 3.2.2; `rope_theta` of Hugging Face)."""
     rope_scaling: Llama3Scaling | None = None
     norm_epsilon: float = 1e-5
-    """What RMSNorm adds to the mean of squares, inside the root (arXiv 1910.07467, section 4)."""
+    """RMSNorm adds this to the mean of squares, inside the root (arXiv 1910.07467, section 4)."""
     qkv_bias: bool = False
     """Queries, keys and values have a bias, added behind the matrix and before RoPE (Qwen2:
     Hugging Face Transformers, `models/qwen2/modeling_qwen2.py`, `Qwen2Attention`)."""
     end_ids: tuple[int, ...] = (1,)
-    """Ids that end the text when they are chosen; rising, maybe none."""
+    """Ids that end the text when they are chosen; ascending, may be empty."""
     bos: int | None = 1
-    """The id that a text begins with, or None where it begins with the first of the prompt."""
+    """The id that a text begins with, or None if it begins with the first id of the prompt."""
 
     def __post_init__(self):
         for name in SIZES:
@@ -112,13 +114,13 @@ class Shape:
                 raise BadInput(f"Shape.{name} = {getattr(self, name)!r} must be a positive integer")
         if self.heads % self.kv_heads:
             raise BadInput(
-                f"Shape.heads = {self.heads} is no multiple of kv_heads = {self.kv_heads}"
+                f"Shape.heads = {self.heads} is not a multiple of kv_heads = {self.kv_heads}"
             )
         if not whole(self.head_dim, 0):
             raise BadInput(f"Shape.head_dim = {self.head_dim!r} must be a positive integer")
         if self.head_dim == 0:
             if self.dim % self.heads:
-                raise BadInput(f"Shape.dim = {self.dim} is no multiple of heads = {self.heads}")
+                raise BadInput(f"Shape.dim = {self.dim} is not a multiple of heads = {self.heads}")
             object.__setattr__(self, "head_dim", self.dim // self.heads)
         if self.head_dim % 2:
             raise BadInput(f"Shape.head_dim = {self.head_dim} must be even for RoPE")
@@ -157,7 +159,7 @@ class Shape:
 
     @classmethod
     def of_sizes(cls, *sizes: int, **facts: Any) -> "Shape":
-        """The model of these sizes, in the order of `SIZES`: that of llama2.c but for `facts`."""
+        """The model of these sizes, in the order of `SIZES`; `facts` override llama2.c's."""
         fields: dict[str, Any] = dict(zip(SIZES, sizes, strict=True))
         return cls(**fields | facts)
 
@@ -178,7 +180,7 @@ class Shape:
 
     @property
     def rope_rates(self) -> tuple[float, ...]:  # (hs / 2,)
-        """Radians a position by which RoPE turns each pair of a head."""
+        """The rate, in radians a position, at which RoPE rotates each pair of a head."""
         rates = (
             self.rope_base ** (-2.0 * pair / self.head_dim) for pair in range(self.head_dim // 2)
         )
@@ -187,14 +189,14 @@ class Shape:
 
     @property
     def first_id(self) -> int:
-        """The id to begin with where there is no prompt: BOS, else an end-of-text id, else 0."""
+        """The first id without a prompt: BOS, else an end-of-text id, else 0."""
         return self.bos if self.bos is not None else min(self.end_ids, default=0)
 
     def ends_text(self, token: int, *, forced: bool) -> bool:
-        """Whether the text ends in front of `token`, its next one.
+        """Whether the text ends before `token`, its next one.
 
-        A chosen end-of-text id ends it. A forced one may be a marker within a chat; of those only
-        BOS ends the text, where it is an end-of-text id, as in llama2.c.
+        A chosen end-of-text id ends it. A forced one may be a marker within a chat; it ends the
+        text only if it is BOS, as in llama2.c.
         """
         return token in self.end_ids and (not forced or token == self.bos)
 
@@ -207,8 +209,7 @@ def shape_to_dict(shape: Shape) -> dict[str, Any]:
 def shape_from_dict(values: dict[str, Any]) -> Shape:
     """The inverse of `shape_to_dict`.
 
-    Fields that are not there have their defaults. Raises :class:`BadInput` or TypeError for what
-    is not of its form.
+    Missing fields have their defaults. Raises :class:`BadInput` or TypeError for malformed values.
     """
     scaling = values.get("rope_scaling")
     if scaling is not None:

@@ -1,4 +1,4 @@
-"""Function tables as parameter objects: the golden decoder and the RTL read the same integers."""
+"""Function tables as parameter objects: golden decoder and RTL read the same integers."""
 
 import functools
 import itertools
@@ -14,7 +14,7 @@ from tools.errors import BadInput
 
 @dataclass(frozen=True)
 class Interpolated:
-    """A function on an unsigned index, linear between its 2**index_bits nodes.
+    """A piecewise linear function of an unsigned input, with 2**index_bits nodes.
 
     An input x of ``index_bits + fraction_bits`` bits selects node ``n = x >> fraction_bits``;
     the value is ``base[n] + round_half_up(slope[n] * (x mod 2**fraction_bits) / 2**fraction_bits)``
@@ -35,7 +35,7 @@ class Interpolated:
 def _interpolated(
     function: Callable[[float], float], start: float, stop: float, index_bits: int, bits: int
 ) -> Interpolated:
-    """Tabulate `function` on [start, stop), the input's whole range of 2**bits steps."""
+    """Tabulate `function` on [start, stop), the range of an input of `bits` bits."""
     nodes = 1 << index_bits
     step = (stop - start) / nodes
     values = [round(function(start + n * step) * 2**TABLE_FRACTION) for n in range(nodes + 1)]
@@ -48,10 +48,10 @@ def _interpolated(
 
 
 def rsqrt(config: Config) -> Interpolated:
-    """The table behind RMSNorm: sqrt(dim) / sqrt(s) of an integer s > 0.
+    """The table of RMSNorm: sqrt(dim) / sqrt(s) of an integer s > 0.
 
     s = m * 4**e with m in [1, 4); the table holds ``sqrt(dim) / 2**norm_growth / sqrt(m)``, above
-    1/4 and at most 1, on an 18-bit m whose two top bits count the units. Then
+    1/4 and at most 1, for an 18-bit m with two integer bits. Then
     ``sqrt(dim) / sqrt(s) = table(m) * 2**(norm_growth - e)``.
     """
     scale = math.sqrt(config.shape.dim) / 2 ** derive(config).norm_growth
@@ -66,7 +66,7 @@ def rsqrt(config: Config) -> Interpolated:
 
 
 def reciprocal(config: Config) -> Interpolated:
-    """1 / m for m in [1, 2), of which the input holds the 18 bits after the leading one."""
+    """1 / m for m in [1, 2); the input is the 18 bits after the leading one."""
     return _interpolated(
         lambda m: 1.0 / m, 1.0, 2.0, config.numerics.reciprocal_index_bits, SCALAR_BITS
     )
@@ -75,7 +75,7 @@ def reciprocal(config: Config) -> Interpolated:
 def sigmoid(config: Config) -> Interpolated:
     """1 / (1 + exp(-u)) over the whole range of the gate format.
 
-    The input is the gate plus 2**(width - 1), so that it counts from the most negative gate.
+    The input is the gate plus 2**(width - 1), so that the most negative gate is at 0.
     """
     gate = config.numerics.gate
     limit = 2.0 ** (gate.i - 1)
@@ -89,7 +89,7 @@ def sigmoid(config: Config) -> Interpolated:
 
 
 def exp2(config: Config) -> tuple[int, ...]:
-    """2**(-i / 2**f) for every fraction i of a score with f fraction bits, in softmax weights."""
+    """2**(-i / 2**f) for every fraction i of a score with f fraction bits, as softmax weights."""
     weight, fraction = config.numerics.weight, config.numerics.score.f
     return tuple(
         min(weight.max, round(weight.scale * 2.0 ** (-i / (1 << fraction))))
@@ -117,7 +117,7 @@ def _rope(rates: tuple[float, ...], seq_len: int, form: SQ) -> Rope:
 
 
 def rope(config: Config) -> Rope:
-    """The table behind the rotary embedding."""
+    """The table of the rotary embedding."""
     return _rope(config.shape.rope_rates, config.shape.seq_len, config.numerics.rope)
 
 

@@ -1,6 +1,6 @@
-"""What the passive trace output can show: the tensors, by name and number.
+"""The tensors of the passive trace output, by name and number.
 
-One record is (tensor, layer, index, value). The same names are the keys of the golden trace.
+A trace record is (tensor, layer, index, value). The golden trace has the same names as keys.
 """
 
 import enum
@@ -10,14 +10,14 @@ from spec.derived import ceil_pow2
 
 
 class Tensor(enum.Enum):
-    """Every traced intermediate of one step, in the order in which they come."""
+    """Every traced intermediate of one step, in order."""
 
     X_EMBED = 0
     """Residual after the embedding, [dim]; layer 0."""
     RSQRT_ATT = 1
     """Factor of the norm before attention: [mantissa, exponent]."""
     BIAS = 26
-    """What is added to QKV behind the factor, [q_dim + 2 * kv_dim]; only where the shape has it."""
+    """Biases, added after the factor of QKV, [q_dim + 2 * kv_dim]; only if the shape has them."""
     QKV_SUM = 2
     """Projections of the residual before the factor of the norm, [q_dim + 2 * kv_dim]."""
     QKV = 3
@@ -63,15 +63,15 @@ class Tensor(enum.Enum):
     LOGITS_SUM = 24
     """Before the factor of the norm, [vocab]."""
     LOGITS = 25
-    """[vocab]; layer 0 (as the other FINAL tensors)."""
+    """[vocab]; layer 0, like the other final tensors."""
 
 
-#: Tensors that exist once a token (layer 0), not once a layer.
+#: Tensors that exist once a token (as layer 0), not once a layer.
 ONCE = (Tensor.X_EMBED, Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM, Tensor.LOGITS)
 
 
 def sizes(config: Config) -> dict[Tensor, int]:
-    """Room for the indices of each tensor that there is (scores and weights at full context)."""
+    """Number of indices of each tensor of `config` (scores and weights at full context)."""
     shape = config.shape
     attention = shape.heads * ceil_pow2(shape.seq_len)
     per_dim = {

@@ -1,3 +1,3 @@
-"""What the decoder costs on real devices, and how its memories lie on them."""
+"""Synthesis for real devices: resources and speed of the decoder, mapping of its memories."""
 
-from tools import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all later imports are digested

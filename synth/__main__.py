@@ -1,4 +1,4 @@
-"""``python -m synth``: what the decoder costs on real devices, and where its memories went."""
+"""``python -m synth``: resources and speed on real devices, and the mapping of memories."""
 
 import contextlib
 import dataclasses
@@ -19,29 +19,29 @@ from synth.area import LIMIT, measure
 from synth.baseline import read_baseline, write_baseline
 from synth.devices import DEVICES, device_named
 from synth.gate import CONFIGS, judge_all, judge_bugs, required
-from synth.tools import BUILD, Tell, warm_up
+from synth.tools import BUILD, Report, warm_up
 from tools.cli import Cli
 from tools.files import check_writable
 
-#: What is measured when nothing is named, and the lanes of each (None: its own).
+#: The default configurations to measure, and their lanes (None: those of the configuration).
 MEASURED: dict[str, tuple[int | None, ...]] = {"nano": (None,), "stories260k": (8, 64)}
 
 
 def _console() -> Console:
-    # Without a terminal rich would wrap at 80 columns and cut names in logs.
+    # Without a terminal, rich would wrap at 80 columns and truncate names in logs.
     return Console(width=None if sys.stdout.isatty() else 140)
 
 
 @contextlib.contextmanager
-def _telling() -> Iterator[Tell]:
-    """Show on stderr which step runs and what its tool said last; in a log, just each step."""
+def _progress() -> Iterator[Report]:
+    """Report on stderr the running step and the last line of its tool; in a log, only the steps."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        told: list[str] = []
+        printed: list[str] = []
 
         def line(step: str, _: str) -> None:
-            if told[-1:] != [step]:
-                told.append(step)
+            if printed[-1:] != [step]:
+                printed.append(step)
                 click.echo(f"{step} ...", err=True)
 
         yield line
@@ -51,18 +51,18 @@ def _telling() -> Iterator[Tell]:
         task = progress.add_task("")
         steps: list[str] = []
 
-        def show(step: str, said: str) -> None:
+        def show(step: str, output: str) -> None:
             if steps[-1:] != [step]:
                 steps.append(step)
                 progress.reset(task)
-            room = max(0, console.width - len(step) - 20)
-            progress.update(task, description=f"{step} [dim]{escape(said[:room])}[/]")
+            width = max(0, console.width - len(step) - 20)
+            progress.update(task, description=f"{step} [dim]{escape(output[:width])}[/]")
 
         yield show
 
 
 def _cases(configs: tuple[str, ...], lanes: tuple[str, ...]) -> list[Config]:
-    """The decoders asked for."""
+    """The selected decoders."""
     chosen = []
     for name in configs or tuple(MEASURED):
         config = named(name)
@@ -83,7 +83,7 @@ def _warm_up(*, places: bool) -> None:
 
 @click.group(cls=Cli)
 def main() -> None:
-    """What the decoder costs on real devices, and how its memories lie on them."""
+    """Resources and speed of the decoder on real devices, and the mapping of its memories."""
 
 
 @main.command()
@@ -98,10 +98,10 @@ def main() -> None:
     type=click.FloatRange(min=0, min_open=True),
     default=LIMIT / 60,
     show_default=True,
-    help="Minutes after which place and route is given up.",
+    help="Minutes after which place and route is stopped.",
 )
-@click.option("--critical-path", is_flag=True, help="Show what the longest paths go through.")
-@click.option("--paths", default=3, show_default=True, help="Longest paths shown.")
+@click.option("--critical-path", is_flag=True, help="Print the hops of the longest paths.")
+@click.option("--paths", default=3, show_default=True, help="Number of longest paths printed.")
 @click.option("--write-baseline", "update", is_flag=True, help="Make these figures the baseline.")
 @click.option("--strict", is_flag=True, help="Exit code 1 when a target is missed.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the records here.")
@@ -119,17 +119,17 @@ def area(
 ) -> int:
     """Measure LUTs, flip-flops, DSPs, block RAMs, fmax and tokens per second.
 
-    Of nano, and of stories260k at 8 and 64 lanes, when no configuration is named. ECP5 is placed
-    and routed; the other devices are estimates of yosys alone.
+    By default for nano, and for stories260k with 8 and 64 lanes. ECP5 is placed and routed; the
+    other devices are estimates by yosys.
     """
     check_writable(output, "--json")
     cases = _cases(configs, lanes)
     targets = [device_named(name) for name in devices or tuple(DEVICES)]
     _warm_up(places=any(device.nextpnr for device in targets))
     baseline = read_baseline()
-    with _telling() as tell:
+    with _progress() as show:
         records: list[dict[str, Any]] = [
-            measure(config, device, seed, tell, 60 * limit)
+            measure(config, device, seed, show, 60 * limit)
             for config in cases
             for device in targets
         ]
@@ -148,25 +148,25 @@ def area(
 @click.option("--config", "configs", multiple=True, help="A named configuration; repeatable.")
 @click.option("--lanes", multiple=True, type=click.Choice([str(n) for n in LANES]))
 @click.option("--bug", "only_bug", is_flag=True, help="Only plant the second reader.")
-@click.option("--list", "listed", is_flag=True, help="Only print, as JSON, which there must be.")
+@click.option("--list", "listed", is_flag=True, help="Only print the required netlists, as JSON.")
 def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_bug: bool, listed: bool) -> int:
     """Compare the memories of the synthesised netlists with `design.memories`.
 
-    Exit code 0 only if each is there with the ports declared, on the least RAM that holds it, and
-    a planted second reader is noticed; 1 otherwise.
+    Exit code 0 only if each memory exists with the declared ports, in the smallest RAM that holds
+    it, and a planted second reader is detected; 1 otherwise.
     """
     if listed:
         click.echo(json.dumps(sorted(required())))
         return 0
     cases = tuple(_cases(configs, lanes)) if configs or lanes else CONFIGS
     _warm_up(places=False)
-    with _telling() as tell:
-        verdicts = list(judge_bugs(tell))
+    with _progress() as show:
+        verdicts = list(judge_bugs(show))
         if not only_bug:
-            verdicts += judge_all(cases, tell)
+            verdicts += judge_all(cases, show)
     report.write_json(
         BUILD / "ports.json",
-        {"verdicts": [{"ok": each.ok, **dataclasses.asdict(each)} for each in verdicts]},
+        {"verdicts": [{"ok": verdict.ok, **dataclasses.asdict(verdict)} for verdict in verdicts]},
     )
     console = _console()
     report.print_verdicts(console, verdicts)

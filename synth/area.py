@@ -1,4 +1,4 @@
-"""What a decoder takes of a device, and how fast it runs there."""
+"""Resources and speed of a decoder on a device."""
 
 import dataclasses
 import json
@@ -16,15 +16,15 @@ from synth.floorplan import with_floorplan
 from synth.global_nets import with_global_nets
 from synth.netlist import TOP, decoder_rtlil
 from synth.pins import with_pins
-from synth.tools import OutOfTime, Tell, ToolError, cached, run, version
+from synth.tools import OutOfTime, Report, ToolError, cached, run, version
 
-#: MHz asked of the placer, and the target.
+#: The clock constraint of the placer in MHz, and the target.
 CLOCK = 80
-#: ns that a signal other than a clock may take over the clock network; nextpnr counts nothing.
+#: Delay in ns assumed for other signals than clocks in the clock network; nextpnr counts none.
 NETWORK_NS = 3
-#: Longest paths that are kept.
+#: Number of longest paths to keep.
 PATHS = 40
-#: Seconds after which place and route is given up, unless another limit is asked for.
+#: Default limit of place and route, in seconds.
 LIMIT = 30 * 60.0
 
 _SCRIPT = """\
@@ -35,7 +35,7 @@ hierarchy -top {top}
 
 
 class _GivenUp(Exception):
-    """Place and route took too long; `result` is what synthesis told."""
+    """Place and route took too long; `result` is that of synthesis."""
 
     def __init__(self, result: dict[str, Any]):
         super().__init__()
@@ -43,24 +43,24 @@ class _GivenUp(Exception):
 
 
 def measure(
-    config: Config, device: Device, seed: int, tell: Tell, limit: float = LIMIT
+    config: Config, device: Device, seed: int, report: Report, limit: float = LIMIT
 ) -> dict[str, Any]:
-    """One record of results.json: the cost of `config` on `device`.
+    """A record of area.json: the cost of `config` on `device`.
 
-    Cached by what the tools are given; only the cycles are measured for placed designs alone. Place
-    and route is given up after `limit` seconds, which is a result, though not one to remember.
+    Cached by the inputs of the tools; cycles are measured only for placed designs. Place and route
+    stops after `limit` seconds, which gives a result that is not cached.
     """
     name = f"{config.name}-{config.geometry.lanes}"
-    tell(f"{name}: elaboration", "")
+    report(f"{name}: elaboration", "")
     text = decoder_rtlil(config)
     script = _SCRIPT.format(top=TOP, mark=timing.MARK, synth=device.synth)
     options = [*device.nextpnr, "--seed", str(seed), "--freq", str(CLOCK)] if device.nextpnr else []
     tools = [version("yosys")] + [version("nextpnr-ecp5")] * bool(options)
 
     def make(folder: Path) -> dict[str, Any]:
-        return _implement(config, device, text, script, options, folder, tell, limit)
+        return _implement(config, device, text, script, options, folder, report, limit)
 
-    # `derive`: where the floorplan puts things.
+    # `derive` because the floorplan depends on it.
     parts = [text, script, *options, *tools, repr(device), repr(derive(config))]
     try:
         costs = cached(
@@ -78,7 +78,7 @@ def measure(
         **costs,
     }
     if device.nextpnr:
-        tell(f"{name}: cycles per token", "")
+        report(f"{name}: cycles per token", "")
         record |= {"seed": seed, "clock_mhz": CLOCK, **cycles_per_token(config, text)}
     if "fmax_mhz" in record:
         record["tokens_per_s"] = record["fmax_mhz"] * 1e6 / record["cycles_per_token"]
@@ -92,7 +92,7 @@ def _implement(
     script: str,
     options: list[str],
     folder: Path,
-    tell: Tell,
+    report: Report,
     limit: float,
 ) -> dict[str, Any]:
     name = f"{config.name}-{config.geometry.lanes}"
@@ -100,9 +100,9 @@ def _implement(
     (folder / "script.ys").write_text(script)
     runs = {}
     step = f"{name}, {device.name}: synthesis"
-    runs["yosys"] = run("yosys", ["-s", "script.ys"], folder, step=step, tell=tell)
+    runs["yosys"] = run("yosys", ["-s", "script.ys"], folder, step=step, report=report)
     if "conflicting drivers" in (folder / "yosys.log").read_text(errors="replace"):
-        raise ToolError(f"{step}: yosys drives a net twice, see `safe_names`")
+        raise ToolError(f"{step}: yosys reports a net with two drivers, see `safe_names`")
     module = _module(folder / "netlist.json")
     cells = Counter(cell["type"] for cell in module["cells"].values())
     cells.pop("$scopeinfo", None)
@@ -114,18 +114,20 @@ def _implement(
         (folder / "pinned.json").write_text(json.dumps({"modules": {TOP: pinned}}))
         try:
             runs["nextpnr-ecp5"] = run(
-                "nextpnr-ecp5", _nextpnr(options), folder, step=step, tell=tell, limit=limit
+                "nextpnr-ecp5", _nextpnr(options), folder, step=step, report=report, limit=limit
             )
         except OutOfTime:
-            told = {tool: dataclasses.asdict(each) for tool, each in runs.items()}
-            raise _GivenUp(result | {"given_up_after_s": limit, "runs": told}) from None
+            finished = {tool: dataclasses.asdict(tool_run) for tool, tool_run in runs.items()}
+            raise _GivenUp(result | {"given_up_after_s": limit, "runs": finished}) from None
         result |= _placed(folder, pinned, device)
         for resource, number in dataclasses.asdict(extra).items():
             result["used"][resource] -= number
     for path in folder.iterdir():
         if path.suffix != ".log":
-            path.unlink()  # netlists are large, and made again when the design changes
-    return result | {"runs": {tool: dataclasses.asdict(each) for tool, each in runs.items()}}
+            path.unlink()  # netlists are large, and useless after the next change of the design
+    return result | {
+        "runs": {tool: dataclasses.asdict(tool_run) for tool, tool_run in runs.items()}
+    }
 
 
 def _module(path: Path) -> dict[str, Any]:
@@ -149,10 +151,10 @@ def _placed(folder: Path, module: dict[str, Any], device: Device) -> dict[str, A
     if round(longest * 1000) != round(1e6 / achieved):
         raise ToolError(f"longest path {longest} ns, nextpnr says {1000 / achieved:.3f} ns")
     paths = list(timing.longest_paths(delays, names, network=1000 * NETWORK_NS))
-    taken = {resource: report["utilization"][cell] for resource, cell in device.placed.items()}
+    counts = {resource: report["utilization"][cell] for resource, cell in device.placed.items()}
     return {
-        "used": {resource: each["used"] for resource, each in taken.items()},
-        "available": {resource: each["available"] for resource, each in taken.items()},
+        "used": {resource: count["used"] for resource, count in counts.items()},
+        "available": {resource: count["available"] for resource, count in counts.items()},
         "fmax_mhz": min(achieved, 1000 / paths[0]["ns"]),
         "paths": paths[:PATHS],
     }

@@ -13,25 +13,24 @@ from sim.rtl_decoder import RtlDecoder
 from spec.config import Config
 from synth.tools import cached
 
-#: Positions measured, or the whole context where that is shorter. The README's speeds are over as
-#: many.
+#: Positions to measure, at most the whole context; the same number as for the README's speeds.
 POSITIONS = 256
 
 
 def cycles_per_token(config: Config, text: str) -> dict[str, Any]:
     """Mean over the first positions of a sequence, each token sampled, no stalls.
 
-    The weights are random: how long a token takes depends on its position alone. (Those of the
+    The weights are random, because the cycles of a token depend only on its position. (Those of the
     classifier are zero, so that no answer is BOS, which would end the text.) `text` is the RTLIL of
-    the decoder, by which the answer is remembered.
+    the decoder, the key of the cache.
     """
     positions = min(POSITIONS, config.shape.seq_len)
 
     def measure(_: Path) -> dict[str, Any]:
         checkpoint = random_checkpoint(config.shape, seed=0, shared=False)
         zeros = np.zeros((config.shape.vocab, config.shape.dim), np.float32)
-        silent = dataclasses.replace(checkpoint, weights={**checkpoint.weights, "wcls": zeros})
-        with RtlDecoder(config, pack(quantise(silent, config)), quiet=True) as rtl:
+        endless = dataclasses.replace(checkpoint, weights={**checkpoint.weights, "wcls": zeros})
+        with RtlDecoder(config, pack(quantise(endless, config)), quiet=True) as rtl:
             for position in range(positions):
                 rtl.step(position % config.shape.vocab, first=position == 0)
             return {"positions": positions, "cycles_per_token": rtl.cycles / positions}

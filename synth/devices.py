@@ -1,4 +1,4 @@
-"""The devices: what their RAMs hold, which cells the tools count, how yosys is called for them."""
+"""The devices: shapes of their RAMs, cells to count, and yosys commands."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tools.errors import BadInput
 Resource = Literal["lut", "ff", "dsp", "bram"]
 RESOURCES: tuple[Resource, ...] = ("lut", "ff", "dsp", "bram")
 
-#: Depth and width of the shapes that a RAM primitive can take.
+#: The shapes (depth, width) of a RAM primitive.
 Modes = tuple[tuple[int, int], ...]
 
 
@@ -18,8 +18,8 @@ Modes = tuple[tuple[int, int], ...]
 class Ram:
     """One kind of RAM of a device.
 
-    `unit` is what it is counted in, `cells` are the cells of that kind with the units that each
-    takes, `modes` the shapes of so many units, `byte` the bits that a write enable governs.
+    `unit` is the primitive in which it is counted, `cells` the cells of that kind with the units of
+    each, `modes` the shapes for a number of units, `byte` the bits per write enable.
     """
 
     unit: str
@@ -30,18 +30,18 @@ class Ram:
     def least(self, depth: int, width: int, lane: int) -> int:
         """Least units that hold `depth` words of `width` bits, written `lane` bits at a time.
 
-        One shape is used throughout, as the tools do. A lane has write enables of its own: where
-        it is narrower than a unit, whole bytes of the unit go to it; where it is wider, units do.
+        One shape is used throughout, as in the tools. Every lane has its own write enables: a lane
+        narrower than a unit takes whole bytes of it; a wider one takes whole units.
         """
         lanes = ceil_div(width, lane)
         costs = []
         for units, shapes in self.modes.items():
             for rows, bits in shapes:
-                taken = ceil_div(lane, self.byte) * self.byte
+                lane_bits = ceil_div(lane, self.byte) * self.byte
                 if lanes == 1:
                     columns = ceil_div(width, bits)
-                elif taken <= bits:
-                    columns = ceil_div(lanes, bits // taken)
+                elif lane_bits <= bits:
+                    columns = ceil_div(lanes, bits // lane_bits)
                 else:
                     columns = lanes * ceil_div(lane, bits)
                 costs.append(units * columns * ceil_div(depth, rows))
@@ -49,8 +49,8 @@ class Ram:
 
 
 class Band(NamedTuple):
-    """Rows of a device that lie together, each its sites from left to right: two of block RAMs, for
-    keys and for values, and one of multipliers. All have as many, at about the same places."""
+    """Neighbouring rows of a device, as sites from left to right: two rows of block RAMs, for keys
+    and for values, and one of multipliers. All have the same number at about the same columns."""
 
     keys: tuple[str, ...]
     values: tuple[str, ...]
@@ -59,33 +59,33 @@ class Band(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """A family, as yosys synthesises for it."""
+    """A device family, and its synthesis by yosys."""
 
     name: str
     title: str
     synth: str
     """The yosys command."""
     memory_stages: tuple[str, str]
-    """Its labels before the mapping of memories and after it."""
+    """Labels of that command before and after the mapping of memories."""
     cells: Mapping[Resource, Mapping[str, int]]
-    """Cells of each resource (a trailing * stands for any ending), with what each counts."""
+    """Cells of each resource (a trailing * matches any ending), with their weights."""
     block: Ram | None = None
     lutram: Ram | None = None
     nextpnr: tuple[str, ...] = ()
-    """Options that select the part; empty where nothing is placed."""
+    """Options that select the part; empty if the device is not placed."""
     placed: Mapping[Resource, str] = field(default_factory=dict)
-    """What nextpnr calls each resource."""
+    """The name of each resource in nextpnr."""
     bands: tuple[Band, ...] = ()
-    """Where `synth.floorplan` may put things; from top to bottom."""
+    """The rows for `synth.floorplan`, from top to bottom."""
 
     def count(self, cells: Mapping[str, int]) -> dict[Resource, int]:
-        """Resources taken by `cells`, a number for each type."""
+        """Resources used by `cells`, given as a number for each type."""
 
         def weight(known: Mapping[str, int], cell: str) -> int:
             return next(
                 (
-                    each
-                    for name, each in known.items()
+                    count
+                    for name, count in known.items()
                     if cell == name or (name.endswith("*") and cell.startswith(name[:-1]))
                 ),
                 0,
@@ -102,7 +102,7 @@ _THIRTY_SIX = ((32768, 1), (16384, 2), (8192, 4), (4096, 9), (2048, 18), (1024, 
 
 
 def _row(y: int, kind: str, offsets: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
-    """The sites in one row of the LFE5U-85F: 13 groups of 9 columns, 2 more behind the seventh.
+    """The sites in one row of the LFE5U-85F: 13 groups of 9 columns, 2 more after the seventh.
 
     `offsets` gives column and number of each site of a group.
     """
@@ -127,7 +127,7 @@ ECP5 = Device(
     title="LFE5U-85F, speed grade 6",
     synth="synth_ecp5",
     memory_stages=("map_ram", "map_ffram"),
-    # A carry cell takes the LUTs of two bits; a RAM of 16 x 4 those of four, and two for its write.
+    # A carry cell uses two LUTs; a RAM of 16 x 4 uses four, and two for its write port.
     cells={
         "lut": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
         "ff": {"TRELLIS_FF": 1},
@@ -188,7 +188,7 @@ DEVICES = {device.name: device for device in (ECP5, XILINX, ICE40)}
 
 
 def device_named(name: str) -> Device:
-    """The device; raises :class:`BadInput` listing the names there are."""
+    """The device; raises :class:`BadInput` that lists the valid names."""
     try:
         return DEVICES[name]
     except KeyError:

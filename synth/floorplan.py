@@ -1,12 +1,12 @@
-"""Where the block RAMs of the cache and the multipliers of the array go on a device.
+"""Places the block RAMs of the cache and the multipliers of the array on a device.
 
-Left alone, the placer scatters them over the die, and their wires with them. But they hang together
-in a simple way: the words of a KV head go to the lanes of its query heads and to no others, the
-same bits of all layers to the same lanes. So every KV head gets a stretch of the die of its own:
-keys in a row of block RAMs, values in the one below, the same bits of all layers side by side; in
-the row of multipliers beside them the lanes, in the order in which they use those bits. The middle
-is left to what serves all lanes (side by side, the heads crowd it: nextpnr takes longer to route
-64 lanes, and fmax is lower), and everything else to the placer.
+Otherwise the placer scatters them, and their wires, over the die. Their connections are simple: the
+words of a KV head go only to the lanes of its query heads, and the same bits of all layers to the
+same lanes. So every KV head gets its own part of the die: keys in a row of block RAMs, values in
+the row below, the same bits of all layers side by side; and in the adjacent row of multipliers the
+lanes, in the order in which they use those bits. The middle stays free for logic that serves all
+lanes (with all heads side by side, nextpnr takes longer to route 64 lanes, and fmax is lower).
+Everything else is left to the placer.
 """
 
 import re
@@ -24,27 +24,27 @@ _LANE = re.compile(r"array\.product_(\d+)_.*MULT18X18D.*")
 
 
 def floorplan(cells: Collection[str], config: Config, device: Device) -> dict[str, str]:
-    """The sites of those `cells`, names of block RAMs and multipliers, that are given one.
+    """The sites of `cells`, names of block RAMs and multipliers, as far as they get one.
 
-    None of them where the cache lies outside, or does not fit in the rows of `device`.
+    Empty if the cache is external, or does not fit in the rows of `device`.
     """
     shape, derived = config.shape, derive(config)
     banks = _banks(cells)
     width = shape.layers * max(map(len, banks.values()), default=0)
     bands = device.bands
-    beside = ceil_div(shape.kv_heads, max(1, len(bands)))
-    room = min((len(row) for band in bands for row in band), default=0)
-    if not width or beside * width > room:
+    band_heads = ceil_div(shape.kv_heads, max(1, len(bands)))
+    columns = min((len(row) for band in bands for row in band), default=0)
+    if not width or band_heads * width > columns:
         return {}
 
     def left(head: int) -> int:
-        """The first column of a KV head; half of a band's lie at one edge, half at the other."""
-        number = head % beside
-        return number * width + (room - beside * width) * (2 * number >= beside)
+        """The first column of a KV head; half of a band's heads are at each edge."""
+        number = head % band_heads
+        return number * width + (columns - band_heads * width) * (2 * number >= band_heads)
 
     sites = {}
     for (layer, kind, head), rams in banks.items():
-        band = bands[head // beside]
+        band = bands[head // band_heads]
         row = band.values if kind == "value" else band.keys
         for part, name in enumerate(rams):
             sites[name] = row[left(head) + part * shape.layers + layer]
@@ -52,7 +52,7 @@ def floorplan(cells: Collection[str], config: Config, device: Device) -> dict[st
         if len(lanes) <= width:
             for number, name in enumerate(lanes):
                 column = left(head) + number * width // len(lanes)
-                sites[name] = bands[head // beside].lanes[column]
+                sites[name] = bands[head // band_heads].lanes[column]
     return sites
 
 
@@ -63,27 +63,27 @@ def _banks(cells: Collection[str]) -> dict[tuple[int, str, int], list[str]]:
         if match := _BANK.fullmatch(plain(name)):
             layer, kind, head, *part = match.groups()
             parts[int(layer), kind, int(head)].append((tuple(map(int, part)), name))
-    return {bank: [name for _, name in sorted(found)] for bank, found in parts.items()}
+    return {bank: [name for _, name in sorted(rams)] for bank, rams in parts.items()}
 
 
 def _lanes(cells: Collection[str], slots: int, per_slot: int, group: int) -> dict[int, list[str]]:
-    """The multipliers of the lanes that serve each KV head first, by their element of its words."""
+    """The multipliers of the lanes that first serve each KV head, by element of its words."""
     parts = defaultdict(list)
     for name in cells:
         if match := _LANE.fullmatch(plain(name)):
             slot, element = divmod(int(match[1]), per_slot)
             parts[slot // group].append((element, slot, name))
-    return {head: [name for *_, name in sorted(found)] for head, found in parts.items()}
+    return {head: [name for *_, name in sorted(lanes)] for head, lanes in parts.items()}
 
 
 def with_floorplan(module: dict[str, Any], config: Config, device: Device) -> dict[str, Any]:
-    """`module`, a netlist as yosys writes it to JSON, with what `floorplan` says."""
-    kinds = {*device.cells["bram"], *device.cells["dsp"]}  # a small bank lies in LUTs
+    """`module`, a netlist in the JSON format of yosys, with the sites of `floorplan`."""
+    kinds = {*device.cells["bram"], *device.cells["dsp"]}  # a small bank is in LUTs
     cells = [name for name, cell in module["cells"].items() if cell["type"] in kinds]
     sites = floorplan(cells, config, device)
-    bound = {
+    placed = {
         name: {**cell, "attributes": {**cell["attributes"], "BEL": sites[name]}}
         for name, cell in module["cells"].items()
         if name in sites
     }
-    return {**module, "cells": {**module["cells"], **bound}}
+    return {**module, "cells": {**module["cells"], **placed}}

@@ -1,25 +1,25 @@
-"""Resets and clock enables of very many registers, given to the clock network of the device.
+"""Puts resets and clock enables with very many registers on the clock network of the device.
 
-A net that goes everywhere costs wires everywhere: at 64 lanes the reset alone has a seventh of all
-that is to be routed. The network that brings the clock to every tile can bring those, too, and
-nextpnr routes over it what a buffer of it drives; but it inserts none except for clocks.
+A net to all tiles needs wires everywhere: at 64 lanes the reset alone is a seventh of all
+connections to be routed. The clock network reaches every tile, and nextpnr uses it for nets driven
+by a clock buffer; but it inserts such buffers only for clocks.
 """
 
 from collections import defaultdict
 from typing import Any
 
-#: What yosys calls a register of the ECP5 family, and its pins that the network reaches.
+#: The yosys name of an ECP5 register, and its pins that the network reaches.
 _REGISTER, _PINS = "TRELLIS_FF", ("LSR", "CE")
-#: Registers that make a net worth one of the few networks.
+#: Fewest registers of a net for one of the few networks.
 LEAST = 500
-#: Networks that reach more than clock pins, less the one that the clock may take.
+#: Number of networks that reach more than clock pins, minus one for the clock.
 MOST = 7
 
 
 def with_global_nets(module: dict[str, Any]) -> dict[str, Any]:
-    """`module`, an ECP5 netlist as yosys writes it to JSON, with buffers before such registers.
+    """`module`, an ECP5 netlist in the JSON format of yosys, with buffers before such registers.
 
-    At most `MOST`, for the nets with most registers. What else they drive stays as it is.
+    At most `MOST` buffers, for the nets with most registers. Other sinks of a net are unchanged.
     """
     cells, nets = dict(module["cells"]), dict(module["netnames"])
     sinks: dict[int, list[tuple[str, str]]] = defaultdict(list)

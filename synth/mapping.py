@@ -1,4 +1,4 @@
-"""The memories of a netlist: what yosys takes for one, and the cells it makes of it."""
+"""The memories of a netlist as yosys recognises them, and the cells that they are mapped to."""
 
 import json
 from collections import Counter
@@ -8,9 +8,9 @@ from typing import Any
 
 from synth.devices import Device
 from synth.netlist import TOP, plain
-from synth.tools import Tell, cached, run, version
+from synth.tools import Report, cached, run, version
 
-# Up to where memories are mapped: what follows does not change their mapping.
+# Ends after the mapping of memories, which later steps do not change.
 _SCRIPT = """\
 read_rtlil design.il
 {synth} -top {top} -run begin:{before}
@@ -24,10 +24,10 @@ write_json -selected mapped.json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """A memory as the tool sees it: its ports, and the cells it was mapped to.
+class MappedMemory:
+    """A memory in a netlist: its ports, and the cells that it was mapped to.
 
-    `cells` is empty where it became flip-flops and logic.
+    `cells` is empty if it became flip-flops and logic.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Found:
     cells: dict[str, int]
 
 
-def found_memories(text: str, device: Device, name: str, tell: Tell) -> list[Found]:
+def mapped_memories(text: str, device: Device, name: str, report: Report) -> list[MappedMemory]:
     """The memories in RTLIL `text`, synthesised for `device`."""
     before, after = device.memory_stages
     script = _SCRIPT.format(synth=device.synth, top=TOP, before=before, after=after)
@@ -47,7 +47,7 @@ def found_memories(text: str, device: Device, name: str, tell: Tell) -> list[Fou
         (folder / "design.il").write_text(text)
         (folder / "script.ys").write_text(script)
         step = f"{name}, {device.name}: memories"
-        run("yosys", ["-s", "script.ys"], folder, step=step, tell=tell)
+        run("yosys", ["-s", "script.ys"], folder, step=step, report=report)
         logical, mapped = (_cells(folder / f"{part}.json") for part in ("logical", "mapped"))
         for path in folder.iterdir():
             if path.suffix != ".log":
@@ -56,7 +56,7 @@ def found_memories(text: str, device: Device, name: str, tell: Tell) -> list[Fou
 
     parts = [text, script, version("yosys"), repr(device)]
     values = cached(f"{name}-{device.name}-memories", parts, make, by=__name__)
-    return [Found(**value) for value in values]
+    return [MappedMemory(**value) for value in values]
 
 
 def _cells(path: Path) -> dict[str, dict[str, Any]]:
@@ -66,10 +66,10 @@ def _cells(path: Path) -> dict[str, dict[str, Any]]:
 
 def match(
     logical: dict[str, dict[str, Any]], mapped: dict[str, dict[str, Any]], device: Device
-) -> list[Found]:
-    """Put each RAM cell to the memory whose name it begins with.
+) -> list[MappedMemory]:
+    """Assign each RAM cell to the memory whose name is a prefix of the cell's.
 
-    A RAM cell that belongs to none is a memory of its own, of unknown shape.
+    A RAM cell without a memory counts as a memory of unknown shape.
     """
     assert device.block is not None and device.lutram is not None
     rams = {*device.block.cells, *device.lutram.cells}
@@ -84,7 +84,7 @@ def match(
         return int(logical[owner]["parameters"][parameter], 2) if owner in logical else 0
 
     return [
-        Found(
+        MappedMemory(
             name=plain(owner),
             depth=number(owner, "SIZE"),
             width=number(owner, "WIDTH"),

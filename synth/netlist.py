@@ -1,4 +1,4 @@
-"""The decoder as RTLIL, as a user would synthesise it."""
+"""The decoder as RTLIL for synthesis."""
 
 import re
 
@@ -8,16 +8,16 @@ from amaranth.hdl import Value
 from design.decoder import Decoder
 from spec.config import Config
 
-#: The module that the tools take for the top.
+#: The name of the top module.
 TOP = "veridecode"
 
 _INDEXED = re.compile(r"(\\[^\s\[]+)((?:\[\d+\][^\s\[]*)+)")
 
 
 def decoder_rtlil(config: Config) -> str:
-    """RTLIL of the decoder without its trace, so that whatever only feeds it disappears.
+    """RTLIL of the decoder without its trace, so that logic that only feeds it is removed.
 
-    Source locations stay out: the text, and so the cache, does not depend on where we are.
+    Without source locations, the text and so the cache key do not depend on the folder.
     """
     decoder = Decoder(config)
     ports = [
@@ -29,11 +29,10 @@ def decoder_rtlil(config: Config) -> str:
 
 
 def safe_names(text: str) -> str:
-    """`text` with array elements named ``x<1>`` in place of ``x[1]``.
+    """`text` with array elements named ``x<1>`` instead of ``x[1]``.
 
-    Amaranth gives element 1 of array x a wire of its own, named like bit 1 of wire x. The abc9 of
-    yosys 0.70 takes one for the other (yosys issue 4349): at nano, flip-flops drove one net
-    together.
+    Amaranth gives element 1 of array x its own wire, named like bit 1 of wire x. The abc9 of yosys
+    0.70 confuses the two (yosys issue 4349): at nano, two flip-flops drove the same net.
     """
     return _INDEXED.sub(
         lambda match: match[1] + re.sub(r"\[(\d+)\]", r"<\1>", match[2]),
@@ -42,5 +41,5 @@ def safe_names(text: str) -> str:
 
 
 def plain(name: str) -> str:
-    """`name` without the numbers that Amaranth adds to tell one from another."""
+    """`name` without the numbers that Amaranth adds to make names unique."""
     return re.sub(r"\$\d+", "", name)

@@ -1,36 +1,36 @@
-"""Four pins in place of the ports of a netlist, so that it can be placed as the whole of a device.
+"""Replaces the ports of a netlist by four pins, so that it can be placed as a whole device.
 
-64 lanes of 16-bit weights are more ports than a package has pins. nextpnr can do without pins ("out
-of context"), but then routes the clock like any other net, which costs the routing that the design
-needs. So every port gets a register, as in a system around it: inputs are the bits of a long shift
-register, outputs are taken by registers and folded into one bit, one output a cycle. What this
-takes is known, and not counted as the design's.
+64 lanes of 16-bit weights are more ports than a package has pins. nextpnr can place without pins
+("out of context"), but then routes the clock like any other net, using wires that the design needs.
+So every port gets a register, as in a surrounding system: inputs are the bits of a long shift
+register, outputs are registered and combined into one bit, one output a cycle. The added cells are
+counted and subtracted from the design's.
 """
 
 import itertools
 from dataclasses import dataclass
 from typing import Any
 
-# In this format a text of zeros and ones is a number, unless a blank follows it.
+# In this format a string of zeros and ones is a number, unless a blank follows it.
 _FF = {
     "CEMUX": "1 ", "CLKMUX": "CLK", "GSR": "DISABLED", "LSRMUX": "LSR", "REGSET": "RESET",
     "SRMODE": "LSR_OVER_CE",
 }  # fmt: skip
 _XOR = "0110" * 4
-#: Ports that stay pins.
+#: Ports that become pins directly.
 KEPT = ("clk", "rst")
 
 
 @dataclass(frozen=True)
 class Extra:
-    """What was added to a netlist."""
+    """The cells added to a netlist."""
 
     lut: int
     ff: int
 
 
 def with_pins(module: dict[str, Any]) -> tuple[dict[str, Any], Extra]:
-    """`module`, the top of an ECP5 netlist as yosys writes it to JSON, with pins for ports."""
+    """`module`, the top of an ECP5 netlist in the JSON format of yosys, with pins for ports."""
     ports, cells, nets = module["ports"], dict(module["cells"]), dict(module["netnames"])
     known = (bit for net in nets.values() for bit in net["bits"] if isinstance(bit, int))
     numbers = itertools.count(max(known) + 1)
@@ -55,13 +55,13 @@ def with_pins(module: dict[str, Any]) -> tuple[dict[str, Any], Extra]:
         cell(name, "TRELLIS_FF", _FF, "Q", CLK=clock, LSR="0", DI=data, Q=output)
 
     def bits(direction: str) -> list[int]:
-        each = (
+        all_bits = (
             bit
             for name, port in ports.items()
             if port["direction"] == direction and name not in KEPT
             for bit in port["bits"]
         )
-        return [bit for bit in dict.fromkeys(each) if isinstance(bit, int)]
+        return [bit for bit in dict.fromkeys(all_bits) if isinstance(bit, int)]
 
     begin = last = net("pin_d")
     inputs, outputs = bits("input"), bits("output")

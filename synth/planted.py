@@ -11,17 +11,17 @@ _READ_PORT = r"""  cell \$memrd_v2 \S+
 
 
 def second_reader(text: str, memory: str) -> str:
-    """RTLIL `text` with another read port on the memory of that path.
+    """RTLIL `text` with another read port on `memory`, a path.
 
-    The new port reads at the complement of the old one's address, which no tool can derive from
-    it, and both words together are what the design reads. Raises ValueError unless there is
-    exactly one such memory with exactly one read port.
+    The new port reads at the complement of the first one's address, so that no tool can share the
+    port; the design reads both words, combined. Raises ValueError unless exactly one such memory
+    exists, with exactly one read port.
     """
     parent, _, name = f"{TOP}.{memory}".rpartition(".")
     module = re.search(rf"^module \\{re.escape(parent)}(?:\$\d+)?$.*?^end$", text, re.M | re.S)
     ports = re.findall(_READ_PORT.format(name=re.escape(name)), module[0]) if module else []
     if module is None or len(ports) != 1:
-        raise ValueError(f"memory {memory!r} has {len(ports)} read ports to plant beside, not 1")
+        raise ValueError(f"memory {memory!r} has {len(ports)} read ports, not 1")
     planted = module[0].replace(ports[0], _two_readers(ports[0]))
     return text[: module.start()] + planted + text[module.end() :]
 

@@ -1,7 +1,7 @@
-"""The RAM-port gate: every memory as declared, on the least RAM that holds it.
+"""The RAM-port gate: every memory is as declared, in the smallest RAM that holds it.
 
-Only a netlist shows that a memory is doubled: a second reader, or a promise about collisions that
-a device cannot keep, makes the tools copy a bank without a word.
+Only the netlist shows that a memory is duplicated: for a second reader, or for a collision
+behaviour that the device lacks, the tools duplicate a bank without a warning.
 """
 
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from design.memories import Memory
 from synth.devices import Device
-from synth.mapping import Found
+from synth.mapping import MappedMemory
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a memory."""
+    """A difference between a memory and its declaration."""
 
     memory: str
     what: str
@@ -25,17 +25,21 @@ class Finding:
         return f"{self.memory}: {self.what}: expected {self.expected}, found {self.found}"
 
 
-def check(declared: Iterable[Memory], found: Iterable[Found], device: Device) -> list[Finding]:
-    """Everything in which the netlist differs from the declaration."""
+def check(
+    declared: Iterable[Memory], mapped: Iterable[MappedMemory], device: Device
+) -> list[Finding]:
+    """All differences between the netlist and the declaration."""
     want = {memory.name: memory for memory in declared}
-    have = {memory.name: memory for memory in found}
+    have = {memory.name: memory for memory in mapped}
     findings = [
         Finding(name, "memory", f"{memory.depth} x {memory.width}", "none")
         for name, memory in want.items()
         if name not in have
     ]
     findings += [
-        Finding(name, "memory", "none", f"{memory.depth} x {memory.width} in {_told(memory.cells)}")
+        Finding(
+            name, "memory", "none", f"{memory.depth} x {memory.width} in {_listed(memory.cells)}"
+        )
         for name, memory in have.items()
         if name not in want
     ]
@@ -45,13 +49,13 @@ def check(declared: Iterable[Memory], found: Iterable[Found], device: Device) ->
     return findings
 
 
-def _compare(want: Memory, have: Found, device: Device) -> list[Finding]:
+def _compare(want: Memory, have: MappedMemory, device: Device) -> list[Finding]:
     findings = []
 
     def differ(what: str, expected: str, found: str) -> None:
         findings.append(Finding(want.name, what, expected, found))
 
-    # Of a table the tool drops the bits that are the same in every entry.
+    # In a table, yosys removes bits that are equal in all entries.
     whole = have.width == want.width if want.writes else have.width <= want.width
     if have.depth != want.depth or not whole:
         differ("shape", f"{want.depth} x {want.width}", f"{have.depth} x {have.width}")
@@ -61,21 +65,21 @@ def _compare(want: Memory, have: Found, device: Device) -> list[Finding]:
     return findings
 
 
-def _mapping(want: Memory, have: Found, device: Device) -> list[Finding]:
+def _mapping(want: Memory, have: MappedMemory, device: Device) -> list[Finding]:
     assert device.block is not None and device.lutram is not None
     kinds = [ram for ram in (device.block, device.lutram) if ram.cells.keys() & have.cells.keys()]
     if want.block_ram and kinds != [device.block]:
-        return [Finding(want.name, "kind", "block RAM alone", _told(have.cells))]
+        return [Finding(want.name, "kind", "block RAM alone", _listed(have.cells))]
     if not kinds and want.writes == 0:
         return []  # a small table may be logic
     if len(kinds) != 1:
-        return [Finding(want.name, "kind", "one kind of RAM", _told(have.cells))]
+        return [Finding(want.name, "kind", "one kind of RAM", _listed(have.cells))]
     (ram,) = kinds
     least = ram.least(have.depth, have.width, want.lane)
     units = sum(ram.cells[cell] * n for cell, n in have.cells.items())
     if units != least:
         expected, found = (f"{n} {ram.unit}" for n in (least, units))
-        return [Finding(want.name, "RAM", expected, f"{found} ({_told(have.cells)})")]
+        return [Finding(want.name, "RAM", expected, f"{found} ({_listed(have.cells)})")]
     return []
 
 
@@ -83,6 +87,6 @@ def _ports(reads: int, writes: int) -> str:
     return f"{reads} read, {writes} write"
 
 
-def _told(cells: dict[str, int]) -> str:
-    told = (f"{n} {cell}" for cell, n in sorted(cells.items()))
-    return ", ".join(told) or "flip-flops and logic"
+def _listed(cells: dict[str, int]) -> str:
+    counts = (f"{n} {cell}" for cell, n in sorted(cells.items()))
+    return ", ".join(counts) or "flip-flops and logic"

@@ -1,4 +1,4 @@
-"""Tables of what was measured and of what the gate saw."""
+"""Tables of the measurements and of the gate's results."""
 
 import json
 from pathlib import Path
@@ -16,13 +16,13 @@ from tools.files import write_atomically
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value`, whole or not at all."""
+    """Write `value` as JSON, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(value, indent=2) + "\n")
 
 
 def misses(record: Record) -> list[str]:
-    """The targets that a record misses, each in words; only what was placed has targets."""
+    """The targets that a record misses, as sentences; only placed designs have targets."""
     if "given_up_after_s" in record:
         return [f"not placed and routed after {record['given_up_after_s'] / 60:.0f} minutes"]
     if "fmax_mhz" not in record:
@@ -39,16 +39,16 @@ def misses(record: Record) -> list[str]:
 
 
 def _figure(value: float | int | None, before: float | int | None) -> str:
-    """The value, and how it differs from the baseline."""
+    """The value, and its difference to the baseline."""
     if value is None:
         return ""
 
-    def told(number: float | int, sign: str = "") -> str:
+    def formatted(number: float | int, sign: str = "") -> str:
         return f"{number:{sign},.1f}" if isinstance(number, float) else f"{number:{sign},}"
 
     if before is None or value == before:
-        return told(value)
-    return f"{told(value)} ({told(value - before, '+')})"
+        return formatted(value)
+    return f"{formatted(value)} ({formatted(value - before, '+')})"
 
 
 def print_costs(console: Console, records: list[Record], baseline: dict[str, Record]) -> None:
@@ -76,7 +76,7 @@ def print_costs(console: Console, records: list[Record], baseline: dict[str, Rec
 
 
 def print_paths(console: Console, record: Record, number: int, *, hops: bool) -> None:
-    """The longest paths between registers, one a line; with what each goes through if `hops`."""
+    """The longest paths between registers, one per line, with their hops if `hops`."""
     console.print(f"\n{key(record)}: longest paths", highlight=False)
     for path in record["paths"][:number]:
         others = f", {path['ends']} ends" if path["ends"] > 1 else ""
@@ -92,7 +92,7 @@ def print_paths(console: Console, record: Record, number: int, *, hops: bool) ->
 
 
 def print_verdicts(console: Console, verdicts: list[Verdict]) -> None:
-    """The table of the gate, then every finding of a red line and of a bug."""
+    """The table of the gate, then all findings."""
     table = Table(title="Memories", title_justify="left")
     for column in ("", "config", "lanes", "device"):
         table.add_column(column)
@@ -116,6 +116,6 @@ def print_verdicts(console: Console, verdicts: list[Verdict]) -> None:
     console.print(table)
     for verdict in verdicts:
         for finding in verdict.findings:
-            where = f"{verdict.config}-{verdict.lanes}, {verdict.device}"
-            line = f"{where}: {finding}" + (" (planted)" if verdict.bug else "")
+            netlist = f"{verdict.config}-{verdict.lanes}, {verdict.device}"
+            line = f"{netlist}: {finding}" + (" (planted)" if verdict.bug else "")
             console.print(escape(line), highlight=False, soft_wrap=True)

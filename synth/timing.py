@@ -1,7 +1,7 @@
-"""Where the time goes: the longest path between each two registers of a placed design.
+"""The longest paths between the registers of a placed design.
 
-nextpnr reports a single path. Its SDF file has the delay of every cell and net, from which all
-paths follow; the longest one must be the one that nextpnr found.
+nextpnr reports a single path. Its SDF file has the delays of all cells and nets, from which all
+paths are computed; the longest one must equal the one that nextpnr reports.
 """
 
 import itertools
@@ -15,11 +15,11 @@ from typing import Any
 
 from synth.netlist import TOP, plain
 
-#: Attributes of the wires that say best what drives a net.
+#: Attributes of the wires with the best names for a net.
 REGISTER, OUTPUT = "vd_register", "vd_output"
 
-#: Marks them, flattens, and keeps all the names that a net has, of which optimisation leaves one.
-#: To be run before a synthesis command.
+#: Commands before synthesis: mark those wires, flatten, and save all names of each net, because
+#: optimisation keeps only one.
 MARK = f"""\
 proc
 setattr -set {REGISTER} 1 t:$dff %co1:+[Q] w:* %i
@@ -31,24 +31,24 @@ write_json -selected names.json
 select -clear
 """
 
-#: What brings a signal onto the clock network, from its CLKI to its CLKO.
+#: The cell that drives the clock network, from its CLKI to its CLKO.
 CLOCK_BUFFER = "DCCA"
 
-# What yosys appends to a name it makes up for what lies behind a named net.
+# Suffixes of names that yosys generates for cells behind a named net.
 _MADE_UP = re.compile(r"_(LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_\w+?|DP16KD|PDPW16KD|MULT18X18D)(_|$)")
 _SETUP = re.compile(r"\(SETUPHOLD \(\w+ (\S+)\) \(\w+ \S+\) \S+?:(-?\d+)\)")
 
 
 @dataclass
 class Delays:
-    """What an SDF file says; pins are ``cell/port``, delays are the slowest, in ps."""
+    """The content of an SDF file; pins are ``cell/port``, delays are the slowest, in ps."""
 
     arcs: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
-    """The pins before each pin, with the delay between."""
+    """The predecessors of each pin, with the delays from them."""
     starts: dict[str, int] = field(default_factory=dict)
-    """Clock to output, of each output of a register."""
+    """The clock-to-output delay of each output of a register."""
     setups: dict[str, int] = field(default_factory=dict)
-    """Setup, of each input of a register."""
+    """The setup time of each input of a register."""
     types: dict[str, str] = field(default_factory=dict)
     """Type of each cell."""
 
@@ -85,9 +85,9 @@ def _slowest(values: list[str]) -> int:
 
 
 class Names:
-    """Names that mean something in the design, for what is in a netlist.
+    """The design's names for nets and registers of a netlist.
 
-    `early` is the module that `MARK` wrote, `netlist` the one that was placed.
+    `early` is the module written by `MARK`, `netlist` the placed one.
     """
 
     def __init__(self, early: dict[str, Any], netlist: dict[str, Any]):
@@ -96,13 +96,13 @@ class Names:
         wires = {name: net for name, net in early["netnames"].items() if not net["hide_name"]}
         for name, net in wires.items():
             known = net["attributes"]
-            # The wire in the component that makes it; the trace only looks on.
+            # Prefer the wire in the component that drives it; trace wires are only copies.
             traced = "trace" in name
             rank = (traced, REGISTER not in known, OUTPUT not in known, -name.count("."), len(name))
             for bit in net["bits"]:
                 if isinstance(bit, int) and (bit not in best or rank < best[bit][0]):
                     best[bit] = (rank, name)
-        #: Of each early wire, the best name of its lowest bit.
+        # The best name of each early wire is that of its lowest bit.
         lowest = {name: bit for name, net in wires.items() for bit in net["bits"][:1]}
         self._wires = {name: best[bit][1] for name, bit in lowest.items() if bit in best}
         self._nets: dict[int, str] = {}
@@ -113,9 +113,9 @@ class Names:
                         self._nets.setdefault(bit, best[before][1])
 
     def of(self, pin: str) -> str | None:
-        """The name of the net that `pin`, an output, drives; None when nobody gave it one."""
+        """The name of the net driven by `pin`, an output; None if it has none."""
         cell, _, port = pin.rpartition("/")
-        # nextpnr cuts a carry cell in two, and calls the output of a LUT F.
+        # nextpnr splits a carry cell into two, and names the output of a LUT F.
         cell, _, half = cell.partition("$CCU2_COMB")
         if port == "F":
             port = f"S{half}" if half else "Z"
@@ -124,7 +124,7 @@ class Names:
         return name and plain(name)
 
     def register(self, pin: str) -> str:
-        """What the register (or RAM) of `pin` is called in the design."""
+        """The name in the design of the register (or RAM) of `pin`."""
         cell = pin.rpartition("/")[0].split("$")[0]
         made = _MADE_UP.split(cell)[0]
         return self.of(f"{cell}/Q") or plain(self._wires.get(made, made))
@@ -132,7 +132,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Hop:
-    """A stretch of a path: what it went through, and the named net at its end, if any."""
+    """A section of a path: its cells, and the named net at its end, if any."""
 
     ns: float
     routing_ns: float
@@ -143,7 +143,7 @@ class Hop:
 def _stretches(
     path: list[str], arrival: dict[str, int], names: Names, types: dict[str, str]
 ) -> Iterator[Hop]:
-    """Hops from named net to named net, carry chains and the LUTs between them put together."""
+    """Hops from named net to named net; the cells between them are summed up."""
     begin, routing = arrival[path[0]], 0
     luts = carries = 0
     other: list[str] = []
@@ -174,10 +174,10 @@ def _what(luts: int, carries: int, other: list[str]) -> str:
 
 
 def longest_paths(delays: Delays, names: Names, network: int = 0) -> Iterator[dict[str, Any]]:
-    """The longest path between each two registers, longest first, as values for JSON.
+    """The longest path between each pair of registers, longest first, as values for JSON.
 
-    Registers that differ only in numbers (lanes, slots, layers) count as one. nextpnr counts
-    nothing for the clock network; `network` are the ps that a signal is given for its way over it.
+    Registers that differ only in numbers (lanes, slots, layers) count as one. nextpnr assumes no
+    delay in the clock network; `network` is the delay in ps assumed here.
     """
     arrival, before = _arrivals(delays, network)
     ends = sorted(
@@ -209,7 +209,7 @@ def longest_paths(delays: Delays, names: Names, network: int = 0) -> Iterator[di
 
 
 def _arrivals(delays: Delays, network: int) -> tuple[dict[str, int], dict[str, str]]:
-    """Latest arrival at every pin that a register reaches, and the pin before it."""
+    """The latest arrival at every pin reached from a register, and its predecessor."""
     arrival, before = dict(delays.starts), dict[str, str]()
     graph = {pin: [start for start, _ in arcs] for pin, arcs in delays.arcs.items()}
     for pin in TopologicalSorter(graph).static_order():

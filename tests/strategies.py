@@ -1,6 +1,6 @@
-"""What fuzzer, sweep and unit tests draw: shapes, number systems, configurations.
+"""Hypothesis strategies of fuzzer, sweep and unit tests: shapes, number systems, configurations.
 
-All begin small: what fails shrinks towards the first of each choice.
+The first of each choice is the simplest, because failures shrink towards it.
 """
 
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ from spec.config import CacheBacking, Config, Geometry, Numerics
 from spec.fixed import SQ, Rounding
 from spec.shape import Llama3Scaling, Shape
 
-#: The number systems that are drawn, by name.
+#: The number systems to draw from, by name.
 NUMERICS = {
     "default": Numerics(),
     "int8": Numerics(weight_bits=8),
@@ -36,8 +36,8 @@ NUMERICS = {
 
 @st.composite
 def shapes(draw: st.DrawFn) -> Shape:
-    """Small shapes: any head ratio, odd hidden sizes, any vocabulary and context; any rates of
-    RoPE, epsilon and special tokens, the defaults included."""
+    """Small shapes: any head ratio, odd hidden sizes, any vocabulary and context, several RoPE
+    rates, epsilons and special tokens, the defaults included."""
     kv_heads = draw(st.integers(1, 4))
     group = draw(st.integers(1, 4))
     head_dim = 2 * draw(st.integers(1, 4))
@@ -64,7 +64,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 @st.composite
 def scalings(draw: st.DrawFn) -> Llama3Scaling:
-    """Stretched contexts, the first so short that pairs of small heads fall on either side."""
+    """Original contexts so short that small heads have pairs below and above the thresholds."""
     low = draw(st.sampled_from((0.5, 1.0, 2.0)))
     return Llama3Scaling(
         factor=draw(st.sampled_from((1.0, 8.0, 32.0))),

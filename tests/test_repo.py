@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: What each room may import of the others. Who is not named here may import all.
+#: The rooms that each room may import. Rooms not listed here may import all.
 ROOMS: dict[str, set[str]] = {
     "tools": set(),
     "spec": {"tools"},
@@ -27,9 +27,9 @@ ROOMS: dict[str, set[str]] = {
     "training": {"tools", "spec", "golden"},
 }
 FREE = {"gate", "tests", "benchmarks"}
-#: The rooms that know no hardware.
+#: The rooms that must not import Amaranth.
 WITHOUT_AMARANTH = ("tools", "spec", "golden", "training")
-#: The command line of a room may hand a question on to a room above it.
+#: Command lines that may call a room above their own.
 FRONT_DOORS = {("design/__main__.py", "board")}
 
 
@@ -108,22 +108,22 @@ def test_the_lock_pins_everything_with_hashes_and_no_host():
 
 def test_the_lock_holds_every_dependency_of_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    asked = [*project["project"]["dependencies"]]
+    required = [*project["project"]["dependencies"]]
     groups = project["dependency-groups"]
     included = [entry["include-group"] for entry in groups["dev"] if isinstance(entry, dict)]
     for name in (*included, "dev"):
-        asked += [entry for entry in groups[name] if isinstance(entry, str)]
-    # Who trains the model anew needs JAX besides, which nobody else shall download.
+        required += [entry for entry in groups[name] if isinstance(entry, str)]
+    # Only training needs JAX, so the lock leaves it out.
     assert groups.keys() - {*included, "dev"} == {"training"}
     lock = (ROOT / "requirements.lock").read_text("utf-8")
     locked = dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", lock, re.M))
-    for entry in asked:
+    for entry in required:
         requirement = Requirement(entry)
-        assert requirement.name in locked, f"{entry}: write requirements.lock anew"
+        assert requirement.name in locked, f"{entry}: regenerate requirements.lock"
         assert locked[requirement.name] in requirement.specifier, entry
 
 
-def test_rooms_import_only_what_lies_below_them():
+def test_rooms_import_only_rooms_below_them():
     wrong = [
         f"{file} imports {name}"
         for room, below in ROOMS.items()
@@ -140,5 +140,5 @@ def test_every_folder_of_modules_is_a_room():
 
 
 @pytest.mark.parametrize("room", WITHOUT_AMARANTH)
-def test_what_golden_and_design_share_knows_no_hardware(room: str):
+def test_software_rooms_do_not_import_amaranth(room: str):
     assert not [file for file, name in imports_of(room) if name.split(".")[0] == "amaranth"]

@@ -1,3 +1,3 @@
-"""What serves several rooms and is about none of them."""
+"""Helpers shared by several folders: command lines, files, source digests, external tools."""
 
-from tools import sources as sources  # from here on, modules are loaded as they are digested
+from tools import sources as sources  # installs the loader that digests every later import

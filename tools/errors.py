@@ -1,8 +1,8 @@
-"""The one exception that means "the user gave us something we must refuse"."""
+"""The exception for invalid user input."""
 
 
 class BadInput(ValueError):
-    """Bad input from outside. Its message is one sentence naming file, field and value.
+    """Invalid user input. The message is one sentence naming file, field and value.
 
     Every command line turns it into ``error: <sentence>`` on stderr and exit code 2.
     """

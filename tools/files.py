@@ -1,4 +1,4 @@
-"""Opening what a user handed us, and writing files that are never seen half done."""
+"""Opening files given by the user, and writing files atomically."""
 
 import contextlib
 import fcntl
@@ -19,7 +19,7 @@ PathLike = str | os.PathLike[str]
 
 
 def shown(path: PathLike) -> str:
-    """The path as one printable line, whatever characters it holds."""
+    """The path as one printable line, whatever characters it contains."""
     name = os.fspath(path)
     return name if name.isprintable() else repr(name)
 
@@ -28,11 +28,11 @@ def shown(path: PathLike) -> str:
 def reading(path: PathLike) -> Iterator[tuple[BinaryIO, int]]:
     """Open a regular file for reading; yields it and its size in bytes.
 
-    A :class:`BadInput` raised by the body gets the file's name put in front. Raises
-    :class:`BadInput` itself for a file that is missing, unreadable, or no regular file.
+    The file's name is put in front of a :class:`BadInput` raised by the body. Raises
+    :class:`BadInput` itself for a file that is missing, unreadable, or not regular.
     """
     try:
-        # Asked before opening, because opening a pipe would wait for its other end.
+        # Checked before opening, because opening a pipe would block until its other end opens.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise BadInput("is not a regular file")
         with open(path, "rb") as file:
@@ -45,31 +45,32 @@ def reading(path: PathLike) -> Iterator[tuple[BinaryIO, int]]:
 
 @contextlib.contextmanager
 def writing(place: PathLike) -> Iterator[None]:
-    """Name `place` where the body cannot write: a full disk says which file only by luck."""
+    """Name `place` in write errors of the body: the error of a full disk may name no file."""
     try:
         yield
     except BrokenPipeError:
         if os.fspath(place) == STDOUT:
-            raise  # its reader left: nothing to tell anybody
+            raise  # the reader exited: nobody would see a message
         raise BadInput(f"{shown(place)}: cannot be written (nobody reads it)") from None
     except OSError as error:
         folder = os.path.realpath(os.path.dirname(os.path.abspath(place)))
         if error.filename and not os.path.abspath(error.filename).startswith(folder):
-            raise  # about something else, and named
+            raise  # an error about another file, which it names
         raise BadInput(f"{_named(place)}: cannot be written ({error.strerror})") from None
 
 
 @contextlib.contextmanager
 def scratch_folder(beside: Path, prefix: str) -> Iterator[Path]:
-    """A folder in `beside`, to be filled and renamed; else it is removed.
+    """A folder in `beside`, to be filled and renamed; removed if it is not renamed.
 
-    So are those of `prefix` that killed processes left: each is locked while its process lives.
+    Folders of the same `prefix` left by killed processes are removed, too: a folder is locked
+    while its process lives.
     """
-    for left in beside.glob(f"{prefix}*"):
-        with contextlib.suppress(OSError), _locked(left):
-            # Another process may just be between making its own and locking it.
-            if time.time() - left.stat().st_mtime > _NEW_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+    for leftover in beside.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError), _locked(leftover):
+            # Spare new folders: another process may have made its own and not locked it yet.
+            if time.time() - leftover.stat().st_mtime > _NEW_SECONDS:
+                shutil.rmtree(leftover, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=beside))
     try:
         with _locked(scratch):
@@ -83,7 +84,7 @@ _NEW_SECONDS = 60
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`, which ends with the process; raises OSError if another does."""
+    """Hold the lock of `folder`, released when the process ends; raises OSError if it is taken."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,12 +95,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: PathLike) -> Iterator[BinaryIO]:
-    """Write a file whole: nothing of it is seen before the body ends, or ever if that fails.
+    """Write a file atomically: it appears when the body ends, and not at all if the body fails.
 
-    A file is written under a temporary name and moved into place, which a symlink points at, with
-    the mode and the owner of the file that was there. What is no file (a device, a pipe, standard
-    output by its name or as ``-``) is written to when the body has ended. Raises
-    :class:`BadInput` if the place cannot be written.
+    A file is written under a temporary name and moved into place (symlinks are followed), with the
+    mode and owner of the file that it replaces. Anything but a file (a device, a pipe, standard
+    output by its name or as ``-``) is written to after the body has ended. Raises
+    :class:`BadInput` if the target cannot be written.
     """
     with writing(path):
         if _is_stream(path):
@@ -114,13 +115,13 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
             draft_path = folder / "draft"
             with open(draft_path, "xb") as file:
                 yield file
-            _resemble(draft_path, target)
+            _copy_permissions(draft_path, target)
             os.replace(draft_path, target)
 
 
-#: Standard output, as an output file.
+#: Standard output, as the name of an output file.
 STDOUT = "-"
-#: Where names of open files stand: behind them may be a file that others write to as well.
+#: Names of open file descriptors: other processes may write to the same file.
 _OPEN_FILES = re.compile(r"/dev/(fd/\d+|std(out|err))|/proc/.*/fd/\d+")
 
 
@@ -129,11 +130,11 @@ def _named(path: PathLike) -> str:
 
 
 def _is_stream(path: PathLike) -> bool:
-    """Whether `path` is written to as it is, and not replaced."""
+    """Whether `path` is written in place instead of being replaced."""
     name = os.fspath(path)
     if name == STDOUT:
         return True
-    for _ in range(40):  # links, of which systems follow as many
+    for _ in range(40):  # the operating system follows at most 40 links
         if _OPEN_FILES.fullmatch(name):
             return True
         if not os.path.islink(name):
@@ -151,13 +152,13 @@ def _stream(path: PathLike) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    # Neither made nor cut: what was written to it before stays.
+    # Neither created nor truncated: earlier output is kept.
     with open(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
         yield file
 
 
-def _resemble(draft: Path, target: Path) -> None:
-    """Give `draft` the mode and the owner of the file that it replaces, if there is one."""
+def _copy_permissions(draft: Path, target: Path) -> None:
+    """Give `draft` the mode and owner of the file that it replaces, if one exists."""
     with contextlib.suppress(FileNotFoundError):
         old = os.stat(target)
         with contextlib.suppress(PermissionError):  # only root may give a file away
@@ -168,7 +169,7 @@ def _resemble(draft: Path, target: Path) -> None:
 def check_writable(path: Path | None, option: str) -> None:
     """Refuse, before a long run, an output file that could not be written at its end.
 
-    Leaves no trace: a file that did not exist does not exist afterwards either.
+    Creates nothing: a file that did not exist still does not exist afterwards.
     """
     if path is None or os.fspath(path) == STDOUT:
         return
@@ -179,17 +180,17 @@ def check_writable(path: Path | None, option: str) -> None:
         target = Path(os.path.realpath(path))
         folder = target.parent
         if not stream and not folder.is_dir():
-            # As it was named, unless a link leads elsewhere.
+            # Report the folder as the user wrote it, unless a link points elsewhere.
             missing = folder if path.is_symlink() else path.parent
             raise BadInput(f"{option} = {str(path)!r}: folder {str(missing)!r} does not exist")
-        places = [path] if stream else [target if target.exists() else folder, folder]
+        targets = [path] if stream else [target if target.exists() else folder, folder]
     except OSError as error:
         raise BadInput(f"{option} = {str(path)!r} cannot be written ({error.strerror})") from None
-    if not all(os.access(place, os.W_OK) for place in places):
+    if not all(os.access(target, os.W_OK) for target in targets):
         raise BadInput(f"{option} = {str(path)!r} cannot be written")
 
 
 def write_atomically(path: PathLike, content: str | bytes) -> None:
-    """`replacing` for content that is there already; text is written as UTF-8."""
+    """Write `content` with `replacing`; text is encoded as UTF-8."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)

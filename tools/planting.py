@@ -1,8 +1,8 @@
 """Planted bugs: one node of a module's syntax tree replaced, for one elaboration, in memory.
 
-The design carries no code for bugs. A bug names a module, a function in it, a node of that
-function, and what to put in the node's place; the model of a task is then built over freshly loaded
-modules, among them the changed one, and the task must fail.
+The design contains no code for bugs. A bug names a module, a function in it, a node of that
+function and the replacement; the model of a task is then built from freshly loaded modules,
+including the changed one, and the task must fail.
 """
 
 import ast
@@ -21,7 +21,7 @@ from typing import Any
 
 from tools import sources
 
-#: Packages loaded afresh under a planted bug; what changed reaches whoever imported it.
+#: Packages reloaded under a planted bug, so that every importer gets the changed module.
 FRESH = ("spec", "design", "golden", "properties", "formal.harness")
 
 
@@ -30,9 +30,9 @@ class PlantedBug:
     """The bug `name`: in `function` of `module`, `node` becomes `replacement`.
 
     `function` is a dotted path such as ``Class.method``, empty for the module itself. `node` is an
-    expression or a statement of which there is exactly one within it, however it is laid out; a
-    body ``...`` stands for any, and is kept where `replacement` has one, too. A `replacement` may
-    be several statements, or none. `written_at` is where the bug is written down.
+    expression or a statement that occurs exactly once in it; layout does not matter. A body
+    ``...`` matches any body, which is kept where `replacement` has ``...``, too. A `replacement`
+    may be several statements, or none. `written_at` is the file and line of the bug's entry.
     """
 
     name: str
@@ -47,18 +47,18 @@ class PlantedBug:
 
 
 def _written_at() -> str:
-    """The line of a table that is being made, past the functions of ours that it calls for it."""
-    at = frame = sys._getframe(3)  # behind the __init__ that dataclass wrote
+    """The module-level line that makes the bug, skipping our helper functions in between."""
+    caller = frame = sys._getframe(3)  # behind the generated __init__ of the dataclass
     while frame is not None and sources.SOURCES.ours(Path(frame.f_code.co_filename)):
         if frame.f_code.co_name == "<module>":
-            at = frame
+            caller = frame
             break
         frame = frame.f_back  # type: ignore[assignment]
-    return f"{_place(at.f_code.co_filename)}:{at.f_lineno}"
+    return f"{_relative(caller.f_code.co_filename)}:{caller.f_lineno}"
 
 
-def _place(path: str) -> Path:
-    """From the root of the repository, where it lies there."""
+def _relative(path: str) -> Path:
+    """`path` relative to the root of the repository, if it is below the root."""
     ours = sources.SOURCES.ours(Path(path))
     return Path(path).relative_to(sources.ROOT) if ours else Path(path)
 
@@ -66,8 +66,8 @@ def _place(path: str) -> Path:
 def mutated(bug: PlantedBug) -> tuple[CodeType, str]:
     """The code of the module with the bug in it, and the path of its source.
 
-    Raises ValueError unless the node stands exactly once in the function, which says where the bug
-    is written, and the nearest place that there is.
+    Raises ValueError unless the node occurs exactly once in the function. The message names the
+    line of the bug's entry and the most similar line of the function.
     """
     spec = importlib.util.find_spec(bug.module)
     if spec is None or spec.origin is None:
@@ -76,18 +76,18 @@ def mutated(bug: PlantedBug) -> tuple[CodeType, str]:
     scope = _function(tree, bug.function)
     pattern, replacement = _parsed(bug.node), _parsed(bug.replacement)
     if len(pattern) != 1:
-        raise ValueError(f"planted bug {bug.name!r} ({bug.written_at}): its node is not one node")
+        raise ValueError(f"planted bug {bug.name!r} ({bug.written_at}): `node` is not one node")
     planter = _Planter(pattern[0], replacement)
     if scope is not None:
         planter.visit(scope)
     if len(planter.lines) != 1:
-        where = f"{bug.module}.{bug.function}" if bug.function else bug.module
-        lines = ", ".join(map(str, planter.lines))
-        found = f"is at lines {lines}" if lines else "is not there"
-        nearest = "" if lines else f"; nearest: {_nearest(scope or tree, bug.node, spec.origin)}"
-        raise ValueError(
-            f"planted bug {bug.name!r} ({bug.written_at}): its node {found} in {where}{nearest}"
-        )
+        function = f"{bug.module}.{bug.function}" if bug.function else bug.module
+        entry = f"planted bug {bug.name!r} ({bug.written_at})"
+        if planter.lines:
+            lines = ", ".join(map(str, planter.lines))
+            raise ValueError(f"{entry}: `node` occurs at lines {lines} in {function}")
+        nearest = _nearest(scope or tree, bug.node, spec.origin)
+        raise ValueError(f"{entry}: `node` does not occur in {function}; nearest: {nearest}")
     code = compile(ast.fix_missing_locations(tree), spec.origin, "exec", dont_inherit=True)
     return code, spec.origin
 
@@ -96,13 +96,13 @@ def _function(tree: ast.Module, path: str) -> ast.AST | None:
     scope: ast.AST | None = tree
     for name in path.split(".") if path else ():
         kinds = (ast.FunctionDef, ast.ClassDef)
-        inside = (each for each in ast.walk(scope) if isinstance(each, kinds)) if scope else ()
-        scope = next((each for each in inside if each.name == name), None)
+        nested = (node for node in ast.walk(scope) if isinstance(node, kinds)) if scope else ()
+        scope = next((node for node in nested if node.name == name), None)
     return scope
 
 
 def _parsed(text: str) -> list[ast.AST]:
-    """The statements of `text`; where it is an expression, that alone."""
+    """The statements of `text`, or the expression if `text` is a single one."""
     statements = sources.parsed(textwrap.dedent(text)).body
     if len(statements) == 1 and isinstance(statements[0], ast.Expr):
         return [statements[0].value]
@@ -110,7 +110,7 @@ def _parsed(text: str) -> list[ast.AST]:
 
 
 class _Planter(ast.NodeTransformer):
-    """Replaces what is as `pattern` by `replacement`, and remembers at which `lines`."""
+    """Replaces every match of `pattern` by `replacement`, and records the `lines`."""
 
     def __init__(self, pattern: ast.AST, replacement: list[ast.AST]):
         self.pattern = pattern
@@ -118,21 +118,21 @@ class _Planter(ast.NodeTransformer):
         self.lines: list[int] = []
 
     def visit(self, node: ast.AST) -> Any:
-        # A call, say, that stands alone may become several statements.
+        # An expression statement, such as a call, may become several statements.
         matched = node.value if isinstance(node, ast.Expr) else node
         bodies: list[list[ast.stmt]] = []
         if not _same(self.pattern, matched, bodies):
             return self.generic_visit(node)
         self.lines.append(matched.lineno)  # type: ignore[attr-defined]
-        new = [_filled(copy.deepcopy(each), bodies) for each in self.replacement]
+        new = [_filled(copy.deepcopy(part), bodies) for part in self.replacement]
         if isinstance(node, ast.expr):
             return new[0]
-        statements = [ast.Expr(each) if isinstance(each, ast.expr) else each for each in new]
+        statements = [ast.Expr(part) if isinstance(part, ast.expr) else part for part in new]
         return statements or [ast.Pass()]
 
 
-def _any(body: object) -> bool:
-    """Whether it is the body ``...``."""
+def _is_ellipsis(body: object) -> bool:
+    """Whether `body` is the body ``...``."""
     return (
         isinstance(body, list)
         and len(body) == 1
@@ -143,7 +143,7 @@ def _any(body: object) -> bool:
 
 
 def _same(pattern: object, node: object, bodies: list[list[ast.stmt]]) -> bool:
-    """Whether `node` is as `pattern`; gathers the bodies that stand where it has ``...``."""
+    """Whether `node` matches `pattern`; collects the bodies matched by ``...`` in `bodies`."""
     if isinstance(pattern, ast.AST):
         if type(pattern) is not type(node):
             return False
@@ -152,7 +152,7 @@ def _same(pattern: object, node: object, bodies: list[list[ast.stmt]]) -> bool:
             for name in pattern._fields
             if name not in ("ctx", "type_comment", "kind")
         )
-    if _any(pattern) and isinstance(node, list):
+    if _is_ellipsis(pattern) and isinstance(node, list):
         bodies.append(node)
         return True
     if isinstance(pattern, list):
@@ -166,28 +166,28 @@ def _same(pattern: object, node: object, bodies: list[list[ast.stmt]]) -> bool:
 
 def _filled(node: ast.AST, bodies: list[list[ast.stmt]]) -> ast.AST:
     """`node` with the first of `bodies` in place of each ``...``."""
-    for each in ast.walk(node):
-        if bodies and _any(getattr(each, "body", None)):
-            each.body = copy.deepcopy(bodies[0])  # type: ignore[attr-defined]
+    for part in ast.walk(node):
+        if bodies and _is_ellipsis(getattr(part, "body", None)):
+            part.body = copy.deepcopy(bodies[0])  # type: ignore[attr-defined]
     return node
 
 
 def _nearest(scope: ast.AST, node: str, path: str) -> str:
-    """The line in `scope` that is most like `node`, with its place."""
+    """The line of `scope` most similar to `node`, with its file and number."""
     lines: dict[str, int] = {}
-    for each in ast.walk(scope):
-        if isinstance(each, ast.stmt | ast.expr):
-            lines.setdefault(ast.unparse(each).splitlines()[0], each.lineno)
+    for part in ast.walk(scope):
+        if isinstance(part, ast.stmt | ast.expr):
+            lines.setdefault(ast.unparse(part).splitlines()[0], part.lineno)
     wanted = ast.unparse(ast.Module(sources.parsed(textwrap.dedent(node)).body, []))
     wanted = wanted.splitlines()[0]
     close = difflib.get_close_matches(wanted, lines, n=1, cutoff=0.0)
     if not close:
         return "none"
-    return f"{_place(path)}:{lines[close[0]]}: {close[0]}"
+    return f"{_relative(path)}:{lines[close[0]]}: {close[0]}"
 
 
 class _Loader(sources.Loader):
-    """Finds and loads one module, from changed code."""
+    """Finds and loads one module from changed code."""
 
     def __init__(self, module: str, path: str, code: CodeType):
         super().__init__(module, path, sources.SOURCES)
@@ -207,7 +207,7 @@ def _planted(bug: PlantedBug, *also: str) -> Iterator[None]:
     code, path = mutated(bug)
     loader = _Loader(bug.module, path, code)
     roots = (*FRESH, bug.module, *also)
-    aside = {
+    replaced = {
         name: sys.modules.pop(name)
         for name in list(sys.modules)
         if any(name == root or name.startswith(f"{root}.") for root in roots)
@@ -220,20 +220,20 @@ def _planted(bug: PlantedBug, *also: str) -> Iterator[None]:
         for name in list(sys.modules):
             if any(name == root or name.startswith(f"{root}.") for root in roots):
                 del sys.modules[name]
-        sys.modules.update(aside)
+        sys.modules.update(replaced)
 
 
 def build_under(bug: PlantedBug | None, factory: Callable, *args: Any, **kwargs: Any) -> Any:
-    """``factory(*args, **kwargs)``, with the bug planted if there is one.
+    """``factory(*args, **kwargs)``, with the bug planted if one is given.
 
-    Raises ValueError when the bug's node does not stand exactly once in its function, and when
-    modules are loaded that `sources` does not find. Not to be called from two threads at once: the
-    table of modules is the interpreter's.
+    Raises ValueError when the bug's node does not occur exactly once in its function, and when a
+    module is loaded that `sources` does not find. Must not run in two threads at once: the table
+    of modules belongs to the interpreter.
     """
     if bug is None:
         return factory(*args, **kwargs)
-    # Pickled by name and loaded again inside, the factory, its configuration and every enum in it
-    # are those of the fresh modules.
+    # Pickled by name and unpickled inside, the factory, its configuration and every enum in it
+    # come from the reloaded modules.
     call = pickle.dumps((factory, args, kwargs))
     with _planted(bug, factory.__module__):
         factory, args, kwargs = pickle.loads(call)
@@ -243,11 +243,10 @@ def build_under(bug: PlantedBug | None, factory: Callable, *args: Any, **kwargs:
 
 
 def _check_reached(harness: str, bug: PlantedBug) -> None:
-    """What was loaded afresh must be what `sources` found, under which the model is remembered."""
-    known = sources.SOURCES
-    reached = known.reached(harness, bug.module)
+    """Every reloaded module must be among those in the digest that caches the model."""
+    reached = sources.SOURCES.reached(harness, bug.module)
     for name, module in list(sys.modules.items()):
         fresh = any(name == root or name.startswith(f"{root}.") for root in FRESH)
         path = Path(getattr(module, "__file__", None) or "")
-        if fresh and known.ours(path) and path not in reached:
-            raise ValueError(f"{harness} loads {name}, which no import of its sources names")
+        if fresh and sources.SOURCES.ours(path) and path not in reached:
+            raise ValueError(f"{harness} loads {name}, which its sources do not import")

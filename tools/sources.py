@@ -1,11 +1,11 @@
-"""The sources that this process runs, each as it was read first, and which depend on which.
+"""The sources that this process runs, as they were first read, and their dependencies.
 
-What was built or proved is worth remembering under the contents of the files that it came from.
-Neither their times nor what lies on the disk afterwards tell those: a file may be replaced while a
-process runs, or by one of the same time and size, of which Python would run the compiled code of
-before. So whoever imports a module of this repository, here with ``import tools``, gets it
-compiled from the contents that are digested, with no ``.pyc`` between; all other files that
-matter, as programs in C++, are read through `Sources.content` and handed on as they were read.
+Builds and proofs are cached under the contents of the files that they came from. Modification
+times, or a later look at the disk, do not identify those contents: a file may be replaced while a
+process runs, or by one of the same time and size, for which Python would run the old compiled
+code. So, after ``import tools``, every module of this repository is compiled from the contents
+that are digested, without a ``.pyc`` file; all other files that matter, such as C++ programs, are
+read through `Sources.content` and passed on as they were read.
 """
 
 import ast
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The dotted name of a module, empty for other files, and its path.
 _File = tuple[str, Path]
 _FILE_NAME = re.compile(r"[\w-]+(\.\w+)?")
-#: CPython 3.11 makes a SystemError of two threads that build syntax trees at a time.
+#: CPython 3.11 raises SystemError when two threads build syntax trees at the same time.
 _PARSING = threading.Lock()
 
 
@@ -34,9 +34,9 @@ def parsed(text: str | bytes) -> ast.Module:
 
 
 class Sources(MetaPathFinder):
-    """The files below `root`: their contents never change, for this process.
+    """The files below `root`, whose contents are fixed for this process at the first read.
 
-    As a finder of modules it has them loaded from these contents.
+    As a module finder, it loads modules from these contents.
     """
 
     def __init__(self, root: Path):
@@ -49,27 +49,27 @@ class Sources(MetaPathFinder):
         self._vouched: set[Path] = set()
 
     def content(self, path: Path) -> bytes:
-        """What `path` held when this process read it first."""
+        """The content of `path` when this process first read it."""
         known = self._contents.get(path)
         return known if known is not None else self._contents.setdefault(path, path.read_bytes())
 
     def code(self, path: Path) -> CodeType:
-        """What `content` compiles to."""
+        """The code compiled from `content`."""
         if path not in self._codes:
             self._codes[path] = compile(self.content(path), str(path), "exec", dont_inherit=True)
         return self._codes[path]
 
     def reached(self, *modules: str) -> set[Path]:
-        """The files below `root` of `modules`, and of all that they need.
+        """The files below `root` of `modules` and of all their dependencies.
 
-        A file needs what it imports, and files beside it, or folders of them, that it names.
+        A file depends on what it imports, and on files or folders beside it that it names.
         """
         return {path for _, path in self._reached(modules)}
 
     def digest(self, *modules: str, but: Collection[str] = ()) -> str | None:
-        """A digest of what `reached` finds, names and contents; the folders `but` are left out.
+        """A digest of the names and contents of `reached`, without the folders `but`.
 
-        None if something of it was loaded otherwise than from `content`, and so may be different.
+        None if one of the files was not loaded from `content`, and so may be different.
         """
         if not all(self._loaded(*file) for file in self._reached(modules)):
             return None
@@ -87,26 +87,26 @@ class Sources(MetaPathFinder):
         return self._digests[path]
 
     def on_disk(self, *modules: str) -> bool:
-        """Whether all that `reached` finds is still on the disk as this process runs it.
+        """Whether the files of `reached` are still on the disk as this process runs them.
 
-        Without modules, whether all is that was read at all.
+        Without modules: all files read so far.
         """
         paths = self.reached(*modules) if modules else list(self._contents)
         return all(path.is_file() and path.read_bytes() == self.content(path) for path in paths)
 
     def digests(self) -> dict[str, str]:
-        """The digest of each file that was read, by its path from `root`."""
+        """The digest of each file read so far, by its path relative to `root`."""
         ours = [path for path in sorted(self._contents) if self.ours(path)]
         return {str(path.relative_to(self.root)): self.digest_of(path) for path in ours}
 
     def differing(self, read: Mapping[str, str]) -> list[str]:
-        """The paths of which another process `read` something else than this one."""
+        """The paths for which another process `read` other contents than this one."""
         return [path for path, digest in read.items() if digest != self.digest_of(self.root / path)]
 
     def vouch(self) -> None:
-        """Compare the code of the modules that are being imported with what their files hold.
+        """Check the modules now being imported against the contents of their files.
 
-        These are the ones from which this one is imported, and so were found without it.
+        They import this module, and so were loaded before it was installed as a finder.
         """
         frame = sys._getframe()
         while frame := frame.f_back:  # type: ignore[assignment]
@@ -116,50 +116,50 @@ class Sources(MetaPathFinder):
                 self._vouched.add(path)
 
     def install(self) -> None:
-        """Find modules before Python's own finder does, but after those of pytest and others."""
+        """Find modules before Python's own finder, but after those of pytest and others."""
         sys.meta_path.insert(sys.meta_path.index(importlib.machinery.PathFinder), self)
 
     def find_spec(self, fullname, path=None, target=None):
-        """As Python's own finder, for what lies below `root`, but with our loader."""
+        """As Python's own finder, with our loader for files below `root`."""
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if spec and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
-            where = spec.loader.path
-            if self.ours(Path(where)):
-                spec.loader = Loader(fullname, where, self)
+            source = spec.loader.path
+            if self.ours(Path(source)):
+                spec.loader = Loader(fullname, source, self)
                 return spec
         return None
 
     def ours(self, path: Path) -> bool:
-        """Whether the file lies below `root`, and is not of an environment there."""
+        """Whether the file is below `root`, and not in a virtual environment there."""
         return path.is_relative_to(self.root) and "site-packages" not in path.parts
 
     def _loaded(self, name: str, path: Path) -> bool:
-        """Whether the module, if it runs here, runs as `content`."""
+        """Whether the module, if this process imported it, was loaded from `content`."""
         module = sys.modules.get(name)
         loader = module and module.__spec__ and module.__spec__.loader
         return module is None or path in self._vouched or isinstance(loader, Loader)
 
     def _reached(self, modules: tuple[str, ...]) -> set[_File]:
         if modules not in self._closures:
-            found: set[_File] = set()
+            closure: set[_File] = set()
             waiting = [file for module in modules for file in self._files(module)]
             while waiting:
                 file = waiting.pop()
-                if file not in found:
-                    found.add(file)
+                if file not in closure:
+                    closure.add(file)
                     waiting += self._needed(file[1])
-            self._closures[modules] = found
+            self._closures[modules] = closure
         return self._closures[modules]
 
     def _files(self, module: str) -> list[_File]:
-        """The files of a dotted name and of all that it lies in; none for what is not ours."""
+        """The files of a dotted name and of its parent packages; none for modules not ours."""
         parts = module.split(".")
         names = [parts[:n] for n in range(1, len(parts) + 1)]
         return [
             (".".join(name), file)
             for name in names
-            for at in [self.root.joinpath(*name)]
-            for file in (at.with_suffix(".py"), at / "__init__.py")
+            for path in [self.root.joinpath(*name)]
+            for file in (path.with_suffix(".py"), path / "__init__.py")
             if file.is_file()
         ]
 
@@ -176,7 +176,7 @@ class Sources(MetaPathFinder):
 
 
 class Loader(importlib.machinery.SourceFileLoader):
-    """Loads a module from what `sources` holds of its file."""
+    """Loads a module from the contents of its file in `sources`."""
 
     def __init__(self, fullname: str, path: str, sources: Sources):
         super().__init__(fullname, path)
@@ -188,7 +188,7 @@ class Loader(importlib.machinery.SourceFileLoader):
 
 
 def _named(path: Path) -> list[Path]:
-    """The file `path`, or what lies in the folder `path` of other files than modules."""
+    """The file `path`, or the files of the folder `path` if none of them is a module."""
     if path.is_file():
         return [path]
     files = [file for file in path.iterdir() if file.is_file()] if path.is_dir() else []
@@ -202,7 +202,7 @@ def _strings(tree: ast.AST) -> Iterator[str]:
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
-    """All that may be modules; ``from a import b`` names ``a.b``, which may be one."""
+    """All names that may be modules; in ``from a import b``, ``a.b`` may be one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

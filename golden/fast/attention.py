@@ -1,7 +1,7 @@
-"""Attention of the golden decoder: all that it computes for every position of the context.
+"""Attention of the fast golden decoder: the operations on every position of the context.
 
-Plain integers in plain loops, which numba compiles: this is what a long context costs, and passes
-of numpy over whole arrays took twice as long.
+Plain integer loops, compiled by numba: they dominate the time of a long context, and numpy
+operations on whole arrays took twice as long.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ from spec.trace import Tensor
 from tools.errors import BadInput
 from tools.sources import ROOT, SOURCES
 
-#: Positions there is room for at first; then it doubles.
+#: Initial capacity of the cache in positions; it doubles when full.
 FIRST_ROOM = 32
 
 
 class Attention:
-    """Keys and values of `batch` sequences (B), and what queries find in them.
+    """Keys and values of `batch` sequences (B), and attention over them.
 
-    Raises :class:`BadInput` for formats whose scores could leave 64 bits.
+    Raises :class:`BadInput` for formats whose scores could exceed 64 bits.
     """
 
     def __init__(self, config: Config, batch: int):
@@ -45,7 +45,7 @@ class Attention:
             )
         self._nudge, self._even = _nudges(n.rounding, self._shift)
         self._weight_below = _weight_below(config)
-        # Those of sequence 0, which go into the trace, and of whichever other has its turn.
+        # Index 0: sequence 0, which goes into the trace. Index 1: scratch of the other sequences.
         heads = (2, shape.kv_heads, shape.group, shape.seq_len)
         self._scores, self._weights = np.empty(heads, np.int32), np.empty(heads, np.int64)
         self.reset()
@@ -54,18 +54,18 @@ class Attention:
         """Begin new sequences."""
         shape = self.config.shape
         self.length = 0
-        # Positions side by side; int16 holds every format of keys and values.
+        # Positions are the innermost axis; every format of keys and values fits int16.
         cache = (shape.layers, self.batch, shape.kv_heads, shape.head_dim, 0)
         self._keys, self._values = np.empty(cache, np.int16), np.empty(cache, np.int16)
 
     def advance(self) -> None:
-        """Go on to the next position."""
+        """Move to the next position."""
         if self.length == self._keys.shape[-1]:
             self._grow()
         self.length += 1
 
     def _grow(self) -> None:
-        """Double the room. Rows no longer than needed lie close, so a short context is cheap."""
+        """Double the capacity. Short rows are close in memory, so a short context is cheap."""
         room = min(max(FIRST_ROOM, 2 * self.length), self.config.shape.seq_len)
         more = [(0, 0)] * 4 + [(0, room - self.length)]
         self._keys, self._values = np.pad(self._keys, more), np.pad(self._values, more)
@@ -78,10 +78,10 @@ class Attention:
         v: np.ndarray,
         note: Callable[[Tensor, np.ndarray], None],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Keep this position's k and v (B, NK, hs), then ask with q (B, NK, group, hs).
+        """Store k and v (B, NK, hs) of this position, then attend with q (B, NK, group, hs).
 
-        Returns the values summed by their weights, (B, NK, group, hs), and the sums of the
-        weights, (B, NK, group). `note` gets scores, maxima and weights of sequence 0.
+        Returns the weighted sums of the values, (B, NK, group, hs), and the sums of the weights,
+        (B, NK, group). `note` is called with scores, maxima and weights of sequence 0.
         """
         keys, values = self._keys[layer], self._values[layer]
         keys[..., self.length - 1], values[..., self.length - 1] = k, v
@@ -89,7 +89,7 @@ class Attention:
         form = self.config.numerics.score
         scaling = (self._shift, self._nudge, self._even, form.min, form.max)
         result = (self._scores, self._weights, total, weight_sum)
-        # Two factors of 32 bits make a quicker product than two of 64.
+        # The product of two 32-bit factors is faster than that of two 64-bit ones.
         queries = q.astype(np.int32)
         _attend(self.length, queries, keys, values, *scaling, self._weight_below, *result)
         first = np.s_[:1, ..., : self.length]
@@ -101,10 +101,10 @@ class Attention:
 
 
 def compiled(function: Callable) -> Callable:
-    """`function` in machine code, remembered in ``build/golden`` by the sources that run.
+    """`function` compiled to machine code, cached in ``build/golden`` by the digest of the sources.
 
-    numba itself goes by the time and size of the one file. Where nothing can be remembered it is
-    compiled for this run alone.
+    (numba's own cache checks only the time and size of one file.) Without a digest, or if the
+    folder cannot be written, it is compiled for this run only.
     """
     digest = SOURCES.digest(function.__module__)
     default = numba.config.CACHE_DIR  # type: ignore[attr-defined]
@@ -128,7 +128,7 @@ def compiled(function: Callable) -> Callable:
 
 @contextlib.contextmanager
 def _interrupts_later() -> Iterator[None]:
-    """Keep Ctrl-C until the body ends: LLVM calls back into Python, where it would be lost."""
+    """Delay Ctrl-C until the body ends: in LLVM's callbacks into Python it would be lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -149,9 +149,9 @@ def _attend(
 ):  # fmt: skip
     """The three passes over the context: scores and their maximum, weights, values.
 
-    q (B, NK, group, hs); keys, values (B, NK, hs, room); scores, weights (2, NK, group, seq_len);
-    total (B, NK, group, hs); weight_sum (B, NK, group). A score is `(sum + nudge) >> shift`, or
-    one more for an odd quotient where `even` asks for it, and saturates between `low` and `high`.
+    q (B, NK, group, hs); keys, values (B, NK, hs, capacity); scores, weights (2, NK, group,
+    seq_len); total (B, NK, group, hs); weight_sum (B, NK, group). A score is `(sum + nudge + odd)
+    >> shift`, where `odd` is 1 for an odd quotient if `even`, saturated to `low` and `high`.
     """
     last = np.uint32(len(weight_below) - 1)
     sums = np.empty(length, np.int64)
@@ -169,20 +169,20 @@ def _attend(
             score[t] = min(max((sums[t] + odd) >> shift, low), high)
             maximum = max(maximum, score[t])
         for t in range(length):
-            # Beyond the table nothing is left, as at its end.
+            # Beyond the table the weight is 0, like its last entry.
             weight[t] = weight_below[min(np.uint32(maximum - score[t]), last)]
         weight_sum[b, kv_head, head] = weight[:length].sum()
         for d in range(q.shape[-1]):
             row = values[b, kv_head, d]
             value = np.int64(0)
             for t in range(length):
-                # Weights as int64, of which the lower half is looked at: the quickest by far.
+                # Reading the lower half of int64 weights is the fastest variant by far.
                 value += np.int64(np.int32(weight[t])) * np.int64(row[t])
             total[b, kv_head, head, d] = value
 
 
 def _nudges(rounding: Rounding, shift: int) -> tuple[int, int]:
-    """What `fixed_math.shift_right` adds before it shifts: always, and where it leaves odd."""
+    """What `fixed_math.shift_right` adds before the shift: always, and for an odd quotient."""
     half = (1 << shift) >> 1
     match rounding:
         case Rounding.TRUNCATE:
@@ -194,7 +194,7 @@ def _nudges(rounding: Rounding, shift: int) -> tuple[int, int]:
 
 
 def _weight_below(config: Config) -> np.ndarray:
-    """The softmax weight of every score below the maximum, up to where nothing is left."""
+    """The softmax weight by distance from the maximum, up to where it is 0."""
     n = config.numerics
     below = np.arange((n.weight.width + 1) << n.score.f)
     return steps.softmax_weight(n, np.array(tables.exp2(config)), below).astype(np.int32)

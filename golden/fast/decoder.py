@@ -1,9 +1,9 @@
-"""The fixed-point golden decoder: integers in, integers out, exact, batched.
+"""The fast golden decoder: integers in, integers out, exact, batched.
 
-What it computes *is* the specification of the RTL, one named intermediate at a time. Sums of
-products run through float64 matrix products, where they are exact as long as every partial sum is
-an integer below 2**52. So is rounding them there: shifts only move the point of a float. Formats
-that a sum could leave that range with are looked at step by step, see `Projection`.
+It equals `golden.decoder`, the specification of the RTL, in every traced value. Sums of products
+are float64 matrix products, exact as long as every partial sum is an integer below 2**52. Rounding
+is exact, too: shifts only change the exponent of a float. For formats with which a sum could exceed
+that range, each step is checked, see `Projection`.
 """
 
 import functools
@@ -23,15 +23,15 @@ from spec.schedule import Op, attention_order
 from spec.trace import ONCE, Tensor, sizes
 from tools.errors import BadInput
 
-#: Least and greatest integer.
+#: Minimum and maximum integer.
 _Limits = tuple[np.ndarray, np.ndarray] | tuple[int, int]
 
 
-#: Bits of integers that float64 sums and rounds exactly.
+#: Bits of integers that float64 adds and rounds exactly.
 EXACT_BITS = 52
-#: Bits of a sum, and of the left shift in front of its right shift, that int64 has room for.
+#: Most bits of a sum, and of its pre-shift, for int64.
 MOST_BITS, MOST_LEAD = 61, 30
-#: Bits of an operand's lower part, where its products are summed in two.
+#: Bits of an operand's lower part, when products are summed in two parts.
 _LOW_BITS = 16
 
 
@@ -44,7 +44,7 @@ class Projection:
         self.sum_limits = _limits([sum_format(form) for form in formats])
         self.rounding = config.numerics.rounding
         self.shift = rows.shift - derive(config).lead  # (rows,)
-        # (cols, rows), exact: lead and shift of a row are powers of two.
+        # (cols, rows), exact: pre-shift and shift are powers of two.
         self.weights = rows.weights.T * np.exp2(-self.shift)
         self.saturated = True
         self.always_exact = derive(config).acc_width - 1 <= EXACT_BITS
@@ -58,7 +58,7 @@ class Projection:
         return total.astype(np.int64)
 
     def _fit(self, value: np.ndarray, limits: _Limits) -> None:
-        """`_round` to these limits, and keep in `saturated` whether one was beyond them."""
+        """`_round` to these limits; sets `saturated` if a value was beyond them."""
         if value.dtype != np.float64:  # terms of a proof
             _round(value, limits, self.rounding)
             return
@@ -67,34 +67,34 @@ class Projection:
 
     @functools.cached_property
     def largest(self) -> int:
-        """The largest magnitude of which every sum is within `EXACT_BITS`."""
+        """The largest operand magnitude for which every sum is within `EXACT_BITS`."""
         row_sums = np.abs(self.weights).sum(axis=0) * np.exp2(self.shift)  # exact, as the weights
         return int((1 << EXACT_BITS) // max(row_sums.max(), 1))
 
     def too_large(self, x: np.ndarray) -> bool:
-        """Whether a partial sum of these x could leave what float64 sums exactly."""
+        """Whether a partial sum for these x could exceed `EXACT_BITS`."""
         return not self.always_exact and bool(np.abs(x).max() > self.largest)
 
     def _by_halves(self, x: np.ndarray, shift: np.ndarray, limits: _Limits) -> np.ndarray:
-        """As the float64 product and `_round`, for x of any magnitude: sums of the upper and of the
-        lower bits of x, added and shifted right by `shift`, which may be negative, as int64."""
+        """The float64 product and `_round` for x of any magnitude: the sums of the upper and of the
+        lower bits of x are added as int64 and shifted right by `shift`, which may be negative."""
         low = x & ((1 << _LOW_BITS) - 1)
         total = np.zeros((), np.int64)
         for part, weight in ((x >> _LOW_BITS, 1 << _LOW_BITS), (low, 1)):
             sums = (part.astype(np.float64) @ self.weights) * np.exp2(self.shift)
             total = total + sums.astype(np.int64) * weight
-        # What has more bits than any format is beyond its limits before it is moved left.
-        room = np.int64(1) << 32
-        moved = np.clip(total, -room, room) << np.clip(-shift, 0, MOST_LEAD)
-        total = np.where(shift < 0, moved, total)
+        # Sums beyond every format saturate anyway: clip them, so that the left shift fits int64.
+        bound = np.int64(1) << 32
+        shifted_left = np.clip(total, -bound, bound) << np.clip(-shift, 0, MOST_LEAD)
+        total = np.where(shift < 0, shifted_left, total)
         rounded = fixed_math.shift_right(total, np.clip(shift, 0, 62), self.rounding)
-        self.saturated = True  # perhaps
-        return np.clip(rounded, *(np.asarray(each, np.int64) for each in limits))
+        self.saturated = True  # possibly
+        return np.clip(rounded, *(np.asarray(limit, np.int64) for limit in limits))
 
     def behind_norm(self, x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
-        """x (B, cols), exponent (B,) -> sums (B, rows) that wait for the factor of the norm.
+        """x (B, cols), exponent (B,) -> sums (B, rows) before the mantissa of the norm's factor.
 
-        Integers, but still as float64.
+        Integers, as float64.
         """
         if self.too_large(x):
             shift = self.shift + exponent[:, None]
@@ -106,8 +106,8 @@ class Projection:
     def scaled(self, sums: np.ndarray, factor: np.ndarray, bias: np.ndarray | int) -> np.ndarray:
         """sums (B, rows), factor (B,), bias (1, rows) -> (B, rows) in the formats of the rows.
 
-        The bias has the format already: the product is rounded, and saturates, with it added. (A
-        product rounded first is the same, but for ties that go to even.)
+        The bias has the format of its row. It is added before rounding and saturation. (Rounding
+        the product first would differ only in ties to even.)
         """
         product = sums * (factor * 0.5**TABLE_FRACTION)[:, None] + bias
         self._fit(product, self.limits)
@@ -115,16 +115,16 @@ class Projection:
 
 
 def _limits(formats: list[SQ]) -> _Limits:
-    """Those of each row."""
+    """The limits of each row."""
     low, high = [form.min for form in formats], [form.max for form in formats]
     return np.array(low, np.float64), np.array(high, np.float64)
 
 
 def _round(value: np.ndarray, limits: _Limits, rounding: Rounding) -> None:
-    """`fixed_math.requantize` in place, of shifted integers held as float64.
+    """`fixed_math.requantize` in place, on shifted integers held as float64.
 
-    As exact: of integers below 2**52 in magnitude, over any power of two, half a unit more is a
-    number of float64 too, or so far from the next integer that its rounding does not matter.
+    Exact: for an integer below 2**52 in magnitude over any power of two, adding half a unit is
+    exact in float64, or its rounding error is too small to reach the next integer.
     """
     match rounding:
         case Rounding.HALF_EVEN:
@@ -139,7 +139,7 @@ def _round(value: np.ndarray, limits: _Limits, rounding: Rounding) -> None:
 
 @compiled
 def _round_at_once(value, low, high, even, half):
-    """As `_round` of (B, rows) in one pass; whether one was beyond its limits."""
+    """`_round` of (B, rows) in one pass; returns whether a value was beyond its limits."""
     beyond = False
     for b in range(value.shape[0]):
         for r in range(value.shape[1]):
@@ -151,13 +151,13 @@ def _round_at_once(value, low, high, even, half):
 
 
 class FixedDecoder:
-    """A quantised model decoding `batch` sequences in lockstep.
+    """Decodes `batch` sequences in lockstep with a quantised model.
 
-    `saturation` counts the values at the ends of their formats, from the first step on.
+    `saturation` counts the values at the limits of their formats, over all steps.
 
     Parameters: the quantised `model`; `batch`, the number of sequences B.
-    Raises :class:`BadInput` for formats whose sums could leave float64's exact integers, for
-    token ids out of range and for a step beyond seq_len.
+    Raises :class:`BadInput` for formats whose sums could exceed int64, for token ids out of range
+    and for a step beyond seq_len.
     """
 
     def __init__(self, model: Model, batch: int = 1):
@@ -204,7 +204,7 @@ class FixedDecoder:
         """tokens (B,) -> logits (B, V) as integers of the logits format.
 
         With `trace`, `self.trace` maps each `Tensor` to its values of sequence 0: (layers, n),
-        one layer for tensors that exist once, (layers, heads, pos + 1) for scores and weights.
+        one layer for the tensors in `ONCE`, (layers, heads, pos + 1) for scores and weights.
         """
         shape, n = self.config.shape, self.config.numerics
         tokens = np.asarray(tokens)
@@ -242,18 +242,18 @@ class FixedDecoder:
         return products(self.config.shape, self.pos - 1, classified=classified)
 
     def _result(self, tensor: Tensor, value: np.ndarray, projection: Projection) -> None:
-        """Note what a projection gave, and count what saturated."""
+        """Record the output of a projection, and count saturated values."""
         if projection.saturated:
             self.saturation.count(tensor, value)
         self._note(tensor, value)
 
     def _element(self, tensor: Tensor, value: np.ndarray) -> None:
-        """Note what a unit gave, and count what saturated."""
-        self.saturation.look(tensor, value)
+        """Record the output of another unit, and count saturated values."""
+        self.saturation.check(tensor, value)
         self._note(tensor, value)
 
     def _note(self, tensor: Tensor, value: np.ndarray) -> None:
-        """Keep sequence 0 of `value` (B, ...) in the trace."""
+        """Record sequence 0 of `value` (B, ...) in the trace."""
         if self._records is not None:
             self._records[tensor].append(value[0].astype(np.int64))
 
@@ -267,9 +267,9 @@ class FixedDecoder:
     ) -> np.ndarray:
         """Projection (B, rows) of x (B, D) * sqrt(D) / sqrt(sum of squares + epsilon).
 
-        The matrix multiplies x itself, as operand. Each row's sum is shifted by the exponent of the
-        norm too, and its mantissa multiplies what that leaves, to which `bias` is added. The gain
-        is folded into the matrix.
+        The matrix multiplies x itself. The shift of each row's sum includes the exponent of the
+        norm; the result is multiplied by the mantissa, and `bias` is added. The gain is folded into
+        the matrix.
         """
         n = self.config.numerics
         x = fixed_math.operand(x, n.residual, n.rounding)
@@ -290,7 +290,7 @@ class FixedDecoder:
         return high.sum(axis=1) + carry, low
 
     def _rope(self, x: np.ndarray, form: SQ) -> np.ndarray:
-        """x (B, heads, hs) turned by the angle of this position, pair by pair."""
+        """x (B, heads, hs) with each pair rotated by its angle at this position."""
         n = self.config.numerics
         cos, sin = self._cos[self.pos], self._sin[self.pos]  # (hs / 2,)
         a, b = x[..., 0::2], x[..., 1::2]

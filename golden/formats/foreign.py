@@ -1,8 +1,8 @@
-"""Files of other kinds than those that are read here, known by how they begin."""
+"""Recognises files of formats that are not supported, by their first bytes."""
 
 import string
 
-#: How the files begin that people have lying beside their models, and what to call them.
+#: First bytes of files that are often found beside models, and the names of their formats.
 BEGINNINGS = {
     b"PK\x03\x04": "a zip archive, as PyTorch checkpoints are",
     b"PK\x05\x06": "an empty zip archive",
@@ -33,7 +33,7 @@ _TEXT = frozenset(string.printable.encode())
 
 
 def foreign(head: bytes) -> str | None:
-    """What a file is that begins with `head` (512 bytes or all), or None where nobody knows."""
+    """The format of a file from its first 512 bytes, or None if it is unknown."""
     if not head:
         return "an empty file"
     for beginning, name in BEGINNINGS.items():
@@ -41,12 +41,12 @@ def foreign(head: bytes) -> str | None:
             return name
     if head[_TAR[0] :].startswith(_TAR[1]):
         return "a tar archive"
-    # 28 bytes are the shortest header of llama2.c: sizes that are all letters are no sizes.
+    # The shortest header of llama2.c has 28 bytes; if all are letters, they are not sizes.
     if _TEXT.issuperset(head[:28]):
         text = head.decode("latin-1").lstrip()
         if text[:14].lower().startswith(("<!doctype html", "<html")):
-            return "an HTML page, so what was fetched is not the file"
+            return "an HTML page (a failed download?)"
         if text.startswith("<"):
-            return "an XML text, so what was fetched may be an error message"
+            return "an XML text (an error message of a download?)"
         return f"a text that begins with {' '.join(text.split())[:40]!r}"
     return None

@@ -1,7 +1,7 @@
 """Headers of GGUF files, versions 2 and 3 (github.com/ggml-org/ggml, docs/gguf.md).
 
-A bounded look of our own, since the reader of the package `gguf` allocates and loops as a file
-tells it to. What the package knows about number formats is used.
+Our own reader with bounds, because the reader of the package `gguf` allocates and loops as much as
+a file asks for. The package's number formats are used.
 """
 
 import functools
@@ -35,19 +35,19 @@ _FORMS = {
     11: "<q", 12: "<d",
 }  # fmt: skip
 
-#: The number formats that are read; the others are known, and refused when a weight has them.
-_BUILT = ("Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q6_K")
-ENCODINGS = ("F32", "F16", "BF16", *_BUILT)
+#: The supported number formats; the others are recognised, and refused if a weight has them.
+_SUPPORTED = ("Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q6_K")
+ENCODINGS = ("F32", "F16", "BF16", *_SUPPORTED)
 
 
 def _encodings() -> dict[int, Encoding]:
-    found = {}
+    encodings = {}
     for kind in GGMLQuantizationType:
         block, size = GGML_QUANT_SIZES[kind]
         plain = {"F32": F32, "F16": F16, "BF16": BF16}.get(kind.name)
         decode = functools.partial(_dequantised, kind)
-        found[int(kind)] = plain or Encoding(kind.name, block, size, decode)
-    return found
+        encodings[int(kind)] = plain or Encoding(kind.name, block, size, decode)
+    return encodings
 
 
 def _dequantised(kind: GGMLQuantizationType, raw: Bytes) -> NDArray[Any]:
@@ -60,10 +60,10 @@ _ENCODINGS = _encodings()
 
 @dataclass(frozen=True)
 class Gguf:
-    """What stands in front of the weights: keys with their values, and where each tensor lies.
+    """A header: keys with their values, and the region of each tensor.
 
-    Matrices are (rows, columns), the other way round than GGUF writes their sizes. Arrays of
-    numbers are numpy's, those of texts lists.
+    Matrices are (rows, columns), the reverse of the order in GGUF. Arrays of numbers are numpy
+    arrays, those of texts are lists.
     """
 
     version: int
@@ -72,23 +72,23 @@ class Gguf:
 
 
 def read_header(path: PathLike) -> Gguf:
-    """The header of `path`: nothing in it points outside the file.
+    """The header of `path`; every offset is checked to be inside the file.
 
-    Raises :class:`BadInput` naming the file, the field and the value otherwise.
+    Raises :class:`BadInput` naming the file, the field and the value.
     """
     with reading(path) as (file, _):
         mark = Mark.of(path, file)
         return _read(mark)
 
 
-@functools.lru_cache(maxsize=1)  # a model and its tokenizer both want it
+@functools.lru_cache(maxsize=1)  # used by a model and by its tokenizer
 def _read(mark: Mark) -> Gguf:
     with open(mark.path, "rb") as file:
         return _Reader(file, mark).gguf()
 
 
 class _Reader:
-    """Reads from a file of which no more is believed than its size."""
+    """Reads a header, checking every size and count against the size of the file."""
 
     def __init__(self, file: BinaryIO, mark: Mark) -> None:
         self._file, self._mark = file, mark
@@ -96,7 +96,7 @@ class _Reader:
 
     def gguf(self) -> Gguf:
         if self._take(4, "the magic") != MAGIC:
-            raise BadInput("is no GGUF file")
+            raise BadInput("is not a GGUF file")
         version = self._number("<I", "version")
         if version not in VERSIONS:
             swapped = int.from_bytes(version.to_bytes(4, "little"), "big") in VERSIONS
@@ -108,22 +108,24 @@ class _Reader:
         for index in range(keys):
             key = self._text(f"key {index}", LONGEST_NAME)
             if key in values:
-                raise BadInput(f"key {brief(key)} stands twice")
+                raise BadInput(f"key {brief(key)} occurs twice")
             values[key] = self._value(f"key {brief(key)}")
-        places = [self._tensor(index) for index in range(tensors)]
-        return Gguf(version, values, self._regions(places, _alignment(values)))
+        offsets = [self._tensor(index) for index in range(tensors)]
+        return Gguf(version, values, self._regions(offsets, _alignment(values)))
 
-    def _regions(self, places: list[tuple[Region, int]], alignment: int) -> dict[str, Region]:
+    def _regions(self, offsets: list[tuple[Region, int]], alignment: int) -> dict[str, Region]:
         header = self._size - self._left
         start = ceil_div(header, alignment) * alignment
         regions: dict[str, Region] = {}
         end, before = 0, "the header"
-        for region, offset in sorted(places, key=lambda place: place[1]):
+        for region, offset in sorted(offsets, key=lambda tensor: tensor[1]):
             name = brief(region.name)
             if region.name in regions:
-                raise BadInput(f"tensor {name} stands twice")
+                raise BadInput(f"tensor {name} occurs twice")
             if offset % alignment:
-                raise BadInput(f"tensor {name} has offset = {offset}, no multiple of {alignment}")
+                raise BadInput(
+                    f"tensor {name} has offset = {offset}, not a multiple of {alignment}"
+                )
             if offset < end:
                 raise BadInput(f"tensor {name} at offset {offset} overlaps {before}")
             end, before = offset + region.bytes, name
@@ -137,7 +139,7 @@ class _Reader:
         return regions
 
     def _tensor(self, index: int) -> tuple[Region, int]:
-        """A tensor, its place not yet known, and its offset behind the header."""
+        """A tensor, without its final position, and its offset after the header."""
         name = self._text(f"tensor {index}", LONGEST_NAME)
         label = f"tensor {brief(name)}"
         dimensions = self._number("<I", f"{label} has dimensions")
@@ -152,7 +154,7 @@ class _Reader:
             raise BadInput(f"{label} has type = {kind}, which is unknown")
         if sizes[0] % encoding.block:
             raise BadInput(
-                f"{label} has rows of {sizes[0]}, no multiple of the {encoding.block} of"
+                f"{label} has rows of {sizes[0]}, not a multiple of the {encoding.block} of"
                 f" {encoding.name}"
             )
         offset = self._number("<Q", f"{label} has offset")
@@ -180,7 +182,7 @@ class _Reader:
             if count > self._left // 8:
                 raise BadInput(f"{label} has {count} texts, but {self._left} bytes are left")
             return [self._text(label, LONGEST_NAME) for _ in range(count)]
-        if kind not in _FORMS:  # among them arrays of arrays, which no model has
+        if kind not in _FORMS:  # includes arrays of arrays, which no model has
             raise BadInput(f"{label} has elements of type = {kind}, which is unknown")
         dtype = np.dtype(_FORMS[kind])
         if count > self._left // dtype.itemsize:
@@ -200,7 +202,7 @@ class _Reader:
         try:
             return self._take(length, label).decode()
         except UnicodeDecodeError:
-            raise BadInput(f"{label} has a text that is no UTF-8") from None
+            raise BadInput(f"{label} has a text that is not UTF-8") from None
 
     def _number(self, form: str, label: str) -> Any:
         (number,) = struct.unpack(form, self._take(struct.calcsize(form), label))
@@ -218,7 +220,7 @@ def _plain(kind: int, number: Any) -> Any:
     if kind == _BOOL:
         return bool(number)
     if kind == _FLOAT:
-        # The shortest decimal that is this float32 is what its writer meant: 1e-5, not 9.99...e-6.
+        # The shortest decimal of this float32, as its writer meant it: 1e-5, not 9.99...e-6.
         return float(str(np.float32(number)))
     return number
 

@@ -1,7 +1,6 @@
-"""Tensors as regions of a file: how their numbers are stored, and the rows read one run at a time.
+"""Tensors as regions of a file: number formats, and reading of rows.
 
-Files are opened anew for each read, and not mapped: a file that shrinks under a mapping kills the
-process.
+Files are opened for each read instead of mapped: truncating a mapped file kills the process.
 """
 
 import math
@@ -23,7 +22,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Encoding:
-    """How numbers are stored: `block` of them in `size` bytes, which `decode` turns to float32.
+    """A number format: `block` numbers in `size` bytes, converted to float32 by `decode`.
 
     `decode` takes (rows, bytes) and returns (rows, numbers).
     """
@@ -34,7 +33,7 @@ class Encoding:
     decode: Callable[[Bytes], NDArray[Any]]
 
     def bytes_of(self, numbers: int) -> int:
-        """What a row of that many numbers takes; they must be whole blocks."""
+        """Bytes of a row of `numbers` numbers, which must be whole blocks."""
         return numbers // self.block * self.size
 
 
@@ -58,7 +57,7 @@ BF16 = Encoding("BF16", 1, 2, _from_bf16)
 
 @dataclass(frozen=True)
 class Mark:
-    """A file as it was when its header was read: what is read later must be of the same."""
+    """The identity of a file when its header was read; later reads check it."""
 
     path: Path
     identity: tuple[int, ...] = field(repr=False)
@@ -73,7 +72,7 @@ class Mark:
         return self.identity[2]
 
     def read(self, offset: int, count: int) -> Bytes:
-        """`count` bytes from `offset`. Raises :class:`BadInput` if the file is another one now."""
+        """`count` bytes from `offset`. Raises :class:`BadInput` if the file has changed."""
         with reading(self.path) as (file, _):
             if _identity(file) != self.identity:
                 raise BadInput("changed while it was read")
@@ -90,7 +89,7 @@ def _identity(file: BinaryIO) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Region:
-    """A tensor in a file, row behind row from byte `offset`; the innermost size is contiguous."""
+    """A tensor in a file, row after row from byte `offset`; the innermost size is contiguous."""
 
     mark: Mark
     name: str
@@ -104,7 +103,7 @@ class Region:
 
     @property
     def bytes(self) -> int:
-        """Its size in the file."""
+        """The size in the file."""
         *rows, columns = self.shape or (1,)
         return math.prod(rows) * self.encoding.bytes_of(columns)
 
@@ -117,7 +116,7 @@ class Region:
     def _read_rows(self, first: int, count: int, columns: int) -> Floats:
         row = self.encoding.bytes_of(columns)
         raw = self.mark.read(self.offset + first * row, count * row)
-        with np.errstate(all="ignore"):  # what is not finite is reported with its place
+        with np.errstate(all="ignore"):  # values that are not finite are reported by the caller
             values = self.encoding.decode(raw.reshape(count, row))
         return values.astype(np.float32, copy=False)
 
@@ -126,8 +125,8 @@ class Region:
 class Interleaved:
     """Query or key rows stored half-split, read in adjacent-pair order.
 
-    Of a head of hs rows, rows j and j + hs / 2 are pair j, which RoPE turns (Hugging Face); here
-    and in llama2.c they are rows 2 j and 2 j + 1. Works on matrices and on biases.
+    Pair j of a head, which RoPE rotates, is rows j and j + hs / 2 in Hugging Face models, and rows
+    2 j and 2 j + 1 in llama2.c and here. Works on matrices and on biases.
     """
 
     halves: Region
@@ -157,7 +156,7 @@ def half_split(rows: Floats, heads: int) -> Floats:
 
 
 def _transposed_heads(rows: Floats, heads: int, outer: int) -> Floats:
-    """Each head's rows taken as a table of `outer` lines, read by columns."""
+    """The rows of each head as a table of `outer` lines, transposed."""
     inner = len(rows) // heads // outer
     table = rows.reshape(heads, outer, inner, *rows.shape[1:])
     return np.ascontiguousarray(table.swapaxes(1, 2)).reshape(rows.shape)

@@ -1,6 +1,6 @@
-"""Chat templates: Jinja programs that come with a model, run in Jinja's sandbox and bounded.
+"""Chat templates: Jinja programs that come with a model, run in Jinja's sandbox with limits.
 
-What they may use is what Hugging Face Transformers gives them, `utils/chat_template_utils.py`.
+They get the functions of Hugging Face Transformers, `utils/chat_template_utils.py`.
 """
 
 import contextlib
@@ -20,32 +20,32 @@ import jinja2.sandbox
 
 from tools.errors import BadInput
 
-#: Longest template, and longest text that one may make, in characters.
+#: Longest template, and longest rendered text, in characters.
 LONGEST = 1 << 18
-#: Lines of compiled template that one rendering may run; real ones take a few hundred a message.
+#: Most lines of compiled template per rendering; real ones run a few hundred for each message.
 MOST_LINES = 200_000
 MOST_SECONDS = 10
-#: Memory that it may take.
+#: Most additional memory of a rendering.
 MOST_BYTES = 1 << 26
 
 
 class _Refused(Exception):
-    """The template refuses what it was given."""
+    """The template refuses its input, or exceeds a limit."""
 
 
 class _Environment(jinja2.sandbox.ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, without operators that make much of little."""
+    """Jinja's sandbox, with bounded operands of the operators that can make huge values."""
 
     intercepted_binops = frozenset({"*", "**"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if not all(isinstance(each, int | float) and abs(each) < 1e6 for each in (left, right)):
-            raise _Refused(f"operator {operator} with operands that are no small numbers")
+        if not all(isinstance(value, int | float) and abs(value) < 1e6 for value in (left, right)):
+            raise _Refused(f"operator {operator} with operands that are not small numbers")
         return super().call_binop(context, operator, left, right)
 
 
 class ChatTemplate:
-    """A chat template with the special tokens that it may name (``bos_token`` and so on)."""
+    """A chat template with the special tokens that it may use (``bos_token`` and so on)."""
 
     def __init__(self, source: str, specials: Mapping[str, str]) -> None:
         self.source = source
@@ -54,10 +54,10 @@ class ChatTemplate:
     def render(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The text of `messages`, each with role and content, up to where the model answers.
 
-        Raises :class:`BadInput` for a template that is none, that refuses the messages, that fails
-        or that takes too long.
+        Raises :class:`BadInput` for a template that is invalid, refuses the messages, fails, or
+        exceeds a limit.
         """
-        values = {**self.specials, "messages": [dict(each) for each in messages]}
+        values = {**self.specials, "messages": [dict(message) for message in messages]}
         template = self._compiled()
         try:
             with _Budget():
@@ -67,7 +67,7 @@ class ChatTemplate:
                     length += len(part)
                     if length > LONGEST:
                         raise _Refused(f"more than {LONGEST} characters")
-        except Exception as error:  # whatever a program of a stranger runs into
+        except Exception as error:  # an untrusted program may raise anything
             raise BadInput(f"chat template failed ({_line(error)})") from None
         return "".join(parts)
 
@@ -87,7 +87,7 @@ class ChatTemplate:
 
 
 class _Budget:
-    """Ends the body with an exception when it takes too much: Jinja's sandbox bounds nothing."""
+    """Ends the body with an exception when it exceeds a limit: Jinja's sandbox has no limits."""
 
     def __init__(self) -> None:
         self._left = MOST_LINES
@@ -96,7 +96,7 @@ class _Budget:
 
     def __enter__(self) -> None:
         self._outer = sys.gettrace()
-        with contextlib.suppress(OSError, ValueError):  # where there is no such file, no bound
+        with contextlib.suppress(OSError, ValueError):  # no limit on systems without this file
             pages = int(Path("/proc/self/statm").read_text().split()[0])
             most = pages * resource.getpagesize() + MOST_BYTES
             soft, hard = self._limits
@@ -130,5 +130,5 @@ def _now(form: str) -> str:
 
 
 def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **_: Any) -> str:
-    # Jinja's own escapes HTML, which these texts are not.
+    # Jinja's own filter escapes HTML, but these texts are not HTML.
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)

@@ -1,8 +1,8 @@
-"""The vocabulary in a GGUF file, made a tokenizer of the library `tokenizers`.
+"""The vocabulary in a GGUF file as a tokenizer of the library `tokenizers`.
 
 Two kinds: byte-level BPE ("gpt2", llama.cpp `llm_tokenizer_bpe`) and the BPE of SentencePiece
-("llama", `llm_tokenizer_spm`), whose merges follow from the scores as Hugging Face Transformers
-makes them, `convert_slow_tokenizer.py`.
+("llama", `llm_tokenizer_spm`), whose merges are derived from the scores as in Hugging Face
+Transformers, `convert_slow_tokenizer.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ from tools.files import shown
 _KEYS = "tokenizer.ggml."
 #: Values of `token_type`.
 UNKNOWN, CONTROL, USER_DEFINED, BYTE = 2, 3, 4, 6
-#: Longest piece of a SentencePiece vocabulary, in characters; theirs have up to 16.
+#: Longest piece of a SentencePiece vocabulary, in characters; real ones have up to 16.
 LONGEST_PIECE = 256
 
 _QWEN2 = (
@@ -42,7 +42,7 @@ _LLAMA3 = _QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
 
 
 def _split(pattern: str) -> pre_tokenizers.PreTokenizer:
-    """The pieces that `pattern` matches, and those between, as bytes."""
+    """Splits into the matches of `pattern` and the text between them, as bytes."""
     return pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
@@ -52,7 +52,7 @@ def _split(pattern: str) -> pre_tokenizers.PreTokenizer:
 
 
 def _digits() -> pre_tokenizers.PreTokenizer:
-    """GPT-2's, with every digit alone."""
+    """The splitter of GPT-2, with every digit separate."""
     return pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),
@@ -61,7 +61,7 @@ def _digits() -> pre_tokenizers.PreTokenizer:
     )
 
 
-#: How text is cut before BPE, by `tokenizer.ggml.pre`.
+#: How text is split before BPE, by `tokenizer.ggml.pre`.
 PRE_TOKENIZERS = {
     "gpt-2": lambda: pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
     "smollm": _digits,
@@ -70,14 +70,14 @@ PRE_TOKENIZERS = {
     "llama-v3": lambda: _split(_LLAMA3),
     "qwen2": lambda: _split(_QWEN2),
 }
-#: Those whose words are looked up whole before anything is merged, and that begin with BOS.
+#: Those that look up whole words before merging, and that put BOS in front.
 _LLAMA3_LIKE = ("llama-bpe", "llama3", "llama-v3")
 
 
 def read(path: Path) -> LibraryTokenizer:
     """The tokenizer in the GGUF file `path`.
 
-    Raises :class:`BadInput` naming file, field and value for what is damaged or not built.
+    Raises :class:`BadInput` naming file, field and value for damaged or unsupported files.
     """
     facts = Facts(shown(path), read_header(path).values, [])
     tokens = _texts(facts, "tokens")
@@ -86,15 +86,15 @@ def read(path: Path) -> LibraryTokenizer:
         raise BadInput(
             f"{facts.where}: {_KEYS}model = {brief(kind)} is not one of {', '.join(_MODELS)}"
         )
-    facts.built(_KEYS + "add_eos_token", False)
+    facts.supported(_KEYS + "add_eos_token", False)
     if facts.refused:
         raise BadInput(facts.refused[0])
     types = _numbers(facts, "token_type", len(tokens))
     tokenizer = _MODELS[kind](facts, tokens, types)
     special = [token for token, type_ in zip(tokens, types, strict=True) if type_ == CONTROL]
-    tokenizer.add_special_tokens([AddedToken(each, special=True) for each in special])
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in special])
     added = [token for token, type_ in zip(tokens, types, strict=True) if type_ == USER_DEFINED]
-    tokenizer.add_tokens([AddedToken(each, normalized=False) for each in added])
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in added])
     begin = begins_with(facts, len(tokens))
     if begin is not None:
         tokenizer.post_processor = processors.TemplateProcessing(
@@ -130,7 +130,7 @@ def _sentencepiece(
 ) -> tokenizers.Tokenizer:
     scores = _numbers(facts, "scores", len(tokens))
     if not np.isfinite(scores).all():
-        raise BadInput(f"{facts.where}: {_KEYS}scores has a value that is no number")
+        raise BadInput(f"{facts.where}: {_KEYS}scores has a value that is not finite")
     vocab = _ids(facts, tokens)
     unknown = [token for token, type_ in zip(tokens, types, strict=True) if type_ == UNKNOWN]
     model = models.BPE(
@@ -161,8 +161,8 @@ def _merges(
     scores: Sequence[float],
     vocab: Mapping[str, int],
 ) -> list[tuple[str, str]]:
-    """Every way to make a piece of two, the best score first."""
-    found = []
+    """Every pair of pieces that makes a piece, the best score first."""
+    merges = []
     for token, (piece, type_, score) in enumerate(zip(tokens, types, scores, strict=True)):
         if type_ in (UNKNOWN, CONTROL, USER_DEFINED, BYTE):
             continue
@@ -174,8 +174,8 @@ def _merges(
         for cut in range(1, len(piece)):
             left, right = piece[:cut], piece[cut:]
             if left in vocab and right in vocab:
-                found.append((-float(score), vocab[left], vocab[right], left, right))
-    return [(left, right) for *_, left, right in sorted(found)]
+                merges.append((-float(score), vocab[left], vocab[right], left, right))
+    return [(left, right) for *_, left, right in sorted(merges)]
 
 
 def begins_with(facts: Facts, vocab: int) -> int | None:
@@ -187,7 +187,7 @@ def begins_with(facts: Facts, vocab: int) -> int | None:
 
 
 def ends_with(facts: Facts, vocab: int) -> tuple[int, ...]:
-    """The ids that end a text: of the text, of a turn, of a message."""
+    """The ids that end a text: those of end of text, end of turn and end of message."""
     ids = (_id(facts, name, vocab) for name in ("eos", "eot", "eom"))
     return tuple(sorted({token for token in ids if token is not None}))
 
@@ -229,5 +229,5 @@ def _chat(facts: Facts, tokens: Sequence[str]) -> ChatTemplate | None:
     ids = {name: _id(facts, name, len(tokens)) for name in ("bos", "eos", "unknown", "padding")}
     names = {"bos": "bos_token", "eos": "eos_token", "unknown": "unk_token", "padding": "pad_token"}
     return ChatTemplate(
-        template, {names[name]: tokens[at] for name, at in ids.items() if at is not None}
+        template, {names[name]: tokens[token] for name, token in ids.items() if token is not None}
     )

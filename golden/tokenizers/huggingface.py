@@ -1,4 +1,4 @@
-"""The tokenizer of a Hugging Face folder: `tokenizer.json`, and beside it the chat template."""
+"""The tokenizer of a Hugging Face folder: `tokenizer.json`, and its chat template."""
 
 import functools
 from pathlib import Path
@@ -16,11 +16,11 @@ TOKENIZER = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
 TEMPLATE = "chat_template.jinja"
 
-#: Longest file, in bytes; those of 256,000 tokens have 35 million.
+#: Longest file, in bytes; a tokenizer of 256,000 tokens has 35 million.
 LONGEST = 1 << 26
 
-#: The parts of a tokenizer that are used: byte-level BPE and that of SentencePiece.
-BUILT = {
+#: The supported parts of a tokenizer: those of byte-level BPE and of SentencePiece's BPE.
+SUPPORTED = {
     "normalizer": {"Sequence", "NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Strip"},
     "pre_tokenizer": {"Sequence", "ByteLevel", "Digits", "Metaspace", "Split"},
     "model": {"BPE"},
@@ -31,59 +31,60 @@ _SPECIALS = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
 def is_tokenizer(values: Any) -> bool:
-    """Whether a JSON value is what `tokenizer.json` holds."""
+    """Whether a JSON value looks like a `tokenizer.json`."""
     return isinstance(values, dict) and "model" in values and "added_tokens" in values
 
 
 def read(path: Path) -> LibraryTokenizer:
     """The tokenizer in the file `path`, with the chat template beside it.
 
-    Raises :class:`BadInput` naming file, field and value for what is damaged or not built.
+    Raises :class:`BadInput` naming file, field and value for damaged or unsupported files.
     """
     with reading(path) as (file, size):
         return LibraryTokenizer(_library(read_whole(file, size, LONGEST)), _chat(path.parent))
 
 
-@functools.lru_cache(maxsize=1)  # a model and its tokenizer both want it
+@functools.lru_cache(maxsize=1)  # used by a model and by its tokenizer
 def _library(data: bytes) -> tokenizers.Tokenizer:
     values = parsed_json(data)
     if not is_tokenizer(values):
-        raise BadInput("is no tokenizer.json: it has no model or no added_tokens")
-    for part, built in BUILT.items():
+        raise BadInput("is not a tokenizer.json: it has no model or no added_tokens")
+    for part, supported in SUPPORTED.items():
         for kind in _types(values.get(part)):
-            if not isinstance(kind, str) or kind not in built:
-                raise BadInput(f"{part} has type = {brief(kind)}, not {' or '.join(sorted(built))}")
+            if not isinstance(kind, str) or kind not in supported:
+                choices = " or ".join(sorted(supported))
+                raise BadInput(f"{part} has type = {brief(kind)}, not {choices}")
     vocab = values["model"].get("vocab") if isinstance(values["model"], dict) else None
     if not isinstance(vocab, dict) or not vocab:
         raise BadInput(f"model.vocab = {brief(vocab)} must be an object of ids")
     for piece, token in vocab.items():
         if type(token) is not int or not 0 <= token <= LARGEST:
-            raise BadInput(f"model.vocab has {brief(piece)} = {brief(token)}, which is no id")
+            raise BadInput(f"model.vocab has {brief(piece)} = {brief(token)}, which is not an id")
     try:
         return tokenizers.Tokenizer.from_buffer(data)
     except Exception as error:
-        raise BadInput(f"is no tokenizer.json ({' '.join(str(error).split())[:200]})") from None
+        raise BadInput(f"is not a tokenizer.json ({' '.join(str(error).split())[:200]})") from None
 
 
 def _types(part: Any) -> list[Any]:
-    """The type of a part, and of those that it is a sequence of."""
+    """The type of a part, and of the members of a sequence."""
     if part is None:
         return []
     if not isinstance(part, dict):
-        raise BadInput(f"part {brief(part)} is no JSON object")
-    types = [part.get("type", "BPE" if "merges" in part else None)]  # old files name no model
+        raise BadInput(f"part {brief(part)} is not a JSON object")
+    types = [part.get("type", "BPE" if "merges" in part else None)]  # old files have no type
     if types == ["Sequence"]:
         for name in ("normalizers", "pretokenizers", "processors", "decoders"):
             inner = part.get(name, [])
             if not isinstance(inner, list):
-                raise BadInput(f"{name} = {brief(inner)} is no list")
-            for each in inner:
-                types += _types(each)
+                raise BadInput(f"{name} = {brief(inner)} is not a list")
+            for member in inner:
+                types += _types(member)
     return types
 
 
 def begins_with(folder: Path, bos: Any) -> int | None:
-    """The id that a text begins with: what the tokenizer of `folder` puts there.
+    """The id that the tokenizer of `folder` puts in front of a text.
 
     Without a `tokenizer.json`, the `bos` of the model's configuration, if it is an id.
     """
@@ -109,15 +110,15 @@ def _chat(folder: Path) -> ChatTemplate | None:
             specials[name] = text
     template = config.get("chat_template")
     if isinstance(template, list):  # several, by name
-        named = {each.get("name"): each.get("template") for each in template if type(each) is dict}
-        template = named.get("default")
+        entries = (entry for entry in template if type(entry) is dict)
+        template = {entry.get("name"): entry.get("template") for entry in entries}.get("default")
     path = folder / TEMPLATE
     if path.exists():
         with reading(path) as (file, size):
             try:
                 template = read_whole(file, size, LONGEST).decode()
             except UnicodeDecodeError as error:
-                raise BadInput(f"byte {error.start} is no UTF-8") from None
+                raise BadInput(f"byte {error.start} is not UTF-8") from None
     return ChatTemplate(template, specials) if isinstance(template, str) else None
 
 

@@ -1,4 +1,4 @@
-"""Tokenizers of the library `tokenizers`, behind what this repository asks of one."""
+"""Tokenizers of the library `tokenizers`, with the interface of this repository."""
 
 import functools
 import json
@@ -13,13 +13,13 @@ from tools.errors import BadInput
 
 
 class LibraryTokenizer:
-    """A tokenizer of the library, and the chat template that belongs to it.
+    """A tokenizer of the library, with its chat template.
 
-    Special tokens are no text when ids are decoded, but are recognised where a text spells them.
+    Special tokens decode to no text, but are recognised in a text that spells them.
     """
 
     def __init__(self, tokenizer: tokenizers.Tokenizer, chat: ChatTemplate | None) -> None:
-        # Both would change the ids; they are settings of whoever trained or served the model.
+        # Both would change the ids; they are settings for training or serving the model.
         tokenizer.no_padding()
         tokenizer.no_truncation()
         if getattr(tokenizer.model, "dropout", None):
@@ -41,11 +41,10 @@ class LibraryTokenizer:
             text.encode()
         except UnicodeEncodeError as error:
             raise BadInput(
-                f"text character {error.start} = {text[error.start]!a} is no Unicode"
+                f"text character {error.start} = {text[error.start]!a} is not Unicode"
             ) from None
         self._check_spelt(text)
-        found = self._library.encode(text, add_special_tokens=bos)
-        return list(found.ids)
+        return list(self._library.encode(text, add_special_tokens=bos).ids)
 
     @property
     def has_chat(self) -> bool:
@@ -53,7 +52,7 @@ class LibraryTokenizer:
 
     def files(self) -> dict[str, bytes]:
         """`tokenizer.json`, and `tokenizer_config.json` with the chat template and its names."""
-        # Without a class, Transformers takes that of the model's first tokenizer, and other ids.
+        # Without a class, Transformers uses that of the model's first tokenizer, with other ids.
         config = {"tokenizer_class": "PreTrainedTokenizerFast"}
         if self._chat is not None:
             config |= {**self._chat.specials, "chat_template": self._chat.source}
@@ -74,7 +73,7 @@ class LibraryTokenizer:
         return self._library.decode(list(tokens), skip_special_tokens=True).encode()
 
     def _check_spelt(self, text: str) -> None:
-        """Refuse text of which the library would drop characters, or put its unknown token for."""
+        """Refuse text with characters that the library would drop or replace by its unknown id."""
         library = self._library
         for part in self._added.split(text) if self._added else [text]:
             if library.normalizer is not None:
@@ -83,12 +82,12 @@ class LibraryTokenizer:
                 if not self._can_spell(character):
                     raise BadInput(
                         f"text holds {character!a}, for which the tokenizer of {self.vocab} tokens"
-                        " has neither piece nor bytes"
+                        " has no piece and no bytes"
                     )
 
     @functools.cached_property
     def _added(self) -> re.Pattern[str] | None:
-        """Where the library splits a text first: at the tokens that were added to the model."""
+        """Matches the added tokens, at which the library splits a text first."""
         added = [token.content for token in self._library.get_added_tokens_decoder().values()]
         return re.compile("|".join(map(re.escape, added))) if added else None
 
@@ -107,7 +106,7 @@ class LibraryTokenizer:
 
 
 class LibraryStream:
-    """The text of ids that come one by one."""
+    """Decodes ids one by one."""
 
     def __init__(self, library: tokenizers.Tokenizer) -> None:
         self._library = library

@@ -1,4 +1,4 @@
-"""The byte-pair tokenizer of llama2.c and its `tokenizer.bin`."""
+"""The byte-pair tokenizer of llama2.c, and its file `tokenizer.bin`."""
 
 import functools
 import itertools
@@ -15,11 +15,11 @@ from tools.files import PathLike, reading, write_atomically
 UNKNOWN, BOS, EOS = 0, 1, 2
 FIRST_BYTE = 3  # ids 3 to 258 are the 256 bytes
 
-#: Only a pair that scores better than this is merged.
+#: Only pairs with a better score are merged.
 WORST_SCORE = -1e10
 
 BYTE_PIECE = re.compile(rb"<0x([0-9A-Fa-f]{2})>")
-#: A code point of valid UTF-8; of anything else, a byte and up to 3 continuation bytes.
+#: A code point of valid UTF-8; otherwise, a byte and up to 3 continuation bytes.
 CODE_POINT = re.compile(rb".[\x80-\xBF]{0,3}", re.DOTALL)
 
 
@@ -34,8 +34,9 @@ class Llama2cTokenizer:
     def read(cls, path: PathLike, vocab: int) -> "Llama2cTokenizer":
         """Read the `vocab` tokens of a `tokenizer.bin`, which does not store their number.
 
-        Raises :class:`BadInput` naming the file, the field and the value unless the file holds
-        exactly that many tokens, each no longer than the file says and with a finite score.
+        Raises :class:`BadInput` naming the file, the field and the value unless the file has
+        exactly that many tokens, each with a finite score and at most the maximum length stored in
+        the file.
         """
         if vocab < 1:
             raise BadInput(f"tokenizer vocab = {vocab} must be positive")
@@ -49,7 +50,7 @@ class Llama2cTokenizer:
                     raise BadInput(f"{field} has score = {score}, not finite")
                 if length > longest:
                     raise BadInput(f"{field} has length = {length}, above the longest, {longest}")
-                if length > size - file.tell():  # before a nonsense length is allocated
+                if length > size - file.tell():  # checked before allocating
                     raise BadInput(
                         f"{field} has length = {length}, but {size - file.tell()} bytes are left"
                     )
@@ -62,11 +63,11 @@ class Llama2cTokenizer:
         return cls(pieces=tuple(pieces), scores=tuple(scores))
 
     def write(self, path: PathLike) -> None:
-        """Write a `tokenizer.bin`. Raises :class:`BadInput` if the place cannot be written."""
+        """Write a `tokenizer.bin`. Raises :class:`BadInput` if the file cannot be written."""
         write_atomically(path, self._content())
 
     def files(self) -> dict[str, bytes]:
-        """The `tokenizer.bin`."""
+        """The file `tokenizer.bin`."""
         return {"tokenizer.bin": self._content()}
 
     def _content(self) -> bytes:
@@ -80,11 +81,11 @@ class Llama2cTokenizer:
         return False
 
     def encode(self, text: str | bytes, bos: bool = True) -> list[int]:
-        """The token ids of `text`, behind BOS unless told otherwise.
+        """The token ids of `text`, with BOS in front unless `bos` is false.
 
-        A text that is not empty gets a space in front, as sentencepiece does. Code points without
-        a piece become their UTF-8 bytes. Raises :class:`BadInput` for a code point that has
-        neither piece nor byte tokens, or text that is no Unicode.
+        A text that is not empty gets a space in front, as in sentencepiece. Code points without a
+        piece become their UTF-8 bytes. Raises :class:`BadInput` for a code point without piece and
+        byte tokens, or text that is not Unicode.
         """
         data = _utf8(text)
         tokens = [BOS] if bos else []
@@ -95,21 +96,21 @@ class Llama2cTokenizer:
         while True:
             pairs = (self.pieces[a] + self.pieces[b] for a, b in itertools.pairwise(tokens))
             merges = [
-                (self._ids[pair], place) for place, pair in enumerate(pairs) if pair in self._ids
+                (self._ids[pair], index) for index, pair in enumerate(pairs) if pair in self._ids
             ]
             if not merges:
                 return tokens
-            # max takes the first of equals, as llama2.c does.
-            token, place = max(merges, key=lambda merge: self.scores[merge[0]])
+            # max returns the first of equals, like llama2.c.
+            token, index = max(merges, key=lambda merge: self.scores[merge[0]])
             if self.scores[token] <= WORST_SCORE:
                 return tokens
-            tokens[place : place + 2] = [token]
+            tokens[index : index + 2] = [token]
 
     def decode(self, previous: int, token: int) -> bytes:
-        """The bytes `token` stands for behind the token `previous`.
+        """The bytes of `token` after the token `previous`.
 
-        One leading space is dropped behind BOS; a byte token becomes its byte. (llama2.c does not
-        print control bytes; dropping them is left to whoever writes to a terminal.) Raises
+        One leading space is dropped after BOS; a byte token becomes its byte. (llama2.c does not
+        print control bytes; here, code that writes to a terminal may drop them.) Raises
         :class:`BadInput` for an id outside the vocabulary.
         """
         if not 0 <= token < len(self.pieces):
@@ -121,16 +122,16 @@ class Llama2cTokenizer:
         return bytes([int(byte[1], 16)]) if byte else piece
 
     def decode_all(self, tokens: Iterable[int]) -> bytes:
-        """The text of one sequence of ids, with or without BOS in front; BOS itself is no text."""
+        """The text of a sequence of ids, with or without BOS, which has no text, in front."""
         stream = self.stream()
         return b"".join(stream.put(token) for token in tokens)
 
     def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """Refused: files of llama2.c hold no chat template."""
-        raise BadInput("the tokenizer is one of llama2.c, which has no chat template")
+        """Refused: llama2.c files have no chat template."""
+        raise BadInput("the tokenizer is a llama2.c file, which has no chat template")
 
     def stream(self) -> "Llama2cStream":
-        """The text of ids that come one by one."""
+        """A decoder of ids one by one."""
         return Llama2cStream(self)
 
     @property
@@ -140,7 +141,7 @@ class Llama2cTokenizer:
 
     @functools.cached_property
     def _ids(self) -> dict[bytes, int]:
-        backwards = range(len(self.pieces) - 1, -1, -1)  # so that of equal pieces the first wins
+        backwards = range(len(self.pieces) - 1, -1, -1)  # the first of equal pieces wins
         return {self.pieces[token]: token for token in backwards}
 
     def _spell(self, point: bytes) -> list[int]:
@@ -149,31 +150,31 @@ class Llama2cTokenizer:
         if not self._has_bytes:
             raise BadInput(
                 f"text holds {point!r}, for which the tokenizer of {len(self.pieces)} tokens "
-                f"has neither piece nor bytes"
+                f"has no piece and no bytes"
             )
         return [FIRST_BYTE + byte for byte in point]
 
     @functools.cached_property
     def _has_bytes(self) -> bool:
-        """Whether the ids that llama2.c spells bytes with are bytes, and not ordinary pieces."""
+        """Whether the ids that llama2.c uses for bytes are bytes, not ordinary pieces."""
         ids = self.pieces[FIRST_BYTE : FIRST_BYTE + 256]
         return ids == tuple(b"<0x%02X>" % byte for byte in range(256))
 
 
 class Llama2cStream:
-    """The text of ids that come one by one; a begin of text may or may not be the first."""
+    """Decodes ids one by one; the first may be BOS."""
 
     def __init__(self, tokenizer: Llama2cTokenizer) -> None:
         self._tokenizer = tokenizer
         self._previous = BOS
 
     def put(self, token: int) -> bytes:
-        """The bytes of `token`, which may be parts of a character."""
+        """The bytes of `token`, which may be part of a character."""
         previous, self._previous = self._previous, token
         return b"" if token == BOS else self._tokenizer.decode(previous, token)
 
     def end(self) -> bytes:
-        """Nothing: every byte went out with its token."""
+        """Empty: every byte was returned with its token."""
         return b""
 
 
@@ -187,9 +188,9 @@ def _take(file: BinaryIO, count: int, field: str) -> bytes:
 def _utf8(text: str | bytes) -> bytes:
     if isinstance(text, bytes):
         return text
-    try:  # bytes that the command line could not decode come back as they were
+    try:  # restores bytes that the command line could not decode
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise BadInput(
-            f"text character {error.start} = {text[error.start]!a} is no Unicode"
+            f"text character {error.start} = {text[error.start]!a} is not Unicode"
         ) from None

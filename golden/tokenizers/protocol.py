@@ -1,18 +1,18 @@
-"""What every tokenizer can do, whatever file it comes from."""
+"""The interface of all tokenizers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 
 class TextStream(Protocol):
-    """The text of ids that come one by one."""
+    """Decodes ids one by one."""
 
     def put(self, token: int) -> bytes:
-        """What can be shown now that `token` came: whole characters, maybe none."""
+        """The text that `token` completes, possibly empty."""
         ...
 
     def end(self) -> bytes:
-        """What is left when no more come, such as the first bytes of a character."""
+        """The rest after the last id, such as the first bytes of a character."""
         ...
 
 
@@ -21,34 +21,34 @@ class Tokenizer(Protocol):
 
     @property
     def vocab(self) -> int:
-        """Every id is below this."""
+        """The number of ids; every id is below it."""
         ...
 
     @property
     def has_chat(self) -> bool:
-        """Whether there is a chat template, without which `chat` raises."""
+        """Whether the tokenizer has a chat template; without one `chat` raises."""
         ...
 
     def files(self) -> dict[str, bytes]:
-        """The files that hold it, by name, as they would lie beside a model."""
+        """The files of the tokenizer, by name, as stored beside a model."""
         ...
 
     def encode(self, text: str, bos: bool = True) -> list[int]:
-        """The ids of `text`, behind the id that a text of this model begins with, if any.
+        """The ids of `text`, after the id that texts of this model begin with, if any.
 
-        Raises :class:`BadInput` for text that is no Unicode, or that the vocabulary cannot spell.
+        Raises :class:`BadInput` for text that is not Unicode, or outside the vocabulary.
         """
         ...
 
     def chat(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """The ids of a chat up to where the model is to answer; messages have role and content.
+        """The ids of a chat up to where the model answers; messages have role and content.
 
-        Raises :class:`BadInput` where there is no chat template, or it does not take them.
+        Raises :class:`BadInput` without a chat template, or if it refuses the messages.
         """
         ...
 
     def stream(self) -> TextStream:
-        """For ids that come one by one; one per text, whose first id may be that of its begin."""
+        """A decoder of ids one by one, for one text; the first id may be that of its beginning."""
         ...
 
     def decode_all(self, tokens: Iterable[int]) -> bytes:

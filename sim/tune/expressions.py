@@ -1,7 +1,8 @@
-"""Says in fewer words what CXXRTL writes at length, as compilers do not see through all of it.
+"""Simplifies expressions of CXXRTL that compilers do not optimise well.
 
-Sign extension comes as a bit, repeated, beside the others; a choice among numbers as one
-comparison for each; and conditions as bits, all of which are computed before one is looked at.
+CXXRTL writes a sign extension as a concatenation with a repeated bit, membership in a set of
+numbers as one comparison for each, and conditions as bits that are all computed before the first
+is tested.
 """
 
 import re
@@ -22,24 +23,24 @@ _CALL = re.compile(r"(and_uu|or_uu|not_u|logic_not|reduce_or|reduce_bool|value)<
 
 
 def shorten(text: str) -> str:
-    """Statements that compute the same."""
+    """The same statements with shorter expressions."""
     text = _SIGN.sub(r"vd_extend<\3,\2\4>(\1)", text)
     text = _AMONG.sub(_among, text)
-    return _IF.sub(lambda found: f"{found[1]}{short_circuit(found[2])}{found[3]}", text)
+    return _IF.sub(lambda match: f"{match[1]}{short_circuit(match[2])}{match[3]}", text)
 
 
-def _among(found: re.Match[str]) -> str:
-    """One bit of a constant, if all comparisons are of one operand."""
-    tests = _ONE.findall(found[1])
+def _among(match: re.Match[str]) -> str:
+    """A bit of a constant, if all comparisons have the same operand."""
+    tests = _ONE.findall(match[1])
     operands = {equal or zero for equal, _, zero in tests}
     numbers = {int(number or "0", 16) for _, number, _ in tests}
     if len(operands) > 1 or max(numbers) > 63:
-        return found[0]
+        return match[0]
     return f"vd_among<{sum(1 << number for number in numbers):#x}u>({operands.pop()})"
 
 
 def short_circuit(condition: str) -> str:
-    """A condition in C++ that looks no further than it needs to."""
+    """The condition with the short-circuit operators of C++."""
     inner = condition.removeprefix("!bool(").removesuffix(")")
     if condition == f"!bool({inner})" and _call(inner):
         return f"!{_truth(inner)}"
@@ -47,19 +48,19 @@ def short_circuit(condition: str) -> str:
 
 
 def _call(text: str) -> tuple[str, str] | None:
-    """Function and arguments, if `text` is one call that makes a bit of bits."""
-    found = _CALL.match(text)
-    if not found or _closing(text, found.end() - 1) != len(text) - 1:
+    """Function and arguments, if `text` is a single call that computes a bit from bits."""
+    match = _CALL.match(text)
+    if not match or _closing(text, match.end() - 1) != len(text) - 1:
         return None
-    return found[1], text[found.end() : -1]
+    return match[1], text[match.end() : -1]
 
 
 def _truth(text: str) -> str:
-    """Whether the lowest bit of `text` is set, as a bool of C++."""
+    """A C++ bool: whether the lowest bit of `text` is set."""
     match _call(text):
         case "and_uu" | "or_uu" as name, inside:
             sign = " && " if name == "and_uu" else " || "
-            return f"({sign.join(_truth(each.strip()) for each in arguments(inside))})"
+            return f"({sign.join(_truth(operand.strip()) for operand in arguments(inside))})"
         case "not_u", inside:
             return f"!{_truth(inside)}"
         case "value", inside:
@@ -72,14 +73,14 @@ def _truth(text: str) -> str:
 
 
 def _any(text: str) -> str:
-    """Whether any bit of `text` is set, as a bool of C++."""
+    """A C++ bool: whether any bit of `text` is set."""
     parts = _joined(text)
     tests = (_truth(part) if _call(part) else f"bool({part}.val())" for part in parts)
     return f"({' || '.join(tests)})"
 
 
 def _joined(text: str) -> list[str]:
-    """The parts of a concatenation, the first one first."""
+    """The parts of a concatenation, in order."""
     parts: list[str] = []
     rest = text.removesuffix(".val()")
     while rest.endswith(")"):
@@ -92,7 +93,7 @@ def _joined(text: str) -> list[str]:
 
 
 def _closing(text: str, begin: int) -> int:
-    """Where the bracket closes that opens at `begin`."""
+    """The index of the bracket that closes the one at `begin`."""
     depth = 0
     for n in range(begin, len(text)):
         depth += (text[n] == "(") - (text[n] == ")")
@@ -102,5 +103,5 @@ def _closing(text: str, begin: int) -> int:
 
 
 def _opening(text: str) -> int:
-    """Where the bracket opens that closes at the end."""
+    """The index of the bracket that is closed by the last character."""
     return len(text) - 1 - _closing(text[::-1].translate(str.maketrans("()", ")(")), 0)

@@ -1,8 +1,8 @@
-"""Conditions around statements: what need not happen is skipped, with all the work it means.
+"""Guards: conditions around statements, which skip unnecessary work.
 
-`x.next = (c ? value : x.curr)` becomes `if (c) x.next = value`, which is right because both copies
-of a register are equal between two evaluations. Statements that share a condition share one test,
-and what is computed for them alone moves behind it.
+`x.next = (c ? value : x.curr)` becomes `if (c) x.next = value`, which is correct because both
+copies of a register are equal between two evaluations. Statements with the same condition share one
+test, and values used only by them are computed inside it.
 """
 
 import re
@@ -15,59 +15,59 @@ _COMPUTED = re.compile(rf"^\t({SIGNAL}) = (.*);$")
 _WRITE = re.compile(r"^\t*memory_\w+\.update\((.*)\);$")
 _NAME = re.compile(rf"\b{SIGNAL}(?:\.curr)?")
 _JOINED = re.compile(r"(?:slice<[\d,]+>|repeat<\d+>|val|concat|[.() ])*")
-#: Characters of what may be computed in a branch instead, and in how many places.
+#: Longest statement, in characters, and most uses of a value that is inlined into branches.
 LONGEST, MOST = 600, 2
 
 
 def add_guards(source: Source) -> None:
-    """Give statements that often do nothing their guard."""
+    """Set the guard of statements that may do nothing."""
     for statement in source.statements:
         if not statement.clocked:
             continue
         lines = statement.lines
-        if statement.single and (found := _ASSIGN.match(lines[0])):
-            name, value = found.groups()
+        if statement.single and (match := _ASSIGN.match(lines[0])):
+            name, value = match.groups()
 
             def write(value: str, tabs: str, name: str = name) -> str:
                 return f"{tabs}{name}.next = {value};"
 
             take_guard(statement, assign(value, f"{name}.curr", write, "\t"))
         elif statement.writes and all(name.startswith("memory_") for name in statement.writes):
-            update = next(found for line in lines if (found := _WRITE.match(line)))
+            update = next(match for line in lines if (match := _WRITE.match(line)))
             statement.guard = _enabled(arguments(update[1])[2].strip())
         elif lines[0].startswith("\tauto tmp_") and _is_one_if(lines[1:]):
-            # A read port with enable: nothing else looks at the address.
+            # A read port with enable: nothing else uses the address.
             statement.guard = _condition(lines[1])
             statement.lines = [lines[0], *(line[1:] for line in lines[2:-1])]
 
 
 def inline(source: Source) -> None:
-    """Compute in branches what is used nowhere else."""
+    """Inline values that are used only in branches."""
     users: dict[str, list[Statement]] = {}
-    gone: set[Statement] = set()
+    inlined: set[Statement] = set()
     for statement in reversed(source.statements):
-        found = _COMPUTED.match(statement.text)
-        if found and found[1] in source.local and len(statement.text) <= LONGEST:
-            name, value = found.groups()
+        match = _COMPUTED.match(statement.text)
+        if match and match[1] in source.local and len(statement.text) <= LONGEST:
+            name, value = match.groups()
             readers = users.get(name, [])
-            uses = sum(len(_uses(name, each.text)) for each in readers)
-            if uses <= MOST and all(_in_branches(each, name, statement) for each in readers):
-                gone.add(statement)
+            uses = sum(len(_uses(name, reader.text)) for reader in readers)
+            if uses <= MOST and all(_in_branches(reader, name, statement) for reader in readers):
+                inlined.add(statement)
                 value = f"value<{source.local[name]}>({value})"
                 for reader in readers:
                     reader.lines = [re.sub(rf"\b{name}\b", value, line) for line in reader.lines]
                     reader.reads = reader.reads - {name} | statement.reads
-                    for each in statement.reads:
-                        users.setdefault(each, []).append(reader)
+                    for operand in statement.reads:
+                        users.setdefault(operand, []).append(reader)
                 continue
         for name in statement.reads:
             users.setdefault(name, []).append(statement)
-    source.statements = [each for each in source.statements if each not in gone]
+    source.statements = [statement for statement in source.statements if statement not in inlined]
 
 
 def _in_branches(reader: Statement, name: str, computes: Statement) -> bool:
-    """Whether `reader` looks at `name` in branches alone, and can compute it there."""
-    # One lane of several may change what the next one reads.
+    """Whether `reader` uses `name` only in branches, and can compute it there."""
+    # With several lanes, one lane may change an operand of the next.
     if len(reader.writes) > 1 and reader.writes & computes.reads:
         return False
     if reader.guard is not None:
@@ -79,13 +79,12 @@ def _uses(name: str, text: str) -> list[str]:
     return re.findall(rf"\b{name}\b", text)
 
 
-def hand_on(source: Source) -> None:
-    """Give what is computed for statements of one guard alone that guard, too."""
+def propagate_guards(source: Source) -> None:
+    """Copy the guard to signals that are used only by statements with that guard."""
     users: dict[str, list[Statement]] = {}
     for statement in reversed(source.statements):
         if not statement.clocked and not statement.writes & source.ports:
-            needed = [user for name in statement.writes for user in users.get(name, ())]
-            guards = {user.guard for user in needed}
+            guards = {user.guard for name in statement.writes for user in users.get(name, ())}
             guard = guards.pop() if len(guards) == 1 else None
             if guard is not None and not _mentions(guard, statement.writes):
                 statement.guard = guard
@@ -95,7 +94,7 @@ def hand_on(source: Source) -> None:
 
 
 def take_guard(statement: Statement, lines: list[str]) -> None:
-    """Let `lines` be those of `statement`; an `if` around all of them becomes its guard."""
+    """Set the lines of `statement`; an `if` around all of them becomes its guard."""
     if _is_one_if(lines):
         statement.guard = _condition(lines[0])
         statement.lines = [line[1:] for line in lines[1:-1]]
@@ -119,9 +118,10 @@ def assign(
     tabs: str,
     splits: Callable[[str, bool], bool] = lambda condition, saves: saves,
 ) -> list[str]:
-    """Lines that `write` a `value`; none where it is what is there already, `keep`.
+    """Lines that `write` a `value`; none where it equals `keep`, the present value.
 
-    A choice becomes an `if` where `splits(condition, saves)`; `saves`: it may leave something out.
+    A ternary operator becomes an `if` where `splits(condition, saves)`; `saves`: some branch may
+    write nothing.
     """
     if value == keep:
         return []
@@ -167,7 +167,7 @@ def _ternary(text: str) -> tuple[str, str, str] | None:
 def _enabled(mask: str) -> str:
     """Whether any bit of a write mask is set."""
     names = sorted(set(_NAME.findall(mask)))
-    # A mask that only repeats and joins bits of signals is zero when these are.
+    # A mask that only repeats and concatenates bits of signals is zero when the signals are.
     if names and _JOINED.fullmatch(_NAME.sub("", mask)):
         return " || ".join(f"bool({name})" for name in names)
     return f"bool({mask})"
@@ -192,7 +192,7 @@ def merge(source: Source) -> None:
         last = merged[-1] if merged else None
         tests = (statement.guard, statement.group)
         if last is not None and statement.guard is not None and tests == (last.guard, last.group):
-            # Nothing that the guard reads was written since: its readers go before its writer.
+            # The guard's operands are unchanged: readers are ordered before the writer.
             last.lines += statement.lines
             last.writes |= statement.writes
             last.reads |= statement.reads

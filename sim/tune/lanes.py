@@ -1,10 +1,10 @@
 """Rolls statements that differ only in their operands into loops over arrays.
 
-A decoder has many lanes, and CXXRTL writes every lane out. Statements of one form become a loop,
-and the registers in the same place of that form the elements of an array, so that the compiler
-can use vector instructions. Where they choose alike, but not all they choose from lies side by
-side, they become one choice with a loop in the branches that can have one. Names do not matter,
-only what stands where.
+A decoder has many lanes, and CXXRTL writes a statement for each. Statements of the same form become
+a loop, and the registers in the same position of that form become an array, so that the compiler
+can use vector instructions. If the statements share conditions, but not all operands are adjacent,
+they become one `if` with loops in the branches where that is possible. Names do not matter, only
+the form.
 """
 
 import re
@@ -15,7 +15,7 @@ from enum import Enum
 from sim.tune.guards import assign, take_guard
 from sim.tune.statements import SIGNAL, Source, Statement
 
-#: Shorter loops are not worth one.
+#: Fewest lanes for a loop.
 SHORTEST = 4
 _ASSIGN = re.compile(rf"^\t({SIGNAL})\.next = (.*);$")
 _ITEM = re.compile(rf"\b{SIGNAL}\.curr\b|\b{SIGNAL}\.slice<\d+,\d+>\(\)|\b{SIGNAL}\b")
@@ -24,14 +24,14 @@ _SLICE = re.compile(rf"({SIGNAL})\.slice<(\d+),(\d+)>\(\)")
 
 
 class _Step(Enum):
-    """How an operand moves from one lane to the next: the same, the next element, or neither."""
+    """The operand of the next lane: the same, the next element of an array, or another one."""
 
     STAYS, FOLLOWS, VARIES = range(3)
 
 
 @dataclass(frozen=True, eq=False)
 class _Lane:
-    """`target` gets `value`, a text whose operands are `items`."""
+    """An assignment of `value`, whose operands are `items`, to `target`."""
 
     statement: Statement
     target: str
@@ -44,7 +44,7 @@ class _Lane:
 
 
 class Arrays:
-    """Which element of which array a register has become. Element type by width in bits."""
+    """The array and element that each register becomes. The element type follows from its width."""
 
     def __init__(self, source: Source):
         self.source = source
@@ -52,7 +52,7 @@ class Arrays:
         self.members: list[list[str]] = []
 
     def add(self, names: list[str]) -> None:
-        """Let `names` be neighbours, unless they cannot or some of them are elsewhere already."""
+        """Make `names` adjacent elements, if their widths agree and none is elsewhere already."""
         registers, ports = self.source.registers, self.source.ports
         widths = {registers.get(name, 0) for name in names}
         if len(set(names)) < len(names) or len(widths) > 1 or not 0 < max(widths) <= 64:
@@ -64,7 +64,7 @@ class Arrays:
             self.members.append([])
             number = len(self.members) - 1
         else:
-            # Some more behind the end of an array, as a shift register has one.
+            # Extends an array at its end, as in a shift register.
             number, first = placed[0]
             known = [(number, first + n) for n in range(len(placed))]
             if placed != known or first + len(placed) != len(self.members[number]):
@@ -76,9 +76,9 @@ class Arrays:
             self.members[number].append(name)
 
     def keep(self, used: set[str]) -> None:
-        """Forget arrays of which nothing is `used`."""
+        """Drop arrays without a `used` element."""
         numbers = {self.place[name][0] for name in used if name in self.place}
-        self.place = {name: at for name, at in self.place.items() if at[0] in numbers}
+        self.place = {name: place for name, place in self.place.items() if place[0] in numbers}
 
     def bits(self, name: str) -> int:
         return self.source.registers[name]
@@ -98,25 +98,25 @@ class Arrays:
         return "".join(lines)
 
     def rewrite(self, text: str) -> str:
-        """Text in which registers of arrays are read and written as such."""
+        """`text` with the registers of arrays replaced by their elements."""
         place = self.place
 
-        def write(found: re.Match[str]) -> str:
-            name = found[2]
+        def write(match: re.Match[str]) -> str:
+            name = match[2]
             if name not in place:
-                return found[0]
-            value = found[4] or f"{found[3]}.curr"
+                return match[0]
+            value = match[4] or f"{match[3]}.curr"
             return (
-                f"{found[1]}{self.element(name)} = vd_unsigned(value<{self.bits(name)}>({value}));"
+                f"{match[1]}{self.element(name)} = vd_unsigned(value<{self.bits(name)}>({value}));"
             )
 
-        def read(found: re.Match[str]) -> str:
-            name = found[1]
+        def read(match: re.Match[str]) -> str:
+            name = match[1]
             if name not in place:
-                return found[0]
+                return match[0]
             return f"vd_exact<{self.bits(name)}>({self.element(name)})"
 
-        # As eval() writes them, then as reset() does.
+        # Assignments of reset() and of eval().
         text = re.sub(
             rf"^(\t*)({SIGNAL})(?: = (wire<\d+>\{{[^;]*\}})|\.curr = ([^;]*));$",
             write,
@@ -125,7 +125,7 @@ class Arrays:
         )
         text = re.sub(
             rf"^\twire<\d+> ({SIGNAL});\n",
-            lambda found: "" if found[1] in place else found[0],
+            lambda match: "" if match[1] in place else match[0],
             text,
             flags=re.M,
         )
@@ -133,12 +133,12 @@ class Arrays:
 
 
 def roll(source: Source) -> Arrays:
-    """Replace runs of statements of one form by loops."""
+    """Replace runs of statements of the same form by loops."""
     groups: dict[str, list[_Lane]] = {}
     for statement in source.statements:
-        if statement.clocked and (found := _ASSIGN.match(statement.text)):
-            lane = _Lane(statement, found[1], found[2], _ITEM.findall(found[2]))
-            groups.setdefault(_ITEM.sub(_form, found[2]), []).append(lane)
+        if statement.clocked and (match := _ASSIGN.match(statement.text)):
+            lane = _Lane(statement, match[1], match[2], _ITEM.findall(match[2]))
+            groups.setdefault(_ITEM.sub(_form, match[2]), []).append(lane)
     large = [sorted(lanes, key=_numbers) for lanes in groups.values() if len(lanes) >= SHORTEST]
     arrays = Arrays(source)
     for lanes in large:
@@ -157,36 +157,36 @@ def roll(source: Source) -> Arrays:
     for run, loop in loops.items():
         replaced |= {lane.statement: None for lane in run}
         replaced[run[0].statement] = loop
-    new = (replaced.get(each, each) for each in source.statements)
-    source.statements = [each for each in new if each is not None]
+    new = (replaced.get(statement, statement) for statement in source.statements)
+    source.statements = [statement for statement in new if statement is not None]
     return arrays
 
 
 def _form(item: re.Match[str]) -> str:
-    found = _SLICE.match(item[0])
-    if found:
-        return f"SLICE<{int(found[2]) - int(found[3])}>"
+    match = _SLICE.match(item[0])
+    if match:
+        return f"SLICE<{int(match[2]) - int(match[3])}>"
     return "REGISTER" if item[0].endswith(".curr") else "SIGNAL"
 
 
 def _numbers(lane: _Lane) -> list[int]:
-    """Sorts lane 10 behind lane 9."""
+    """A sort key that puts lane 10 after lane 9."""
     return [int(number) for number in re.findall(r"\d+", lane.target)]
 
 
 def _runs(lanes: list[_Lane], arrays: Arrays) -> Iterator[list[_Lane]]:
-    """Neighbours in an array whose operands move on alike, if not all in a way for a loop."""
+    """Runs of adjacent elements whose operands have the same steps from lane to lane."""
     start = 0
     while start < len(lanes):
         stop = start + 1
         steps: list[_Step] | None = None
         while stop < len(lanes):
-            found = _steps(lanes[stop - 1], lanes[stop], arrays)
+            next_steps = _steps(lanes[stop - 1], lanes[stop], arrays)
             if not _follows(lanes[stop - 1].target, lanes[stop].target, arrays):
                 break
-            if steps is not None and found != steps:
+            if steps is not None and next_steps != steps:
                 break
-            steps = found
+            steps = next_steps
             stop += 1
         run = lanes[start:stop]
         if len(run) >= SHORTEST and _ascends(run):
@@ -195,13 +195,13 @@ def _runs(lanes: list[_Lane], arrays: Arrays) -> Iterator[list[_Lane]]:
 
 
 def _ascends(run: list[_Lane]) -> bool:
-    """Whether no lane reads what a lane before it has overwritten."""
+    """Whether no lane reads a register that an earlier lane has overwritten."""
     number = {lane.target: n for n, lane in enumerate(run)}
     return all(number.get(name, n) >= n for n, lane in enumerate(run) for name in lane.reads)
 
 
 def _steps(lane: _Lane, after: _Lane, arrays: Arrays) -> list[_Step]:
-    """How each operand moves from one lane to the next."""
+    """The step of each operand from `lane` to the one after it."""
     steps = []
     for one, two in zip(lane.items, after.items, strict=True):
         if one == two:
@@ -231,26 +231,27 @@ def _follows(one: str, two: str, arrays: Arrays) -> bool:
 
 
 def _loop(run: list[_Lane], arrays: Arrays) -> Statement | None:
-    """One statement for all of `run`: a loop in each branch that can be one. None: none can."""
+    """One statement for `run`, with a loop in each branch where possible; None if in none."""
     first, bits = run[0], arrays.bits(run[0].target)
     columns = list(zip(*(lane.items for lane in run), strict=True))
     step = dict(zip(columns, _steps(run[0], run[1], arrays), strict=True))
-    # In the common text, a mark stands for what each lane has in its place.
+    # In the common text, a mark stands for the operands of all lanes in this position.
     marks = {operands: f"${n}$" for n, operands in enumerate(step)}
-    behind = {mark: operands for operands, mark in marks.items()}
+    operands_of = {mark: operands for operands, mark in marks.items()}
     places = iter(columns)
     value = _ITEM.sub(lambda _: marks[next(places)], first.value)
     keep = marks.get(tuple(f"{lane.target}.curr" for lane in run), "")
 
     def moves(text: str) -> set[_Step]:
-        return {step[behind[mark]] for mark in _MARK.findall(text)}
+        return {step[operands_of[mark]] for mark in _MARK.findall(text)}
 
     def in_lane(n: int, text: str) -> str:
-        return _MARK.sub(lambda found: behind[found[0]][n], text)
+        return _MARK.sub(lambda match: operands_of[match[0]][n], text)
 
-    def in_loop(found: re.Match[str]) -> str:
-        item = behind[found[0]][0]
-        if step[behind[found[0]]] is _Step.STAYS:
+    def in_loop(match: re.Match[str]) -> str:
+        operands = operands_of[match[0]]
+        item = operands[0]
+        if step[operands] is _Step.STAYS:
             return item
         if sliced := _SLICE.fullmatch(item):
             size, low = int(sliced[2]) - int(sliced[3]) + 1, int(sliced[3])
@@ -272,7 +273,7 @@ def _loop(run: list[_Lane], arrays: Arrays) -> Statement | None:
         return f"{tabs}{loop} {one(target, _MARK.sub(in_loop, value))}"
 
     lines = assign(value, keep, write, "\t", lambda condition, _: moves(condition) <= {_Step.STAYS})
-    lines = in_lane(0, "\n".join(lines)).split("\n")  # conditions, which are alike in all lanes
+    lines = in_lane(0, "\n".join(lines)).split("\n")  # conditions are the same in all lanes
     if not any("for (" in line for line in lines):
         return None
     loop = Statement([], clocked=True, single=True)

@@ -1,12 +1,12 @@
 """Orders statements so that registers can be written in place.
 
-CXXRTL keeps two copies of each register, computes the next one in any order, and copies them all
-at the end. Instead, a register is overwritten as soon as everything that reads its old value is
-through: then there is one copy and nothing to commit. Registers that read one another in a circle
-cannot all be last; where it has to, one of them keeps its second copy.
+CXXRTL keeps two copies of each register, computes the next values in any order, and copies them all
+at the end. Instead, a register is overwritten after all reads of its old value: then one copy is
+enough, and nothing is committed. In a cycle of registers that read one another, one keeps its
+second copy.
 
-The order is built from its end: each statement comes as close as it can before those that need
-it, so that most intermediate values live and die in one function.
+The order is built from its end: each statement is placed as late as possible before its users, so
+that most intermediate values are local to one function.
 """
 
 import re
@@ -16,10 +16,10 @@ from sim.tune.statements import Source, Statement
 
 
 def order(source: Source, single: Container[str] = ()) -> set[str] | None:
-    """Put the statements of `source` in order; returns what keeps its second copy.
+    """Order the statements of `source`; returns the names that keep their second copy.
 
-    The others are written in place: their statements are rewritten to do so. None if that would be
-    one of `single`, which can have one copy only.
+    Statements that write the other names are rewritten to write in place. None if a name of
+    `single`, which can have only one copy, would need a second.
     """
     statements = source.statements
     position = {statement: number for number, statement in enumerate(statements)}
@@ -31,8 +31,8 @@ def order(source: Source, single: Container[str] = ()) -> set[str] | None:
         for name in statement.writes:
             writers.setdefault(name, []).append(statement)
 
-    before: dict[Statement, set[Statement]] = {each: set() for each in statements}
-    after: dict[Statement, set[Statement]] = {each: set() for each in statements}
+    before: dict[Statement, set[Statement]] = {statement: set() for statement in statements}
+    after: dict[Statement, set[Statement]] = {statement: set() for statement in statements}
 
     def link(first: Statement, second: Statement) -> None:
         before[second].add(first)
@@ -56,42 +56,49 @@ def order(source: Source, single: Container[str] = ()) -> set[str] | None:
         else:
             kept |= statement.writes
 
-    waiting = {each: len(after[each]) for each in statements}
-    ready = [each for each in statements if not waiting[each]]
+    waiting = {statement: len(after[statement]) for statement in statements}
+    ready = [statement for statement in statements if not waiting[statement]]
     result: list[Statement] = []
-    left = set(statements)
+    remaining = set(statements)
 
-    def release(each: Statement) -> None:
-        waiting[each] -= 1
-        if not waiting[each]:
-            ready.append(each)
+    def release(statement: Statement) -> None:
+        waiting[statement] -= 1
+        if not waiting[statement]:
+            ready.append(statement)
 
     last: Statement | None = None
-    while left:
+
+    def benefit(statement: Statement) -> tuple[float, int]:
+        """Released statements per word of the second copy."""
+        released = len(before[statement] & remaining)
+        return released / _words(source, statement), -position[statement]
+
+    while remaining:
         while ready:
             statement = ready.pop(_next_to(last, ready))
             last = statement
             result.append(statement)
-            left.discard(statement)
-            for each in sorted(before[statement], key=position.__getitem__):
-                release(each)
-        if not left:
+            remaining.discard(statement)
+            for earlier in sorted(before[statement], key=position.__getitem__):
+                release(earlier)
+        if not remaining:
             break
-        # A circle: the one that most wait for gets its second copy back, and nobody waits for it.
-        circle = [each for each in in_place & left if not any(n in single for n in each.writes)]
-        if not circle:
+        # A cycle: give a second copy to the statement that releases most of its readers.
+        candidates = [
+            statement
+            for statement in in_place & remaining
+            if not any(name in single for name in statement.writes)
+        ]
+        if not candidates:
             return None
-        keeper = max(
-            circle,
-            key=lambda each: (len(before[each] & left) / _words(source, each), -position[each]),
-        )
+        keeper = max(candidates, key=benefit)
         in_place.discard(keeper)
         kept |= keeper.writes
-        readers_only = [each for each in before[keeper] if not _computes_for(each, keeper)]
+        readers_only = [reader for reader in before[keeper] if not _computes_for(reader, keeper)]
         for reader in sorted(readers_only, key=position.__getitem__):
             before[keeper].discard(reader)
             after[reader].discard(keeper)
-            if reader in left:
+            if reader in remaining:
                 release(reader)
 
     source.statements = result[::-1]
@@ -101,24 +108,24 @@ def order(source: Source, single: Container[str] = ()) -> set[str] | None:
 
 
 def _next_to(last: Statement | None, ready: list[Statement]) -> int:
-    """Which of those that are `ready` best stands before `last`.
+    """The index in `ready` of the best statement to place before `last`.
 
-    One with its tests, if any. A group of sleepers waits until nothing else is left, so that much
-    of it is ready when its turn comes.
+    Prefers one with the same tests. A new gated group starts only when no ungated statement is
+    ready, so that many of its statements are ready by then.
     """
     newest_first = list(reversed(range(len(ready))))
     if last is not None and last.guard is not None:
         for n in newest_first:
             if (ready[n].guard, ready[n].group) == (last.guard, last.group):
                 return n
-    of_group: dict[int | None, list[int]] = {}
+    by_group: dict[int | None, list[int]] = {}
     for n in newest_first:
-        of_group.setdefault(ready[n].group, []).append(n)
-    if last is not None and last.group in of_group:
-        return of_group[last.group][0]
-    if None in of_group:
-        return of_group[None][0]
-    return max(of_group.values(), key=len)[0]
+        by_group.setdefault(ready[n].group, []).append(n)
+    if last is not None and last.group in by_group:
+        return by_group[last.group][0]
+    if None in by_group:
+        return by_group[None][0]
+    return max(by_group.values(), key=len)[0]
 
 
 def _computes_for(first: Statement, second: Statement) -> bool:
@@ -126,19 +133,19 @@ def _computes_for(first: Statement, second: Statement) -> bool:
 
 
 def _words(source: Source, statement: Statement) -> int:
-    """What a second copy costs."""
+    """Words of a second copy."""
     return sum(1 + source.registers.get(name, 64) // 64 for name in statement.writes)
 
 
 def _can_be_in_place(
     source: Source, statement: Statement, writers: dict[str, list[Statement]]
 ) -> bool:
-    """Whether overwriting what it writes at once would not disturb the statement itself."""
+    """Whether the statement may overwrite its targets immediately."""
     if statement.writes & source.ports:
         return False
     for name in statement.writes:
         if name.startswith("memory_"):
-            # Ports of one memory have priorities, which the queue of writes knows.
+            # Several ports of a memory have priorities, which only the queue of writes respects.
             if len(writers[name]) > 1 or statement.text.count(name) > 1:
                 return False
         elif name in statement.reads and not statement.single:

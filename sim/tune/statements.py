@@ -1,7 +1,7 @@
-"""The body of CXXRTL's eval() as statements that know what they read and write.
+"""Parses the body of CXXRTL's eval() into statements with the names that they read and write.
 
-The text is very regular: one statement begins at one tab, and its lines have few shapes. Whatever
-is not recognised makes :func:`parse` give up, and the text stays in its order.
+The text is very regular: every statement begins at one tab, and its lines have few forms. If
+anything is not recognised, :func:`parse` returns None, and the text is left as it is.
 """
 
 import re
@@ -20,7 +20,7 @@ _PART = rf"(?:value<\d+>\(\)|{SIGNAL})"
 _COMB = re.compile(rf"^\t*({_PART}(?:\.concat\({_PART}\))*) = ([^;]*);$")
 _NEXT = re.compile(rf"^\t*({SIGNAL})\.next = ([^;]*);$")
 _WRITE = re.compile(r"^\t*(memory_\w+)\.update\(([^;]*)\);$")
-# What else a line may be: brackets, the tests around them, and values that live in between.
+# Other lines: brackets, the tests around them, and temporary values.
 _OTHER = re.compile(
     r"^\t*(?:(?:\} else )?\{|\}|if ?\([^;]*\) \{|CXXRTL_ASSERT\([^;]*\);"
     r"|(?:auto |value<\d+> |const value<\d+> &)?tmp_\d+ = [^;]*;)$"
@@ -29,11 +29,10 @@ _OTHER = re.compile(
 
 @dataclass(eq=False)
 class Statement:
-    """Some lines at one tab, of which the order among themselves is kept.
+    """Lines at one tab, whose order is kept.
 
-    `clocked`: it happens at the clock edge, to the registers and memories in `writes`; otherwise
-    it computes the signals in `writes`. `guard`: a condition without which nothing happens; the
-    lines stand inside it.
+    `clocked`: writes registers and memories at the clock edge; otherwise it computes signals.
+    `guard`: the condition of an `if` around the lines.
     """
 
     lines: list[str]
@@ -42,9 +41,9 @@ class Statement:
     reads: set[str] = field(default_factory=set)
     guard: str | None = None
     single: bool = False
-    """Whether it was one assignment: all that it reads is read before it writes."""
+    """Whether it was one assignment, which reads all operands before it writes."""
     group: int | None = None
-    """What it sleeps with, if it does while nothing changes that it reads."""
+    """The number of its group if it is gated, see `sim.tune.gating`."""
 
     @property
     def text(self) -> str:
@@ -53,30 +52,30 @@ class Statement:
 
 @dataclass
 class Source:
-    """A generated file, eval() taken apart. Widths are in bits."""
+    """A generated file with eval() parsed. Widths are in bits."""
 
     head: str
     statements: list[Statement]
     tail: str
     local: dict[str, int]
-    """Signals that only eval() knows."""
+    """Local signals of eval()."""
     registers: dict[str, int]
     ports: set[str]
-    """What the driver sets and reads between eval() and commit()."""
+    """Ports, which the driver sets and reads between eval() and commit()."""
     inputs: dict[str, int]
     guards: list[str | None] = field(default_factory=list)
-    """Of each group that sleeps, the guard of its statements."""
-    wakes: dict[str, int] = field(default_factory=dict)
-    """The groups, as bits, that a register, memory or input wakes when it changes."""
+    """The guard of the statements of each gated group."""
+    activates: dict[str, int] = field(default_factory=dict)
+    """The groups, as bits, that a register, memory or input activates when it changes."""
 
 
 def parse(text: str) -> Source | None:
-    """Take eval() apart, or None when there is anything in it that we do not know."""
+    """The parsed file, or None if eval() has an unknown form."""
     begin, end = text.find(_HEAD), text.rfind(_TAIL)
     if begin < 0 or end < begin:
         return None
     lines = text[begin + len(_HEAD) : end].splitlines()
-    local = {found[2]: int(found[1]) for line in lines if (found := _LOCAL.match(line))}
+    local = {match[2]: int(match[1]) for line in lines if (match := _LOCAL.match(line))}
     members = _MEMBER.findall(text[:begin])
     source = Source(
         head=text[:begin],
@@ -96,7 +95,7 @@ def parse(text: str) -> Source | None:
 
 
 def _groups(lines: Iterator[str]) -> Iterator[list[str]]:
-    """The lines of each statement; users of an `auto` belong to it."""
+    """The lines of each statement; lines that use an `auto` variable belong to its statement."""
     group: list[str] = []
     temporary = ""
     for line in lines:
@@ -120,16 +119,16 @@ def _statement(lines: list[str]) -> Statement | None:
     statement = Statement(lines, clocked, single=len(lines) == 1)
     for line in lines:
         read = line
-        if (found := _NEXT.match(line)) or (found := _WRITE.match(line)):
+        if (match := _NEXT.match(line)) or (match := _WRITE.match(line)):
             if not clocked:
                 return None
-            statement.writes.add(found[1])
-            read = found[2]
-        elif found := _COMB.match(line):
+            statement.writes.add(match[1])
+            read = match[2]
+        elif match := _COMB.match(line):
             if clocked:
                 return None
-            statement.writes.update(NAME.findall(found[1]))
-            read = found[2]
+            statement.writes.update(NAME.findall(match[1]))
+            read = match[2]
         elif not _OTHER.match(line):
             return None
         if ".next" in read:
@@ -139,12 +138,17 @@ def _statement(lines: list[str]) -> Statement | None:
 
 
 def _is_regular(source: Source) -> bool:
-    """Signals and registers have one writer each; what is computed is computed before it is read.
+    """Whether every signal and register has one writer, and signals are computed before use.
 
-    Registers are read as `.curr` and nothing else is.
+    Only registers are read as `.curr`.
     """
     written: set[str] = set()
-    computed = set().union(*(each.writes for each in source.statements if not each.clocked))
+    computed = {
+        name
+        for statement in source.statements
+        if not statement.clocked
+        for name in statement.writes
+    }
     for statement in source.statements:
         if statement.reads & computed - written and not statement.clocked:
             return False
@@ -154,10 +158,10 @@ def _is_regular(source: Source) -> bool:
             if not name.startswith("memory_") and (name in source.registers) != statement.clocked:
                 return False
             written.add(name)
-        for found in re.finditer(rf"\b({SIGNAL})(\.curr|\.next)?\b", statement.text):
-            if (found[1] in source.registers) != bool(found[2]):
+        for match in re.finditer(rf"\b({SIGNAL})(\.curr|\.next)?\b", statement.text):
+            if (match[1] in source.registers) != bool(match[2]):
                 return False
-    # A clocked statement in the middle may not read what is computed behind it.
+    # A clocked statement may not read a signal that is computed after it.
     seen: set[str] = set()
     for statement in source.statements:
         if statement.clocked and statement.reads & computed - seen:

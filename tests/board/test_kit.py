@@ -20,14 +20,14 @@ from golden.image import pack, save
 from golden.quantise import quantise
 from golden.sampler import Sampler
 from golden.tokenizers import tokenizer_of
-from sim.telling import fixed_tokens
+from sim.generation import fixed_tokens
 from spec.config import CONFIGS, CacheBacking, config_hash
 from tools.compiler import find_compiler
 from tools.verilator import build_testbench, root
 
 NANO = CONFIGS["nano"]
 EXTERNAL = NANO.with_lanes(1).with_cache(CacheBacking.EXTERNAL)
-#: verilator -Wall, with the waivers that lie beside the core.
+#: verilator -Wall, with the waivers beside the core.
 LINT = ("--lint-only", "-Wall", "core.vlt", "core.v")
 
 
@@ -101,10 +101,10 @@ def simulates(command, folder):
     for pauses in ([], ["+stalls=7"]):
         code, output = run([*command, *pauses], folder)
         assert code == 0, output
-        found = re.search(r"PASS, hash (\w+), 8 tokens, (\d+) cycles", output)
-        assert found, output
-        assert found[1] == json.loads((folder / "core.json").read_text())["hash"]
-        counts.append(int(found[2]))
+        passed = re.search(r"PASS, hash (\w+), 8 tokens, (\d+) cycles", output)
+        assert passed, output
+        assert passed[1] == json.loads((folder / "core.json").read_text())["hash"]
+        counts.append(int(passed[2]))
     assert counts[0] < counts[1]
     code, output = run([*command, f"+image={with_another_hash(folder)}"], folder)
     assert code != 0 and "FAIL" in output and "PASS" not in output
@@ -206,10 +206,10 @@ def test_the_page_says_what_the_description_says(kit, external_kit):
 def test_the_picture_is_of_a_run():
     packed = pack(random_model(NANO))
     waves = {wave.name: wave.values for wave in first_cycles(NANO, packed, 5)}
-    asked = [address for address in waves["o_fetch.payload.address"] if address is not None]
+    fetched = [address for address in waves["o_fetch.payload.address"] if address is not None]
     beats = describe_core(NANO)["weight_image"]
-    assert asked[0] == 5 * beats["embedding_beats_per_token"]
-    assert beats["first_layer_beat"] in asked
+    assert fetched[0] == 5 * beats["embedding_beats_per_token"]
+    assert beats["first_layer_beat"] in fetched
     assert waves["i_token.payload.id"][0] == 5
     taken = [
         beat
@@ -219,7 +219,7 @@ def test_the_picture_is_of_a_run():
         )
         if valid and ready
     ]  # fmt: skip
-    assert taken[0] == f"beat {asked[0]}" and len(taken) > 5
+    assert taken[0] == f"beat {fetched[0]}" and len(taken) > 5
     assert waves["i_weights.valid"][PAUSE] == 0
     assert drawn(first_cycles(NANO, packed, 5)).count("<path") > 50
 
@@ -243,4 +243,4 @@ def test_what_cannot_be_exported_is_refused_at_once(tmp_path):
     (tmp_path / "full" / "mine.txt").touch()
     assert "holds 'mine.txt'" in refused(weights, "-o", tmp_path / "full")
     assert not out.exists()
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["full", "weights"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "weights"]

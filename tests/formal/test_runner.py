@@ -206,7 +206,7 @@ def test_a_bug_that_has_no_place_is_red(run):
     lost = PlantedBug("lost", "tests.formal.toys", "Countdown.elaborate", "self.done.eq(2)", "")
     result = run(toy(bug=lost))
     assert result.status == "RED"
-    assert "its node is not there in tests.formal.toys.Countdown.elaborate" in result.detail
+    assert "`node` does not occur in tests.formal.toys.Countdown.elaborate" in result.detail
 
 
 def test_a_bug_leaves_no_trace():

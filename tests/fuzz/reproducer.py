@@ -35,7 +35,7 @@ def check(model: Model, case: Case) -> int:
 
 @contextlib.contextmanager
 def reproducing(test: str, folder: Path = FOLDER) -> Iterator[None]:
-    """Around a whole Hypothesis test: what it raises is the smallest case, and only that is left.
+    """Wraps a whole Hypothesis test: its exception is the smallest case, the only one stored.
 
     ``<test>.safetensors`` and ``<test>.vcd`` in `folder`, named in the failure. A test that passes
     removes those of an earlier run.
@@ -61,7 +61,7 @@ def reproducing(test: str, folder: Path = FOLDER) -> Iterator[None]:
         f"waveform of token {run.last}: {_shown(wave)}",
         f"replay: python -m sim replay {shlex.quote(_shown(image))}",
     )
-    # Not with what Hypothesis notes: it prints every weight, and the file holds them.
+    # Without the notes of Hypothesis: they print every weight, which the file contains.
     raise pytest.fail.Exception("\n".join(lines), pytrace=False) from None
 
 

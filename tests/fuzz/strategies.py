@@ -1,4 +1,4 @@
-"""What the fuzzer draws for a configuration: weights with corner values, tokens, stalls.
+"""The fuzzer's strategies for a configuration: weights with corner values, tokens, stalls.
 
 Weights are sparse over a base: zeros, or dense values from a seed.
 A failing case shrinks towards few non-zero weights over a zero base.
@@ -26,7 +26,7 @@ def models(draw: st.DrawFn, config: Config) -> Model:
 
     def rows(dense: Rows) -> Rows:
         if seed is None:
-            # Shifts as for the dense weights: larger sums than theirs saturate.
+            # Shifts of the dense weights: larger sums than theirs saturate.
             dense = Rows(np.zeros_like(dense.weights), dense.shift)
         return _with_corners(draw, dense, config.numerics.weight_bits)
 
@@ -40,10 +40,10 @@ def models(draw: st.DrawFn, config: Config) -> Model:
 
 def _with_corners(draw: st.DrawFn, dense: Rows, bits: int) -> Rows:
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-    # 0 leaves the weight as it is.
+    # 0 leaves the weight unchanged.
     corners = st.sampled_from([0, 1, -1, high, low, high - 1, low + 1, 1 << (bits - 2)])
     overlay = draw(hnp.arrays(np.int64, dense.weights.shape, elements=corners, fill=st.just(0)))
-    shifts = st.sampled_from([-1, 0, 1, 2, 8, 15, 24, MAX_SHIFT])  # -1 leaves it
+    shifts = st.sampled_from([-1, 0, 1, 2, 8, 15, 24, MAX_SHIFT])  # -1: unchanged
     replaced = draw(hnp.arrays(np.int64, dense.shift.shape, elements=shifts, fill=st.just(-1)))
     return Rows(
         np.where(overlay != 0, overlay, dense.weights),
@@ -51,7 +51,7 @@ def _with_corners(draw: st.DrawFn, dense: Rows, bits: int) -> Rows:
     )
 
 
-#: A seed for stalls on every stream; None for no stalls.
+#: A seed of stalls on every stream; None for no stalls.
 stall_seeds = st.none() | st.integers(0, 2**32)
 
 

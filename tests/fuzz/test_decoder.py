@@ -27,7 +27,7 @@ def decoder(
     return Config(name=name, shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
 
 
-#: Stretched RoPE, of which pairs are fast, blended and slow; several ids that end the text.
+#: Stretched RoPE with fast, interpolated and slow pairs; several end-of-text ids.
 LLAMA3 = dict(
     rope_base=20.0,
     rope_scaling=Llama3Scaling(
@@ -45,10 +45,10 @@ SHAPES = (
     decoder("one-lane", 1, 4, 3, 3, 2, 1, 5, 6, numerics="wide"),
     decoder("head-size-2", 32, 10, 13, 2, 5, 5, 9, 7, numerics="narrow"),
     decoder("least", 1, 2, 1, 1, 1, 1, 2, 1),
-    # Its last stages end before a norm does: once a token was answered before its work was done.
+    # Its last stages end before a norm does: a token was once answered before its work was done.
     decoder("thin", 16, 8, 1, 2, 4, 1, 4, 7),
     decoder("odd", 2, 18, 23, 2, 3, 3, 11, 20, numerics="truncate"),
-    # Heads that are together more, or fewer, elements than dim.
+    # More, or fewer, elements of all heads than dim.
     decoder("biases", 8, 6, 9, 2, 4, 2, 12, 9, head_dim=6, qkv_bias=True, **LLAMA3),
     decoder(
         "biases-int8",
@@ -80,14 +80,14 @@ SHAPES = (
 
 
 def test_chosen_shapes_share_one_scalar_multiplier_and_have_three():
-    found = {(derive(config).turn, config.geometry.lanes == 1) for config in SHAPES}
-    assert found == {(1, False), (3, False), (3, True)}
+    covered = {(derive(config).turn, config.geometry.lanes == 1) for config in SHAPES}
+    assert covered == {(1, False), (3, False), (3, True)}
 
 
 @pytest.mark.parametrize("config", SHAPES, ids=lambda config: config.name)
 def test_chosen_shapes(config: Config, fuzz_record, reproducer) -> None:
     """Many models and texts on a few shapes, which are built once."""
-    # Past the end of the context, so that a restart is part of many cases.
+    # Beyond the end of the context, so that many cases include a restart.
     steps = st.integers(1, config.shape.seq_len + 3)
 
     @given(st.data())

@@ -1,4 +1,4 @@
-"""Damaged files over all readers: each is read right or refused in one sentence, soon, in little
+"""Damaged files for all readers: each is read right or refused in one sentence, soon, in little
 memory.
 
 ``python -m tests.golden.damage --files 100000 --seed S`` damages that many; the tests some hundred.
@@ -35,7 +35,7 @@ SHAPE = Shape(
 )
 TEXTS = ("hello", "é<|im_end|> 12")
 Reads = Callable[[Path], object]
-#: What is put into texts.
+#: Inserted into texts.
 ODD = (
     b"nan", b"1e999", b"null", b"-1", b"[[", b"{", b'"', b"true", b"99999999999999999999", b"0.5",
     b"\\ud800", b"\xff",
@@ -61,8 +61,8 @@ def _model(path: Path) -> object:
 def _tokens(path: Path) -> object:
     tokenizer = load_tokenizer(path, VOCAB)
     ids = [tokenizer.encode(text) for text in TEXTS]
-    for each in ids:
-        tokenizer.decode_all(each)
+    for sequence in ids:
+        tokenizer.decode_all(sequence)
     if tokenizer.has_chat:
         tokenizer.chat([{"role": "user", "content": "hello"}])
     return ids
@@ -75,44 +75,44 @@ def cases() -> list[Case]:
     checkpoint = random_checkpoint(SHAPE, 1)
     plain = random_checkpoint(Shape(dim=4, hidden=4, layers=1, heads=1, kv_heads=1, vocab=5,
                                     seq_len=4), 1)  # fmt: skip
-    found = []
+    result = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for version in (0, 1, 2):
             llama2c.write(folder / "model.bin", plain, version, 5)
             content = (folder / "model.bin").read_bytes()
-            found.append(Case(f"llama2.c v{version}", "model.bin", content, {}, _model))
+            result.append(Case(f"llama2.c v{version}", "model.bin", content, {}, _model))
         pieces = (b"<unk>", b"<s>", b"</s>", *(b"<0x%02X>" % byte for byte in range(256)))
         pieces += (b" ", b"h", b"e", b"he", b"l")
         own = Llama2cTokenizer(pieces=pieces, scores=(-1.0,) * len(pieces))
         (content,) = own.files().values()
-        found.append(Case("tokenizer.bin", "tokenizer.bin", content, {}, _tokens))
+        result.append(Case("tokenizer.bin", "tokenizer.bin", content, {}, _tokens))
         for kind in ("F32", "Q8_0"):
             path = folder / "model.gguf"
             write_gguf(path, checkpoint, kind, add_vocabulary=add_byte_level(
                 library, "smollm", chat_template=template, bos_token_id=0))  # fmt: skip
             content = path.read_bytes()
-            found.append(Case(f"GGUF {kind}", path.name, content, {}, _model))
-            found.append(Case(f"vocabulary of GGUF {kind}", path.name, content, {}, _tokens))
-        place = write_folder(folder / "folder", checkpoint, dtype="float16")
-        library.save(str(place / "tokenizer.json"))
-        (place / "chat_template.jinja").write_text(template)
-        files = {each.name: each.read_bytes() for each in place.iterdir()}
+            result.append(Case(f"GGUF {kind}", path.name, content, {}, _model))
+            result.append(Case(f"vocabulary of GGUF {kind}", path.name, content, {}, _tokens))
+        target = write_folder(folder / "folder", checkpoint, dtype="float16")
+        library.save(str(target / "tokenizer.json"))
+        (target / "chat_template.jinja").write_text(template)
+        files = {path.name: path.read_bytes() for path in target.iterdir()}
         readers = dict.fromkeys(("config.json", "model.safetensors"), _model)
         readers |= {"tokenizer.json": _tokens, "chat_template.jinja": _tokens}
         for name, read in readers.items():
             beside = {other: files[other] for other in files if other != name}
-            found.append(Case(name, name, files[name], beside, read))
-        place = write_folder(folder / "sharded", checkpoint, shards=2)
-        files = {each.name: each.read_bytes() for each in place.iterdir()}
+            result.append(Case(name, name, files[name], beside, read))
+        target = write_folder(folder / "sharded", checkpoint, shards=2)
+        files = {path.name: path.read_bytes() for path in target.iterdir()}
         index = "model.safetensors.index.json"
         beside = {other: files[other] for other in files if other != index}
-        found.append(Case("index", index, files[index], beside, _model))
-    return found
+        result.append(Case("index", index, files[index], beside, _model))
+    return result
 
 
 def damaged(content: bytes, draw: random.Random) -> bytes:
-    """`content` with one to three things wrong, most of them where headers are."""
+    """`content` with one to three changes, most of them in the header."""
     data = bytearray(content)
     for _ in range(draw.randint(1, 3)):
         if not data:
@@ -150,13 +150,13 @@ def damaged(content: bytes, draw: random.Random) -> bytes:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a damaged file."""
+    """The result of reading a damaged file."""
 
     case: str
     content: bytes
     refused: str | None
     wrong: str | None
-    """What must not happen, if it did."""
+    """A description of forbidden behaviour, if any."""
     seconds: float
 
 
@@ -165,12 +165,12 @@ def answers(folder: Path, number: int, seed: int) -> Iterator[Answer]:
     draw = random.Random(seed)
     kinds = cases()
     for at, case in enumerate(kinds):
-        place = folder / str(at)
-        place.mkdir()
+        target = folder / str(at)
+        target.mkdir()
         for name, content in case.beside.items():
-            (place / name).write_bytes(content)
-        (place / case.file).write_bytes(case.content)
-        case.read(place if case.beside else place / case.file)  # nothing is wrong with it
+            (target / name).write_bytes(content)
+        (target / case.file).write_bytes(case.content)
+        case.read(target if case.beside else target / case.file)  # undamaged
     for _ in range(number):
         at = draw.randrange(len(kinds))
         case = kinds[at]
@@ -191,7 +191,7 @@ def _answer(case: Case, path: Path, content: bytes) -> Answer:
         if "\n" in refused or len(refused) > 1000:
             wrong = "not one sentence"
         elif str(path) not in refused:
-            # What text a tokenizer cannot spell, or a template refuses, is about no file.
+            # Messages about text outside the vocabulary, or refused by a template, name no file.
             wrong = None if case.read is _tokens else "names no file"
     except Exception as error:
         wrong = f"{type(error).__name__}: {error}"
@@ -205,7 +205,7 @@ def _answer(case: Case, path: Path, content: bytes) -> Answer:
 
 
 def _peak(*, reset: bool = False) -> int:
-    """The most memory that this process took, in bytes; since the last reset, on Linux."""
+    """The peak memory of this process in bytes, on Linux since the last reset."""
     try:
         if reset:
             Path("/proc/self/clear_refs").write_text("5")

@@ -5,7 +5,7 @@ from typing import Any
 from spec.shape import Llama3Scaling
 
 SIZES = dict(dim=24, hidden=10, layers=2, heads=4, kv_heads=2, vocab=9, seq_len=6)
-#: By name, what is not as in llama2.c.
+#: Differences from llama2.c, by name.
 FEATURES: dict[str, dict[str, Any]] = {
     "llama2c": {},
     "base and epsilon": dict(rope_base=1e6, norm_epsilon=0.1),

@@ -163,5 +163,5 @@ def byte_level(
         tokenizer.post_processor = processors.TemplateProcessing(
             single="<|bos|> $A", special_tokens=[("<|bos|>", ids["<|bos|>"])]
         )
-    tokenizer.add_special_tokens([AddedToken(each, special=True) for each in specials])
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in specials])
     return tokenizer

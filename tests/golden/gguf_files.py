@@ -35,24 +35,24 @@ SINGLE = {
 
 def tensors_of(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
     """The tensors by the names and in the order of rows of llama.cpp."""
-    found: dict[str, np.ndarray] = {}
+    tensors: dict[str, np.ndarray] = {}
     for name, weight in checkpoint.weights.items():
         if name in SINGLE:
             if not (name == "wcls" and checkpoint.shared):
-                found[SINGLE[name]] = np.asarray(weight)
+                tensors[SINGLE[name]] = np.asarray(weight)
             continue
         for layer in range(checkpoint.shape.layers):
             matrix = weight[layer]
             if checkpoint.shape.qkv_bias and name in ("wq", "wk", "bq", "bk"):
                 matrix = half_split(matrix, checkpoint.shape.head_dim)
-            found[f"blk.{layer}.{LAYER[name]}"] = np.ascontiguousarray(matrix)
+            tensors[f"blk.{layer}.{LAYER[name]}"] = np.ascontiguousarray(matrix)
     if checkpoint.shape.rope_scaling is not None:
         plain = checkpoint.shape.rope_base ** -(
             np.arange(0, checkpoint.shape.head_dim, 2) / checkpoint.shape.head_dim
         )
         factors = plain / inv_freq(checkpoint.shape)
-        found["rope_freqs.weight"] = factors.astype(np.float32)
-    return found
+        tensors["rope_freqs.weight"] = factors.astype(np.float32)
+    return tensors
 
 
 def write_gguf(
@@ -104,12 +104,12 @@ def write_gguf(
 def add_byte_level(
     tokenizer: tokenizers.Tokenizer, pre: str, **more: Any
 ) -> Callable[[gguf.GGUFWriter], None]:
-    """What puts the vocabulary of a byte-level BPE into a file."""
+    """A function that writes the vocabulary of a byte-level BPE into a file."""
 
     def add(writer: gguf.GGUFWriter) -> None:
         values = json.loads(tokenizer.to_str())
         ids = tokenizer.get_vocab(with_added_tokens=True)
-        special = {each["id"]: each["special"] for each in values["added_tokens"]}
+        special = {token["id"]: token["special"] for token in values["added_tokens"]}
         kinds = {True: gguf.TokenType.CONTROL, False: gguf.TokenType.USER_DEFINED}
         writer.add_tokenizer_model("gpt2")
         writer.add_tokenizer_pre(pre)

@@ -49,7 +49,7 @@ def rms_norm(x: np.ndarray, gain: np.ndarray, epsilon: float) -> np.ndarray:
 
 
 def logits(checkpoint: Checkpoint, tokens: list[int]) -> np.ndarray:  # (T, V)
-    """The logits behind every one of `tokens`, in float64."""
+    """The logits after each of `tokens`, in float64."""
     shape, hs = checkpoint.shape, checkpoint.shape.head_dim
     w = {name: tensor.astype(np.float64) for name, tensor in checkpoint.weights.items()}
     length = len(tokens)
@@ -70,8 +70,8 @@ def logits(checkpoint: Checkpoint, tokens: list[int]) -> np.ndarray:  # (T, V)
             return (normed @ weight.T + bias).reshape(length, -1, hs).swapaxes(0, 1)
 
         q, k, v = project("q", True), project("k", True), project("v", False)
-        q, k = (each * cos + rotate_half(each) * sin for each in (q, k))
-        k, v = (np.repeat(each, shape.heads // shape.kv_heads, axis=0) for each in (k, v))
+        q, k = (x * cos + rotate_half(x) * sin for x in (q, k))
+        k, v = (np.repeat(x, shape.heads // shape.kv_heads, axis=0) for x in (k, v))
         scores = q @ k.swapaxes(1, 2) / math.sqrt(hs) + mask
         powers = np.exp(scores - scores.max(-1, keepdims=True))
         attention = powers / powers.sum(-1, keepdims=True) @ v

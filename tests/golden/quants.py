@@ -1,9 +1,9 @@
-"""Blocks of ggml's number formats, a number at a time (ggml, `src/ggml-quants.c`,
+"""Blocks of ggml's number formats, one number at a time (ggml, `src/ggml-quants.c`,
 ``dequantize_row_*``). Written from the formulas; shares nothing with the package `gguf`."""
 
 import struct
 
-#: Numbers of a block, its bytes, and where in it float16 values stand.
+#: Numbers and bytes of a block, and the offsets of its float16 values.
 BLOCKS = {
     "Q4_0": (32, 18, (0,)),
     "Q4_1": (32, 20, (0, 2)),

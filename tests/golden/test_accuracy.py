@@ -1,4 +1,4 @@
-"""The measure itself: exact where it must be zero, larger for coarser numerics."""
+"""The accuracy measurement: exactly zero where it must be, larger for coarser numerics."""
 
 import dataclasses
 import math
@@ -44,7 +44,7 @@ def test_wide_formats_are_close_and_narrow_ones_are_not():
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_every_feature_is_close(feature):
-    # That golden computes what float does is seen by how little rounding leaves between them.
+    # Only rounding differs between golden and float, so the error is small.
     shape = Shape(**SIZES, **FEATURES[feature])
     checkpoint = random_checkpoint(shape, 3)
     config = Config(name="feature", shape=shape, numerics=NUMERICS["wide"])
@@ -58,7 +58,7 @@ def test_every_feature_is_close(feature):
 @pytest.mark.parametrize("gained", ["v_gains", "up_gains"])
 @pytest.mark.parametrize("biased", [False, True])
 def test_a_layer_with_gains_is_finer_and_means_the_same(gained, biased):
-    # Two integer bits to spare in every layer, which the second takes for its fraction.
+    # Every layer has two spare integer bits; the second uses them for its fraction.
     coarse = Numerics(v=SQ(6, 8), attention=SQ(5, 9), up=SQ(7, 7), ffn=SQ(7, 9))
     shape = dataclasses.replace(NANO.shape, qkv_bias=biased)
     checkpoint = random_checkpoint(shape, 3)

@@ -1,4 +1,4 @@
-"""Calibration: formats hold what was seen, widths stay, and the named instance is what it chose."""
+"""Calibration: formats hold the measured ranges, widths stay, and named formats are its choice."""
 
 import dataclasses
 
@@ -37,9 +37,9 @@ UNNAMED = dataclasses.replace(NANO.shape, hidden=10)
 
 @given(st.floats(2.0**-7, 2.0**20), st.sampled_from([SQ(5, 11), SQ(1, 17), SQ(8, 16)]))
 def test_fit_is_the_narrowest_that_holds(magnitude, form):
-    found = fit(form, magnitude)
-    assert found.width == form.width
-    assert magnitude * HEADROOM <= 2.0 ** (found.i - 1) < 2 * magnitude * HEADROOM * (1 + 1e-12)
+    actual = fit(form, magnitude)
+    assert actual.width == form.width
+    assert magnitude * HEADROOM <= 2.0 ** (actual.i - 1) < 2 * magnitude * HEADROOM * (1 + 1e-12)
 
 
 def test_fit_of_nothing():
@@ -64,22 +64,22 @@ def test_float_tensors_are_in_the_units_of_the_fixed_decoder():
     decoder = FloatDecoder(checkpoint)
     for token in (1, 5, 9):
         decoder.step([token])
-    found = float_tensors(decoder.trace, checkpoint)
-    # Of the tensors, only weights and angles are bounded by what they are.
+    actual = float_tensors(decoder.trace, checkpoint)
+    # All tensors but softmax weights and angles, which are bounded by definition.
     names = {field.name for field in dataclasses.fields(Numerics) if field.type is SQ}
-    assert found.keys() == names - {"weight", "rope"}
-    # Scores of base 2: weights are exp2 of them.
-    for score, weight in zip(found["score"], decoder.trace["weight"], strict=True):
+    assert actual.keys() == names - {"weight", "rope"}
+    # Scores have base 2: weights are exp2 of them.
+    for score, weight in zip(actual["score"], decoder.trace["weight"], strict=True):
         power = np.exp2(score - score.max(axis=-1, keepdims=True))
         np.testing.assert_allclose(power / power.sum(axis=-1, keepdims=True), weight)
     # A score is the product of a query and a key, without any further factor.
-    key = np.repeat(found["k"], NANO.shape.group, axis=2)
-    np.testing.assert_allclose((found["q"] * key).sum(axis=-1), found["score"][..., -1])
+    key = np.repeat(actual["k"], NANO.shape.group, axis=2)
+    np.testing.assert_allclose((actual["q"] * key).sum(axis=-1), actual["score"][..., -1])
     # The embedding, then two updates a layer.
     trace = decoder.trace
     residual = [trace["x_embed"], *trace["x_att"], *trace["x_ffn"]]
-    assert len(found["residual"]) == 1 + 2 * NANO.shape.layers
-    np.testing.assert_array_equal(found["residual"], np.stack(residual))
+    assert len(actual["residual"]) == 1 + 2 * NANO.shape.layers
+    np.testing.assert_array_equal(actual["residual"], np.stack(residual))
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
@@ -87,20 +87,20 @@ def test_formats_hold_what_was_seen(scale):
     checkpoint = random_checkpoint(NANO.shape, 7, scale=scale)
     base = Numerics()
     seen = ranges(checkpoint, NANO.shape.seq_len)
-    found = numerics_for(seen, base)
+    actual = numerics_for(seen, base)
     for name, magnitude in seen.largest.items():
-        form = getattr(found, name)
+        form = getattr(actual, name)
         assert magnitude <= (form.max + 1) / form.scale, name
         if name not in ("score", "silu", *WIDENED):
             assert form.width == getattr(base, name).width, name
-    assert found.score.f == base.score.f
+    assert actual.score.f == base.score.f
     untouched = ("weight_bits", "rounding", "weight", "rope", "rsqrt_index_bits")
-    assert all(getattr(found, name) == getattr(base, name) for name in untouched)
-    derive(NANO.with_numerics(found))
+    assert all(getattr(actual, name) == getattr(base, name) for name in untouched)
+    derive(NANO.with_numerics(actual))
 
 
 def test_biases_and_what_they_are_added_to_fit_too():
-    # A bias of 100 that the matrix takes away again: queries, keys and values themselves are small.
+    # A bias of 100 that the matrix cancels: queries, keys and values themselves are small.
     shape = dataclasses.replace(NANO.shape, qkv_bias=True)
     checkpoint = random_checkpoint(shape, 7)
     plain = numerics_for(ranges(checkpoint, 4), Numerics())
@@ -109,20 +109,20 @@ def test_biases_and_what_they_are_added_to_fit_too():
         for name in ("bq", "bk", "bv")
     }
     large = dataclasses.replace(checkpoint, weights=checkpoint.weights | biases)
-    found = ranges(large, 4)
-    assert found.largest["k"] >= 100 and numerics_for(found, Numerics()).k.i > plain.k.i
-    assert found.largest["v"] < 100
+    actual = ranges(large, 4)
+    assert actual.largest["k"] >= 100 and numerics_for(actual, Numerics()).k.i > plain.k.i
+    assert actual.largest["v"] < 100
 
 
 def seen_with(**magnitudes: tuple[float, float]) -> Ranges:
     """Ranges of 1, but for the largest and the quiet magnitude of some tensors."""
-    names = {each.name for each in dataclasses.fields(Numerics) if each.type is SQ}
+    names = {field.name for field in dataclasses.fields(Numerics) if field.type is SQ}
     largest = dict.fromkeys(names - {"weight", "rope"}, 1.0)
-    found = Ranges(largest, {"residual": 45, "ffn": 7}, {"residual": 1.0, "ffn": 1.0})
+    actual = Ranges(largest, {"residual": 45, "ffn": 7}, {"residual": 1.0, "ffn": 1.0})
     for name, (most, quiet) in magnitudes.items():
-        found.largest[name], found.quiet[name] = most, quiet
+        actual.largest[name], actual.quiet[name] = most, quiet
     layers = {"v": [1.0, 0.2], "attention": [0.9, 0.1], "up": [1.0, 1.0], "ffn": [0.01, 1.0]}
-    return dataclasses.replace(found, layers=layers)
+    return dataclasses.replace(actual, layers=layers)
 
 
 @pytest.mark.parametrize(
@@ -131,24 +131,24 @@ def seen_with(**magnitudes: tuple[float, float]) -> Ranges:
 )
 def test_a_residual_is_as_wide_as_its_channels_are_apart(most, quiet, width):
     seen = seen_with(residual=(most, quiet))
-    found = numerics_for(seen, Numerics())
-    assert found.residual.width == width
-    assert most * HEADROOM <= found.residual.max / found.residual.scale + 1
+    actual = numerics_for(seen, Numerics())
+    assert actual.residual.width == width
+    assert most * HEADROOM <= actual.residual.max / actual.residual.scale + 1
     wide = width > 18
     # The array has the hardware for the hidden vector, too; its factors have 31 fraction bits here.
-    assert (found.ffn.width > 18) == wide
-    assert found.ffn.f <= found.silu.f + found.up.f
-    assert len(explain(seen, found)) == 2 * wide
-    assert found.silu.width == (18 if wide else 16)
+    assert (actual.ffn.width > 18) == wide
+    assert actual.ffn.f <= actual.silu.f + actual.up.f
+    assert len(explain(seen, actual)) == 2 * wide
+    assert actual.silu.width == (18 if wide else 16)
     # A layer whose values, and what follows from them, stay below the others has finer formats.
-    assert (found.v_gains, found.up_gains) == (((0, 2), (0, 0)) if wide else ((), ()))
-    derive(NANO.with_numerics(found))
+    assert (actual.v_gains, actual.up_gains) == (((0, 2), (0, 0)) if wide else ((), ()))
+    derive(NANO.with_numerics(actual))
 
 
 @pytest.mark.parametrize("scale", [1.0, 40.0])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_no_row_of_weights_is_too_large_for_its_header(folder, scale, bits):
-    # As where the gains of a norm make up for a channel that is far larger than the others.
+    # Like the gains of a norm that compensate for a channel far larger than the others.
     checkpoint = random_checkpoint(NANO.shape, 1)
     gains = {name: checkpoint.weights[name] * np.float32(scale) for name in ("rms_att", "rms_ffn")}
     checkpoint = dataclasses.replace(checkpoint, weights=checkpoint.weights | gains)
@@ -173,8 +173,8 @@ def test_a_wide_range_of_gates_has_a_long_table():
 
 def test_what_no_format_holds_is_refused_by_tensor_and_channel():
     message = (
-        "^tensor residual needs 39 bits, more than 32: channel 45 reaches 5e[+]05, the median"
-        " channel of its least layer 0.01$"
+        "^tensor residual needs 39 bits, more than 32: channel 45 reaches 5e[+]05, but the median"
+        " channel of the smallest layer only 0.01$"
     )
     with pytest.raises(BadInput, match=message):
         numerics_for(seen_with(residual=(5e5, 0.01)), Numerics())
@@ -182,7 +182,7 @@ def test_what_no_format_holds_is_refused_by_tensor_and_channel():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where calibrations are remembered."""
+    """The folder of cached calibrations."""
     monkeypatch.setattr(calibrate, "FOLDER", tmp_path / "calibrations")
     return tmp_path / "calibrations"
 
@@ -231,7 +231,7 @@ def test_unknown_numerics_are_refused():
         config_for(random_checkpoint(NANO.shape, 1), numerics="bf8")
 
 
-if STORIES:  # without its folder there is nothing to be tested
+if STORIES:  # the folder is optional
 
     def test_stories260k_is_what_calibration_chooses():
         checkpoint = load_checkpoint(STORIES[0].model)

@@ -20,7 +20,7 @@ from tests.golden.gguf_files import tensors_of, write_gguf
 from tests.golden.quants import BLOCKS, decoded
 from tools.errors import BadInput
 
-# Rows of 32, as the smallest blocks want; heads whose size is not dim / heads; a grouped head.
+# Rows of 32 for the smallest blocks; heads whose size is not dim / heads; a grouped head.
 SHAPE = Shape(
     dim=32, hidden=64, layers=2, heads=4, kv_heads=2, vocab=20, seq_len=16, head_dim=16,
     rope_base=5e5, norm_epsilon=1e-6, end_ids=(2, 7), bos=1,
@@ -41,10 +41,10 @@ def refusal(path: Path) -> str:
     return message.removeprefix(f"{path}: ")
 
 
-def assert_same(found: Checkpoint, expected: Checkpoint) -> None:
-    assert (found.shape, found.shared) == (expected.shape, expected.shared)
+def assert_same(actual: Checkpoint, expected: Checkpoint) -> None:
+    assert (actual.shape, actual.shared) == (expected.shape, expected.shared)
     for name, tensor in expected.weights.items():
-        np.testing.assert_array_equal(found.weights[name], tensor, err_msg=name)
+        np.testing.assert_array_equal(actual.weights[name], tensor, err_msg=name)
 
 
 @pytest.mark.parametrize("kind", SHAPES)
@@ -58,15 +58,15 @@ def test_what_the_package_writes_is_read(tmp_path, kind, shared):
 @pytest.mark.parametrize("kind", ["F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"])
 def test_every_number_format_that_the_package_writes(tmp_path, kind):
     checkpoint = random_checkpoint(SHAPE, 5)
-    found = load_checkpoint(write_gguf(tmp_path / "model.gguf", checkpoint, kind))
+    actual = load_checkpoint(write_gguf(tmp_path / "model.gguf", checkpoint, kind))
     type_ = gguf.GGMLQuantizationType[kind]
     for name, tensor in checkpoint.weights.items():
         if "rms" in name:
-            np.testing.assert_array_equal(found.weights[name], tensor)
+            np.testing.assert_array_equal(actual.weights[name], tensor)
         else:
             raw = gguf.quants.quantize(np.asarray(tensor), type_)
             expected = gguf.quants.dequantize(raw, type_)
-            np.testing.assert_array_equal(found.weights[name], expected, err_msg=name)
+            np.testing.assert_array_equal(actual.weights[name], expected, err_msg=name)
 
 
 @settings(max_examples=60, deadline=None)
@@ -115,18 +115,18 @@ def test_the_logits_are_those_of_the_folder(tmp_path, model, kind):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
 
 
-# What is not built, and what is wrong.
+# Unsupported features, and errors.
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("add_expert_count", 8), "llama.expert_count = 8 is not built, only 0"),
-        (("add_sliding_window", 64), "llama.attention.sliding_window = 64 is not built"),
-        (("add_rope_scaling_type", gguf.RopeScalingType.YARN), "type = 'yarn' is not built"),
-        (("add_logit_scale", 2.0), "'llama.logit_scale' = 2.0 is unknown, so may matter"),
-        (("add_causal_attention", False), "llama.attention.causal = False is not built"),
-        (("add_uint16", "split.count", 2), "split.count = 2 is not built, only 0 or 1"),
+        (("add_expert_count", 8), "llama.expert_count = 8 is not supported, only 0"),
+        (("add_sliding_window", 64), "llama.attention.sliding_window = 64 is not supported"),
+        (("add_rope_scaling_type", gguf.RopeScalingType.YARN), "type = 'yarn' is not supported"),
+        (("add_logit_scale", 2.0), "'llama.logit_scale' = 2.0 is unknown and may"),
+        (("add_causal_attention", False), "llama.attention.causal = False is not supported"),
+        (("add_uint16", "split.count", 2), "split.count = 2 is not supported, only 0 or 1"),
         (("add_uint32", "tokenizer.ggml.eom_token_id", 20), "= 20 is not below vocab = 20"),
     ],
 )
@@ -146,11 +146,11 @@ def test_values_that_are_refused(tmp_path, change, said):
         ("general.architecture", "gemma3", "architecture = 'gemma3' is not one of llama, qwen2"),
         ("llama.embedding_length", None, "llama.embedding_length is missing"),
         ("llama.embedding_length", 64, "tensor token_embd.weight is (20, 32), not (20, 64)"),
-        ("llama.attention.head_count", 3, "Shape.heads = 3 is no multiple of kv_heads = 2"),
-        ("llama.rope.dimension_count", 8, "llama.rope.dimension_count = 8 is not built, only 16"),
+        ("llama.attention.head_count", 3, "Shape.heads = 3 is not a multiple of kv_heads = 2"),
+        ("llama.rope.dimension_count", 8, "rope.dimension_count = 8 is not supported, only 16"),
         ("llama.block_count", 3, "tensor blk.2.attn_norm.weight is missing"),
-        ("llama.block_count", 1, "tensor 'blk.1.attn_norm.weight' is unknown, so may matter"),
-        ("llama.vocab_size", 21, "llama.vocab_size = 21 is not built, only 20"),
+        ("llama.block_count", 1, "tensor 'blk.1.attn_norm.weight' is unknown and may"),
+        ("llama.vocab_size", 21, "llama.vocab_size = 21 is not supported, only 20"),
     ],
 )
 def test_metadata_that_is_refused(tmp_path, key, value, said):
@@ -227,10 +227,10 @@ def tensor(name: bytes, sizes: list[int], kind: int, offset: int) -> bytes:
         (header(key(b"a", 9, struct.pack("<IQ", 8, 1 << 63))), "has 9223372036854775808 texts"),
         (header(key(b"a", 9, struct.pack("<IQ", 9, 1))), "elements of type = 9, which is"),
         (header(key(b"a", 8, struct.pack("<Q", 1 << 62))), "has a text of 4611686018427387904 b"),
-        (header(key(b"a", 8, struct.pack("<Q", 1) + b"\xff")), "has a text that is no UTF-8"),
+        (header(key(b"a", 8, struct.pack("<Q", 1) + b"\xff")), "has a text that is not UTF-8"),
         (header(key(b"a", 13, b"")), "key 'a' has type = 13, which is unknown"),
         (header(key(b"a", 4, b"")), "file ends within key 'a'"),
-        (header(key(b"a", 7, b"\1"), key(b"a", 7, b"\1")), "key 'a' stands twice"),
+        (header(key(b"a", 7, b"\1"), key(b"a", 7, b"\1")), "key 'a' occurs twice"),
         (header(count=1 << 40), "number of keys = 1099511627776 is above 0"),
         (header(tensors=1 << 63), "number of tensors = 9223372036854775808 is above 0"),
         (header(version=1), "GGUF version = 1 must be one of (2, 3)"),
@@ -239,8 +239,8 @@ def tensor(name: bytes, sizes: list[int], kind: int, offset: int) -> bytes:
         (header(tensor(b"x", [1 << 30] * 4, 0, 0), tensors=1, count=0), "is not in a file of"),
         (header(tensor(b"x", [1] * 5, 0, 0), tensors=1, count=0), "has 5 dimensions, not 1 to 4"),
         (header(tensor(b"x", [0], 0, 0), tensors=1, count=0), "has sizes = [0], not 1 to"),
-        (header(tensor(b"x", [4], 0, 8), tensors=1, count=0) + bytes(64), "no multiple of 32"),
-        (header(tensor(b"x", [33], 8, 0), tensors=1, count=0) + bytes(99), "no multiple of the 32"),
+        (header(tensor(b"x", [4], 0, 8), tensors=1, count=0) + bytes(64), "not a multiple of 32"),
+        (header(tensor(b"x", [33], 8, 0), tensors=1, count=0) + bytes(99), "not a multiple of the"),
         (
             header(tensor(b"x", [4], 0, 0), tensor(b"y", [4], 0, 0), tensors=2, count=0)
             + bytes(99),
@@ -249,7 +249,7 @@ def tensor(name: bytes, sizes: list[int], kind: int, offset: int) -> bytes:
         (
             header(tensor(b"x", [4], 0, 0), tensor(b"x", [4], 0, 32), tensors=2, count=0)
             + bytes(99),
-            "tensor 'x' stands twice",
+            "tensor 'x' occurs twice",
         ),
         (header(tensor(b"x", [4], 0, 0), tensors=1, count=0) + bytes(9), "ends at byte"),
         (header(key(b"general.alignment", 4, struct.pack("<I", 3))), "general.alignment = 3 must"),
@@ -269,9 +269,9 @@ def test_version_2_and_another_alignment(tmp_path):
     )  # fmt: skip
     values = np.arange(6, dtype="<f4")
     path.write_bytes(data.ljust(128, b"\0") + values.tobytes())
-    found = read_header(path)
-    assert found.version == 2
-    np.testing.assert_array_equal(found.tensors["x"].read(0, 3), values.reshape(3, 2))
+    actual = read_header(path)
+    assert actual.version == 2
+    np.testing.assert_array_equal(actual.tensors["x"].read(0, 3), values.reshape(3, 2))
 
 
 def test_float32_values_are_the_decimals_that_were_meant(tmp_path):

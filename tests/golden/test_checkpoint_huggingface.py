@@ -30,7 +30,7 @@ SHAPES = {
 
 
 def rounded(checkpoint: Checkpoint, dtype: str) -> Checkpoint:
-    """Its weights cut to what `dtype` holds."""
+    """The weights, truncated to `dtype`."""
 
     def cut(tensor: np.ndarray) -> np.ndarray:
         if dtype == "bfloat16":
@@ -61,20 +61,20 @@ def test_what_other_packages_write_is_read(tmp_path, kind, dtype, shared, shards
     write_folder(tmp_path, expected, dtype=dtype, shards=shards)
     if SHAPES[kind].bos is None:
         byte_level(300, bos=False).save(str(tmp_path / "tokenizer.json"))
-    found = load_checkpoint(tmp_path)
-    assert (found.shape, found.shared) == (expected.shape, shared)
-    assert found.weights.keys() == expected.weights.keys()
+    actual = load_checkpoint(tmp_path)
+    assert (actual.shape, actual.shared) == (expected.shape, shared)
+    assert actual.weights.keys() == expected.weights.keys()
     for name, tensor in expected.weights.items():
-        np.testing.assert_array_equal(found.weights[name], tensor, err_msg=name)
-    assert (found.weights["wcls"] is found.weights["tok_embeddings"]) == shared
+        np.testing.assert_array_equal(actual.weights[name], tensor, err_msg=name)
+    assert (actual.weights["wcls"] is actual.weights["tok_embeddings"]) == shared
 
 
 @pytest.mark.parametrize("kind", SHAPES)
 def test_the_logits_are_those_of_the_folder(tmp_path, kind):
-    """From the folder's own tensors, as Transformers takes them, to the logits."""
+    """From the tensors of the folder, as Transformers reads them, to the logits."""
     checkpoint = random_checkpoint(SHAPES[kind], 4)
-    found = load_checkpoint(write_folder(tmp_path, checkpoint))
-    decoder = FloatDecoder(found)
+    actual = load_checkpoint(write_folder(tmp_path, checkpoint))
+    decoder = FloatDecoder(actual)
     tokens = [0, 5, 299, 17, 17, 4, 200, 31, 8, 2, 90, 11]
     expected = hugging_face.logits(checkpoint, tokens)
     for token, row in zip(tokens, expected, strict=True):
@@ -108,25 +108,25 @@ def test_a_file_that_changed_is_refused(tmp_path):
         np.asarray(weights["rms_final"])
 
 
-# What is not built, and what is wrong.
+# Unsupported features, and errors.
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"model_type": "gemma3"}, "model_type = 'gemma3' is not one of llama, mistral, qwen2"),
-        ({"hidden_act": "gelu"}, "hidden_act = 'gelu' is not built, only 'silu'"),
-        ({"attention_bias": True}, "attention_bias = True is not built"),
-        ({"mlp_bias": True}, "mlp_bias = True is not built"),
-        ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, "type = 'yarn' is not built"),
-        ({"rope_parameters": {"rope_type": "linear"}}, "rope_type = 'linear' is not built"),
-        ({"rope_parameters": {"what": 1}}, "'what' = 1 is unknown, so may matter"),
-        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor = 0.5 is not built"),
-        ({"quantization_config": {"bits": 4}}, "quantization_config = {'bits': 4} is not built"),
+        ({"hidden_act": "gelu"}, "hidden_act = 'gelu' is not supported, only 'silu'"),
+        ({"attention_bias": True}, "attention_bias = True is not supported"),
+        ({"mlp_bias": True}, "mlp_bias = True is not supported"),
+        ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, "type = 'yarn' is not supported"),
+        ({"rope_parameters": {"rope_type": "linear"}}, "rope_type = 'linear' is not supported"),
+        ({"rope_parameters": {"what": 1}}, "'what' = 1 is unknown and may change the result"),
+        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor = 0.5 is not supported"),
+        ({"quantization_config": {"bits": 4}}, "quantization_config = {'bits': 4} is not"),
         ({"layer_types": ["sliding_attention"]}, "layer_types = ['sliding_attention'] is not"),
         ({"model_type": "mistral", "architectures": None, "sliding_window": 8}, "_window = 8 is"),
         ({"architectures": ["LlamaForTokenClassification"]}, "architectures = ['LlamaForTok"),
-        ({"qk_norm": True}, "'qk_norm' = True is unknown, so may matter"),
+        ({"qk_norm": True}, "'qk_norm' = True is unknown and may change the result"),
         ({"hidden_size": None}, "hidden_size is missing"),
         ({"hidden_size": 6.0}, "hidden_size = 6.0 must be an integer from 1"),
         ({"num_hidden_layers": True}, "num_hidden_layers = True must be an integer"),
@@ -136,14 +136,14 @@ def test_a_file_that_changed_is_refused(tmp_path):
         ({"rope_theta": 10**400}, "rope_theta = 1000"),
         ({"eos_token_id": 300}, "eos_token_id = 300 is not below vocab_size = 300"),
         ({"eos_token_id": ["x"]}, "eos_token_id = ['x'] must be token ids"),
-        ({"num_attention_heads": 3, "num_key_value_heads": 2}, "Shape.heads = 3 is no multiple"),
+        ({"num_attention_heads": 3, "num_key_value_heads": 2}, "Shape.heads = 3 is not a multiple"),
         ({"hidden_size": 8}, "embed_tokens.weight is (300, 6), not (300, 8)"),
         ({"num_hidden_layers": 3}, "tensor model.layers.2.input_layernorm.weight is missing"),
         ({"num_hidden_layers": 1}, "'model.layers.1.input_layernorm.weight' is unknown"),
         ({"tie_word_embeddings": False}, "tensor lm_head.weight is missing"),
     ],
 )  # fmt: skip
-def test_what_a_config_is_refused_for(tmp_path, changes, said):
+def test_configs_that_are_refused(tmp_path, changes, said):
     write_folder(tmp_path, random_checkpoint(SHAPE, 1), changes=changes)
     assert said in refusal(tmp_path)
 
@@ -151,7 +151,7 @@ def test_what_a_config_is_refused_for(tmp_path, changes, said):
 def test_numbers_without_end_are_refused(tmp_path):
     write_folder(tmp_path, random_checkpoint(SHAPE, 1))
     text = (tmp_path / "config.json").read_text()
-    for digits, said in ((5000, "config.json: is no JSON"), (4000, "vocab_size = 1111")):
+    for digits, said in ((5000, "config.json: is not JSON"), (4000, "vocab_size = 1111")):
         (tmp_path / "config.json").write_text(text.replace("300", "1" * digits))
         assert said in refusal(tmp_path)
 
@@ -163,11 +163,11 @@ def test_a_key_without_meaning_is_no_matter(tmp_path):
 
 
 def test_defaults_that_are_no_llama_s(tmp_path):
-    """Mistral's configuration has a window and 8 key heads unless it says otherwise."""
+    """By default, Mistral's configuration has a window and 8 key heads."""
     changes = {"model_type": "mistral", "architectures": ["MistralForCausalLM"]}
     longer = random_checkpoint(dataclasses.replace(SHAPE, seq_len=8192), 1)
     write_folder(tmp_path, longer, changes=changes)
-    assert "sliding_window = 4096 is not built, only none" in refusal(tmp_path)
+    assert "sliding_window = 4096 is not supported, only none" in refusal(tmp_path)
     write_folder(tmp_path, longer, changes=changes | {"sliding_window": None})
     assert load_checkpoint(tmp_path).shape.seq_len == 8192
     write_folder(tmp_path, longer, changes=changes | {"num_key_value_heads": None})
@@ -190,8 +190,8 @@ def test_generation_config_has_the_last_word_on_the_end(tmp_path):
 def test_everything_that_is_refused_is_listed(tmp_path):
     changes = {"hidden_act": "relu", "mlp_bias": True}
     write_folder(tmp_path, random_checkpoint(SHAPE, 1), changes=changes)
-    found = survey(tmp_path)
-    assert len(found.refused) == 2
+    actual = survey(tmp_path)
+    assert len(actual.refused) == 2
     assert "(and 1 more: python -m golden inspect)" in refusal(tmp_path)
 
 
@@ -208,7 +208,7 @@ def test_everything_that_is_refused_is_listed(tmp_path):
 def test_tensors_that_are_refused(tmp_path, name, shape, dtype, said):
     checkpoint = random_checkpoint(SHAPE, 1)
     write_folder(tmp_path, checkpoint)
-    tensors = {each: stored(value, "float32") for each, value in state_dict(checkpoint).items()}
+    tensors = {key: stored(value, "float32") for key, value in state_dict(checkpoint).items()}
     tensors[name] = stored(np.zeros(shape, np.float32), dtype)
     dtypes = dict.fromkeys(tensors, "float32") | {name: dtype}
     (tmp_path / "model.safetensors").write_bytes(serialised(tensors, dtypes))
@@ -230,7 +230,7 @@ def test_an_index_names_files_beside_it(tmp_path, file):
     index = json.loads(place.read_text())
     index["weight_map"]["model.norm.weight"] = file
     place.write_text(json.dumps(index))
-    assert "no file beside the index" in refusal(tmp_path)
+    assert "not a file beside the index" in refusal(tmp_path)
 
 
 def test_a_tensor_that_its_shard_lacks(tmp_path):
@@ -239,7 +239,7 @@ def test_a_tensor_that_its_shard_lacks(tmp_path):
     index = json.loads(place.read_text())
     index["weight_map"]["model.extra"] = "model-00001-of-00002.safetensors"
     place.write_text(json.dumps(index))
-    assert "tensor 'model.extra' is missing, which the index names" in refusal(tmp_path)
+    assert "tensor 'model.extra' of the index is missing" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("half", [b"\\ud800", b"\\uDC00", "\ud800".encode(errors="surrogatepass")])

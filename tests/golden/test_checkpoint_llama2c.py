@@ -1,4 +1,4 @@
-"""Checkpoint files: every version is read right, and everything that is none is refused."""
+"""Checkpoint files of llama2.c: every version is read correctly, anything else is refused."""
 
 import math
 import os
@@ -58,7 +58,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def refusal(path: Path) -> str:
-    """The message behind the file's name, checked to be one line."""
+    """The message after the file's name, checked to be one line."""
     with pytest.raises(BadInput) as caught:
         read(path)
     message = str(caught.value)
@@ -73,7 +73,7 @@ def assert_same(a: Checkpoint, b: Checkpoint) -> None:
         np.testing.assert_array_equal(tensor, b.weights[name], err_msg=name)
 
 
-# Layouts, against offsets worked out by hand.
+# Layouts, against offsets computed by hand.
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -220,14 +220,14 @@ def test_random_checkpoint_is_seeded_and_scaled():
     ("field", "value", "said"),
     [
         ("dim", 0, "Shape.dim = 0 "),
-        ("dim", 8, "Shape.dim = 8 is no multiple of heads = 3"),
+        ("dim", 8, "Shape.dim = 8 is not a multiple of heads = 3"),
         ("dim", 9, "Shape.head_dim = 3 "),
         ("dim", 600, "dim 600"),
         ("hidden", -5, "Shape.hidden = -5 "),
         ("layers", 0, "Shape.layers = 0 "),
         ("layers", (1 << 31) - 1, "layers 2147483647"),
         ("heads", 0, "Shape.heads = 0 "),
-        ("kv_heads", 2, "Shape.heads = 3 is no multiple of kv_heads = 2"),
+        ("kv_heads", 2, "Shape.heads = 3 is not a multiple of kv_heads = 2"),
         ("vocab", 0, "Shape.vocab = 0 "),
         ("vocab", 8, "vocab 8"),
         ("seq_len", -(1 << 31), "Shape.seq_len = -2147483648 "),
@@ -404,7 +404,7 @@ def test_checkpoint_checks_its_tensors():
     def build(shared: bool = False, **changed: np.ndarray) -> Checkpoint:
         return Checkpoint(shape=SHAPE, weights=good.weights | changed, shared=shared)
 
-    with pytest.raises(BadInput, match="does not know extra"):
+    with pytest.raises(BadInput, match="missing or unknown names: extra"):
         build(extra=np.zeros(1, np.float32))
     with pytest.raises(BadInput, match=r"tensor wk is float32 \(2, 6, 2\)"):
         build(wk=good.weights["wk"].swapaxes(1, 2))

@@ -1,4 +1,4 @@
-"""``python -m golden`` as a user runs it: what it prints, leaves behind, and how it refuses."""
+"""``python -m golden`` as a user runs it: output, files and errors."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ def run(*arguments):
 
 
 def refused(*arguments) -> str:
-    """The sentence that the command refuses with."""
+    """The error message of a refused command."""
     result = run(*arguments)
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
@@ -158,7 +158,7 @@ def test_a_size_that_no_machine_holds_is_refused(tmp_path):
 
 
 def test_an_interrupt_waits_for_the_compiler():
-    """LLVM calls back into Python, which drops an exception that comes to it there."""
+    """In a callback from LLVM, Python drops exceptions."""
     with pytest.raises(KeyboardInterrupt), _interrupts_later():
         os.kill(os.getpid(), signal.SIGINT)
         done = True

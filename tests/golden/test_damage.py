@@ -1,4 +1,4 @@
-"""Some hundred damaged files; `python -m tests.golden.damage` reads as many as one wants."""
+"""A few hundred damaged files; `python -m tests.golden.damage` reads any number."""
 
 import time
 from pathlib import Path
@@ -13,10 +13,10 @@ from tools.errors import BadInput
 
 def test_damaged_files_are_read_or_refused(tmp_path):
     seed = time.time_ns()
-    found = list(answers(tmp_path, 600, seed))
-    assert [(seed, each) for each in found if each.wrong is not None] == []
-    assert sum(each.refused is not None for each in found) > 300
-    assert {each.case for each in found} == {case.name for case in damage.cases()}
+    results = list(answers(tmp_path, 600, seed))
+    assert [(seed, result) for result in results if result.wrong is not None] == []
+    assert sum(result.refused is not None for result in results) > 300
+    assert {result.case for result in results} == {case.name for case in damage.cases()}
 
 
 def raising(error: Exception):

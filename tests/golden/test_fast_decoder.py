@@ -1,4 +1,4 @@
-"""The fast golden decoder: against the page, against itself in batches, and on a real text."""
+"""The fast golden decoder: against `golden.decoder`, in batches, and on a real text."""
 
 import dataclasses
 
@@ -53,8 +53,8 @@ def test_nano_against_plain_integers(numerics, scale):
     ("q", "score"),
     [
         (SQ(6, 10), SQ(2, 10)),  # nearly every score saturates
-        (SQ(12, 4), SQ(20, 12)),  # sums of 33 bits that lose just two
-        (SQ(14, 2), SQ(20, 12)),  # and none
+        (SQ(12, 4), SQ(20, 12)),  # 33-bit sums, shifted right by two
+        (SQ(14, 2), SQ(20, 12)),  # not shifted
     ],
     ids=["narrow", "wide", "unshifted"],
 )
@@ -92,7 +92,7 @@ def test_the_largest_operand_that_float64_sums():
 
 
 def test_rows_of_zeros_give_zeros():
-    # Their shift is the largest there is.
+    # Their shift is the largest possible.
     checkpoint = random_checkpoint(NANO.shape, 1)
     weights = checkpoint.weights | {"wo": np.zeros_like(checkpoint.weights["wo"])}
     model = quantise(dataclasses.replace(checkpoint, weights=weights), NANO)
@@ -107,8 +107,8 @@ def test_a_batch_is_as_many_single_runs(numerics):
     alone = [FixedDecoder(model) for _ in range(batch)]
     for row in tokens:
         logits = together.step(row, trace=True)
-        each = [one.step(row[n : n + 1], trace=True) for n, one in enumerate(alone)]
-        np.testing.assert_array_equal(logits, np.concatenate(each))
+        single = [one.step(row[n : n + 1], trace=True) for n, one in enumerate(alone)]
+        np.testing.assert_array_equal(logits, np.concatenate(single))
         for tensor, values in alone[0].trace.items():
             np.testing.assert_array_equal(together.trace[tensor], values)
 
@@ -117,9 +117,9 @@ def test_room_changes_nothing(monkeypatch):
     model, batch = model_of(Numerics(), 2), 5
     tokens = np.random.default_rng(0).integers(0, NANO.shape.vocab, (NANO.shape.seq_len, batch))
     expected = FixedDecoder(model, batch)
-    monkeypatch.setattr(attention, "FIRST_ROOM", 1)  # which then doubles three times
+    monkeypatch.setattr(attention, "FIRST_ROOM", 1)  # it doubles three times
     decoder = FixedDecoder(model, batch)
-    for _ in range(2):  # a reset gives the room back
+    for _ in range(2):  # a reset frees the capacity
         expected.reset()
         decoder.reset()
         for row in tokens:

@@ -17,7 +17,7 @@ from spec.fixed import SQ, Rounding
 
 #: Beyond the accumulators, which have at most 54 bits.
 sums = st.integers(-(1 << 54), 1 << 54) | st.integers(-40, 40)
-#: The most that int64 knows.
+#: The largest shift of int64.
 MOST = 63
 shifts = st.integers(0, MOST) | st.integers(0, 6)
 
@@ -33,17 +33,17 @@ def rounded(value: int, shift: int, rounding: Rounding) -> int:
 @given(cases=st.lists(st.tuples(sums, shifts), min_size=1))
 def test_shift_right(rounding, cases):
     expected = [rounded(value, shift, rounding) for value, shift in cases]
-    values, by = (np.array(each, dtype=np.int64) for each in zip(*cases, strict=True))
+    values, by = (np.array(column, dtype=np.int64) for column in zip(*cases, strict=True))
     assert fixed_math.shift_right(values, by, rounding).tolist() == expected
-    # Plain integers go the same way.
+    # The same for plain integers.
     assert [fixed_math.shift_right(v, s, rounding) for v, s in cases] == expected
 
 
 @pytest.mark.parametrize("rounding", Rounding)
 def test_the_largest_shift_leaves_nothing(rounding):
     # Half a unit is 1 << 62; 1 << 63 would be negative.
-    found = fixed_math.shift_right(np.array([0, 1 << 61]), np.array([MOST] * 2), rounding)
-    assert found.tolist() == [0, 0]
+    actual = fixed_math.shift_right(np.array([0, 1 << 61]), np.array([MOST] * 2), rounding)
+    assert actual.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_halves(rounding, expected):
 @given(st.lists(sums, min_size=1), shifts, st.sampled_from(list(Rounding)))
 def test_requantize(values, shift, rounding):
     form = SQ(3, 7)
-    found = fixed_math.requantize(np.array(values), shift, form, rounding)
+    actual = fixed_math.requantize(np.array(values), shift, form, rounding)
     expected = [min(max(rounded(v, shift, rounding), form.min), form.max) for v in values]
-    assert found.tolist() == expected
+    assert actual.tolist() == expected
 
 
 positive = st.integers(1, (1 << 62) - 1)
@@ -74,12 +74,12 @@ near_powers = st.builds(
 
 @given(st.lists(positive | near_powers, min_size=1))
 def test_bit_length(values):
-    found = fixed_math.bit_length(*in_halves(values))
-    assert found.tolist() == [value.bit_length() for value in values]
+    actual = fixed_math.bit_length(*in_halves(values))
+    assert actual.tolist() == [value.bit_length() for value in values]
 
 
 def in_halves(values):
-    """As golden holds what exceeds int64."""
+    """The representation of numbers beyond int64."""
     return tuple(np.array([fixed_math.halves(v)[n] for v in values], np.int64) for n in (0, 1))
 
 
@@ -91,9 +91,9 @@ def test_operand(data):
     near = st.builds(lambda bit, off: (1 << bit) + off, st.integers(0, 31), st.integers(-9, 9))
     either = near | near.map(lambda v: -v) | st.integers(form.min, form.max)
     values = [v for v in corners + data.draw(st.lists(either)) if form.min <= v <= form.max]
-    found = fixed_math.operand(np.array(values), form, rounding).tolist()
-    assert found == [operand(v, rounding) for v in values]
-    for value, result in zip(values, found, strict=True):
+    actual = fixed_math.operand(np.array(values), form, rounding).tolist()
+    assert actual == [operand(v, rounding) for v in values]
+    for value, result in zip(values, actual, strict=True):
         assert abs(result - value) <= abs(value) / 2 ** (
             13 if rounding is Rounding.TRUNCATE else 14
         )

@@ -22,7 +22,7 @@ NANO = named("nano").shape
 
 
 def spelt_logits(checkpoint, tokens):
-    """The logits behind `tokens`, with plain Python numbers and a formula a line."""
+    """The logits after `tokens`, with plain Python numbers and one formula per line."""
     shape, w = checkpoint.shape, {n: t.tolist() for n, t in checkpoint.weights.items()}
     hs, group = shape.head_dim, shape.heads // shape.kv_heads
     rows: list[tuple[list, list]] = [([], []) for _ in range(shape.layers)]
@@ -86,8 +86,8 @@ def test_against_hugging_face(feature):
     tokens = [1, 8, 0, 3, 3, 5]
     expected = hugging_face.logits(checkpoint, tokens)
     decoder = FloatDecoder(checkpoint)
-    found = [decoder.step([token])[0] for token in tokens]
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    actual = [decoder.step([token])[0] for token in tokens]
+    np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9)
     if feature in ("base and epsilon", "llama3"):  # of the same tensors
         other = dataclasses.replace(checkpoint, shape=Shape(**SIZES))
         assert np.abs(hugging_face.logits(other, tokens) - expected).max() > 1e-3
@@ -167,7 +167,7 @@ def test_trace_names_every_intermediate():
 
 
 @pytest.mark.parametrize(
-    ("tokens", "said"),
+    ("tokens", "message"),
     [
         ([1, -1], r"tokens\[1\] = -1 is outside 0 to 15"),
         ([16, 1], r"tokens\[0\] = 16 is outside 0 to 15"),
@@ -176,9 +176,9 @@ def test_trace_names_every_intermediate():
         ([1.0, 2.0], r"float64 \(2,\), not integers"),
     ],
 )
-def test_bad_tokens_change_nothing(tokens, said):
+def test_bad_tokens_change_nothing(tokens, message):
     decoder = FloatDecoder(random_checkpoint(NANO, 1), 2)
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=message):
         decoder.step(tokens)
     assert decoder.position == 0
 
@@ -216,6 +216,6 @@ def test_a_known_model_writes_its_text(known, dtype):
     if known.name != "stories260K":
         return
     assert len(known.text) == 464
-    # The tightest choices on the way.
+    # The smallest margins between best and second-best token.
     assert list(np.argsort(gaps)[:4]) == [185, 114, 71, 172]
     np.testing.assert_allclose(np.sort(gaps)[:4], [0.0042, 0.0423, 0.0526, 0.0674], atol=1e-4)

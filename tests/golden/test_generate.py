@@ -1,4 +1,4 @@
-"""The token loop: which ids come out, and what the decoder is asked."""
+"""The token loop: the ids that it yields, and the calls of the decoder."""
 
 import dataclasses
 
@@ -49,7 +49,7 @@ def test_bos_ends_the_text(prompt):
 @pytest.mark.parametrize("end", [3, 7])
 def test_any_of_the_end_ids_ends_the_text(end):
     shape = dataclasses.replace(PLAIN, end_ids=(7, 3), bos=None)
-    # Within the prompt they are markers of a chat.
+    # Within the prompt, end-of-text ids are markers of a chat.
     assert run(Script(9, 9, 1, end, 9), [4, 3, 7], 5, shape) == [3, 7, 1]
 
 

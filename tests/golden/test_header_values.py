@@ -1,4 +1,4 @@
-"""Any value under any key of a header: it is what it should be, or refused in one sentence."""
+"""Any value for any key of a header is either valid or refused in one sentence."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ from tests.golden.folders import byte_level, write_folder
 from tests.golden.gguf_files import add_byte_level, write_gguf
 from tools.errors import BadInput
 
-#: One of every kind that a file can hold.
+#: One value of every type in a file.
 VALUES = {
     "a text": "x",
     "an empty text": "",
@@ -34,7 +34,7 @@ VALUES = {
 
 
 def refusals_of(use: Callable[[], object], where: Path) -> int:
-    """1 if `use` is refused as it must be, 0 if it goes through."""
+    """1 if `use` is refused with a valid message, 0 if it succeeds."""
     try:
         use()
     except BadInput as error:

@@ -1,4 +1,4 @@
-"""The image file: what is saved is loaded, and anything else is refused in one line."""
+"""The image file: saved images are loaded, and anything else is refused in one line."""
 
 import json
 
@@ -37,9 +37,9 @@ def test_round_trip(tmp_path_factory, config, seed):
     np.testing.assert_array_equal(image, pack(model))
 
 
-def assert_same_rows(found, expected):
-    np.testing.assert_array_equal(found.weights, expected.weights)
-    np.testing.assert_array_equal(found.shift, expected.shift)
+def assert_same_rows(actual, expected):
+    np.testing.assert_array_equal(actual.weights, expected.weights)
+    np.testing.assert_array_equal(actual.shift, expected.shift)
 
 
 @given(st.data())
@@ -48,12 +48,12 @@ def test_a_reproducer_holds_the_model_and_the_case(tmp_path_factory, data):
     model, case = data.draw(models(config)), data.draw(cases(config, st.integers(1, 99)))
     path = tmp_path_factory.mktemp("image") / "reproducer"
     save(path, model, case)
-    found, found_case = load_case(path)
-    assert (found.config, found_case) == (config, case)
-    assert_same_rows(found.embedding, model.embedding)
-    assert_same_rows(found.classifier, model.classifier)
-    assert len(found.layers) == len(model.layers)
-    for layer, expected in zip(found.layers, model.layers, strict=True):
+    actual, found_case = load_case(path)
+    assert (actual.config, found_case) == (config, case)
+    assert_same_rows(actual.embedding, model.embedding)
+    assert_same_rows(actual.classifier, model.classifier)
+    assert len(actual.layers) == len(model.layers)
+    for layer, expected in zip(actual.layers, model.layers, strict=True):
         assert layer.keys() == expected.keys()
         for op in layer:
             assert_same_rows(layer[op], expected[op])
@@ -214,7 +214,7 @@ def test_truncated_and_damaged_files(tmp_path_factory, model, data):
     path = tmp_path_factory.mktemp("image") / "bad"
     raw = written(model)
     cut = data.draw(st.integers(0, len(raw) - 1))
-    refused(path, raw[:cut], "is no safetensors file (")
+    refused(path, raw[:cut], "is not a safetensors file (")
     # A damaged header: refused, or by luck still a header of the same meaning; never a traceback.
     header = 8 + int.from_bytes(raw[:8], "little")
     at = data.draw(st.integers(0, header - 1))

@@ -69,7 +69,7 @@ def test_factors_are_folded_in(bits, shared):
     model = quantise(checkpoint, config)
     score_scale = math.log2(math.e) / math.sqrt(shape.head_dim)
 
-    for layer, found in enumerate(model.layers):
+    for layer, actual in enumerate(model.layers):
         att, ffn = w["rms_att"][layer], w["rms_ffn"][layer]
         interleaved = np.empty((2 * shape.hidden, shape.dim))
         interleaved[0::2], interleaved[1::2] = w["w1"][layer] * ffn, w["w3"][layer] * ffn
@@ -84,7 +84,7 @@ def test_factors_are_folded_in(bits, shared):
             biases = w["bq"][layer] * score_scale, w["bk"][layer], w["bv"][layer]
             expected[Op.BIAS] = np.concatenate(biases)[:, None]
         for op in layer_ops(config):
-            check_matrix(config, op, found[op], expected[op])
+            check_matrix(config, op, actual[op], expected[op])
     check_matrix(config, Op.CLS, model.classifier, w["wcls"] * w["rms_final"])
 
     step = steps(config, Op.EMBED, model.embedding)
@@ -96,10 +96,10 @@ def check_matrix(config, op, rows, expected):
     assert (
         rows.weights.shape == expected.shape == (matrix(config, op).rows, matrix(config, op).cols)
     )
-    found = rows.weights * steps(config, op, rows)[:, None]
+    actual = rows.weights * steps(config, op, rows)[:, None]
     # Half a step of each row; its largest weight uses more than half of the range.
     step = np.abs(expected).max(axis=1, keepdims=True) / (1 << (config.numerics.weight_bits - 2))
-    assert (np.abs(found - expected) <= step / 2 * (1 + 1e-9)).all()
+    assert (np.abs(actual - expected) <= step / 2 * (1 + 1e-9)).all()
 
 
 def test_activations_of_a_norm_are_counted_at_its_least_exponent():

@@ -137,7 +137,7 @@ def test_same_seed_same_choices():
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"vocab": 1}, "vocab = 1 "),
         ({"temperature": -0.5}, "temperature = -0.5 "),
@@ -149,8 +149,8 @@ def test_same_seed_same_choices():
         ({"seed": 1 << 64}, "seed = 18446744073709551616 "),
     ],
 )
-def test_bad_parameters(changed, said):
-    with pytest.raises(BadInput, match=said):
+def test_bad_parameters(changed, message):
+    with pytest.raises(BadInput, match=message):
         Sampler(**({"vocab": 4} | changed))
 
 

@@ -114,12 +114,12 @@ def test_folder_and_gguf_are_one_model(file, original, tmp_path, kind, dtype):
         assert_same_ids(tokenizer, source)
 
 
-def assert_same_ids(found: Tokenizer, source: Tokenizer) -> None:
+def assert_same_ids(actual: Tokenizer, source: Tokenizer) -> None:
     for text in TEXTS:
         ids = source.encode(text)
-        assert found.encode(text) == ids
-        assert found.decode_all(ids) == source.decode_all(ids)
-    assert found.chat(CHAT) == source.chat(CHAT) == source.encode(CHAT_TEXT)
+        assert actual.encode(text) == ids
+        assert actual.decode_all(ids) == source.decode_all(ids)
+    assert actual.chat(CHAT) == source.chat(CHAT) == source.encode(CHAT_TEXT)
 
 
 def test_the_vocabulary_spells_what_it_should(file):

@@ -82,14 +82,14 @@ def refusal(path: Path, vocab: int = 280) -> str:
 def pairs(tmp_path_factory) -> dict[tuple[str, bool], tuple[tokenizers.Tokenizer, Tokenizer]]:
     """The library's tokenizer and ours, read from its GGUF file."""
     folder = tmp_path_factory.mktemp("vocabularies")
-    found = {}
+    actual = {}
     for pre in SPLIT:
         for bos in (True, False):
             expected = library(pre, bos)
             more = {"bos_token_id": 0, "add_bos_token": bos, "eos_token_id": 2}
             path = written(folder / "model.gguf", add_byte_level(expected, pre, **more))
-            found[pre, bos] = (expected, load_tokenizer(path, 280))
-    return found
+            actual[pre, bos] = (expected, load_tokenizer(path, 280))
+    return actual
 
 
 @settings(max_examples=200, deadline=None)
@@ -102,10 +102,10 @@ def pairs(tmp_path_factory) -> dict[tuple[str, bool], tuple[tokenizers.Tokenizer
 @example(pre="llama-bpe", bos=True, text="hello world's 12345    \n\n x<|im_end|>e\u0301")
 @example(pre="qwen2", bos=False, text="hello WORLD'S 12345    \n\n x<|im_end|>e\u0301")
 def test_ids_are_those_of_the_original(pairs, pre, bos, text):
-    expected, found = pairs[pre, bos]
-    ids = found.encode(text)
+    expected, actual = pairs[pre, bos]
+    ids = actual.encode(text)
     assert ids == expected.encode(text).ids
-    assert found.decode_all(ids) == expected.decode(ids).encode()
+    assert actual.decode_all(ids) == expected.decode(ids).encode()
 
 
 def test_chat_template(tmp_path):
@@ -138,7 +138,7 @@ def add_sentencepiece(bos: bool = True, with_bytes: bool = True) -> Callable:
         types = gguf.TokenType
         pieces = SPM if with_bytes else [SPM[at] for at in (0, 1, 2, *range(259, len(SPM)))]
         kinds = [types.UNKNOWN, types.CONTROL, types.CONTROL]
-        kinds += [types.BYTE if each.startswith("<0x") else types.NORMAL for each in pieces[3:]]
+        kinds += [types.BYTE if piece.startswith("<0x") else types.NORMAL for piece in pieces[3:]]
         writer.add_tokenizer_model("llama")
         writer.add_token_list(pieces)
         writer.add_token_scores([-float(at) for at in range(len(pieces))])
@@ -210,7 +210,7 @@ def test_vocabularies_that_are_refused(tmp_path, key, value, said):
 def test_long_pieces_and_bad_scores_are_refused(tmp_path):
     for tokens, scores, said in (
         (["<unk>", "<s>", "a" * 300], [0.0] * 3, "tokens[2] has 300 characters"),
-        (["<unk>", "<s>", "a"], [0.0, 0.0, np.nan], "scores has a value that is no number"),
+        (["<unk>", "<s>", "a"], [0.0, 0.0, np.nan], "scores has a value that is not finite"),
     ):
 
         def add(writer: gguf.GGUFWriter, tokens=tokens, scores=scores) -> None:

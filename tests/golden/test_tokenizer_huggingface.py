@@ -239,12 +239,12 @@ def test_padding_and_truncation_are_off(tmp_path, library):
     [
         ("model", {"type": "Unigram", "vocab": []}, "model has type = 'Unigram', not BPE"),
         ("model", {"type": "BPE", "vocab": {}, "merges": []}, "model.vocab = {} must be"),
-        ("model", {"type": "BPE", "vocab": {"a": -1}, "merges": []}, "'a' = -1, which is no id"),
+        ("model", {"type": "BPE", "vocab": {"a": -1}, "merges": []}, "-1, which is not an id"),
         ("model", {"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}, "out of vocabulary"),
-        ("model", 5, "part 5 is no JSON object"),
+        ("model", 5, "part 5 is not a JSON object"),
         ("normalizer", {"type": "Precompiled"}, "normalizer has type = 'Precompiled'"),
         ("pre_tokenizer", {"type": "Sequence", "pretokenizers": [{"type": "X"}]}, "type = 'X'"),
-        ("decoder", {"type": "Sequence", "decoders": 5}, "decoders = 5 is no list"),
+        ("decoder", {"type": "Sequence", "decoders": 5}, "decoders = 5 is not a list"),
         ("post_processor", {"type": "ByteLevel"}, "PostProcessorWrapper"),
     ],
 )
@@ -255,11 +255,11 @@ def test_parts_that_are_refused(tmp_path, library, part, value, said):
 
 def test_files_that_are_refused(tmp_path):
     assert "tokenizer.json: cannot be read (No such file" in refusal(tmp_path)
-    assert "is no tokenizer.json" in refusal(written(tmp_path, {"model_type": "llama"}))
+    assert "is not a tokenizer.json" in refusal(written(tmp_path, {"model_type": "llama"}))
     for content, said in (
-        (b"{", "is no JSON"),
+        (b"{", "is not JSON"),
         (b'{"a":' * 100_000, "nested too deeply"),
-        (b'{"a":1,"a":2}', "key 'a' stands twice"),
+        (b'{"a":1,"a":2}', "key 'a' twice"),
         (b"PK\3\4", "is a zip archive"),
     ):
         (tmp_path / "tokenizer.json").write_bytes(content)
@@ -274,5 +274,5 @@ def test_ids_beyond_the_model_are_refused(folder):
 def test_the_tokenizer_beside_a_model_is_found(folder, tmp_path, subject):
     assert tokenizer_of(folder, 300).encode("x") == subject.encode("x")
     assert tokenizer_of(folder / "model.safetensors", 300).encode("x") == subject.encode("x")
-    with pytest.raises(BadInput, match=r"there is no tokenizer\.json nor tok.*nor tok300"):
+    with pytest.raises(BadInput, match=r"has no tokenizer\.json or tok.*or tok300"):
         tokenizer_of(tmp_path, 300)

@@ -57,7 +57,7 @@ COMPARE = ("compare", "{0}/model.bin", "--tokenizer", "{0}/tok.bin")
         ((*COMPARE, "--vcd", "{0}/w.vcd", "--steps", "4", "--to", "4"), "--to = 4"),
         ((*COMPARE, "--random", SIZES), "name either MODEL = "),
         (("compare", "--random", SIZES, "--prompt", "x"), "a random model has no tokenizer"),
-        (("generate", "{0}/model.bin", "--prompt", "x"), "there is no tokenizer.json"),
+        (("generate", "{0}/model.bin", "--prompt", "x"), "has no tokenizer.json"),
         ((*GENERATE, "--chat"), "--chat needs a --prompt"),
         ((*GENERATE, "--chat", "--prompt", "x"), "no chat template"),
         (("compare", "--random", "1,2,3"), "--random = '1,2,3'"),

@@ -56,7 +56,7 @@ def test_the_design_as_it_is_has_no_difference():
     ("module", "tensor", "position"),
     [
         (design.swiglu, Tensor.SILU, 0),
-        (design.rope, Tensor.Q, 1),  # at position 0 nothing turns, so nothing is rounded
+        (design.rope, Tensor.Q, 1),  # position 0 has no rotation, and so no rounding
     ],
 )
 def test_a_rounding_step_is_named(monkeypatch, module, tensor, position):
@@ -68,7 +68,7 @@ def test_a_rounding_step_is_named(monkeypatch, module, tensor, position):
 
 
 def test_a_wrong_kv_head_is_named(monkeypatch):
-    # Every query head reads KV head 0, as if the group were the whole of them.
+    # Every query head reads KV head 0, as if all heads were one group.
     wrong = dataclasses.replace(NANO.shape, kv_heads=1)
 
     class OneGroup(design.cache.CacheLayers):

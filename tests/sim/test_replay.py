@@ -112,7 +112,7 @@ def test_no_difference(good, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda raw: raw[:-1], "good.safetensors: is no safetensors file ("),
+        (lambda raw: raw[:-1], "good.safetensors: is not a safetensors file ("),
         (lambda raw: raw.replace(b"steps", b"stops"), "good.safetensors: case is not readable"),
         (lambda raw: raw.replace(b'"case"', b'"cave"'), "good.safetensors: case is missing"),
     ],

@@ -16,7 +16,7 @@ NANO = CONFIGS["nano"]
 
 
 def test_a_text_goes_on_though_the_decoder_would_have_ended_it():
-    # Whatever is chosen ends the text: the host, that samples or chats, goes on with other tokens.
+    # Any choice ends the text; the host, sampling or in a chat, continues with other tokens.
     config = dataclasses.replace(
         NANO, shape=dataclasses.replace(NANO.shape, end_ids=tuple(range(NANO.shape.vocab)))
     )

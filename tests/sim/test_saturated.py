@@ -12,7 +12,7 @@ from golden.checkpoints import llama2c
 from golden.quantise import quantise
 from sim import models, replay
 from sim.__main__ import main
-from sim.saturated import LOOKED, warning
+from sim.saturated import CHECKED, warning
 from spec.config import Numerics, named
 from spec.fixed import SQ
 
@@ -25,11 +25,11 @@ def test_values_that_saturate_are_reported_in_words():
     assert warning(checkpoint, quantise(checkpoint, NANO), [1, 2]) == ""
     words = warning(checkpoint, quantise(checkpoint, NANO.with_numerics(CLIPPED)), [1, 2])
     assert "of gate; KL to float is " in words and words.endswith("in the first 2 tokens")
-    # Nothing saturates in a model of other weights, but it says something else.
+    # With other weights nothing saturates, but the logits differ.
     other = quantise(random_checkpoint(NANO.shape, 6), NANO)
-    words = warning(checkpoint, other, [1] * (LOOKED // 8))
+    words = warning(checkpoint, other, [1] * (CHECKED // 8))
     assert words.startswith("KL to float is ") and words.endswith("in the first 4 tokens")
-    assert LOOKED >= 2
+    assert CHECKED >= 2
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from gate.manifest import STORY_VALUES
 from sim.__main__ import main
 from tests.story import STORIES, TALES
 
-#: One of them in the widest RTL, which takes long to compile: stories260K where it is.
+#: One model in the widest RTL, which takes long to compile: stories260K if available.
 KNOWN = [*STORIES, TALES][0]
 
 
@@ -25,10 +25,10 @@ def test_the_rtl_tells_the_story(tmp_path):
     assert run("generate", str(known.model), *options).stdout_bytes == known.text
     figures = json.loads(stats.read_text())
     assert (figures["lanes"], figures["multipliers"]) == (64, 67)
-    # Weights, and attention over all positions so far, of every token. The end of a text is one
-    # that is not printed.
-    told = figures["tokens"]
-    done = told if told == known.steps else told + 1
+    # Weights, and attention over all positions so far, of every token. The token that ends a text
+    # is not printed.
+    printed = figures["tokens"]
+    done = printed if printed == known.steps else printed + 1
     assert figures["macs"] == done * 259_328 + 640 * sum(range(1, done + 1))
     assert figures["array_utilisation"] == figures["macs"] / (64 * figures["cycles"]) >= 0.6
 
@@ -46,8 +46,8 @@ def test_without_a_model_the_own_one_is_told_and_compared(tmp_path):
     """As `nox -s story` does, whose build this is."""
     stats = tmp_path / "stats.json"
     options = ["--text", "--steps", "40", "--lanes", "8", "--stats", str(stats)]
-    told, _, rest = run("compare", *options).stdout.partition("\n\n")
-    assert TALES.text.decode().startswith(told) and len(told) > 60
+    text, _, rest = run("compare", *options).stdout.partition("\n\n")
+    assert TALES.text.decode().startswith(text) and len(text) > 60
     assert "no difference" in rest
     figures = json.loads(stats.read_text())
     assert (figures["tokens"], figures["equal"]) == (40, True)

@@ -51,7 +51,7 @@ def test_results_do_not_depend_on_stalls(lanes, bits, stalls):
     with _open(stalls=stalls, config=config, image=image) as rtl:
         token, ended = 5, True
         for step in range(2 * config.shape.seq_len):
-            # Behind the end of a text only a first token is defined.
+            # After the end of a text, only a first token is defined.
             first, sample = ended, step != 2
             expected = golden.step(token, first, sample)
             got = rtl.step(token, first, sample)
@@ -117,9 +117,9 @@ def _records(*rows):
 def test_first_difference(rows, kind, place):
     flattener = Flattener(CONFIG)
     golden = flattener.golden({Tensor.Q: np.array([[1, 2], [3, 4]])}, sampled=True)
-    found = first_difference(flattener, golden, flattener.rtl(_records(*rows)), 0, 0)
-    assert found.kind == kind
-    assert (found.layer, found.tensor, found.element) == place
+    difference = first_difference(flattener, golden, flattener.rtl(_records(*rows)), 0, 0)
+    assert difference.kind == kind
+    assert (difference.layer, difference.tensor, difference.element) == place
 
 
 def test_scores_are_indexed_by_head_and_position():

@@ -1,4 +1,4 @@
-"""The rewritten simulation does in every cycle what CXXRTL's own text does."""
+"""The rewritten simulation equals CXXRTL's own in every cycle."""
 
 import re
 import subprocess
@@ -10,9 +10,9 @@ from amaranth.back import rtlil
 from amaranth.lib.memory import Memory
 
 from sim.build import DRIVER, script
-from sim.tune import sleep, tune
+from sim.tune import gating, tune
 from sim.tune.expressions import short_circuit, shorten
-from sim.tune.guards import add_guards, hand_on, inline
+from sim.tune.guards import add_guards, inline, propagate_guards
 from sim.tune.statements import Source, Statement, parse
 from tools.compiler import find_compiler, runtime_headers
 from tools.yosys import run_yosys
@@ -41,10 +41,10 @@ int main() {
 """
 
 
-class Waits(Elaboratable):
-    """Works after one cycle in 64, on what came then; also a memory, a counter and registers that
-    swap keep some of it awake. `en` holds some of it up. Called `softmax` above, which
-    `sim.tune.sleep` knows to wait."""
+class MostlyIdle(Elaboratable):
+    """Active after one cycle in 64, with the data of that cycle; a memory, a counter and registers
+    that swap keep a part active. `en` stalls another part. Its instance is called `softmax`, a name
+    that `sim.tune.gating` lists as mostly idle."""
 
     def __init__(self, control, data):
         self.control = control
@@ -80,7 +80,7 @@ class Waits(Elaboratable):
         en = Signal()
         held, late = Signal(48), Signal(48)
         m.d.sync += en.eq(self.control[6:8] != 0)
-        # Both only in branches: one behind one guard, in many places, one behind two.
+        # Both are used only in branches: one under one guard, several times, one under two guards.
         shared, either = Signal(48), Signal(48)
         m.d.comb += [shared.eq((taken * 5) ^ (taken >> 3)), either.eq((taken * 11) ^ held)]
         with m.If(en):
@@ -112,9 +112,9 @@ class Lanes(Elaboratable):
         m.d.comb += ClockSignal().eq(self.clk)
         control, count = self.control, Signal(8)
         m.d.sync += count.eq(count + control[0])
-        m.submodules.softmax = waits = Waits(self.control, self.wide[:24])
+        m.submodules.softmax = idle = MostlyIdle(self.control, self.wide[:24])
         parts = [self._pipeline(m), self._shifts(m), self._circles(m), self._memories(m, count)]
-        parts += [self._queue(m), self._rounded(m), self._conditions(m, count), waits.out]
+        parts += [self._queue(m), self._rounded(m), self._conditions(m, count), idle.out]
         total = Signal(64)
         m.d.comb += total.eq(sum(parts, C(0, 64)))
         m.d.comb += self.out.eq(Mux(self.tie, 0, total))
@@ -247,10 +247,10 @@ def _run(text: str, folder: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _sleepy(monkeypatch):
-    """The design is small: a test before anything that may sleep."""
-    monkeypatch.setattr(sleep, "SMALLEST", 100)
-    monkeypatch.setattr(sleep, "BUSY", ("softmax.en",))
+def _small_groups(monkeypatch):
+    """Gate the small groups of this design, too."""
+    monkeypatch.setattr(gating, "SMALLEST", 100)
+    monkeypatch.setattr(gating, "BUSY", ("softmax.en",))
 
 
 def test_every_cycle_stays_the_same(generated, tmp_path):
@@ -259,19 +259,19 @@ def test_every_cycle_stays_the_same(generated, tmp_path):
     tuned = tune(generated)
     assert tuned.count("for (size_t n = 0;") >= 3, "nothing was rolled"
     assert tuned.count("commit(observer)") < 10, "registers are still committed"
-    assert tuned.count("if (vd_awake") >= 5, "nothing sleeps"
-    assert "vd_ran[0] |= " in tuned, "nothing that sleeps has a guard"
+    assert tuned.count("if (vd_active") >= 5, "nothing is gated"
+    assert "vd_ran[0] |= " in tuned, "no gated group has a guard"
     assert _run(tuned, tmp_path) == expected
     assert _run(tune(generated, observed=True), tmp_path) == expected
 
 
-def test_choices_of_lanes_keep_a_loop_where_there_is_one(generated):
+def test_conditions_of_lanes_have_a_loop_in_a_branch(generated):
     tuned = tune(generated)
     loop = rf"\t\t+for \(size_t n = 0; n < {LANES - 1}; n\+\+\) (vd_array_\d+)\[0 \+ n\] = .*\1"
     assert re.search(rf"{loop}\[1 \+ n\]\)\)\);\n", tuned)
 
 
-def test_long_words_become_short(generated):
+def test_expressions_are_shortened(generated):
     tuned = tune(generated)
     assert re.search(r"\bvd_extend<\d+,\d+,\d+>\(p_number\.curr\)", tuned), "a part of a number"
     assert re.search(r"\bvd_among<0x[0-9a-f]+u>\(p_state\.curr\)", tuned), "one of some numbers"
@@ -296,60 +296,56 @@ def test_long_words_become_short(generated):
         ("value<1>(or_uu<1>(p_a, p_b))", "(vd_bit(p_a) || vd_bit(p_b))"),
     ],
 )
-def test_conditions_look_no_further_than_they_need_to(condition, short):
+def test_conditions_short_circuit(condition, short):
     assert short_circuit(condition) == short
 
 
-def test_comparisons_of_two_signals_stay():
+def test_comparisons_of_two_signals_are_unchanged():
     text = "p_x = reduce_or<1>(eq_uu<1>(p_a, value<1>{0x1u}).concat(logic_not<1>(p_b)).val());"
     assert shorten(text) == text
 
 
-def test_a_guard_that_is_computed_later_wakes_by_what_it_depends_on():
-    a, b, go, found, result = (
-        f"p_softmax_2e_{name}" for name in ["a", "b", "go", "found", "result"]
-    )
+def test_sources_of_a_guard_that_is_computed_later_activate_its_group():
+    a, b, go, copy, result = (f"p_softmax_2e_{name}" for name in ["a", "b", "go", "copy", "result"])
     source = Source("", [], "", {}, {a: 8, b: 8, result: 8}, set(), {})
     source.statements = [
-        Statement([f"\t{found} = {a}.curr;"], False, {found}, {a, go}, guard=go),
+        Statement([f"\t{copy} = {a}.curr;"], False, {copy}, {a, go}, guard=go),
         Statement([f"\t{go} = {b}.curr;"], False, {go}, {b}),
-        Statement(
-            [f"\t{result}.next = {found};" + " " * 100], True, {result}, {found, go}, guard=go
-        ),
+        Statement([f"\t{result}.next = {copy};" + " " * 100], True, {result}, {copy, go}, guard=go),
         Statement([f"\t{a}.next = {b}.curr;"], True, {a}, {b}),
         Statement([f"\t{b}.next = {a}.curr;"], True, {b}, {a}),
     ]
-    sleep.add_sleep(source)
-    assert set(source.wakes) == {a, b}
+    gating.add_gating(source)
+    assert set(source.activates) == {a, b}
 
 
 @pytest.mark.parametrize(
-    ("line", "deaf"),
+    ("line", "replacement"),
     [
-        (r"(?:if \(vd_differ\(.*\)\) \[\[unlikely\]\] )?vd_wake\[\d+\] \|= .*;$", ""),
-        (r"vd_awake\[\d+\] \|= .*;$", ""),
-        (r"(vd_awake\[\d+\]) = .* \| (vd_wake.*;)$", r"\1 = \2"),
+        (r"(?:if \(vd_differ\(.*\)\) \[\[unlikely\]\] )?vd_activate\[\d+\] \|= .*;$", ""),
+        (r"vd_active\[\d+\] \|= .*;$", ""),
+        (r"(vd_active\[\d+\]) = .* \| (vd_activate.*;)$", r"\1 = \2"),
     ],
     ids=["registers", "inputs", "guards"],
 )
-def test_who_is_not_told_of_a_change_sleeps_on(generated, tmp_path, line, deaf):
+def test_without_an_activation_the_result_is_wrong(generated, tmp_path, line, replacement):
     tuned = tune(generated)
-    changed, notes = re.subn(rf"^\t*{line}", deaf, tuned, flags=re.MULTILINE)
-    assert notes
+    changed, count = re.subn(rf"^\t*{line}", replacement, tuned, flags=re.MULTILINE)
+    assert count
     assert _run(changed, tmp_path) != _run(tuned, tmp_path)
 
 
-def test_what_is_needed_behind_guards_alone_is_computed_there(generated):
+def test_values_used_only_under_guards_are_computed_there(generated):
     source = parse(generated)
     add_guards(source)
     before = len(source.statements)
     inline(source)
     assert len(source.statements) < before
-    hand_on(source)
-    assert any(each.guard for each in source.statements if not each.clocked)
+    propagate_guards(source)
+    assert any(statement.guard for statement in source.statements if not statement.clocked)
 
 
-def test_what_cannot_be_written_in_place_keeps_its_copy(generated):
+def test_registers_in_a_cycle_keep_their_copy(generated):
     tuned = tune(generated)
     copied = re.findall(r"(p_\w+)\.curr = \1\.next;", tuned)
     assert len({"p_x", "p_y"} & set(copied)) == 1
@@ -364,7 +360,7 @@ def test_what_cannot_be_written_in_place_keeps_its_copy(generated):
         "\tperform(p_out);\n",
     ],
 )
-def test_what_is_not_known_stays(generated, line):
+def test_unknown_text_is_unchanged(generated, line):
     tail = "\treturn converged;\n"
     text = generated.replace(tail, line + tail)
     assert text != generated
@@ -372,6 +368,6 @@ def test_what_is_not_known_stays(generated, line):
     assert tune(text, observed=True) == tune(text)
 
 
-def test_loops_are_left_alone(generated):
+def test_designs_with_feedback_are_unchanged(generated):
     tuned = tune(generated, feedback=True)
     assert tuned.replace("CXXRTL_EXTREMELY_COLD ", "") == generated

@@ -1,6 +1,6 @@
-"""A stand-in for the decoder: the same ports, trivial mathematics, and a golden twin of it.
+"""A toy with the ports of the decoder and trivial arithmetic, and a golden model of it.
 
-It has a multiplier and an accumulator on each lane, so that its simulation speed is telling.
+It has a multiplier and an accumulator on each lane, so that its simulation speed is realistic.
 """
 
 from types import SimpleNamespace
@@ -142,7 +142,7 @@ class Toy(wiring.Component):
                 with m.If(~product_valid):
                     m.next = "SUM"
             with m.State("SUM"):
-                # One lane a cycle; after all of them every accumulator is back in its place.
+                # Rotates by one lane a cycle; at the end every accumulator is back at its lane.
                 m.d.sync += [
                     total.eq(Mux(lane == 0, 0, total) + accumulators[0]),
                     accumulators.as_value().eq(
@@ -177,7 +177,7 @@ class Toy(wiring.Component):
                     m.d.sync += busy.eq(0)
                     m.next = "IDLE"
 
-        # Lane 0 of the first `dim` products of a token, as if they were the embedding.
+        # Lane 0 of the first `dim` products of a token, traced like an embedding.
         with m.If(product_valid & (count <= config.shape.dim)):
             m.d.comb += [
                 self.trace[1].valid.eq(1),

@@ -1,4 +1,4 @@
-"""Configurations: what is refused and how it is said, and that the derived numbers suffice."""
+"""Configurations: refused values and their messages, and bounds on the derived numbers."""
 
 import dataclasses
 import json
@@ -131,11 +131,10 @@ def test_names():
         ({"silu": SQ(13, 2), "up": SQ(13, 2), "ffn": SQ(5, 8)}, "ffn", 4),
     ],
 )
-def test_more_fraction_bits_than_there_are(changed, name, missing):
+def test_more_fraction_bits_than_the_operands_have(changed, name, missing):
     config = named("nano").with_numerics(Numerics(**changed))
     with refused(
-        f"Numerics.{name} = {changed[name]} has {missing} fraction bits more"
-        " than what it is computed from"
+        f"Numerics.{name} = {changed[name]} has {missing} fraction bits more than its operands"
     ):
         derive(config)
 
@@ -169,13 +168,13 @@ def test_round_trip(config):
         {"name": None, "shape": {}},
     ],
 )
-def test_dict_of_another_form(changed):
+def test_malformed_dicts_are_refused(changed):
     with pytest.raises((BadInput, TypeError, KeyError, ValueError)):
         config_from_dict(config_to_dict(named("nano")) | changed)
 
 
 def largest_operand(form: SQ) -> int:
-    """The largest magnitude that mantissa and exponent of its operands can stand for."""
+    """The largest magnitude that an operand of `form` can represent."""
     return 1 << (mantissa_bits(form) - 1 + EXPONENT_STEP * (exponents(form) - 1))
 
 
@@ -186,14 +185,15 @@ def largest_operand(form: SQ) -> int:
 def test_exponents(width, count):
     form = SQ(width, 0)
     assert exponents(form) == count
-    # What is rounded up to the largest magnitude still has a mantissa, with one exponent less not.
+    # The largest magnitude, even after rounding up, fits the mantissa; with one exponent fewer
+    # it would not.
     most = -form.min >> EXPONENT_STEP * (count - 1)
     assert most < 1 << (SCALAR_BITS - 1) or count == 1
     assert count == 1 or most << EXPONENT_STEP >= 1 << (SCALAR_BITS - 1)
 
 
 def worst_sums(config: Config):
-    """Largest magnitude of each sum that an accumulator can be asked for."""
+    """The largest magnitude of each sum that an accumulator computes."""
     shape, n, one = config.shape, config.numerics, derive(config).one
     weight = 1 << (n.weight_bits - 1)
     yield weight * one
@@ -234,11 +234,11 @@ def check_derived(config: Config):
 
 
 def check_shifts(config: Config):
-    """Of the sums: whether no header wants a negative one, and the largest one fits."""
+    """No header needs a negative right shift, and the largest shift fits."""
     shape, n, derived = config.shape, config.numerics, derive(config)
     assert 4**derived.norm_floor <= derived.epsilon < 4 ** (derived.norm_floor + 1)
     assert 4 ** (derived.norm_growth - 1) < shape.dim <= 4**derived.norm_growth
-    # What the header of a row asks for whose largest weight is just below 8.
+    # The right shift in the header of a row whose largest weight is just below 8.
     headers = [
         n.weight_bits - 4 + column_fraction(config, op) + derived.lead - form.f
         for op in ops(config)

@@ -1,4 +1,4 @@
-"""Where the external cache lies: every element has a place of its own, and passes read straight."""
+"""Layout of the external cache: distinct addresses for all elements, one window per block."""
 
 import itertools
 
@@ -13,8 +13,8 @@ from tests.strategies import configs
 EXTERNAL = CacheBacking.EXTERNAL
 
 
-def place(config: Config, layer: int, head: int, t: int, d: int, value: bool) -> tuple[int, int]:
-    """(beat, element in it), as the module's docstring says."""
+def address(config: Config, layer: int, head: int, t: int, d: int, value: bool) -> tuple[int, int]:
+    """(beat, element in it), after the docstring of `spec.kv_layout`."""
     derived, layout = derive(config), kv_layout(config)
     base = layer * layout.layer_beats + head // layout.span * layout.window_beats
     lane = head % layout.span * layout.word
@@ -25,14 +25,14 @@ def place(config: Config, layer: int, head: int, t: int, d: int, value: bool) ->
 
 
 @given(configs())
-def test_every_element_has_a_place_of_its_own(config):
+def test_every_element_has_its_own_address(config):
     config, shape = config.with_cache(EXTERNAL), config.shape
     layout = kv_layout(config)
     sizes = (shape.layers, shape.kv_heads, shape.seq_len, shape.head_dim, 2)
-    places = [place(config, *each) for each in itertools.product(*map(range, sizes))]
-    assert len(set(places)) == len(places)
-    assert all(0 <= beat < layout.beats for beat, _ in places)
-    assert all(0 <= element < layout.elements for _, element in places)
+    addresses = [address(config, *index) for index in itertools.product(*map(range, sizes))]
+    assert len(set(addresses)) == len(addresses)
+    assert all(0 <= beat < layout.beats for beat, _ in addresses)
+    assert all(0 <= element < layout.elements for _, element in addresses)
 
 
 @given(configs())
@@ -45,7 +45,7 @@ def test_a_block_needs_one_window(config):
         assert list(block_heads(config, block)) == sorted({h // shape.group for h in heads})
         (window,) = {head // layout.span for head in block_heads(config, block)}
         windows.append(window)
-    # The reader goes from a window to the next one, or stays.
+    # From one block to the next, the reader stays in its window or moves to the next one.
     assert windows[0] == 0 and windows[-1] == layout.windows - 1
     assert all(after - before in (0, 1) for before, after in itertools.pairwise(windows))
 
@@ -53,11 +53,11 @@ def test_a_block_needs_one_window(config):
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_the_memory_holds_the_cache_and_no_more(config):
     layout, shape = kv_layout(config.with_cache(EXTERNAL)), config.shape
-    # True of the named sizes, whose heads and contexts fill their words and windows.
+    # The heads and contexts of the named sizes fill their words and windows.
     assert layout.beats * layout.elements == 2 * shape.layers * shape.seq_len * shape.kv_dim
 
 
-def test_on_the_chip_there_is_none():
+def test_the_layout_is_empty_on_chip():
     layout = kv_layout(CONFIGS["nano"])
     assert (layout.beats, layout.elements) == (0, 0)
     assert layout == KvLayout(0, 0, 0, 0, 0, 0)

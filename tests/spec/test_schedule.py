@@ -1,4 +1,4 @@
-"""The weight schedule: where every weight lies, found again the slow way."""
+"""The weight schedule: the position of every weight, recomputed one weight at a time."""
 
 import itertools
 
@@ -53,8 +53,8 @@ def check_attention_order(config: Config) -> None:
     assert sorted(order) == list(range(shape.q_dim))
     # A head's elements come in order, and never before those of an earlier block of heads.
     for head in range(shape.heads):
-        mine = [element for element in order if element // shape.head_dim == head]
-        assert mine == sorted(mine)
+        of_head = [element for element in order if element // shape.head_dim == head]
+        assert of_head == sorted(of_head)
     blocks = [element // shape.head_dim // derived.slots for element in order]
     assert blocks == sorted(blocks)
 
@@ -71,32 +71,33 @@ def test_attention_order(config):
 
 
 def streamed(model: Model):
-    """Every weight of the image, one at a time, in the order that the schedule's text says."""
+    """Every beat of the image, in the order of the docstring of `spec.schedule`."""
     config = model.config
     lanes = config.geometry.lanes
 
     def beat(*parts) -> list[int]:
-        """Of each part, which begins on a lane of its own; the lanes between are padding."""
+        """Each part begins at an equal share of the lanes, and is padded with zeros."""
         room = lanes // len(parts)
         return [int(value) for part in parts for value in [*part, *[0] * (room - len(part))]]
 
     def walk(op: Op, rows: Rows, columns):
-        every = passes(config, op)
-        for at, (mine, folded, number) in enumerate(every):
+        all_passes = passes(config, op)
+        for first, (pass_rows, folded, number) in enumerate(all_passes):
             if number == 0:
                 shifts = np.zeros(lanes, dtype=np.int64)
-                for place, (then, _, behind) in enumerate(every[at:]):
-                    if behind != place:
-                        break
-                    shifts[: len(then)] += rows.shift[then].astype(np.int64) << place * SHIFT_BITS
+                for field, (later_rows, _, later_number) in enumerate(all_passes[first:]):
+                    if later_number != field:
+                        break  # the pass has its own header
+                    later_shifts = rows.shift[later_rows].astype(np.int64)
+                    shifts[: len(later_rows)] += later_shifts << field * SHIFT_BITS
                 yield beat(shifts)
             if folded:
                 half = len(columns) // 2
                 for pair in zip(columns[:half], columns[half:], strict=True):
-                    yield beat(*(rows.weights[mine, column] for column in pair))
+                    yield beat(*(rows.weights[pass_rows, column] for column in pair))
             else:
                 for column in columns:
-                    yield beat(rows.weights[mine, column])
+                    yield beat(rows.weights[pass_rows, column])
 
     for weights, shifts in zip(model.embedding.weights, model.embedding.shift, strict=True):
         yield from walk(Op.EMBED, Rows(weights[:, None], shifts), [0])
@@ -125,6 +126,6 @@ def test_a_token_reads_its_embedding_row(config, data):
     token = data.draw(st.integers(0, config.shape.vocab - 1))
     start = token * layout.embedding_beats
     beats = pack(model)[start : start + layout.embedding_beats]
-    found = from_beats(beats, matrix(config, Op.EMBED))
-    assert found.shift.tolist() == model.embedding.shift[token].tolist()
-    assert found.weights[:, 0].tolist() == model.embedding.weights[token].tolist()
+    row = from_beats(beats, matrix(config, Op.EMBED))
+    assert row.shift.tolist() == model.embedding.shift[token].tolist()
+    assert row.weights[:, 0].tolist() == model.embedding.weights[token].tolist()

@@ -1,4 +1,4 @@
-"""What a model is: what is refused and how it is said, what follows, and Llama 3's rates."""
+"""Shapes: refused values and their messages, derived sizes, and the RoPE rates of Llama 3."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from tests.strategies import shapes
 from tools.errors import BadInput
 
 SIZES = dict(dim=8, hidden=12, layers=2, heads=4, kv_heads=2, vocab=16, seq_len=8)
-#: Of Llama 3.2.
+#: The scaling of Llama 3.2.
 SCALING = dict(factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0, original_seq_len=8192)
 
 
@@ -33,8 +33,8 @@ def test_sizes_are_positive_integers(field, value):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"dim": 10}, "Shape.dim = 10 is no multiple of heads = 4"),
-        ({"kv_heads": 3}, "Shape.heads = 4 is no multiple of kv_heads = 3"),
+        ({"dim": 10}, "Shape.dim = 10 is not a multiple of heads = 4"),
+        ({"kv_heads": 3}, "Shape.heads = 4 is not a multiple of kv_heads = 3"),
         ({"dim": 12}, "Shape.head_dim = 3 must be even for RoPE"),
         ({"dim": 7, "head_dim": 2}, "Shape.dim = 7 must be even"),
         ({"head_dim": 5}, "Shape.head_dim = 5 must be even for RoPE"),
@@ -62,7 +62,7 @@ def test_sizes_are_positive_integers(field, value):
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_what_no_model_has_is_refused(changed, message):
+def test_bad_shapes_are_refused(changed, message):
     with refused(message):
         Shape(**SIZES | changed)
 
@@ -85,13 +85,13 @@ def test_scalings_are_refused(changed, message):
         Llama3Scaling(**SCALING | changed)
 
 
-def test_sizes_that_follow():
+def test_derived_sizes():
     shape = Shape(**SIZES)
     assert (shape.head_dim, shape.q_dim, shape.kv_dim, shape.group) == (2, 8, 4, 2)
     shape = Shape(**SIZES, head_dim=6)
     assert (shape.head_dim, shape.q_dim, shape.kv_dim, shape.group) == (6, 24, 12, 2)
     assert Shape(**SIZES, head_dim=2) == Shape(**SIZES)
-    # Heads of a size of their own need not divide dim.
+    # With an explicit head size, heads need not divide dim.
     assert Shape(**SIZES | {"dim": 6}, head_dim=2).q_dim == 8
 
 
@@ -108,7 +108,7 @@ def test_one_model_is_one_value():
     assert hash(shape) == hash(Shape(**SIZES, end_ids=(1, 3)))
 
 
-def test_where_a_text_begins():
+def test_first_id():
     assert Shape(**SIZES, bos=3).first_id == 3
     assert Shape(**SIZES, bos=None, end_ids=(7, 5)).first_id == 5
     assert Shape(**SIZES, bos=None, end_ids=()).first_id == 0
@@ -117,7 +117,7 @@ def test_where_a_text_begins():
 def test_rates_of_llama_3():
     shape = Shape(**SIZES | {"dim": 256}, rope_base=5e5, rope_scaling=Llama3Scaling(**SCALING))
     plain = dataclasses.replace(shape, rope_scaling=None).rope_rates
-    # Fast pairs keep their rate, slow ones turn 32 times slower, and some are between.
+    # Fast pairs keep their rate, slow ones turn 32 times slower, and some are in between.
     slowed = np.array(plain) / shape.rope_rates
     assert slowed[0] == 1 and slowed[-1] == 32 and ((slowed > 1.01) & (slowed < 31.9)).any()
     np.testing.assert_allclose(shape.rope_rates, inv_freq(shape), rtol=1e-12)

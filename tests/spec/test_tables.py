@@ -1,8 +1,8 @@
 """Function tables against the float functions, over their whole range.
 
-A table value is rounded (1/2), its slope connects two rounded nodes (no more than 1/2 again), the
-product is rounded (1/2), and a chord leaves the curve by at most step**2 / 8 times the largest
-second derivative: together the bounds below, in units of 2**-TABLE_FRACTION.
+A table value is rounded (1/2), its slope connects two rounded nodes (at most 1/2 again), the
+product is rounded (1/2), and a chord deviates from the curve by at most step**2 / 8 times the
+largest second derivative: together the bounds below, in units of 2**-TABLE_FRACTION.
 """
 
 import dataclasses
@@ -38,52 +38,52 @@ every_config = pytest.mark.parametrize("config", CASES.values(), ids=list(CASES)
 
 
 def looked_up(table: tables.Interpolated, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Every input from `start` on, and the table's value there."""
+    """Every input from `start` on, and the table's values."""
     x = np.arange(start, 1 << table.input_bits)
     return x, interpolate(table, np.array(table.base), np.array(table.slope), x)
 
 
-def check_close(found: np.ndarray, exact: np.ndarray, step: float, curvature: np.ndarray | float):
+def check_close(values: np.ndarray, exact: np.ndarray, step: float, curvature: np.ndarray | float):
     bound = 1.0 + step**2 / 8 * curvature * UNIT
-    assert (np.abs(found - exact * UNIT) <= bound).all()
+    assert (np.abs(values - exact * UNIT) <= bound).all()
 
 
 @every_config
 def test_rsqrt(config: Config):
     table = tables.rsqrt(config)
     # m counts 2**-16, and a normalised one is at least 1.
-    x, found = looked_up(table, start=1 << (SCALAR_BITS - 2))
+    x, values = looked_up(table, start=1 << (SCALAR_BITS - 2))
     m = x / 2.0 ** (SCALAR_BITS - 2)
     step = 4 / len(table.base)
     scale = math.sqrt(config.shape.dim) / 2 ** derive(config).norm_growth
     # The curvature is largest at the left end of a chord.
     left = np.maximum(m - step, 1)
-    check_close(found, scale / np.sqrt(m), step, scale * 0.75 * left**-2.5)
-    assert (np.diff(found) <= 0).all()
-    assert found.min() > UNIT / 4 and found.max() <= UNIT
+    check_close(values, scale / np.sqrt(m), step, scale * 0.75 * left**-2.5)
+    assert (np.diff(values) <= 0).all()
+    assert values.min() > UNIT / 4 and values.max() <= UNIT
 
 
 @every_config
 def test_reciprocal(config: Config):
     table = tables.reciprocal(config)
-    x, found = looked_up(table)
+    x, values = looked_up(table)
     m = 1 + x / 2.0**SCALAR_BITS
     step = 1 / len(table.base)
-    check_close(found, 1 / m, step, 2 / np.maximum(m - step, 1) ** 3)
-    assert (np.diff(found) <= 0).all()
-    assert found[0] == UNIT
+    check_close(values, 1 / m, step, 2 / np.maximum(m - step, 1) ** 3)
+    assert (np.diff(values) <= 0).all()
+    assert values[0] == UNIT
 
 
 @every_config
 def test_sigmoid(config: Config):
     table, gate = tables.sigmoid(config), config.numerics.gate
-    x, found = looked_up(table)
+    x, values = looked_up(table)
     assert len(x) == 1 << gate.width
     u = (x + gate.min) / gate.scale
     step = 2.0**gate.i / len(table.base)
-    check_close(found, 1 / (1 + np.exp(-u)), step, 1 / (6 * math.sqrt(3)))
-    assert (np.diff(found) >= 0).all()
-    assert found.min() >= 0 and found.max() <= UNIT
+    check_close(values, 1 / (1 + np.exp(-u)), step, 1 / (6 * math.sqrt(3)))
+    assert (np.diff(values) >= 0).all()
+    assert values.min() >= 0 and values.max() <= UNIT
 
 
 @every_config

@@ -1,4 +1,4 @@
-"""The names of the trace: one size for each, and that is how much the golden decoder records."""
+"""Tensors of the trace: each has a size, and golden records as many values."""
 
 import numpy as np
 from hypothesis import given
@@ -21,10 +21,10 @@ def test_sizes_hold_what_golden_records_at_full_context(config: Config):
     room = sizes(config)
     without = set() if shape.qkv_bias else {Tensor.BIAS}
     assert room.keys() == decoder.trace.keys() == set(Tensor) - without
-    for tensor, found in decoder.trace.items():
+    for tensor, values in decoder.trace.items():
         layers = 1 if tensor in ONCE else shape.layers
         if tensor in (Tensor.SCORE, Tensor.WEIGHT):
-            assert found.shape == (layers, shape.heads, shape.seq_len)
+            assert values.shape == (layers, shape.heads, shape.seq_len)
             assert room[tensor] == shape.heads * ceil_pow2(shape.seq_len)
         else:
-            assert found.shape == (layers, room[tensor]), tensor
+            assert values.shape == (layers, room[tensor]), tensor

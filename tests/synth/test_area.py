@@ -174,13 +174,13 @@ def test_a_result_is_made_once_for_the_same_parts(monkeypatch, tmp_path: Path):
 def test_a_tool_that_fails_tells_its_last_words(tmp_path: Path):
     (tmp_path / "script.ys").write_text("no_such_command\n")
     with pytest.raises(ToolError, match="No such command: no_such_command"):
-        run("yosys", ["-s", "script.ys"], tmp_path, step="nothing", tell=lambda *_: None)
+        run("yosys", ["-s", "script.ys"], tmp_path, step="nothing", report=lambda *_: None)
 
 
 def test_a_tool_that_takes_too_long_is_stopped(tmp_path: Path):
     (tmp_path / "script.ys").write_text("exec -- sleep 60\n")
     with pytest.raises(OutOfTime, match="nothing: yosys stopped after 0 s"):
-        run("yosys", ["-s", "script.ys"], tmp_path, step="nothing", tell=lambda *_: None, limit=0)
+        run("yosys", ["-s", "script.ys"], tmp_path, step="nothing", report=lambda *_: None, limit=0)
 
 
 def test_place_and_route_that_is_given_up_is_a_result_that_is_not_remembered(monkeypatch, tmp_path):
@@ -188,7 +188,7 @@ def test_place_and_route_that_is_given_up_is_a_result_that_is_not_remembered(mon
     monkeypatch.setattr("synth.area.cycles_per_token", lambda *_: {"cycles_per_token": 1.0})
     netlist = {"cells": {"a": {"type": "LUT4"}}, "ports": {}, "netnames": {}}
 
-    def no_end(tool, args, folder, *, step, tell, limit=0.0):
+    def no_end(tool, args, folder, *, step, report, limit=0.0):
         if tool == "nextpnr-ecp5":
             raise OutOfTime(step)
         (folder / "yosys.log").write_text("")

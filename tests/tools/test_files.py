@@ -1,4 +1,4 @@
-"""Output files: whole or not at all, and what stands there is what it was before."""
+"""Output files are written atomically, and keep mode, owner and links."""
 
 import os
 import stat
@@ -24,17 +24,17 @@ def test_mode_and_links_stay(tmp_path):
     target, link = tmp_path / "folder" / "target", tmp_path / "link"
     target.parent.mkdir()
     link.symlink_to("folder/target")
-    write_atomically(link, "first")  # it may point at what is yet to come
+    write_atomically(link, "first")  # a link may point at a file that does not exist yet
     assert link.is_symlink() and target.read_text() == "first"
     for bits in (0o600, 0o640, 0o755):
         target.chmod(bits)
         write_atomically(link, "again")
         assert mode(target) == bits
     assert link.is_symlink() and target.read_text() == "again"
-    assert sorted(each.name for each in tmp_path.rglob("*")) == ["folder", "link", "target"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "link", "target"]
 
 
-def test_the_mode_of_a_new_file_is_the_masks(tmp_path):
+def test_a_new_file_has_the_mode_of_the_umask(tmp_path):
     old = os.umask(0o027)
     try:
         write_atomically(tmp_path / "new", "x")
@@ -46,24 +46,24 @@ def test_the_mode_of_a_new_file_is_the_masks(tmp_path):
 def test_a_pipe_is_written_to(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    found = []
-    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    contents = []
+    reader = threading.Thread(target=lambda: contents.append(pipe.read_bytes()))
     reader.start()
     check_writable(pipe, "--output")
     write_atomically(pipe, "through")
     reader.join(timeout=10)
-    assert found == [b"through"] and stat.S_ISFIFO(os.stat(pipe).st_mode)
+    assert contents == [b"through"] and stat.S_ISFIFO(os.stat(pipe).st_mode)
 
 
 def test_a_device_is_written_to(tmp_path):
-    """A terminal is a device that anybody may make."""
+    """A pseudo-terminal is a device that needs no privileges."""
     reader, terminal = os.openpty()
     device = Path(os.ttyname(terminal))
     (tmp_path / "link").symlink_to(device)
     try:
-        for place in (device, tmp_path / "link"):
-            check_writable(place, "--output")
-            write_atomically(place, "text\n")
+        for path in (device, tmp_path / "link"):
+            check_writable(path, "--output")
+            write_atomically(path, "text\n")
             assert os.read(reader, 100) == b"text\r\n"
             assert stat.S_ISCHR(os.stat(device).st_mode)
     finally:
@@ -90,14 +90,14 @@ def test_standard_output_is_a_file_like_others(tmp_path):
     assert log.read_text() == "old\nmore\nmore\n"
 
 
-def test_a_body_that_fails_leaves_everything_as_it_was(tmp_path):
-    place = tmp_path / "file"
-    place.write_text("old")
+def test_a_body_that_fails_changes_nothing(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
     for error, caught in ((ValueError, ValueError), (OSError(28, "full"), BadInput)):
-        with pytest.raises(caught), replacing(place) as file:
+        with pytest.raises(caught), replacing(path) as file:
             file.write(b"half")
             raise error
-    assert place.read_text() == "old" and list(tmp_path.iterdir()) == [place]
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
 def test_errors_about_other_files_keep_their_name(tmp_path):
@@ -107,21 +107,21 @@ def test_errors_about_other_files_keep_their_name(tmp_path):
         (tmp_path / "missing" / "file").write_bytes(b"")
 
 
-def test_places_that_cannot_be_written(tmp_path):
+def test_paths_that_cannot_be_written(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
-    for path, said in (
+    for path, message in (
         (tmp_path, "is a folder, not a file"),
         (tmp_path / "no" / "file", "does not exist"),
         (tmp_path / "loop", r"cannot be written \(Too many levels of symbolic links\)"),
     ):
-        with pytest.raises(BadInput, match=said):
+        with pytest.raises(BadInput, match=message):
             check_writable(path, "--output")
     for path in (tmp_path / "no" / "file", tmp_path / "loop"):
         with pytest.raises(BadInput, match="cannot be written"):
             write_atomically(path, "x")
 
 
-def test_what_killed_runs_left_is_removed(tmp_path):
+def test_leftovers_of_killed_runs_are_removed(tmp_path):
     code = (
         "import sys, time; from pathlib import Path; from tools.files import scratch_folder\n"
         f"with scratch_folder(Path({str(tmp_path)!r}), '.building-') as folder:\n"
@@ -131,11 +131,11 @@ def test_what_killed_runs_left_is_removed(tmp_path):
         [sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE
     )
     assert running.stdout is not None
-    left = Path(running.stdout.readline().strip())
+    leftover = Path(running.stdout.readline().strip())
     long_ago = time.time() - 1000
-    os.utime(left, (long_ago, long_ago))
+    os.utime(leftover, (long_ago, long_ago))
     with scratch_folder(tmp_path, ".building-"):
-        assert left.is_dir()  # its process lives
+        assert leftover.is_dir()  # its process lives
     running.kill()
     running.communicate()
     with scratch_folder(tmp_path, ".building-") as mine:
@@ -144,7 +144,7 @@ def test_what_killed_runs_left_is_removed(tmp_path):
     assert sorted(tmp_path.iterdir()) == [tmp_path / "built"]
 
 
-def test_what_another_process_just_made_is_left_alone(tmp_path):
+def test_new_folders_of_other_processes_are_kept(tmp_path):
     (tmp_path / ".building-new").mkdir()
     with scratch_folder(tmp_path, ".building-"):
         pass

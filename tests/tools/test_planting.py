@@ -1,4 +1,4 @@
-"""Planted bugs: found in the syntax tree, however it is laid out, or reported as lost."""
+"""Planted bugs: the node is found in the syntax tree whatever its layout, or refused."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 
 from tools.planting import PlantedBug, mutated
 
-#: What bugs are planted in here.
+#: The module in which these tests plant bugs.
 TOY = """
 def outside(a):
     return a + 1
@@ -29,7 +29,7 @@ class Toy:
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Call a method of the class with the bug in it, and return what it returns and puts out."""
+    """Call a method of the class with the bug in it; returns its result and its outputs."""
     (tmp_path / "planted_toy.py").write_text(TOY)
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -49,12 +49,12 @@ def run(tmp_path, monkeypatch):
     ("bug", "result", "out"),
     [
         (("Toy.first", "a + 1", "a + 2"), 3, [(2,), (1, 1)]),
-        # However many lines it has in the source.
+        # The source has it on several lines.
         (("Toy.first", "self.out(a, b)", "self.out(b)"), 2, [(2,), (1,)]),
-        # A call that stands alone becomes two, or none.
+        # An expression statement becomes two, or none.
         (("Toy.first", "self.out(a)", "self.out(0)\nself.out(9)"), 2, [(0,), (9,), (1, 1)]),
         (("Toy.first", "a = b", ""), 3, [(2,), (2, 1)]),
-        # Another condition for the same body.
+        # Another condition, the same body.
         (("Toy.first", "if a > b: ...", "if a < b: ..."), 3, [(2, 1)]),
         (("Toy.first", "if a > b: ...", "self.out()\nif a > b: ..."), 2, [(), (2,), (1, 1)]),
     ],
@@ -71,16 +71,16 @@ def test_an_element_may_become_several(run):
 @pytest.mark.parametrize(
     ("bug", "message"),
     [
-        (("", "a + 1", "a"), "is at lines 3, 14, 17 in planted_toy"),
+        (("", "a + 1", "a"), "`node` occurs at lines 3, 14, 17 in planted_toy"),
         (
             ("Toy.first", "a + b", "a"),
-            r"is not there in planted_toy.Toy.first; nearest: .*:7: a > b",
+            r"`node` does not occur in planted_toy.Toy.first; nearest: .*:7: a > b",
         ),
-        (("Toy.third", "a + 1", "a"), r"is not there in planted_toy.Toy.third; nearest: "),
-        (("Toy.first", "a\nb", "a"), "its node is not one node"),
+        (("Toy.third", "a + 1", "a"), "`node` does not occur in planted_toy.Toy.third; nearest: "),
+        (("Toy.first", "a\nb", "a"), "`node` is not one node"),
     ],
 )
-def test_a_node_that_is_not_there_once_is_refused(run, bug, message):
+def test_a_node_that_does_not_occur_once_is_refused(run, bug, message):
     with pytest.raises(ValueError, match=message) as refused:
         run("first", 2, 1, bug=bug)
     assert re.match(r"planted bug 'toy' \(tests/tools/test_planting.py:\d+\): ", str(refused.value))

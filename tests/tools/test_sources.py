@@ -1,7 +1,7 @@
-"""What was built, proved or compiled is what is on the disk, whatever the times of files say.
+"""Builds, proofs and compiled code match the files on the disk, whatever their times.
 
-Each test is played in a copy of the repository: one process builds, something is edited, and the
-next process must not get what was built of the text before. No tool works: a library is the text it
+Each test runs in a copy of the repository: one process builds, something is edited, and the next
+process must not get the build of the old text. No real tool runs: a library is the text that it
 would be compiled from.
 """
 
@@ -32,7 +32,7 @@ def edit(path, old, new):
 BUILD = """
 import sim.build
 from spec.config import CONFIGS
-import design.decoder  # and all that a decoder is made of
+import design.decoder  # with all its components
 
 def run_yosys(script, folder):
     (folder / "script.ys").touch()
@@ -68,7 +68,7 @@ def attend():
     _attend(1, query, rows, rows, 0, 0, 0, -9, 9, below, room.astype(np.int32), room, total, sums)
     print(total.item())
 """
-#: Of equal length each, and each changes what is built.
+#: Edits that keep the length of the file and change the build.
 SOFTMAX = ("design/softmax.py", "empty.eq(1)", "empty.eq(0)")
 HARNESS = ("sim/harness.py", "sync.rst.eq(0)", "sync.rst.eq(1)")
 DRIVER = ("sim/driver/driver.cc", "<cinttypes>", "<cstdint>  ")
@@ -79,7 +79,7 @@ TOY = ("tests/formal/toys.py", f"self.done.eq(0){_AFTER}", f"self.done.eq(1){_AF
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[[str], str]:
-    """Run a program in a copy of the repository; what it printed."""
+    """Run a program in a copy of the repository; returns its output."""
     for folder in FOLDERS:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
@@ -102,7 +102,7 @@ def run(tmp_path: Path) -> Callable[[str], str]:
 
 
 def elsewhere(cache: str) -> str:
-    """A program's first line: nothing that was built before is there."""
+    """First line of a program: use the build cache `cache`."""
     return f"os.environ['VERIDECODE_CACHE'] = {cache!r}\n"
 
 
@@ -111,7 +111,7 @@ def test_a_simulation_is_of_the_sources_on_the_disk(run, edited):
     before = run(elsewhere("one") + BUILD + f"edit(*{edited})\nbuild()")
     after = run(elsewhere("one") + BUILD + "build()")
     assert after == run(elsewhere("two") + BUILD + "build()")
-    # Modules were imported before the edit, and stay as they were.
+    # Modules were imported before the edit, so the edit does not affect them.
     assert (before == after) == (edited == DRIVER)
 
 
@@ -126,32 +126,32 @@ def test_a_simulation_is_built_again_after_an_edit_and_not_otherwise(run, edited
 def test_a_proof_is_about_the_sources_on_the_disk(run):
     assert run(PROVE + f"edit(*{TOY})\nprove()") == "\n"
     detail = run(PROVE + "prove()")
-    assert detail.startswith("violated: "), "the answer of before is taken for one about the bug"
+    assert detail.startswith("violated: "), "the cached result of the old text was used"
 
 
 def test_a_proof_is_not_about_the_code_that_python_compiled_before(run):
     assert run(PROVE + "prove()") == "\n"
     run(f"edit(*{TOY})")
     detail = run(PROVE + "prove()")
-    assert detail.startswith("violated: "), "the file has the time and size of before"
+    assert detail.startswith("violated: "), "code of the old text was used"
 
 
 def test_golden_runs_no_machine_code_of_other_sources(run):
     assert run(ATTEND + "attend()") == "0\n"
     run("edit('golden/fast/attention.py', 'value = np.int64(0)', 'value = np.int64(7)')")
-    assert run(ATTEND + "attend()") == "7\n", "the file has the time and size of before"
+    assert run(ATTEND + "attend()") == "7\n", "code of the old text was used"
 
 
 def test_an_engine_that_runs_other_sources_than_we_do_is_refused(run):
     edited = "edit('formal/engines/programs/native_yosys.py', 'tee -q', 'tee  -q')"
     begin = "from formal.engines.programs import launch\nfrom tools.sources import SOURCES\n"
-    # It is part of what answers are remembered under; its own process reads it later.
+    # The file is part of the cache key of proofs; another process reads it later.
     digested = begin + "SOURCES.digest('formal.engines.sby')\n"
     refused = "try: launch.environment()\nexcept RuntimeError as error: print(error)"
     edited_twice = edited.replace("'tee -q'", "'tee -q -o'").replace("'tee  -q'", "'tee  -q -o'")
-    told = run(f"{digested}{edited_twice}\n{refused}")
+    output = run(f"{digested}{edited_twice}\n{refused}")
     changed = "formal/engines/programs/native_yosys.py"
-    assert told == f"{changed} changed while this was running: run it again\n"
+    assert output == f"{changed} changed while this was running: run it again\n"
     assert run(begin + refused) == ""
 
 
@@ -167,7 +167,7 @@ print(compiled(source, Path("build")).is_file())
     assert run(program) == "True\n"
 
 
-def test_what_was_loaded_by_others_is_not_digested(run):
+def test_modules_loaded_before_our_loader_have_no_digest(run):
     digested = "from tools.sources import SOURCES\nprint(SOURCES.digest('golden.fixed_math'))"
     assert run(f"import golden.fixed_math\n{digested}") != "None\n"
     run("Path('golden/__init__.py').write_text('')")
@@ -175,8 +175,8 @@ def test_what_was_loaded_by_others_is_not_digested(run):
     assert run(by_others) == "None\n"
 
 
-def test_nothing_is_read_that_is_not_digested(run):
-    """One task of each harness is elaborated, and asked about: every file that is opened then."""
+def test_every_file_read_is_digested(run):
+    """Elaborates one task of each harness, and checks every file opened meanwhile."""
     program = """
 from formal import cache, tasks
 from formal.runner import Runner

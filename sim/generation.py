@@ -1,4 +1,4 @@
-"""Text from a decoder, token by token, and what it cost."""
+"""Text generation token by token with any back end, its printing, and its figures."""
 
 import codecs
 import sys
@@ -21,18 +21,18 @@ Figures = dict[str, float | int | None]
 def float_tokens(
     checkpoint: Checkpoint, ids: list[int], steps: int, sampler: Sampler
 ) -> Iterator[int]:
-    """What the float reference tells behind ``ids[0]``."""
+    """The tokens of the float reference after ``ids[0]``."""
     return generate(models.float_step(checkpoint), ids, steps, sampler.sample, checkpoint.shape)
 
 
 def fixed_tokens(model: Model, ids: list[int], steps: int, sampler: Sampler) -> Iterator[int]:
-    """What the golden decoder tells behind ``ids[0]``."""
+    """The tokens of the golden decoder after ``ids[0]``."""
     return generate(models.fixed_step(model), ids, steps, sampler.sample, model.config.shape)
 
 
 def rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) -> Iterator[int]:
-    """What the RTL tells behind ``ids[0]``: its own choice, or with a temperature what the host
-    samples from `o_logits`."""
+    """The tokens of the RTL after ``ids[0]``: its own choices, or with a temperature those that the
+    host samples from `o_logits`."""
     scale = rtl.config.numerics.logits.scale
     positions = iter(range(steps))
 
@@ -41,7 +41,7 @@ def rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) ->
         return rtl.step(token, position == 0, position >= len(ids) - 1)
 
     def choose(step: Step) -> int:
-        assert step.logits is not None  # it was told to run the classifier
+        assert step.logits is not None  # the step ran the classifier
         return sampler.sample(step.logits / scale) if sampler.temperature else step.id
 
     return generate(step, ids, steps, choose, rtl.config.shape)
@@ -50,7 +50,7 @@ def rtl_tokens(rtl: RtlDecoder, ids: list[int], steps: int, sampler: Sampler) ->
 def figures(
     tokens: int, seconds: float, config: Config | None, counters: models.Counters | None
 ) -> Figures:
-    """What a text cost, and in which decoder if that was RTL."""
+    """Time and speed of a text; for RTL also cycles and utilisation."""
     result: Figures = {
         "tokens": tokens,
         "seconds": seconds,
@@ -60,41 +60,41 @@ def figures(
     utilisations = ("array_utilisation", "dsp_utilisation", "build_seconds")
     if config is None or counters is None or not counters.cycles:
         return result | dict.fromkeys((*keys, *utilisations))
-    # The design is not needed, and not imported, unless it ran.
+    # Imported only if the design ran.
     from design.decoder import multipliers
 
-    lanes, all_of_them = config.geometry.lanes, multipliers(config)
+    lanes, count = config.geometry.lanes, multipliers(config)
     cycles, macs = counters.cycles, counters.macs
-    values = (cycles, cycles / tokens if tokens else None, lanes, all_of_them, macs)
-    shares = (macs / (lanes * cycles), macs / (all_of_them * cycles), counters.build_seconds)
+    values = (cycles, cycles / tokens if tokens else None, lanes, count, macs)
+    shares = (macs / (lanes * cycles), macs / (count * cycles), counters.build_seconds)
     return result | dict(zip((*keys, *utilisations), (*values, *shares), strict=True))
 
 
 def compared_figures(run: Run) -> Figures:
-    """What the RTL cost in a comparison, with its trace, and how many values were equal."""
+    """The figures of the RTL with its trace in a comparison, and the number of values compared."""
     total = run.total
     counters = models.Counters(cycles=total.cycles, macs=total.macs)
-    told = figures(len(run.feeds), total.seconds, run.model.config, counters)
-    return told | {"values": total.values, "equal": run.difference is None}
+    result = figures(len(run.feeds), total.seconds, run.model.config, counters)
+    return result | {"values": total.values, "equal": run.difference is None}
 
 
-def sentence(told: Figures) -> str:
+def sentence(measured: Figures) -> str:
     """`figures` in one line."""
-    text = f"{told['tokens']} tokens"
-    if told["tokens_per_s"] is not None:
-        text += f", {told['tokens_per_s']:.1f} tokens/s"
-    if told["cycles"] is not None:
+    text = f"{measured['tokens']} tokens"
+    if measured["tokens_per_s"] is not None:
+        text += f", {measured['tokens_per_s']:.1f} tokens/s"
+    if measured["cycles"] is not None:
         text += (
-            f", {told['cycles_per_token'] or 0:,.0f} cycles/token,"
-            f" array utilisation {told['array_utilisation']:.3f},"
-            f" DSP utilisation {told['dsp_utilisation']:.3f}"
+            f", {measured['cycles_per_token'] or 0:,.0f} cycles/token,"
+            f" array utilisation {measured['array_utilisation']:.3f},"
+            f" DSP utilisation {measured['dsp_utilisation']:.3f}"
         )
     return text
 
 
 class Printer:
-    """Shows text on stdout as its tokens come; what the model says in control characters does not
-    reach a terminal."""
+    """Prints text to stdout as its tokens are generated; on a terminal, control characters of the
+    model are escaped."""
 
     def __init__(self, stream: TextStream | None) -> None:
         self._stream = stream
@@ -103,14 +103,14 @@ class Printer:
         self._terminal = sys.stdout.isatty()
 
     def put(self, token: int, *, silent: bool = False) -> None:
-        """One more token, which is only kept in mind if `silent`."""
+        """Print a token; if `silent`, only update the stream's state."""
         if self._stream is not None:
             text = self._stream.put(token)
             if not silent:
                 self._write(text)
 
     def end(self) -> None:
-        """No more come."""
+        """Print the rest of an incomplete character."""
         if self._stream is not None:
             self._write(self._stream.end(), final=True)
 
@@ -122,8 +122,7 @@ class Printer:
 
 
 def shown(text: str) -> str:
-    """`text` with its control characters, but for line ends and tabs, spelt out."""
+    """`text` with its control characters escaped, except for line ends and tabs."""
     return "".join(
-        repr(each)[1:-1] if unicodedata.category(each) == "Cc" and each not in "\n\t" else each
-        for each in text
+        repr(c)[1:-1] if unicodedata.category(c) == "Cc" and c not in "\n\t" else c for c in text
     )

@@ -1,10 +1,10 @@
-"""Text as its tokens come."""
+"""Printing of text and figures."""
 
 import io
 
 import pytest
 
-from sim import telling
+from sim import generation
 
 
 class Stream:
@@ -30,29 +30,29 @@ TEXT = "a\x1b[2Jb\n\tc\x07é\x9b".encode()
 
 
 @pytest.mark.parametrize(
-    ("terminal", "told"), [(True, "a\\x1b[2Jb\n\tc\\x07é\\x9b".encode()), (False, TEXT)]
+    ("terminal", "expected"), [(True, "a\\x1b[2Jb\n\tc\\x07é\\x9b".encode()), (False, TEXT)]
 )
-def test_control_characters_do_not_reach_a_terminal(monkeypatch, terminal, told):
+def test_control_characters_do_not_reach_a_terminal(monkeypatch, terminal, expected):
     output = Output(terminal)
     monkeypatch.setattr("sys.stdout", output)
-    printer = telling.Printer(Stream())
+    printer = generation.Printer(Stream())
     printer.put(ord("x"), silent=True)
     for byte in TEXT:
         printer.put(byte)
     printer.end()
-    assert output.buffer.getvalue() == told
+    assert output.buffer.getvalue() == expected
 
 
 def test_half_a_character_is_shown_at_the_end(monkeypatch):
     output = Output(terminal=True)
     monkeypatch.setattr("sys.stdout", output)
-    printer = telling.Printer(Stream())
+    printer = generation.Printer(Stream())
     printer.put(0xC3)
     printer.end()
     assert output.buffer.getvalue().decode() == "\N{REPLACEMENT CHARACTER}"
 
 
-def test_a_sentence_has_what_there_is():
-    told = telling.figures(4, 2.0, None, None)
-    assert telling.sentence(told) == "4 tokens, 2.0 tokens/s"
-    assert telling.sentence(telling.figures(0, 0.0, None, None)) == "0 tokens"
+def test_a_sentence_omits_missing_figures():
+    figures = generation.figures(4, 2.0, None, None)
+    assert generation.sentence(figures) == "4 tokens, 2.0 tokens/s"
+    assert generation.sentence(generation.figures(0, 0.0, None, None)) == "0 tokens"
