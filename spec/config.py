@@ -225,6 +225,9 @@ CONFIGS: dict[str, Config] = {
     for config in (
         _named("nano", 8, 12, 2, 4, 2, 16, 8, lanes=4),
         _named("stories260k", 64, 172, 5, 8, 4, 512, 512, numerics=_STORIES260K),
+        _named(
+            "tales260k", 64, 172, 5, 8, 4, 512, 512, rope_base=1e5, numerics=_TALES260K,
+        ),
         _named("stories15m", 288, 768, 6, 6, 6, 32000, 256, lanes=16),
         _named("stories42m", 512, 1376, 8, 8, 8, 32000, 1024, lanes=32, cache=_EXTERNAL),
         _named("stories110m", 768, 2048, 12, 12, 12, 32000, 1024, lanes=64, cache=_EXTERNAL),
