@@ -7,29 +7,27 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design.arith import ram_depth
-
-#: Cycles in which an element that was announced must be written: a beat that enters `Issue` in the
-#: first cycle that counts it fetches 2 later.
-PROMISE = 3
+from design.issue import Issue
 
 
 class ActivationBuffer(wiring.Component):
     """A RAM of `depth` elements, written in order, with a count of what it holds.
 
     A beat may enter `Issue` as soon as ``filled > n``: this is how a projection follows the unit
-    that produces its input without waiting for the end. The beat fetches 2 cycles later, so a unit
-    counts an element by `coming` before it writes it.
+    that produces its input without waiting for the end. The beat fetches `Issue.fetch_latency`
+    cycles later, so a unit counts an element by `coming` before it writes it.
 
     Latency: the RAM is read in every cycle for what is fetched in the next, and its word leaves
     through a register. An element that was announced in cycle n counts from n + 1. It must be
-    written by n + PROMISE, and can be fetched in the cycle of its write: it is passed on then.
+    written by n + `lead_time`, with ``1 + Issue.fetch_latency`` = 3 cycles of lead time, and can be
+    fetched in the cycle of its write: it is passed on then.
 
     Members
     -------
     clear : In(1)
         Begin a new vector; the elements of the old one are forgotten.
     coming : In(1)
-        One more element will be written within PROMISE cycles.
+        One more element will be written within `lead_time` cycles.
     filled : Out(range(depth + 1))
         Elements announced.
     wr_en, wr_data : In
@@ -63,6 +61,9 @@ class ActivationBuffer(wiring.Component):
     foldable : bool
         Two RAMs of half the depth, so that two elements can be read at once. Needs an even depth.
     """
+
+    #: A beat that enters `Issue` in the first cycle that counts an element.
+    lead_time = 1 + Issue.fetch_latency
 
     def __init__(self, *, depth: int, shape: ShapeLike, foldable: bool = False):
         self.depth = depth

@@ -6,23 +6,21 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink
+from design.drain import Drain
 from design.ports import logit_layout, trace_layout
 from design.tracing import record
-from design.writeback import result_layout
+from design.writeback import Writeback, result_layout
 from spec.config import Config
 from spec.trace import Tensor
-
-#: Logits that wait for the host.
-_DEPTH = 8
-#: Logits that may leave the drain before `ready` tells it not to, and are not in the queue yet:
-#: the latency of `Writeback`, and of the drain's decision.
-_ON_THEIR_WAY = 6
 
 
 class Argmax(wiring.Component):
     """Passes logits to the host in a short queue, and finds the first index of their maximum.
 
-    Latency: 0 cycles to `o_logits` when the queue is empty; `done` comes with the last logit.
+    Latency: 0 cycles (`latency`) to `o_logits` when the queue is empty; `done` comes with the last
+    logit. The queue holds `depth` logits: 2, and those that may leave the drain before `ready`
+    tells it not to, and are not in the queue yet, ``Drain.decision_latency +
+    Writeback.scaled_latency`` = 6 (`on_their_way`).
 
     Members
     -------
@@ -47,6 +45,10 @@ class Argmax(wiring.Component):
         The maximum so far.
     """
 
+    latency = 0
+    on_their_way = Drain.decision_latency + Writeback.scaled_latency
+    depth = on_their_way + 2
+
     def __init__(self, config: Config):
         self.config = config
         super().__init__(
@@ -62,7 +64,7 @@ class Argmax(wiring.Component):
             }
         )
         logit = logit_layout(config)
-        self.queue = SyncFIFO(width=logit.size, depth=_DEPTH)
+        self.queue = SyncFIFO(width=logit.size, depth=self.depth)
         self.greatest = Signal(logit["value"].shape)
 
     def elaborate(self, platform):
@@ -78,7 +80,7 @@ class Argmax(wiring.Component):
             logit.last.eq(self.i.row == last_row),
             queue.w_en.eq(take & (queue.r_rdy | ~self.o_logits.ready)),
             queue.w_data.eq(logit),
-            self.ready.eq(queue.level <= _DEPTH - _ON_THEIR_WAY - 1),
+            self.ready.eq(queue.level <= self.depth - self.on_their_way - 1),
             self.fault.eq(take & ~queue.w_rdy),
             self.o_logits.valid.eq(queue.r_rdy | take),
             self.o_logits.payload.eq(Mux(queue.r_rdy, queue.r_data, logit.as_value())),

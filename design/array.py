@@ -19,8 +19,8 @@ class MultiplierArray(wiring.Component):
     each of ``b_exponents[n // per_slot]`` before it adds it. A HEADER beat (with every b at 1)
     passes through the multipliers unchanged and leaves each lane's right shifts.
 
-    Latency: 3 enabled cycles from operands to sums (operands, product, accumulator). Throughput:
-    one beat per enabled cycle.
+    Latency: 3 enabled cycles from operands to sums (`latency`: operands, product, accumulator).
+    Throughput: one beat per enabled cycle.
 
     Members
     -------
@@ -53,6 +53,8 @@ class MultiplierArray(wiring.Component):
     take_product
         The terms are added in this cycle.
     """
+
+    latency = 3
 
     def __init__(self, config: Config):
         self.config = config

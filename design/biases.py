@@ -20,7 +20,7 @@ def bias_width(config: Config) -> int:
 class Biases(wiring.Component):
     """A RAM of an element for each row of QKV.
 
-    Latency: reads 1 cycle; one that meets the write of its row shows the new bias.
+    Latency: reads 1 cycle (`latency`); one that meets the write of its row shows the new bias.
 
     Members
     -------
@@ -34,6 +34,8 @@ class Biases(wiring.Component):
     -------------------
     memory
     """
+
+    latency = 1
 
     def __init__(self, config: Config):
         self.rows = matrix(config, Op.BIAS).rows

@@ -89,10 +89,10 @@ class CacheLayers(wiring.Component):
     Reads and writes name their layer. Every word is there at once: `rd_ready` is always high, and
     the cache port never moves.
 
-    Latency: the words of a read are there 3 enabled cycles behind it. Block RAMs are slow, and far
-    from each other and from the array, so every owner has registers in front and behind: it starts
-    the read in the next enabled cycle, and its words are registered in the one after. It sees
-    writes 1 cycle late.
+    Latency: the words of a read are there 3 enabled cycles behind it (`latency`). Block RAMs are
+    slow, and far from each other and from the array, so every owner has registers in front and
+    behind: it starts the read in the next enabled cycle, and its words are registered in the one
+    after. It sees writes 1 cycle late (`write_latency`).
 
     Inside (for proofs)
     -------------------
@@ -102,6 +102,10 @@ class CacheLayers(wiring.Component):
     layers, blocks : lists
         Of a read at the owners, out of their RAMs, and in the registers behind.
     """
+
+    #: A register, `KVRamOwner`, a register.
+    latency = 1 + KVRamOwner.latency + 1
+    write_latency = 1
 
     def __init__(self, config: Config):
         self.config = config

@@ -41,6 +41,15 @@ def multipliers(config: Config) -> int:
     return config.geometry.lanes + derive(config).scalar_multipliers
 
 
+def _announced(m: Module, comes: Value, *, ahead: int) -> Value:
+    """What comes in so many cycles, for the `coming` of a buffer: not before its lead time."""
+    for cycle in range(ahead - ActivationBuffer.lead_time):
+        later = Signal(name=f"announced_{cycle}")
+        m.d.sync += later.eq(comes)
+        comes = later
+    return comes
+
+
 class Decoder(wiring.Component):
     """A Llama-2-architecture decoder; ports in `ports.DecoderSignature`.
 
@@ -212,8 +221,16 @@ class Decoder(wiring.Component):
         # of their own beside those of `issue.read_beat` and `rope.o`.
         if isinstance(cache, CacheLayers):
             reads, word, row = issue.claims, issue.claims_beat, rope.next
+            read_in = cache.latency
         else:
             reads, word, row = issue.read, issue.read_beat, rope.o
+            read_in = issue.read_latency + cache.latency
+        # All operands of a beat are there at once.
+        assert issue.latency == read_in, "words of the cache"
+        assert issue.latency == softmax.latency, "softmax weights"
+        assert issue.latency == issue.fetch_latency + queries.latency, "queries"
+        # The old element of the residual is there when what is added to it is.
+        assert residual.lead_time == writeback.lead_time
         m.d.comb += [
             issue.blocked.eq(array.sums_valid & ~buffer.i_ready),
             issue.residual_filled.eq(x.filled),
@@ -329,7 +346,13 @@ class Decoder(wiring.Component):
             rmsnorm.square_sum.eq(residual.square_sum),
             rmsnorm.source.eq(residual.source),
             rmsnorm.layer.eq(residual.layer),
-            x.coming.eq(drain.o_valid & for_residual(drain.o)),
+            x.coming.eq(
+                _announced(
+                    m,
+                    drain.o_valid & for_residual(drain.o),
+                    ahead=writeback.latency + residual.latency,
+                )
+            ),
             x.wr_en.eq(residual.o_valid),
             x.wr_data.eq(residual.o),
             queries.wr_en.eq(rope.o.q),
@@ -343,10 +366,16 @@ class Decoder(wiring.Component):
             cache.wr_pos.eq(tokens.pos),
             cache.wr_d.eq(row.d),
             cache.wr_data.eq(row.value),
-            attention.coming.eq(writeback.o_valid & (writeback.o.sink == Sink.VALUE)),
+            attention.coming.eq(
+                _announced(
+                    m,
+                    writeback.o_valid & (writeback.o.sink == Sink.VALUE),
+                    ahead=writeback.scaled_latency - writeback.latency,
+                )
+            ),
             attention.wr_en.eq(writeback.scaled_valid & (writeback.scaled.sink == Sink.VALUE)),
             attention.wr_data.eq(writeback.scaled.value),
-            hidden.coming.eq(swiglu.coming),
+            hidden.coming.eq(_announced(m, swiglu.coming, ahead=swiglu.lead_time)),
             hidden.wr_en.eq(swiglu.o_valid),
             hidden.wr_data.eq(swiglu.o),
         ]

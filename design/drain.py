@@ -61,7 +61,8 @@ class Drain(wiring.Component):
 
     Latency: the first result leaves 1 cycle after capture (QKV and W13: up to ``2 * turn``). A
     pass occupies the drain for `count` cycles (QKV and W13: times `turn`; value sums: `lanes`),
-    plus those in which it must wait; the next capture can share the last of them.
+    plus those in which it must wait; the next capture can share the last of them. What may leave
+    is decided 1 cycle ahead (`decision_latency`).
 
     Members
     -------
@@ -70,8 +71,8 @@ class Drain(wiring.Component):
     sums, shifts, beat : In
         See `MultiplierArray`.
     norm_ready, reciprocals_ready, logits_ready : In(1)
-        From the next cycle on, the factor of QKV, W13 and classifier rows is there; that of value
-        sums; there is room for a logit. Sums wait for theirs.
+        In `decision_latency` cycles and from then on, the factor of QKV, W13 and classifier rows is
+        there; that of value sums; there is room for a logit. Sums wait for theirs.
     phase : Out(range(2 * turn))
     o_valid, o : Out
         Serial results, see `sum_layout`; never stalled.
@@ -89,6 +90,9 @@ class Drain(wiring.Component):
     leaves
         What is at the head may leave.
     """
+
+    latency = 1
+    decision_latency = 1
 
     def __init__(self, config: Config):
         self.config = config

@@ -20,8 +20,8 @@ class ExternalCache(wiring.Component):
     announced (the row before it in the same layer was), or is the row itself, whose words are
     asked for once `k_ready` or `v_ready` says that it is stored.
 
-    Latency: once `rd_ready` is high, reads take 1 cycle in `WordReader`, and 1 more with `rd_en`
-    high, as those of the cache on the chip. Throughput: one word a cycle.
+    Latency: once `rd_ready` is high, reads take 2 cycles (`latency`): `WordReader.latency`, and 1
+    with `rd_en` high. Throughput: one word a cycle.
 
     Contract of the caller: as `cache.CacheLayers`, and more strictly: the reads of a row are those
     of its passes, in order, each claimed; the next row is announced when all are done, and this one
@@ -33,6 +33,8 @@ class ExternalCache(wiring.Component):
     block
         That of the word that was read last.
     """
+
+    latency = WordReader.latency + 1
 
     def __init__(self, config: Config):
         self.config = config

@@ -1,5 +1,7 @@
 """A table with linear interpolation, its product taken by a shared scalar multiplier."""
 
+import itertools
+
 from amaranth import *
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
@@ -7,13 +9,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design.requantize import shift_right
-from design.scalar import SCALAR_LATENCY, ask, request_layout
+from design.scalar import ScalarMultiplier, ask, request_layout
 from spec.derived import SCALAR_BITS, TABLE_FRACTION
 from spec.fixed import Rounding
 from spec.tables import Interpolated, check_scalar
-
-#: Cycles from `i` to `o`: table, then slope times fraction.
-INTERPOLATE_LATENCY = 1 + SCALAR_LATENCY
 
 
 def entry_layout(table: Interpolated) -> data.StructLayout:
@@ -25,15 +24,16 @@ def entry_layout(table: Interpolated) -> data.StructLayout:
 class Interpolator(wiring.Component):
     """Looks up ``base + slope * fraction`` of a `tables.Interpolated`.
 
-    Latency: 3 cycles (`INTERPOLATE_LATENCY`); the request for the product goes out 1 cycle after
-    `i`. Throughput: one value a cycle. `o` is combinational behind `product`.
+    Latency: ``1 + ScalarMultiplier.latency`` = 3 cycles (`latency`); the request for the product
+    goes out 1 cycle after `i` (`asks_after`). Throughput: one value a cycle. `o` is combinational
+    behind `product`.
 
     Members
     -------
     i_valid, i : In
         Input of ``index_bits + fraction_bits`` bits.
     o : Out(unsigned(TABLE_FRACTION + 1))
-        Value in units of 2**-TABLE_FRACTION, 3 cycles after its input.
+        Value in units of 2**-TABLE_FRACTION, `latency` cycles after its input.
     request : Out
         To a scalar multiplier.
     product : In
@@ -44,6 +44,11 @@ class Interpolator(wiring.Component):
     memory
         The table.
     """
+
+    #: The table.
+    asks_after = 1
+    #: The table, then slope times fraction.
+    latency = asks_after + ScalarMultiplier.latency
 
     def __init__(self, table: Interpolated):
         check_scalar(table)
@@ -73,15 +78,20 @@ class Interpolator(wiring.Component):
         read = self.memory.read_port()
         fraction = Signal(table.fraction_bits)
         valid = Signal()
-        bases = [Signal(unsigned(TABLE_FRACTION + 1), name=f"base_{n}") for n in (1, 2)]
+        bases = [
+            Signal(unsigned(TABLE_FRACTION + 1), name=f"base_{n + 1}")
+            for n in range(ScalarMultiplier.latency)
+        ]
         m.d.comb += [read.en.eq(self.i_valid), read.addr.eq(self.i[table.fraction_bits :])]
         m.d.sync += valid.eq(self.i_valid)
         with m.If(self.i_valid):
             m.d.sync += fraction.eq(self.i[: table.fraction_bits])
         with m.If(valid):
             m.d.comb += ask(self.request, read.data.slope, fraction)
-        m.d.sync += [bases[0].eq(read.data.base), bases[1].eq(bases[0])]
+        m.d.sync += [
+            later.eq(sooner) for sooner, later in itertools.pairwise([read.data.base, *bases])
+        ]
         m.d.comb += self.o.eq(
-            bases[1] + shift_right(self.product, table.fraction_bits, Rounding.HALF_UP)
+            bases[-1] + shift_right(self.product, table.fraction_bits, Rounding.HALF_UP)
         )
         return m

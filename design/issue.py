@@ -13,9 +13,6 @@ from design.ports import weights_layout
 from spec.config import Config
 from spec.derived import derive
 
-#: Enabled cycles from accepting a beat to its operands: score memory, exp2 table, shift.
-ISSUE_LATENCY = 3
-
 
 class Issue(wiring.Component):
     """A place to wait, and a pipeline of 3 cycles in which a beat meets its operands.
@@ -25,7 +22,8 @@ class Issue(wiring.Component):
     stream. When that has no beat, or nobody can take a finished pass, `en` falls and the
     whole pipeline, array included, stands still.
 
-    Latency: 1 cycle and 3 enabled cycles. Throughput: one beat per enabled cycle.
+    Latency: 1 cycle to the entrance, and from there 3 enabled cycles (`latency`): 1 to `read_beat`
+    (`read_latency`), 2 to `fetch_beat` (`fetch_latency`). Throughput: one beat per enabled cycle.
 
     Members
     -------
@@ -72,6 +70,11 @@ class Issue(wiring.Component):
     needs_weights
         The beat at the end takes one of the weight stream.
     """
+
+    read_latency = 1
+    fetch_latency = 2
+    #: What takes longest are softmax weights: distance from the maximum, exp2 table, shift.
+    latency = 3
 
     def __init__(self, config: Config):
         self.config = config

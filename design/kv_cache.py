@@ -25,9 +25,9 @@ class KVRamOwner(wiring.Component):
     address ``t * ceil(head_dim / v_word) + d // v_word``, which suits a value pass with one
     element per lane. Elements beyond `seq_len` or `head_dim` in a last word are undefined.
 
-    Latency: reads 1 cycle, and one of each kind can start every cycle. A write is seen by a read
-    started in its own cycle. `done` comes 1 cycle after the last write of the row, so a row takes
-    ``2 * kv_heads * head_dim + 1`` cycles after `row_start` when nothing pauses.
+    Latency: reads 1 cycle (`latency`), and one of each kind can start every cycle. A write is seen
+    by a read started in its own cycle. `done` comes 1 cycle after the last write of the row, so a
+    row takes ``2 * kv_heads * head_dim + 1`` cycles after `row_start` when nothing pauses.
 
     Contract of the caller: `wr_en_k` and `wr_en_v` are never both high; `row_start` only while
     `busy` is low; writes only while `busy` is high, each element of the row exactly once, in any
@@ -74,6 +74,8 @@ class KVRamOwner(wiring.Component):
     done : Out(1)
         One-cycle pulse: the row is complete.
     """
+
+    latency = 1
 
     def __init__(
         self,

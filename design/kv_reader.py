@@ -35,8 +35,8 @@ class WordReader(wiring.Component):
     run of beats is asked for in bursts, each once the buffer has room for it; words that hold the
     newest row wait until that is stored. Data from the memory is therefore always taken.
 
-    Latency: `word` comes 1 cycle after `rd_start`. Throughput: one word a cycle. A request takes 2
-    cycles, so the memory can be asked for `KV_BURST` beats in 2 cycles.
+    Latency: `word` comes 1 cycle after `rd_start` (`latency`). Throughput: one word a cycle. A
+    request takes 2 cycles, so the memory can be asked for `KV_BURST` beats in 2 cycles.
 
     Contract of the caller: `row_start` only when all words of the row before were read; `rd_claim`
     only while `rd_ready` is high; each claim is followed by one `rd_start`, in a later cycle.
@@ -71,6 +71,8 @@ class WordReader(wiring.Component):
     fsm
         In a `ReadState`.
     """
+
+    latency = 1
 
     def __init__(self, config: Config):
         self.config = config

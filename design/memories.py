@@ -7,11 +7,13 @@ that the tools find in the synthesised netlist, and how they map them.
 from dataclasses import dataclass
 from typing import Literal
 
+from design.argmax import Argmax
 from design.arith import ram_depth
 from design.biases import bias_width
 from design.interpolate import entry_layout
 from design.kv_reader import BUFFER
 from design.operand import operand_layout
+from design.swiglu import waiting_ups
 from spec import tables
 from spec.config import CacheBacking, Config
 from spec.derived import ceil_div, derive
@@ -134,8 +136,8 @@ def memories(config: Config) -> list[Memory]:
             if shape.qkv_bias
             else []
         ),
-        _vector("swiglu.ups.storage", 4, n.up.width),
-        _vector("argmax.queue.storage", 8, n.logits.width + 1),
+        _vector("swiglu.ups.storage", waiting_ups(config), n.up.width),
+        _vector("argmax.queue.storage", Argmax.depth, n.logits.width + 1),
     ]
     exp2 = len(tables.exp2(config))
     lookups = [

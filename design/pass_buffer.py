@@ -13,8 +13,8 @@ from spec.derived import SHIFT_BITS, derive
 class PassBuffer(wiring.Component):
     """One pass deep, empty most of the time: the array goes on while a long pass drains.
 
-    Latency: 0 cycles when empty. `i_ready` comes straight from a register, so that the clock
-    enable of the array, which hangs on it, does not wait for what the drain decides.
+    Latency: 0 cycles (`latency`) when empty. `i_ready` comes straight from a register, so that the
+    clock enable of the array, which hangs on it, does not wait for what the drain decides.
 
     Members
     -------
@@ -32,6 +32,8 @@ class PassBuffer(wiring.Component):
     full, held_beat
         A pass is held, and its beat.
     """
+
+    latency = 0
 
     def __init__(self, config: Config):
         self.config = config

@@ -16,7 +16,7 @@ from spec.derived import derive
 class QueryBuffer(wiring.Component):
     """Query head ``block * slots + slot`` lies in memory `slot`.
 
-    Latency: reads 1 cycle.
+    Latency: reads 1 cycle (`latency`).
 
     Members
     -------
@@ -34,6 +34,8 @@ class QueryBuffer(wiring.Component):
     -------------------
     memories : list, of each slot
     """
+
+    latency = 1
 
     def __init__(self, config: Config):
         self.config = config

@@ -9,11 +9,13 @@ from amaranth.lib.wiring import In, Out
 
 from design.arith import pick
 from design.beat import beat_layout
-from design.interpolate import INTERPOLATE_LATENCY, Interpolator
+from design.drain import Drain
+from design.interpolate import Interpolator
 from design.normalise import exponent_of
 from design.ports import trace_layout
 from design.scalar import client_members
 from design.tracing import record, slot_head
+from design.writeback import Writeback
 from spec import tables
 from spec.config import Config
 from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
@@ -26,11 +28,12 @@ class Reciprocals(wiring.Component):
     A sum of weights is (1 + m) * 2**e. `Writeback` shifts a value sum by e, and multiplies it by
     the reciprocal of 1 + m.
 
-    Latency: the first shift is there 3 cycles after `start`, the last ``slots + 2``, and each
-    factor 2 cycles later: `Writeback` takes it 2 cycles after the shift. With three scalar
-    multipliers `ready` rises 1 cycle before the first: value sums leave the drain slot by slot, and
-    not faster than the others come. A single one would be asked for both; then it waits for the
-    last.
+    Latency: the first factor is there ``2 + Interpolator.latency`` = 5 cycles after `start`
+    (`latency`), its shift after 3 (`shift_latency`), since `Writeback` takes a factor
+    `Writeback.latency` cycles after the shift. Those of the other slots follow, one a cycle. With
+    three scalar multipliers `ready` rises in time for the first, after 2 cycles (`ready_latency`):
+    value sums leave the drain slot by slot, and not faster than the others come. A single one would
+    be asked for both; then it waits for the last.
 
     Members
     -------
@@ -43,7 +46,7 @@ class Reciprocals(wiring.Component):
     sums, maxima, block, layer : In
         The sums, and whose they are (maxima and the rest only for the trace).
     ready : Out(1)
-        Value sums may leave the drain from the next cycle on.
+        Value sums may leave the drain in `Drain.decision_latency` cycles and from then on.
     shifts : Out(ArrayLayout(shift_width, slots))
         Right shift of a value sum, per slot.
     factors : Out(ArrayLayout(TABLE_FRACTION + 1, slots))
@@ -61,6 +64,12 @@ class Reciprocals(wiring.Component):
     valid, slots, exponents
         Of each stage of the pipeline behind it: whether there is a sum (a bit), which, and its e.
     """
+
+    #: Exponent, table and product, the register of the slot.
+    latency = 1 + Interpolator.latency + 1
+    #: Not before it is known: exponent, the register of the slot.
+    shift_latency = max(2, latency - Writeback.latency)
+    ready_latency = max(shift_latency, latency - Writeback.latency) - Drain.decision_latency
 
     def __init__(self, config: Config):
         self.config = config
@@ -85,7 +94,7 @@ class Reciprocals(wiring.Component):
         self.slot = Signal(range(slots))  # 0 while idle
         self.running = Signal()
         # One entry per pipeline stage: exponent known, then the table.
-        stages, exponent = 1 + INTERPOLATE_LATENCY, range(derived.softmax_sum_width)
+        stages, exponent = self.latency - 1, range(derived.softmax_sum_width)
         self.valid = Signal(stages)
         self.slots = [Signal.like(self.slot, name=f"slot_{stage}") for stage in range(stages)]
         self.exponents = [Signal(exponent, name=f"exponent_{stage}") for stage in range(stages)]
@@ -130,16 +139,17 @@ class Reciprocals(wiring.Component):
         ]
 
         found, found_slot, found_exponent = valid[-1], slots[-1], exponents[-1]
+        known, ready = self.shift_latency - 2, self.ready_latency - 1
         rebase = n.v.f - n.attention.f + derived.lead
         for number in range(derived.slots):
             with m.If(found & (found_slot == number)):
                 m.d.sync += self.factors[number].eq(reciprocal.o)
-            with m.If(valid[-3] & (slots[-3] == number)):
-                m.d.sync += self.shifts[number].eq(exponents[-3] + rebase)
+            with m.If(valid[known] & (slots[known] == number)):
+                m.d.sync += self.shifts[number].eq(exponents[known] + rebase)
         enough = 0 if derived.scalar_multipliers > 1 else derived.slots - 1
         with m.If(self.clear):
             m.d.sync += self.ready.eq(0)
-        with m.Elif(valid[-4] & (slots[-4] == enough)):
+        with m.Elif(Cat(running, valid)[ready] & ([slot, *slots][ready] == enough)):
             m.d.sync += self.ready.eq(1)
 
         seen = slot_head(config, self.block, found_slot)

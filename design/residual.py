@@ -10,7 +10,7 @@ from design.beat import Sink, beat_layout, is_op
 from design.operand import operand_layout, times_power, to_operand
 from design.ports import trace_layout
 from design.requantize import saturate
-from design.scalar import SCALAR_LATENCY, ask, client_members
+from design.scalar import ScalarMultiplier, ask, client_members
 from design.tracing import record
 from design.writeback import result_layout, sum_bits
 from spec.config import Config
@@ -22,13 +22,14 @@ from spec.trace import Tensor
 class Residual(wiring.Component):
     """Holds x. Each of its updates (embedding, Wo, W2) writes all `dim` elements in order.
 
-    Latency: an element is written, and out, 1 cycle after it comes, and squared 2 cycles later;
-    `complete` comes 4 cycles after the last element. Throughput: one element a cycle.
+    Latency: an element is written, and out, 1 cycle after it comes (`latency`), and squared
+    `ScalarMultiplier.latency` cycles later; `complete` comes 1 cycle after the last square, 4 after
+    the last element (`complete_latency`). Throughput: one element a cycle.
 
     Members
     -------
     coming, coming_row : In
-        What `i` brings in the next cycle: the old element is read meanwhile.
+        What `i` brings in `lead_time` cycles, the next: the old element is read meanwhile.
     i_valid, i : In
         Results from `Writeback`; those for other sinks are ignored.
     o_valid, o : Out
@@ -51,6 +52,11 @@ class Residual(wiring.Component):
     square, squared, squared_first
         A square, and, in the last bit of each, whether it is added and whether it is the first.
     """
+
+    latency = 1
+    complete_latency = latency + ScalarMultiplier.latency + 1
+    #: That `coming` must have: the latency of the memory.
+    lead_time = 1
 
     def __init__(self, config: Config):
         self.config = config
@@ -75,8 +81,8 @@ class Residual(wiring.Component):
         self.memory = Memory(shape=signed(form.width), depth=config.shape.dim, init=[])
         self.new = Signal(signed(form.width))
         self.square = Signal(signed(2 * (SCALAR_BITS + EXPONENT_STEP * (exponents(form) - 1))))
-        self.squared = Signal(SCALAR_LATENCY)
-        self.squared_first = Signal(SCALAR_LATENCY)
+        self.squared = Signal(ScalarMultiplier.latency)
+        self.squared_first = Signal(ScalarMultiplier.latency)
 
     def elaborate(self, platform):
         m = Module()
@@ -120,7 +126,7 @@ class Residual(wiring.Component):
         with m.If(writing):
             m.d.comb += ask(self.requests[0], self.o.mantissa, self.o.mantissa)
 
-        squared_last = Signal(SCALAR_LATENCY)
+        squared_last = Signal(ScalarMultiplier.latency)
         m.d.sync += [
             squared.eq(Cat(writing, squared)),
             squared_first.eq(Cat(new_row == 0, squared_first)),
@@ -128,7 +134,7 @@ class Residual(wiring.Component):
             self.complete.eq(squared[-1] & squared_last[-1]),
         ]
         count, of_square = exponents(form), self.o.exponent
-        for cycle in range(SCALAR_LATENCY):
+        for cycle in range(ScalarMultiplier.latency):
             later = Signal.like(of_square, name=f"squared_exponent_{cycle}")
             m.d.sync += later.eq(of_square)
             of_square = later

@@ -9,11 +9,13 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink, beat_layout
-from design.interpolate import INTERPOLATE_LATENCY, Interpolator
+from design.drain import Drain
+from design.interpolate import Interpolator
 from design.normalise import exponent_of
 from design.ports import trace_layout
 from design.scalar import client_members
 from design.tracing import record
+from design.writeback import Writeback
 from spec import tables
 from spec.config import Config
 from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
@@ -26,8 +28,10 @@ class RmsNorm(wiring.Component):
     The sum of squares is m * 4**e with m in [1, 4); a table gives 1 / sqrt(m). `Writeback` shifts
     each sum by e and multiplies it by the table's value.
 
-    Latency: `exponent` and `ready` 1 cycle after `start`, `factor` 4: a row that leaves the drain
-    in the cycle after `ready` takes the exponent at once, and the factor 2 cycles later. `done` 5.
+    Latency: `exponent` comes 1 cycle after `start` (`exponent_latency`), `factor` 4 (`latency`:
+    ``exponent_latency + Interpolator.latency``), `done` 1 later. `ready` comes as soon as a row
+    that then leaves the drain finds both: it takes the exponent at once, and the factor
+    `Writeback.latency` cycles later. That is after 1 cycle (`ready_latency`).
 
     Members
     -------
@@ -38,7 +42,7 @@ class RmsNorm(wiring.Component):
     square_sum, source, layer : In
         Its sum of squares plus epsilon; which projection made it, in which layer.
     ready : Out(1)
-        `exponent` is that of the residual, `factor` will be in 3 cycles.
+        `exponent` is that of the residual, and `factor` will be, in time.
     factor : Out(TABLE_FRACTION + 1)
         Above 1/4 and at most 1, in units of 2**-TABLE_FRACTION.
     exponent : Out
@@ -57,6 +61,10 @@ class RmsNorm(wiring.Component):
     rsqrt : Interpolator
     e
     """
+
+    exponent_latency = 1
+    latency = exponent_latency + Interpolator.latency
+    ready_latency = max(exponent_latency, latency - Drain.decision_latency - Writeback.latency)
 
     def __init__(self, config: Config):
         self.config = config
@@ -90,7 +98,7 @@ class RmsNorm(wiring.Component):
         ]
 
         # square_sum -> e -> m -> table. Bit n is high n + 1 cycles after `start`.
-        steps = Signal(1 + INTERPOLATE_LATENCY)
+        steps = Signal(self.latency)
         m.d.sync += steps.eq(Cat(self.start, steps))
         width = derived.square_sum_width  # even, so that pairs of bits align
         aligned = Signal(width)
@@ -101,7 +109,7 @@ class RmsNorm(wiring.Component):
             leading_pairs.eq(width // 2 - 1 - e),
             aligned.eq(self.square_sum << (leading_pairs << 1)),
             mantissa.eq(aligned >> spare if spare >= 0 else aligned << -spare),
-            interpolator.i_valid.eq(steps[0]),
+            interpolator.i_valid.eq(steps[self.exponent_latency - 1]),
             interpolator.i.eq(mantissa),
             self.exponent.eq(e - derived.norm_floor),
         ]
@@ -112,7 +120,7 @@ class RmsNorm(wiring.Component):
         m.d.comb += self.factor.eq(Mux(steps[-1], interpolator.o, factor))
         with m.If(self.clear):
             m.d.sync += self.ready.eq(0)
-        with m.Elif(self.start):
+        with m.Elif(Cat(self.start, steps)[self.ready_latency - 1]):
             m.d.sync += self.ready.eq(1)
 
         last_layer = self.layer == self.config.shape.layers - 1

@@ -10,22 +10,29 @@ from amaranth.lib.wiring import In, Out
 
 from design.arith import ram_depth
 from design.beat import Sink, beat_layout
+from design.issue import Issue
 from design.ports import trace_layout
 from design.requantize import requantize
-from design.scalar import SCALAR_LATENCY, ask, client_members
+from design.scalar import ScalarMultiplier, ask, client_members
 from design.tracing import record
-from design.writeback import result_layout
+from design.writeback import Writeback, result_layout
 from spec import tables
 from spec.config import Config
 from spec.derived import SCALAR_BITS, derive
 from spec.trace import Tensor
 
-#: Cycles after b in which the products a cos, b sin, a sin, b cos are asked for, by `turn`. With
-#: turns, `Writeback` asks in cycles 0 and 3.
-CYCLES = {1: (0, 0, 1, 1), 3: (1, 2, 4, 5)}
-#: Cycles in which keys and values that were announced must be written: a beat that enters `Issue`
-#: in the next cycle reads the cache one later.
-CACHE_PROMISE = 2
+
+def asks_after(turn: int) -> tuple[int, int, int, int]:
+    """Cycles after b in which the products a cos, b sin, a sin, b cos are asked for.
+
+    With turns, one multiplier serves all: these are the cycles behind those in which `Writeback`
+    asks for the rows that follow, (1, 2, 4, 5).
+    """
+    if turn == 1:
+        return (0, 0, 1, 1)
+    first = (Writeback.latency - Writeback.scaled_latency + 1) % turn
+    assert first > 0, "the angle is there only in the cycle after b"
+    return (first, first + 1, turn + first, turn + first + 1)
 
 
 def turned_layout(config: Config) -> data.StructLayout:
@@ -78,8 +85,9 @@ class Rope(wiring.Component):
     A pair takes four products, two by each port. Pairs come every ``2 * turn`` cycles at most, b
     `turn` cycles after a.
 
-    Latency: from b (and from a value) to its output 4 cycles, or 8 when `turn` is 3; a's output
-    is `turn` cycles earlier. Throughput: one element every `turn` cycles.
+    Latency: the halves of a pair are out 3 and 4 cycles after b, or 5 and 8 when `turn` is 3
+    (`latencies`: 1 after their last product, which is asked for as `asks_after` says); a value
+    takes as long as the second. Throughput: one element every `turn` cycles.
 
     Members
     -------
@@ -94,8 +102,9 @@ class Rope(wiring.Component):
     next : Out
         What `o` will be in the next cycle, for who has a register of its own.
     keys_coming, values_coming : Out(1)
-        All keys, all values, of the row are out, or will be within CACHE_PROMISE cycles: a beat
-        that enters `Issue` now reads them as they are written.
+        All keys, all values, of the row are out, or will be in `lead_time` cycles from the one
+        before on, with ``1 + Issue.read_latency`` = 2: a beat that enters `Issue` now reads them as
+        they are written.
     requests, products
         Two scalar multipliers, see `client_members`.
     fault : Out(1)
@@ -117,8 +126,15 @@ class Rope(wiring.Component):
         Cosines and sines; of this position the first; of which pair the next is; those in use.
     """
 
+    #: A beat that enters `Issue` in the first cycle in which keys, or values, are said to come.
+    lead_time = 1 + Issue.read_latency
+
     def __init__(self, config: Config):
         self.config = config
+        self.asks_after = asks_after(derive(config).turn)
+        _, first, _, second = self.asks_after
+        behind = ScalarMultiplier.latency + 1  # the product, a register
+        self.latencies = (first + behind, second + behind)
         turned = turned_layout(config)
         super().__init__(
             {
@@ -141,12 +157,11 @@ class Rope(wiring.Component):
         self.d = Signal(range(shape.head_dim))
         self.head = Signal(range(shape.heads))
         self.waiting = Signal.like(self.i.value)
-        cycles = CYCLES[derive(config).turn]
-        self.since = Signal(cycles[-1])
+        self.since = Signal(self.asks_after[-1])
         arrived = _arrived_layout(config)
         self.arrived = Signal(arrived)
         self.stages = [
-            Signal(arrived, name=f"stage_{n}") for n in range(cycles[3] + SCALAR_LATENCY)
+            Signal(arrived, name=f"stage_{n}") for n in range(second + ScalarMultiplier.latency)
         ]
         table = tables.rope(config)
         entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
@@ -184,7 +199,7 @@ class Rope(wiring.Component):
             m.d.sync += waiting.eq(self.i.value)
         with m.If(b_is_here):
             m.d.sync += [a.eq(waiting), b.eq(self.i.value)]
-        cycles = CYCLES[turn]
+        cycles = self.asks_after
         m.d.sync += since.eq(Cat(b_is_here, since))
         factors = ((0, a, cos), (1, b, sin), (0, a, sin), (1, b, cos))
         for cycle, (port, element, factor) in zip(cycles, factors, strict=True):
@@ -194,7 +209,7 @@ class Rope(wiring.Component):
                 m.d.comb += ask(self.requests[port], element, factor)
 
         # When the products of a turned element are there, counted from b.
-        first_at, second_at = cycles[1] + SCALAR_LATENCY, cycles[3] + SCALAR_LATENCY
+        first_at, second_at = (cycles[n] + ScalarMultiplier.latency for n in (1, 3))
         m.d.comb += [
             arrived.q.eq(b_is_here & is_q),
             arrived.k.eq(b_is_here & is_k),
@@ -214,13 +229,13 @@ class Rope(wiring.Component):
         # The pair in `first` has its first product sum now, that in `second` its second. Values
         # leave with the second, in the order in which they came.
         first, second = pipeline[first_at - 1], pipeline[second_at - 1]
-        promised = pipeline[second_at - CACHE_PROMISE]
+        announced = pipeline[self.latencies[1] - self.lead_time - 1]
         with m.If(self.clear):
             m.d.sync += [self.keys_coming.eq(0), self.values_coming.eq(0)]
-        with m.Elif(promised.last):
+        with m.Elif(announced.last):
             m.d.sync += [
-                self.keys_coming.eq(self.keys_coming | promised.k),
-                self.values_coming.eq(self.values_coming | promised.v),
+                self.keys_coming.eq(self.keys_coming | announced.k),
+                self.values_coming.eq(self.values_coming | announced.v),
             ]
         turn_first = first.q | first.k
         turn_second = second.q | second.k

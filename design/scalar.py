@@ -7,9 +7,6 @@ from amaranth.lib.wiring import In, Member, Out
 
 from spec.derived import SCALAR_BITS
 
-#: Cycles from operands to product.
-SCALAR_LATENCY = 2
-
 #: What a unit asks of a scalar multiplier. All zero while it asks for nothing: requests are ORed.
 request_layout = data.StructLayout(
     {"en": 1, "a": signed(SCALAR_BITS), "b": signed(SCALAR_BITS)},
@@ -22,7 +19,7 @@ def client_members(ports: int) -> dict[str, Member]:
     `requests` : Out(ArrayLayout(request_layout, ports))
         What it asks for.
     `products` : In(ArrayLayout(signed(36), ports))
-        What it gets, SCALAR_LATENCY cycles later.
+        What it gets, `ScalarMultiplier.latency` cycles later.
     """
     return {
         "requests": Out(data.ArrayLayout(request_layout, ports)),
@@ -40,14 +37,14 @@ class ScalarMultiplier(wiring.Component):
 
     The data flow of the decoder keeps the clients apart; `fault` says if it ever did not.
 
-    Latency: 2 cycles. Throughput: one product a cycle. Every request gets a register of its own:
-    some come out of slow RAM, and would not get past the others within the same cycle.
+    Latency: 2 cycles (`latency`). Throughput: one product a cycle. Every request gets a register of
+    its own: some come out of slow RAM, and would not get past the others within the same cycle.
 
     Members
     -------
     requests : In(ArrayLayout(request_layout, clients))
     product : Out(signed(36))
-        Product of the operands asked for 2 cycles ago.
+        Product of the operands asked for `latency` cycles ago.
     fault : Out(1)
         Two clients ask in this cycle.
 
@@ -56,6 +53,9 @@ class ScalarMultiplier(wiring.Component):
     a, b
         The operands asked for in the cycle before.
     """
+
+    #: Operands, product.
+    latency = 2
 
     def __init__(self, clients: int):
         self.clients = clients

@@ -37,9 +37,9 @@ class Softmax(wiring.Component):
     The score pass fills the memory and finds the maximum; the value pass reads it, once for
     every value word, and gets one weight per slot and enabled cycle.
 
-    Latency: a score is stored 1 cycle after it comes. What is read goes
-    on with `en`, and its weights come 3 enabled cycles later (distance to the maximum, table,
-    shift).
+    Latency: a score is stored 1 cycle after it comes (`store_latency`). What is read is shown 1
+    cycle later (`read_latency`) and goes on with `en`, and its weights come 3 enabled cycles after
+    that (`latency`: distance to the maximum, table, shift).
 
     Members
     -------
@@ -76,6 +76,10 @@ class Softmax(wiring.Component):
         The scores, and exp2.
     ports : list of SlotPorts, of each slot
     """
+
+    store_latency = 1
+    read_latency = 1
+    latency = 3
 
     def __init__(self, config: Config):
         self.config = config

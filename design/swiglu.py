@@ -9,32 +9,50 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink
-from design.interpolate import INTERPOLATE_LATENCY, Interpolator
+from design.interpolate import Interpolator
 from design.operand import operand_layout, to_operand
 from design.ports import trace_layout
 from design.requantize import requantize
-from design.scalar import SCALAR_LATENCY, ask, client_members, request_layout
+from design.scalar import ScalarMultiplier, ask, client_members, request_layout
 from design.tracing import record
-from design.writeback import result_layout
+from design.writeback import Writeback, result_layout
 from spec import tables
 from spec.config import Config
-from spec.derived import TABLE_FRACTION, derive
+from spec.derived import TABLE_FRACTION, ceil_div, derive
 from spec.trace import Tensor
 
-#: Ups that can be waiting for their silu: it takes 8 cycles, in which 4 of them come.
-_WAITING_UPS = 4
+
+def asks_up(turn: int) -> int:
+    """Cycles from a gate to the request for silu * up: once the silu is there, and in a phase in
+    which nobody else asks the multiplier."""
+    period = 2 * turn
+    others = [SwiGlu.asks_slope]
+    if turn > 1:  # one multiplier serves all
+        asks = Writeback.latency - Writeback.scaled_latency
+        others += [SwiGlu.sigmoid_latency, asks, asks + turn]
+    phases = {cycle % period for cycle in others}
+    assert len(phases) == len(others), f"two products are asked for at once: cycles {others}"
+    return next(n for n in itertools.count(SwiGlu.silu_latency) if n % period not in phases)
+
+
+def waiting_ups(config: Config) -> int:
+    """Ups that can be waiting for their silus, of which one comes every other cycle at most."""
+    return ceil_div(asks_up(derive(config).turn) - 1, 2)
 
 
 class SwiGlu(wiring.Component):
     """Gates come every ``2 * turn`` cycles at most, each followed by its up `turn` cycles later.
 
-    With the gate in cycle 0, port 0 takes the slope of the sigmoid in cycle 1, port 1 gate *
-    sigmoid in cycle 4, port 0 silu * up in cycle 8. These differ from each other, and from the
-    cycles 3 and 6 in which `Writeback` asks (by its own port, for the up and the next gate, when
-    `turn` is 3), modulo the ``2 * turn`` cycles of a pair. (On one lane every element is a pass of
-    its own and an up can be late; silu * up then waits for the same phase of a later pair.)
+    With the gate in cycle 0, port 0 takes the slope of the sigmoid in cycle 1 (`asks_slope`), port
+    1 gate * sigmoid in cycle 4 (`sigmoid_latency`), port 0 silu * up in cycle 8 (`asks_up`). These
+    differ from each other, and from the cycles 3 and 6 in which `Writeback` asks (by its own port,
+    for the up and the next gate, when `turn` is 3), modulo the ``2 * turn`` cycles of a pair. (On
+    one lane every element is a pass of its own and an up can be late; silu * up then waits for the
+    same phase of a later pair.)
 
-    Latency: 11 cycles from a gate to its output. Throughput: a pair every ``2 * turn`` cycles.
+    Latency: ``asks_up + lead_time`` = 11 cycles from a gate to its output (`latency`), with
+    ``ScalarMultiplier.latency + 1`` = 3 cycles of lead time; 7 to its silu (`silu_latency`).
+    Throughput: a pair every ``2 * turn`` cycles.
 
     Members
     -------
@@ -43,7 +61,7 @@ class SwiGlu(wiring.Component):
     phase : In(range(2 * turn))
         Of the drain: even rows left it when it was 0.
     coming : Out(1)
-        An element will be out in 3 cycles.
+        An element will be out in `lead_time` cycles.
     o_valid, o : Out
         Elements of the hidden vector as operands of W2, in order; see `operand_layout`.
     requests, products
@@ -65,8 +83,20 @@ class SwiGlu(wiring.Component):
         It is, and the element that came of it.
     """
 
+    asks_slope = Interpolator.asks_after
+    #: Behind the interpolation a register.
+    sigmoid_latency = Interpolator.latency + 1
+    #: Behind the product a register, as behind the next.
+    silu_latency = sigmoid_latency + ScalarMultiplier.latency + 1
+    lead_time = ScalarMultiplier.latency + 1
+
     def __init__(self, config: Config):
         self.config = config
+        turn = derive(config).turn
+        self.asks_up = asks_up(turn)
+        self.latency = self.asks_up + self.lead_time
+        # Of the drain, in which silu * up is asked for; a gate left it in phase 0.
+        self.product_phase = (Writeback.scaled_latency + self.asks_up) % (2 * turn)
         super().__init__(
             {
                 "i_valid": In(1),
@@ -81,11 +111,11 @@ class SwiGlu(wiring.Component):
             }
         )
         n = config.numerics
-        self.ups = SyncFIFO(width=n.up.width, depth=_WAITING_UPS)
+        self.ups = SyncFIFO(width=n.up.width, depth=waiting_ups(config))
         self.sigmoid = Interpolator(tables.sigmoid(config))
-        self.gate_valid = Signal(INTERPOLATE_LATENCY + 1)
+        self.gate_valid = Signal(self.sigmoid_latency)
         self.sigmoid_value = Signal.like(self.sigmoid.o)
-        self.silu_coming = Signal(SCALAR_LATENCY)
+        self.silu_coming = Signal(ScalarMultiplier.latency)
         self.silu_here = Signal()
         self.silu = Signal(signed(n.silu.width))
         self.multiply = Signal()
@@ -117,7 +147,7 @@ class SwiGlu(wiring.Component):
         # gate * sigmoid, one cycle after the sigmoid is there.
         gates = [
             Signal(signed(n.gate.width), name=f"gate_{cycle}")
-            for cycle in range(1, INTERPOLATE_LATENCY + 2)
+            for cycle in range(1, self.sigmoid_latency + 1)
         ]
         m.d.sync += [
             gate_valid.eq(Cat(take_gate, gate_valid)),
@@ -125,14 +155,14 @@ class SwiGlu(wiring.Component):
         ]
         with m.If(take_gate):
             m.d.sync += gates[0].eq(self.i.value)
-        with m.If(gate_valid[INTERPOLATE_LATENCY - 1]):
+        with m.If(gate_valid[Interpolator.latency - 1]):
             m.d.sync += sigmoid_value.eq(sigmoid.o)
         with m.If(gate_valid[-1]):
             m.d.comb += ask(self.requests[1], gates[-1], sigmoid_value)
 
         # silu * up, once both are there, in the phase that gates and ups leave to it.
         m.d.comb += [
-            multiply.eq(silu_here & ups.r_rdy & (self.phase == 1)),
+            multiply.eq(silu_here & ups.r_rdy & (self.phase == self.product_phase)),
             self.coming.eq(multiply),
             ups.r_en.eq(multiply),
             self.fault.eq((take_up & ~ups.w_rdy) | (silu_coming[-1] & silu_here & ~multiply)),
@@ -149,7 +179,7 @@ class SwiGlu(wiring.Component):
         with m.If(multiply):
             m.d.comb += ask(silu_up, silu, ups.r_data.as_signed())
 
-        coming = Signal(SCALAR_LATENCY)
+        coming = Signal(ScalarMultiplier.latency)
         m.d.sync += [
             coming.eq(Cat(multiply, coming)),
             self.o_valid.eq(coming[-1]),

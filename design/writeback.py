@@ -13,7 +13,7 @@ from design.biases import Biases
 from design.drain import sum_layout
 from design.ports import trace_layout
 from design.requantize import guard, round_saturated, shift_guarded
-from design.scalar import SCALAR_LATENCY, ask, client_members
+from design.scalar import ScalarMultiplier, ask, client_members
 from design.tracing import record
 from spec.config import SUM_HEADROOM, Config
 from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
@@ -70,8 +70,8 @@ class Writeback(wiring.Component):
     the shape has biases, these are rounded to the format of their query, key or value, kept, and
     added to the product of their row before it is rounded.
 
-    Latency: 2 cycles to `o` (shift by eights; shift and round), 5 to `scaled` (operands, product,
-    round).
+    Latency: 2 cycles to `o` (`latency`: shift by eights; shift and round), and to `scaled`
+    ``latency + ScalarMultiplier.latency + 1`` = 5 (`scaled_latency`: product; round).
 
     Members
     -------
@@ -82,7 +82,7 @@ class Writeback(wiring.Component):
     value_shifts, value_factors : In
         Right shift and factor of a value sum, per slot, see `Reciprocals`.
     coming, coming_row : Out
-        The sum of this row of the residual will be on `o` in the next cycle.
+        The sum of this row of the residual will be on `o` in `lead_time` cycles: 1.
     o_valid, o : Out
         Rounded sums, see `result_layout`; `sum_bits` wide.
     scaled_valid, scaled : Out
@@ -101,6 +101,11 @@ class Writeback(wiring.Component):
         A sum is half way to `o`, and which.
     biases : Biases, where the shape has any
     """
+
+    latency = 2
+    scaled_latency = latency + ScalarMultiplier.latency + 1
+    #: Of `coming`.
+    lead_time = 1
 
     def __init__(self, config: Config):
         self.config = config
@@ -210,10 +215,10 @@ class Writeback(wiring.Component):
         m.d.comb += factor.eq(Mux(is_value, of_slot, self.norm_factor))
         with m.If(valid):
             m.d.comb += ask(self.requests[0], self.o.value, factor)
-        coming = Signal(SCALAR_LATENCY)
+        coming = Signal(ScalarMultiplier.latency)
         m.d.sync += [coming.eq(Cat(valid, coming)), self.scaled_valid.eq(coming[-1])]
         before = element = self.o
-        for cycle in range(SCALAR_LATENCY):
+        for cycle in range(ScalarMultiplier.latency):
             later = Signal.like(self.o, name=f"multiplied_{cycle}")
             with m.If(Cat(valid, coming)[cycle]):
                 m.d.sync += later.eq(element)

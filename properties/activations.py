@@ -9,18 +9,18 @@ from properties.dialect import Theorem, implies
 
 
 class ReadWhileItFills(Theorem):
-    """If each element is written within `promise` cycles of its announcement, a beat that enters
-    once an element counts, and reads it ``promise - 1`` cycles later or more, gets that element.
+    """If each element is written within `lead_time` cycles of its announcement, a beat that enters
+    once an element counts, and reads it ``lead_time - 1`` cycles later or more, gets that element.
 
     `buffer` has the signature of `design.activations.ActivationBuffer`; `written` is its count of
     elements, and `stored` what stands in its memory at `element`, for the induction. A vector that
     is cleared may be read until the first element of the next is announced. Obligations: 6.
     """
 
-    def __init__(self, buffer: Any, *, written: Value, promise: int):
+    def __init__(self, buffer: Any, *, written: Value, lead_time: int):
         self.buffer = buffer
         self.written = written
-        self.promise = promise
+        self.lead_time = lead_time
         self.element = Signal(range(buffer.depth), name="element")
         self.stored = Signal.like(Value.cast(buffer.wr_data))
 
@@ -30,7 +30,9 @@ class ReadWhileItFills(Theorem):
         self.choose(m, self.element, depth)
 
         # Elements announced, as counted 0, 1, ... cycles ago; those written; those still owed.
-        announced = [Signal(range(depth + 1), name=f"counted_{n}_ago") for n in range(self.promise)]
+        announced = [
+            Signal(range(depth + 1), name=f"counted_{n}_ago") for n in range(self.lead_time)
+        ]
         given = Signal(range(depth + 1))
         owed = Signal(range(depth + 1))
         # The most that was counted before that: what a beat may have seen when it entered.
@@ -41,8 +43,8 @@ class ReadWhileItFills(Theorem):
             given.eq(Mux(begins, 0, given + buffer.wr_en)),
             owed.eq(owed + buffer.coming - buffer.wr_en),
         ]
-        promised = announced[-1]
-        readable = Mux(seen > promised, seen, promised)
+        due = announced[-1]
+        readable = Mux(seen > due, seen, due)
         for newer, older in [*itertools.pairwise(announced), (readable, seen)]:
             m.d.sync += older.eq(Mux(begins, 0, newer))
 
@@ -86,8 +88,8 @@ class ReadWhileItFills(Theorem):
             ),
             self.suppose(
                 "written_in_time",
-                given + buffer.wr_en >= promised,
-                "What is announced is written within the promise.",
+                given + buffer.wr_en >= due,
+                "What is announced is written within the lead time.",
             ),
             self.suppose(
                 "written_before_the_next",

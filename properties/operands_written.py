@@ -343,24 +343,24 @@ class OperandsWritten(Whole):
         m.d.comb += self.claim(
             "exponent",
             implies(uses_exponent, ready),
-            "A sum leaves the drain with the exponent of its residual, at the earliest 2 "
-            "cycles behind the start of the norm, and the factor is found 2 cycles later.",
+            "A sum leaves the drain with the exponent of its residual, and finds its factor.",
         )
         uses_factor = writeback.o_valid & _is(half.sink, READERS)
         m.d.comb += self.claim(
             "factor",
             implies(uses_factor, self._reads(half.sink, half.layer, found) & ~norm.start),
-            "A sum leaves the drain with the exponent of its residual, at the earliest 2 "
-            "cycles behind the start of the norm, and the factor is found 2 cycles later.",
+            "A sum leaves the drain with the exponent of its residual, and finds its factor.",
         )
 
     def _reciprocals(self, m: Module) -> None:
         derived = derive(self.config)
         unit, writeback = self.parts.inner["reciprocals"], self.parts.inner["writeback"]
-        age = Signal(range(derived.slots + 7))
+        # Cycles since the first sum was taken, until all are found.
+        most = derived.slots + unit.latency + 1
+        age = Signal(range(most + 1))
         with m.If(unit.start):
             m.d.sync += age.eq(1)
-        with m.Elif((age != 0) & (age != derived.slots + 6)):
+        with m.Elif((age != 0) & (age != most)):
             m.d.sync += age.eq(age + 1)
         found = _Tag(
             m,
@@ -372,17 +372,19 @@ class OperandsWritten(Whole):
         )
         raw, half = writeback.i, writeback.o
         uses_shift = writeback.i_valid & (raw.sink == Sink.VALUE)
-        mine = found.matches(layer=raw.layer, block=raw.block) & (age >= raw.slot + 3)
+        mine = found.matches(layer=raw.layer, block=raw.block) & (
+            age >= raw.slot + unit.shift_latency
+        )
         m.d.comb += self.claim(
             "value_shift",
             implies(uses_shift, mine),
             "A sum of values is shifted for the weights of its block and slot, ...",
         )
         uses_factor = writeback.o_valid & (half.sink == Sink.VALUE)
-        mine = found.matches(layer=half.layer) & (age >= half.slot + 5) & ~unit.start
+        mine = found.matches(layer=half.layer) & (age >= half.slot + unit.latency) & ~unit.start
         m.d.comb += self.claim(
             "value_factor",
             implies(uses_factor, mine),
-            "... and multiplied by their reciprocal, which is found 2 cycles later.",
+            "... and multiplied by their reciprocal, which is found by then.",
         )
         m.d.comb += self.witness("value_scaled", uses_factor & (half.slot == derived.slots - 1))

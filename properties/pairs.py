@@ -16,11 +16,12 @@ class UpMeetsSilu(Theorem):
     """Each silu is multiplied by the up of its own gate, once and in order, and none is lost, as
     long as gates and ups take turns, in the phases in which rows leave the drain.
 
-    `swiglu` has the signature of `design.swiglu.SwiGlu`; a row comes `delay` cycles after it left.
-    About any pair. Of the inside, `silu_way` are the flags of the gates on their way to `silu`,
-    youngest first, `silu_here` says that there is one, and `multiply` that it meets its up. For
-    the induction, `stored` must be driven with the up `ahead` places behind the first that waits,
-    and `consistent` says that the queue holds `ups` of them. Obligations: 10.
+    `swiglu` has the signature of `design.swiglu.SwiGlu`; a row comes `delay` cycles after it left,
+    and an element leaves `lead_time` cycles after its product was asked for. About any pair. Of
+    the inside, `silu_way` are the flags of the gates on their way to `silu`, youngest first,
+    `silu_here` says that there is one, and `multiply` that it meets its up. For the induction,
+    `stored` must be driven with the up `ahead` places behind the first that waits, and
+    `consistent` says that the queue holds `ups` of them. Obligations: 10.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class UpMeetsSilu(Theorem):
         *,
         turn: int,
         delay: int,
+        lead_time: int,
         up_width: int,
         silu_way: Value,
         silu_here: Value,
@@ -38,6 +40,7 @@ class UpMeetsSilu(Theorem):
         self.swiglu = swiglu
         self.turn = turn
         self.delay = delay
+        self.lead_time = lead_time
         self.silu_way = silu_way
         self.silu_here = silu_here
         self.silu = silu
@@ -113,12 +116,12 @@ class UpMeetsSilu(Theorem):
             implies(its_turn, has_up & (factors.b == its_up)),
             "... and the first up that came behind that gate.",
         )
-        asked = Signal(3)
+        asked = Signal(self.lead_time)
         m.d.sync += asked.eq(Cat(multiply, asked))
         m.d.comb += self.claim(
             "leaves",
             swiglu.o_valid == asked[-1],
-            "An element leaves 3 cycles after its product was asked for, and no other.",
+            "An element leaves its lead time after its product was asked for, and no other.",
         )
 
         there = sum(self.silu_way, self.silu_here)

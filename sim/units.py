@@ -21,6 +21,7 @@ from design.rope import Rope
 from design.scalar import ScalarMultiplier
 from design.softmax import Softmax
 from design.swiglu import SwiGlu
+from design.writeback import Writeback
 from golden import fixed_math, steps
 from sim.columns import Columns
 from spec import tables
@@ -68,6 +69,7 @@ class Units:
         self._out("reciprocal", factor=found.value, exponent=exponent.value)
 
         swiglu = self._unit("swiglu", SwiGlu(config))
+        self._swiglu_latency = swiglu.latency
         came = {"valid": swiglu.i_valid, "value": swiglu.i.value, "row": swiglu.i.row}
         self._in("swiglu", **came, phase=swiglu.phase)
         m.d.comb += swiglu.i.sink.eq(Sink.W13)
@@ -86,6 +88,7 @@ class Units:
         self._out("softmax", weight=softmax.weights[0])
 
         rope = self._unit("rope", Rope(config))
+        self._rope_latency = max(rope.latencies)
         came = {"valid": rope.i_valid, "value": rope.i.value, "row": rope.i.row}
         told = {"next": rope.next_token, "first": rope.first_token}
         self._in("rope", clear=rope.clear, **told, **came)
@@ -142,7 +145,7 @@ class Units:
         ]
         s = np.concatenate([mantissas << (2 * top - SCALAR_BITS + 2), np.array(others)])
         s = s[s >= derived.epsilon]
-        every = 6  # cycles from a start to the next
+        every = RmsNorm.latency + 2  # cycles from a start to the next
         start = np.tile(np.arange(every) == 0, len(s))
         found = self._run("norm", start=start, sum=np.repeat(s, every))
         last = slice(every - 1, None, every)
@@ -163,8 +166,9 @@ class Units:
         spare = width - 1 - SCALAR_BITS
         high = np.arange(1 << SCALAR_BITS, 2 << SCALAR_BITS) << max(spare, 0)
         s = np.concatenate([small, high if spare >= 0 else small[:0]])
-        found = self._run("reciprocal", start=np.ones(len(s) + 4), sum=s)
-        factor, exponent = found("factor")[4:], found("exponent")[4:]
+        late = Reciprocals.latency - 1  # traced in the cycle before the factor is out
+        found = self._run("reciprocal", start=np.ones(len(s) + late), sum=s)
+        factor, exponent = found("factor")[late:], found("exponent")[late:]
         m, e = fixed_math.reciprocal_operand(s)
         different = (factor != _interpolated(tables.reciprocal(self.config), m)) | (exponent != e)
         exact = 2.0**e / s
@@ -177,19 +181,23 @@ class Units:
         every = 2 * turn
         gate = np.arange(n.gate.min, n.gate.max + 1)
         up = np.random.default_rng(1).integers(n.up.min, n.up.max + 1, len(gate))
-        cycle = np.arange(every * len(gate) + 12)
+        cycle = np.arange(every * len(gate) + self._swiglu_latency + 1)
         value = np.zeros(len(cycle), np.int64)
         value[: every * len(gate) : every] = gate
         value[turn : every * len(gate) : every] = up
         valid = np.isin(cycle % every, (0, turn)) & (cycle < every * len(gate))
-        # Gate and up are even and odd; silu and up are multiplied when the phase is 1, 8 later.
+        # Gate and up are even and odd; a gate left the drain in phase 0.
         found = self._run(
             "swiglu", valid=valid, value=value, row=cycle % every == turn,
-            phase=(cycle - 7) % every,
+            phase=(cycle + Writeback.scaled_latency) % every,
         )  # fmt: skip
         sigmoid, silu, ffn = (
             found(name)[at:][: every * len(gate) : every]
-            for name, at in (("sigmoid", 4), ("silu", 7), ("o", 11))
+            for name, at in (
+                ("sigmoid", SwiGlu.sigmoid_latency),
+                ("silu", SwiGlu.silu_latency),
+                ("o", self._swiglu_latency),
+            )
         )
         real = gate / n.gate.scale
         exact = 1 / (1 + np.exp(-real))
@@ -218,20 +226,22 @@ class Units:
         # Each round: clear, the maximum and the others, and the others are read.
         score = np.full((rounds, length), n.score.max)
         score[:, 1:] -= padded
-        cycles = 1 + length + 3 + length + 6
+        pause, late = Softmax.store_latency + 2, Softmax.read_latency + Softmax.latency
+        cycles = 1 + length + pause + length + late + 2
         shape = (rounds, cycles)
         clear, valid, total, t, rd_en, rd_t = (np.zeros(shape, np.int64) for _ in range(6))
         clear[:, 0] = 1
-        written, read = slice(1, 1 + length), slice(4 + length, 4 + 2 * length)
+        written = slice(1, 1 + length)
+        read = slice(written.stop + pause, written.stop + pause + length)
         valid[:, written], t[:, written] = 1, np.arange(length)
         total[:, written] = score << (n.q.f + n.k.f - n.score.f)
         rd_en[:, read], rd_t[:, read] = 1, np.arange(length)
         columns = {"clear": clear, "valid": valid, "sum": total, "t": t}
         columns |= {"rd_en": rd_en, "rd_t": rd_t}
         found = self._run("softmax", **{name: each.ravel() for name, each in columns.items()})
-        # Weights come 4 cycles after the read; that of the maximum is not looked at.
-        late = slice(read.start + 4 + 1, read.stop + 4)
-        weight = found("weight").reshape(shape)[:, late].ravel()[: len(below)]
+        # That of the maximum is not looked at.
+        weights = slice(read.start + late + 1, read.stop + late)
+        weight = found("weight").reshape(shape)[:, weights].ravel()[: len(below)]
         exp2 = np.array(tables.exp2(self.config))
         golden = steps.softmax_weight(n, exp2, np.minimum(below, n.weight.width << n.score.f))
         exact = np.exp2(-below / n.score.scale)
@@ -253,7 +263,7 @@ class Units:
         x = np.where(
             random.integers(2, size=drawn.shape), random.choice(corners, drawn.shape), drawn
         )
-        cycles = 4 + turn * rows + 16
+        cycles = 4 + turn * rows + self._rope_latency + 1
         columns = {
             name: np.zeros((tokens, cycles), np.int64)
             for name in ("clear", "next", "first", "valid", "value", "row")

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from design.requantize import requantize, shift_right
-from design.scalar import SCALAR_LATENCY, ScalarMultiplier
+from design.scalar import ScalarMultiplier
 from formal.harness.terms import Circuit, Product, Term, Terms
 from formal.model import Model
 from golden import fixed_math
@@ -46,7 +46,7 @@ def stand_in(m: Module, unit: wiring.Component, ages: int = 1) -> list[Product]:
         result = Signal(signed(2 * SCALAR_BITS), name=f"result_{port}")
         m.d.comb += [
             result.eq(anything(len(result))),
-            product.eq(later(m, result, SCALAR_LATENCY)),
+            product.eq(later(m, result, ScalarMultiplier.latency)),
         ]
         columns = [request.a, request.b, result]
         for _ in range(ages):
@@ -146,11 +146,13 @@ def multiplies(config: Config) -> Model:
     made = Product(dut.a, dut.b, dut.a * dut.b)
     given, equal = {"one_at_a_time": ~dut.fault}, {}
     for client, request in enumerate(dut.requests):
-        a, b = (later(glue, each, 1) for each in (request.a, request.b))
+        # Behind the operands there is just the product.
+        asked = ScalarMultiplier.latency - 1
+        a, b = (later(glue, each, asked) for each in (request.a, request.b))
         given[f"silent_{client}"] = request.en | (request.as_value() == 0)
         # Whoever asked has its operands multiplied, in the next cycle.
         own = (made.a == a) & (made.b == b)
-        equal[f"client_{client}"] = implies(later(glue, request.en, 1), own)
+        equal[f"client_{client}"] = implies(later(glue, request.en, asked), own)
     with Circuit(glue, [made]):
         (product,) = Terms(made.a) * Terms(made.b)
         same = expected(glue, product, 1).equals(dut.product)

@@ -5,8 +5,6 @@ from typing import Any
 
 from amaranth import *
 
-from design import argmax
-from design.activations import PROMISE
 from design.beat import Kind
 from formal.harness.composition import model
 from formal.harness.pairs import rope_theorem, silu_theorem
@@ -96,7 +94,9 @@ def _theorems(config: Config, parts: Parts, glue: Module) -> dict[str, Theorem]:
     found: dict[str, Theorem] = {
         **_handshakes(parts, glue),
         "drain": DrainOrder(config, inner["drain"], _none),
-        "argmax_room": LogitRoom(units["argmax"], level=C(0), depth=0, delay=argmax._ON_THEIR_WAY),
+        "argmax_room": LogitRoom(
+            units["argmax"], level=C(0), depth=0, delay=units["argmax"].on_their_way
+        ),
         "argmax": FirstOfTheGreatest(
             units["argmax"], vocab=shape.vocab, greatest=units["argmax"].greatest
         ),
@@ -112,7 +112,9 @@ def _theorems(config: Config, parts: Parts, glue: Module) -> dict[str, Theorem]:
         "value": ValuePositions(config, parts.stages["value"], _none),
     }
     for name in ("x", "attention", "hidden"):
-        found[name] = ReadWhileItFills(units[name], written=units[name].written, promise=PROMISE)
+        found[name] = ReadWhileItFills(
+            units[name], written=units[name].written, lead_time=units[name].lead_time
+        )
     if shape.qkv_bias:
         found["biases"] = BiasesKept(inner["biases"], rows=matrix(config, Op.BIAS).rows)
     softmax, residual = inner["softmax"], inner["residual"]

@@ -3,8 +3,7 @@
 from amaranth import *
 from amaranth.hdl import Fragment, ShapeLike, signed
 
-from design import argmax
-from design.activations import PROMISE, ActivationBuffer
+from design.activations import ActivationBuffer
 from design.argmax import Argmax
 from design.biases import Biases
 from design.operand import operand_layout
@@ -33,7 +32,7 @@ def activations(config: Config, *, vector: str, depth: int = 0) -> Model:
     foldable = vector == "residual" and derive(config).slots > 1
     buffer = ActivationBuffer(depth=depth or elements, shape=element, foldable=foldable)
     ports = [memory.read_port(domain="comb") for memory in buffer.memories]
-    theorem = ReadWhileItFills(buffer, written=buffer.written, promise=PROMISE)
+    theorem = ReadWhileItFills(buffer, written=buffer.written, lead_time=buffer.lead_time)
     length = buffer.depth // len(ports)
     glue = Module()
     glue.d.comb += [
@@ -58,7 +57,7 @@ def logit_room(config: Config, *, bare: bool = False) -> Model:
     does not look into the queue: a planted bug must show at the ports."""
     dut = Argmax(config)
     level = C(0) if bare else dut.queue.level
-    theorem = LogitRoom(dut, level=level, depth=dut.queue.depth, delay=argmax._ON_THEIR_WAY)
+    theorem = LogitRoom(dut, level=level, depth=dut.queue.depth, delay=dut.on_their_way)
     return Model(dut, theorem)
 
 
@@ -99,13 +98,12 @@ def first_of_the_greatest(config: Config) -> Model:
 
 
 def results_in_time(config: Config) -> Model:
-    """The unit as it is; how long a logit is on its way is what `Argmax` counts on, but for the
-    cycle in which the drain decides."""
+    """The unit as it is."""
     dut = Writeback(config)
     theorem = ResultsInTime(
         dut,
         direct=any_of(dut.i.sink, DIRECT),
         direct_out=for_residual(dut.o),
-        delay=argmax._ON_THEIR_WAY - 1,
+        delay=dut.scaled_latency,
     )
     return Model(dut, theorem)

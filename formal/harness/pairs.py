@@ -3,9 +3,9 @@
 from amaranth import *
 from amaranth.hdl import Fragment
 
-from design import argmax, rope
-from design.scalar import SCALAR_LATENCY
+from design.rope import Rope
 from design.swiglu import SwiGlu
+from design.writeback import Writeback
 from formal.harness.inside import queue_inside
 from formal.model import Model
 from properties.pairs import PairsInPlace, UpMeetsSilu
@@ -18,8 +18,8 @@ def silu_theorem(config: Config, unit: SwiGlu) -> UpMeetsSilu:
     return UpMeetsSilu(
         unit,
         turn=derive(config).turn,
-        # From the drain to the units, as long as logits are on that way.
-        delay=argmax._ON_THEIR_WAY - 1,
+        delay=Writeback.scaled_latency,
+        lead_time=unit.lead_time,
         up_width=config.numerics.up.width,
         silu_way=Cat(unit.gate_valid, unit.silu_coming),
         silu_here=unit.silu_here,
@@ -28,16 +28,14 @@ def silu_theorem(config: Config, unit: SwiGlu) -> UpMeetsSilu:
     )
 
 
-def rope_theorem(config: Config, unit: rope.Rope) -> PairsInPlace:
+def rope_theorem(config: Config, unit: Rope) -> PairsInPlace:
     """About a RoPE, wherever it is."""
-    turn = derive(config).turn
-    _, first, _, second = rope.CYCLES[turn]
     return PairsInPlace(
         unit,
         config.shape,
-        turn=turn,
-        outs=(first + SCALAR_LATENCY + 1, second + SCALAR_LATENCY + 1),
-        asked_last=second,
+        turn=derive(config).turn,
+        outs=unit.latencies,
+        asked_last=unit.asks_after[-1],
         place=(unit.section, unit.head, unit.d),
         waiting=unit.waiting,
         angle=unit.angle.as_value(),
@@ -58,7 +56,7 @@ def up_meets_silu(config: Config) -> Model:
 
 def pairs_in_place(config: Config) -> Model:
     """Adds to the table a port at the angle of the pair that is turned."""
-    dut = rope.Rope(config)
+    dut = Rope(config)
     in_table = dut.table.read_port(domain="comb")
     theorem = rope_theorem(config, dut)
     glue = Module()

@@ -3,7 +3,7 @@
 from amaranth import *
 
 from design.residual import Residual
-from design.scalar import SCALAR_LATENCY
+from design.scalar import ScalarMultiplier
 from formal.harness.arithmetic import later
 from formal.model import Model
 from properties.square_sum import SquareSumHolds
@@ -28,7 +28,7 @@ def square_sum(config: Config) -> Model:
     glue.d.comb += [
         magnitude.eq(Mux(element < 0, -element, element)),
         square.eq(Mux(magnitude[-1], 1 << 2 * (width - 1), below * below)),
-        dut.products[0].eq(later(glue, square, SCALAR_LATENCY)),
+        dut.products[0].eq(later(glue, square, ScalarMultiplier.latency)),
     ]
     theorem = SquareSumHolds(
         dut,

@@ -8,14 +8,14 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
-from design import rope
 from design.arith import pick
 from design.beat import Sink, is_op
 from design.interpolate import Interpolator
 from design.reciprocals import Reciprocals
 from design.residual import Residual
 from design.rmsnorm import RmsNorm
-from design.scalar import SCALAR_LATENCY
+from design.rope import Rope
+from design.scalar import ScalarMultiplier
 from design.softmax import Softmax
 from design.swiglu import SwiGlu
 from formal.harness.arithmetic import expected, later, stand_in
@@ -72,24 +72,25 @@ def norm_found(config: Config) -> Model:
     derived = derive(config)
     dut = RmsNorm(config)
     glue = Module()
-    started = later(glue, dut.start, 1)
+    started = later(glue, dut.start, dut.exponent_latency)
     square_sum = Signal.like(dut.square_sum)
     with glue.If(dut.start):
         glue.d.sync += square_sum.eq(dut.square_sum)
     products = stand_in(glue, dut)
     with Circuit(glue, products):
-        # The product is asked for 2 cycles after start.
+        # The product is asked for as long after the exponent is there.
+        asks = Interpolator.asks_after
         least = 1 << (2 * derived.norm_floor)
-        asked = later(glue, square_sum, 1)
+        asked = later(glue, square_sum, asks)
         sums = Terms(Term(asked, range(least, 1 << derived.square_sum_width)))
         m, e = fixed_math.rsqrt_operand(*fixed_math.halves(sums))
         (factor,) = _interpolated(glue, dut.rsqrt, tables.rsqrt(config), m)
         in_table = _is_factor(factor)
-        same_factor = expected(glue, factor, SCALAR_LATENCY).equals(dut.factor)
+        same_factor = expected(glue, factor, ScalarMultiplier.latency).equals(dut.factor)
         (exponent,) = e - derived.norm_floor
-        same_exponent = exponent.equals(later(glue, dut.exponent, 1))
-    begun = later(glue, started, 1)
-    found = later(glue, begun, SCALAR_LATENCY)
+        same_exponent = exponent.equals(later(glue, dut.exponent, asks))
+    begun = later(glue, started, asks)
+    found = later(glue, begun, ScalarMultiplier.latency)
     equal = {
         "factor": implies(found, same_factor),
         "exponent": implies(begun, same_exponent),
@@ -199,7 +200,7 @@ def residual_added(config: Config) -> Model:
     dut = Residual(config)
     old = dut.memory.read_port(domain="comb")
     glue = Module()
-    row = later(glue, dut.coming_row, 1)
+    row = later(glue, dut.coming_row, dut.lead_time)
     glue.d.comb += old.addr.eq(row)
     adds = Cat(dut.i.sink == sink for sink in (Sink.WO, Sink.W2)).any()
     embeds = is_op(Op.EMBED, dut.i)
@@ -207,24 +208,24 @@ def residual_added(config: Config) -> Model:
         value = Terms(Term(dut.i.value))
         (total,) = fixed_math.saturate(Terms(Term(old.data)) + value, n.residual)
         (first,) = fixed_math.saturate(value, n.residual)
-        (element,) = elements = Terms(expected(glue, select(embeds, first, total), 1))
+        (element,) = elements = Terms(expected(glue, select(embeds, first, total), dut.latency))
         same = element.equals(dut.new) & _is_operand(dut.o, elements, n.residual, n.rounding)
     comes = dut.i_valid & (adds | embeds)
     given = {
-        "announced": implies(comes, later(glue, dut.coming, 1) & (dut.i.row == row)),
+        "announced": implies(comes, later(glue, dut.coming, dut.lead_time) & (dut.i.row == row)),
         "row_exists": row < config.shape.dim,
     }
-    begun = later(glue, comes, 1)
+    begun = later(glue, comes, dut.latency)
     # Its mantissa is squared, and the square moved by twice the exponent.
     request = dut.requests[0]
     asks = request.en & (request.a == dut.o.mantissa) & (request.b == dut.o.mantissa)
-    exponent = later(glue, dut.o.exponent, SCALAR_LATENCY)
+    exponent = later(glue, dut.o.exponent, ScalarMultiplier.latency)
     moved = dut.products[0] << (2 * EXPONENT_STEP * exponent)
-    squared = implies(later(glue, begun, SCALAR_LATENCY), dut.square == moved)
+    squared = implies(later(glue, begun, ScalarMultiplier.latency), dut.square == moved)
     theorem = theorems.AddsUp(
         {"element": implies(begun, dut.o_valid & same & asks) & squared},
         given=given,
-        shown={"greatest": begun & later(glue, adds, 1) & (dut.new == n.residual.max)},
+        shown={"greatest": begun & later(glue, adds, dut.latency) & (dut.new == n.residual.max)},
     )
     return Model(dut, theorem, glue=glue)
 
@@ -239,23 +240,28 @@ def reciprocals_found(config: Config) -> Model:
     slot, running = dut.slot, dut.running
     total = Signal(derived.softmax_sum_width)
     glue.d.comb += total.eq(pick(dut.sums, slot))
+    # The product is asked for so long after the slot is taken; then there is the rest of the way.
+    asks = 1 + Interpolator.asks_after
+    rest = dut.latency - asks
     with Circuit(glue, [product]):
-        # The product is asked for 2 cycles after the slot is taken.
         least = n.weight.max
-        asked = Term(later(glue, total, 2), range(least, 1 << derived.softmax_sum_width))
+        asked = Term(later(glue, total, asks), range(least, 1 << derived.softmax_sum_width))
         m, e = fixed_math.reciprocal_operand(Terms(asked))
         (factor,) = _interpolated(glue, dut.reciprocal, tables.reciprocal(config), m)
         in_table = _is_factor(factor)
-        slot_then = later(glue, slot, 5)
-        same_factor = expected(glue, factor, 3).equals(pick(dut.factors, slot_then))
+        slot_then = later(glue, slot, dut.latency)
+        same_factor = expected(glue, factor, rest).equals(pick(dut.factors, slot_then))
         (shift,) = e + (n.v.f - n.attention.f + derived.lead)
-        same_shift = expected(glue, shift, 3).equals(pick(dut.shifts, slot_then))
-    begun = later(glue, running, 2)
-    taken = later(glue, begun, 3)
+        same_shift = expected(glue, shift, rest).equals(pick(dut.shifts, slot_then))
+    begun = later(glue, running, asks)
+    taken = later(glue, begun, rest)
     # Those of any slot stay until the next block.
     chosen = OneOf(derived.slots, "chosen_slot")
     stay = {}
-    for name, ports, age in (("factor", dut.factors, 5), ("shift", dut.shifts, 3)):
+    for name, ports, age in (
+        ("factor", dut.factors, dut.latency),
+        ("shift", dut.shifts, dut.shift_latency),
+    ):
         kept = chosen.of(ports[n] for n in range(chosen.size))
         its_own = later(glue, running & (slot == chosen.which), age)
         stay[f"{name}_stays"] = its_own | _stays(glue, kept)
@@ -263,7 +269,7 @@ def reciprocals_found(config: Config) -> Model:
     given = {
         "at_least_the_maximum": implies(running, total >= least),
         "block_after_block": implies(
-            dut.start, ~Cat(later(glue, running, ago) for ago in range(1, 6)).any()
+            dut.start, ~Cat(later(glue, running, n + 1) for n in range(dut.latency)).any()
         ),
         "table_of_factors": implies(begun, in_table),
     }
@@ -278,33 +284,35 @@ def gates(config: Config) -> Model:
     dut = SwiGlu(config)
     glue = Module()
     first, second = stand_in(glue, dut)
+    rounded = ScalarMultiplier.latency + 1  # behind each product a register
     came = dut.i_valid & (dut.i.sink == Sink.W13) & ~dut.i.row[0]
     gate = dut.i.value[: n.gate.width].as_signed()
     with Circuit(glue, [first]):
-        x: Any = Terms(later(glue, gate, 1)) - n.gate.min
+        x: Any = Terms(later(glue, gate, dut.asks_slope)) - n.gate.min
         (sigmoid,) = _interpolated(glue, dut.sigmoid, tables.sigmoid(config), x)
         in_table = _is_factor(sigmoid)
-        same_sigmoid = expected(glue, sigmoid, 3).equals(dut.sigmoid_value)
+        same_sigmoid = expected(glue, sigmoid, rounded).equals(dut.sigmoid_value)
         (ffn,) = steps.multiplied(n, Terms(first.a), Terms(first.b))
-        (element,) = elements = Terms(expected(glue, ffn, 3))
+        (element,) = elements = Terms(expected(glue, ffn, rounded))
         same_ffn = element.equals(dut.ffn) & _is_operand(dut.o, elements, n.ffn, n.rounding)
     with Circuit(glue, [second]):
         (silu,) = steps.gated(n, Terms(second.a), Terms(second.b))
-        same_silu = expected(glue, silu, 3).equals(dut.silu)
-    asked, multiplies = later(glue, came, 4), dut.multiply
+        same_silu = expected(glue, silu, rounded).equals(dut.silu)
+    asked, multiplies = later(glue, came, dut.sigmoid_latency), dut.multiply
     factors = dut.requests[1]
-    same_operands = (factors.a == later(glue, gate, 4)) & (factors.b == dut.sigmoid_value)
+    its_gate = later(glue, gate, dut.sigmoid_latency)
+    same_operands = (factors.a == its_gate) & (factors.b == dut.sigmoid_value)
     equal = {
         "sigmoid": implies(asked, same_sigmoid),
         "gate_operands": (
             implies(asked, same_operands),
-            "The second multiplier gets the gate and its sigmoid, 4 cycles after the gate came.",
+            "The second multiplier gets the gate and its sigmoid, a cycle after that is there.",
         ),
-        "silu": implies(later(glue, asked, 3), same_silu),
+        "silu": implies(later(glue, asked, rounded), same_silu),
         "silu_operand": implies(multiplies, first.a == dut.silu),
-        "ffn": implies(later(glue, multiplies, 3), same_ffn),
+        "ffn": implies(later(glue, multiplies, rounded), same_ffn),
     }
-    looks_up = later(glue, came, 1)
+    looks_up = later(glue, came, dut.asks_slope)
     given = {
         "table_of_factors": implies(looks_up, in_table),
         "take_turns": (
@@ -320,8 +328,8 @@ def gates(config: Config) -> Model:
 def pairs_turned(config: Config) -> Model:
     """Pairs beside golden's turn of the operands that were asked for: first, then second half."""
     n, turn = config.numerics, derive(config).turn
-    cycles = rope.CYCLES[turn]
-    dut = rope.Rope(config)
+    dut = Rope(config)
+    cycles = dut.asks_after
     glue = Module()
     take = dut.i_valid & (dut.i.sink == Sink.QKV)
     query, key, value = dut.arrived.q, dut.arrived.k, dut.arrived.v
@@ -336,17 +344,16 @@ def pairs_turned(config: Config) -> Model:
     first = Product(*(later(glue, each, age) for each in (port_0.a, port_0.b, port_0.result)))
     (a, cos), (b, sin) = (first.a, first.b), (port_1.a, port_1.b)
     equal = {"a_waits": implies(dut.d[0], before == dut.waiting)}
-    outs = []
-    for half, asked in enumerate((cycles[1], cycles[3])):
+    for half, (asked, out) in enumerate(zip(cycles[1::2], dut.latencies, strict=True)):
         if half:  # a sin, b cos
             cos, sin = sin, cos
         with Circuit(glue, [first, port_1]):
             pair = [Terms(each) for each in (a, b, cos, sin)]
             (of_query,), (of_key,) = (steps.turned(n, form, *pair)[half] for form in (n.q, n.k))
             result = select(later(glue, query, asked), of_query, of_key)
-            same = expected(glue, result, 3).equals(dut.o.value)
+            same = expected(glue, result, out - asked).equals(dut.o.value)
         name = ("first", "second")[half]
-        equal[name] = implies(later(glue, b_here, asked + 3), same)
+        equal[name] = implies(later(glue, b_here, out), same)
         # a and b are the pair that came, the angle is that of the table.
         operands = (
             (a == later(glue, before, asked))
@@ -354,11 +361,11 @@ def pairs_turned(config: Config) -> Model:
             & (Cat(cos[: n.rope.width], sin[: n.rope.width]) == dut.angle.as_value())
         )
         equal[f"{name}_operands"] = implies(later(glue, b_here, asked), operands)
-        outs.append(asked + 3)
+    early, late = dut.latencies
     for tensor, flag, out in (("query", query, dut.o.q), ("key", key, dut.o.k)):
-        equal[tensor] = out == (later(glue, flag, outs[0]) | later(glue, flag, outs[1]))
-    came = later(glue, value, outs[1])
-    passed = later(glue, dut.i.value, outs[1])[: len(dut.o.value)].as_signed()
+        equal[tensor] = out == (later(glue, flag, early) | later(glue, flag, late))
+    came = later(glue, value, late)
+    passed = later(glue, dut.i.value, late)[: len(dut.o.value)].as_signed()
     equal["value"] = (dut.o.v == came) & implies(came, dut.o.value == passed)
     same_operands = (first.a == port_1.a) & (first.b == port_1.b)
     soon = [later(glue, b_here, cycle) for cycle in range(1, 2 * turn)]

@@ -8,7 +8,7 @@ from amaranth import *
 
 from design.arith import pick
 from design.beat import Sink, is_op, to_sink
-from design.scalar import SCALAR_LATENCY
+from design.biases import Biases
 from design.writeback import DIRECT, NORMED, Writeback, any_of, result_layout, sum_bits
 from formal.harness.arithmetic import expected, later, stand_in
 from formal.harness.ranges import norm_exponents, value_shifts
@@ -97,14 +97,14 @@ def sums_rounded(config: Config) -> Model:
                 ((golden[op],),) = projection(total)
         value_exponent = Terms(Term(shift_of_slot - rebase, sum_exponents))
         ((golden[None],),) = steps.value_sum(n, total, value_exponent)
-        result = expected(glue, _select(raw, golden), 2)
+        result = expected(glue, _select(raw, golden), dut.latency)
         same = result.equals(dut.o.value)
-    came = later(glue, dut.i_valid, 2)
+    came = later(glue, dut.i_valid, dut.latency)
     in_time = dut.o_valid == came
     if config.shape.qkv_bias:
         # Biases are kept as they come, nothing else is.
         kept = dut.biases
-        was_bias, row = (later(glue, each, 2) for each in (is_op(Op.BIAS, raw), raw.row))
+        was_bias, row = (later(glue, each, dut.latency) for each in (is_op(Op.BIAS, raw), raw.row))
         in_time &= kept.wr_en == (came & was_bias)
         same &= implies(kept.wr_en, (kept.wr_row == row) & result.equals(kept.wr_data))
     equal = {"value": implies(came, same), "in_time": in_time}
@@ -130,20 +130,22 @@ def sums_scaled(config: Config) -> Model:
     """
     n = config.numerics
     dut, glue = Writeback(config), Module()
+    # From the request for a product to the product that is rounded.
+    scaling = dut.scaled_latency - dut.latency
     came, factor, of_slot = (
-        later(glue, each, SCALAR_LATENCY)
+        later(glue, each, scaling - 1)
         for each in (dut.o, dut.norm_factor, pick(dut.value_factors, dut.o.slot))
     )
     came = result_layout(config, sum_bits(config))(came)
     golden: dict[Op | None, Term] = {}
     right_row: Value = C(1, 1)
-    with Circuit(glue, stand_in(glue, dut, SCALAR_LATENCY + 1)):
+    with Circuit(glue, stand_in(glue, dut, scaling)):
         sums = Terms(came.value[:SCALAR_BITS].as_signed()).reshape(1, 1)
         for op in (op for op in ops(config) if to_sink(op) in NORMED):
             bias: Any = 0
             if op is Op.QKV and config.shape.qkv_bias:
                 bias = Terms(dut.biases.rd_data).reshape(1, 1)
-                asked = later(glue, Cat(dut.biases.rd_en, dut.biases.rd_row), 1)
+                asked = later(glue, Cat(dut.biases.rd_en, dut.biases.rd_row), Biases.latency)
                 right_row = implies(is_op(op, came), asked == Cat(C(1, 1), came.row))
             projection = _projection(config, op, came.row, C(0, SHIFT_BITS))
             ((golden[op],),) = projection.scaled(sums, Terms(factor), bias)
@@ -151,7 +153,7 @@ def sums_scaled(config: Config) -> Model:
         result = expected(glue, _select(came, golden), 1)
         same = result.equals(dut.scaled.value)
     asks = dut.o_valid & ~any_of(dut.o.sink, DIRECT) & (dut.o.sink != Sink.SCORE)
-    there = later(glue, asks, SCALAR_LATENCY + 1)
+    there = later(glue, asks, scaling)
     given = {"row_exists": implies(asks, _row_exists(config, dut.o))}
     shown = _shown(golden, dut.scaled, there)
     equal = {"value": implies(there, same & later(glue, right_row, 1))}

@@ -35,7 +35,7 @@ WIDTHS = (
     planted(
         "nano", "arith.reciprocals",
         "a shift is that of the slot before",
-        "design.reciprocals", "Reciprocals.elaborate", "slots[-3]", "slots[-2]",
+        "design.reciprocals", "Reciprocals.elaborate", "slots[known]", "slots[known + 1]",
     ),
     planted(
         "nano", "dataflow.activations.residual",
@@ -64,7 +64,7 @@ WIDTHS = (
     planted(
         "nano@2", "composition.no_clash",
         "silu * up is asked for in the phase of another product",
-        "design.swiglu", "SwiGlu.elaborate", "self.phase == 1", "self.phase == 0",
+        "design.swiglu", "SwiGlu.elaborate", "self.phase == self.product_phase", "self.phase == 0",
     ),
     # What one element a word and whole passes hide.
     planted(

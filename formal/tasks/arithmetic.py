@@ -50,8 +50,8 @@ SHIFTED = PlantedBug(
     "a shift is that of the sum before",
     "design.reciprocals",
     "Reciprocals.elaborate",
-    "exponents[-3]",
-    "exponents[-2]",
+    "exponents[known]",
+    "exponents[known + 1]",
 )
 TRUNCATED = PlantedBug(
     "silu is truncated",

@@ -34,8 +34,8 @@ NO_WAIT = PlantedBug(
     "a silu does not wait for its up",
     "design.swiglu",
     "SwiGlu.elaborate",
-    "silu_here & ups.r_rdy & (self.phase == 1)",
-    "silu_here & (self.phase == 1)",
+    "silu_here & ups.r_rdy & (self.phase == self.product_phase)",
+    "silu_here & (self.phase == self.product_phase)",
 )
 WRONG_HALF = PlantedBug(
     "the first of a pair is told as the second",
@@ -114,8 +114,8 @@ NO_RESERVE = PlantedBug(
     "a logit on its way is not counted",
     "design.argmax",
     "Argmax.elaborate",
-    "_DEPTH - _ON_THEIR_WAY - 1",
-    "_DEPTH - _ON_THEIR_WAY",
+    "self.depth - self.on_their_way - 1",
+    "self.depth - self.on_their_way",
 )
 LAST_OF_THE_GREATEST = PlantedBug(
     "the last index of the greatest is kept",

@@ -161,7 +161,7 @@ TOO_SOON = PlantedBug(
     "value sums leave two cycles before their shift is there",
     "design.reciprocals",
     "Reciprocals.elaborate",
-    "valid[-4] & (slots[-4] == enough)",
+    "Cat(running, valid)[ready] & ([slot, *slots][ready] == enough)",
     "self.start",
 )
 

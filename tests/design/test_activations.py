@@ -6,7 +6,7 @@ from amaranth.hdl import signed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.activations import PROMISE, ActivationBuffer
+from design.activations import ActivationBuffer
 from tests.design.support import costly, expect, signed_bits, simulate
 
 
@@ -19,7 +19,7 @@ def cases(draw):
         dict(
             clear=st.sampled_from([False] * 24 + [True]),
             coming=st.sampled_from([True, True, False]),
-            patience=st.integers(0, PROMISE),
+            patience=st.integers(0, ActivationBuffer.lead_time),
             value=signed_bits(width),
             read=st.none() | st.integers(0, depth - 1),
             folded=st.booleans() if foldable else st.just(False),
@@ -76,7 +76,7 @@ def test_reads_what_was_written(case):
 
             if coming:
                 held = [] if filled == 0 else held
-                promised.append(now + PROMISE)
+                promised.append(now + ActivationBuffer.lead_time)
             filled = 0 if clear else filled + coming
             await ctx.tick()
             expect(ctx, dut.filled, filled)

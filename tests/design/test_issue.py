@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.beat import Kind, Sink, to_sink
-from design.issue import ISSUE_LATENCY, Issue
+from design.issue import Issue
 from spec.config import Config
 from spec.derived import derive
 from spec.schedule import matrix, ops
@@ -173,11 +173,11 @@ def test_beats_meet_their_operands(data):
                 ctx.set(getattr(dut, name), value)
 
     async def testbench(ctx):
-        left = [*pending, *[None] * (1 + ISSUE_LATENCY)]
+        left = [*pending, *[None] * (1 + Issue.latency)]
         waiting: dict | None = None
         score_of = None  # position whose score was read last
         asked = None  # column that the activation memories read last
-        stages: list[dict | None] = [None] * ISSUE_LATENCY  # entrance first
+        stages: list[dict | None] = [None] * Issue.latency  # entrance first
         cycle = 0
         while left:
             now, read, beat = next(script, calm), reads[cycle % len(reads)], left[0]
@@ -283,7 +283,3 @@ def test_who_may_enter():
                         expect(ctx, dut.i.ready, exists(config, beat, now))
 
     simulate(dut, testbench)
-
-
-def test_latency_is_3_cycles():
-    assert ISSUE_LATENCY == 3

@@ -20,9 +20,6 @@ from tests.design.support import (
     small_configs,
 )
 
-#: Cycles from `start` to the first shift, and to the first factor.
-LATENCY, FACTOR_LATENCY = 3, 5
-
 
 @st.composite
 def cases(draw):
@@ -53,25 +50,25 @@ def test_equals_golden(case):
         ctx.set(unit.maxima, [slot - 1 for slot in range(derived.slots)])
         ctx.set(unit.block, block)
         ctx.set(unit.layer, layer)
+        # With one multiplier, value sums wait for the last slot.
+        awaited = 0 if derived.scalar_multipliers > 1 else derived.slots - 1
         for port in (unit.clear, unit.start):
             ctx.set(port, 1)
             await ctx.tick()
             ctx.set(port, 0)
-            expect(ctx, unit.ready, 0)
-        # `start` was one cycle ago. With one multiplier, value sums wait for the last slot.
-        # They may leave the drain a cycle after `ready`.
-        awaited = 0 if derived.scalar_multipliers > 1 else derived.slots - 1
-        enough = LATENCY - 1 + awaited
+            expect(ctx, unit.ready, port is unit.start and Reciprocals.ready_latency + awaited == 1)
+        # `start` was one cycle ago.
+        enough = Reciprocals.ready_latency + awaited
         heads = heads_of(config, block)
-        for cycle in range(1, FACTOR_LATENCY + derived.slots + pause):
+        for cycle in range(1, Reciprocals.latency + derived.slots + pause):
             expect(ctx, unit.ready, cycle >= enough)
             for slot in range(derived.slots):
-                if cycle >= LATENCY + slot:
+                if cycle >= Reciprocals.shift_latency + slot:
                     shift = e[slot] + n.v.f - n.attention.f + derived.lead
                     expect(ctx, unit.shifts[slot], shift)
-                if cycle >= FACTOR_LATENCY + slot:
+                if cycle >= Reciprocals.latency + slot:
                     expect(ctx, unit.factors[slot], mantissas[slot])
-            found = cycle - FACTOR_LATENCY + 1  # in this cycle, for the next
+            found = cycle - Reciprocals.latency + 1  # in this cycle, for the next
             expected = []
             if found in heads:
                 head = heads[found]

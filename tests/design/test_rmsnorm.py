@@ -26,11 +26,6 @@ from tests.design.support import (
     small_configs,
 )
 
-#: Cycles from an element to the new one, and from the last one to `complete`.
-WRITE_LATENCY, COMPLETE_LATENCY = 1, 4
-#: From there to the exponent, to `ready`, to the factor, and to its trace.
-EXPONENT_LATENCY, NORM_LATENCY, FACTOR_LATENCY, TRACE_LATENCY = 1, 1, 4, 5
-
 
 class NormPath(Elaboratable):
     """As in the decoder, on one multiplier."""
@@ -109,14 +104,14 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, up
     for row, (value, bubble) in enumerate(zip(vector, bubbles, strict=True)):
         cycle += 1 + bubble
         offered[cycle] = dict(value=value, sink=sink, row=row, layer=layer)
-        written[cycle + WRITE_LATENCY] = row
+        written[cycle + Residual.latency] = row
     begins = min(offered)
-    complete = cycle + COMPLETE_LATENCY
-    ready = complete + NORM_LATENCY
+    complete = cycle + Residual.complete_latency
+    ready = complete + RmsNorm.ready_latency
     norm, norm_layer = norm_after(config, sink, layer)
 
     residual, rmsnorm = dut.residual, dut.rmsnorm
-    for now in range(complete + TRACE_LATENCY + 3):
+    for now in range(complete + RmsNorm.latency + 4):
         others = dict(value=1, sink=Sink.QKV, row=now % dim)
         offer(ctx, residual, offered.get(now, others))
         ctx.set(residual.coming, now + 1 in offered)
@@ -130,7 +125,7 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, up
             operand = fixed_math.operand(np.int64(new[row]), form, rounding)
             assert operand_value(ctx, residual.o) == operand
             expected.append((UPDATED[sink], layer, row, new[row]))
-        if now == complete + TRACE_LATENCY:
+        if now == complete + RmsNorm.latency + 1:
             expected += [(norm, norm_layer, 0, mantissa), (norm, norm_layer, 1, exponent)]
         assert records(ctx, [residual.trace, *rmsnorm.trace]) == expected
         expect(ctx, residual.complete, now == complete)
@@ -139,8 +134,8 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, up
         # The factor of the residual before stays until this update begins.
         expect(ctx, rmsnorm.ready, now >= ready or (x is not None and now < begins))
         for port, latency, part, least in (
-            (rmsnorm.exponent, EXPONENT_LATENCY, 2, floor),
-            (rmsnorm.factor, FACTOR_LATENCY, 1, 0),
+            (rmsnorm.exponent, RmsNorm.exponent_latency, 2, floor),
+            (rmsnorm.factor, RmsNorm.latency, 1, 0),
         ):
             known = new if now >= complete + latency else x if now <= begins else None
             assert known is None or ctx.get(port) == golden_norm(config, known)[part] - least

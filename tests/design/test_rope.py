@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from design.beat import Sink
 from design.rope import Rope
+from design.writeback import Writeback
 from golden.fixed_math import requantize
 from spec import tables
 from spec.config import Config
@@ -22,10 +23,8 @@ from tests.design.support import (
     small_configs,
 )
 
-#: Cycles from b, and from a value, to its output, by `turn`.
-LATENCY = {1: 4, 3: 8}
 #: Cycles before a result in which `Writeback` asks for its product.
-ASKED_BEFORE = 3
+ASKED_BEFORE = Writeback.scaled_latency - Writeback.latency
 
 
 def sections(config: Config):
@@ -69,8 +68,8 @@ def test_turns_pairs_of_queries_and_keys(case):
     config, vector, pauses, pos = case
     hs = config.shape.head_dim
     turn = derive(config).turn
-    latency = LATENCY[turn]
     unit = Rope(config)
+    latency = unit.latencies[1]
     dut = WithScalars(unit, shared=turn > 1)
     layer = config.shape.layers - 1
     offered: dict[int, dict] = {}  # by cycle
@@ -145,7 +144,7 @@ def test_pairs_out_of_phase_are_a_fault():
             comes = now in offered
             offer(ctx, unit, dict(sink=Sink.QKV, row=offered[now]) if comes else None)
             # Both leave in the next cycle.
-            expect(ctx, unit.fault, now + 1 == 1 + LATENCY[3])
+            expect(ctx, unit.fault, now + 1 == 1 + unit.latencies[1])
             await ctx.tick()
 
     simulate(WithScalars(unit), testbench)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from design.scalar import SCALAR_LATENCY, ScalarMultiplier
+from design.scalar import ScalarMultiplier
 from spec.derived import SCALAR_BITS
 from tests.design.support import costly, expect, signed_bits, simulate
 
@@ -18,8 +18,8 @@ def test_products_in_order(requests):
     dut = ScalarMultiplier(CLIENTS)
 
     async def testbench(ctx):
-        expected: list[int | None] = []
-        for request in [*requests, *[None] * SCALAR_LATENCY]:
+        expected: list[int | None] = [None] * dut.latency
+        for request in [*requests, *[None] * dut.latency]:
             for client, port in enumerate(dut.requests):
                 asks = request is not None and request[0] == client
                 ctx.set(port.en, asks)
@@ -27,8 +27,9 @@ def test_products_in_order(requests):
                 ctx.set(port.b, request[2] if asks else 0)
             expect(ctx, dut.fault, 0)
             expected.append(None if request is None else request[1] * request[2])
-            if len(expected) > SCALAR_LATENCY and expected[-1 - SCALAR_LATENCY] is not None:
-                expect(ctx, dut.product, expected[-1 - SCALAR_LATENCY])
+            product = expected[-1 - dut.latency]
+            if product is not None:
+                expect(ctx, dut.product, product)
             await ctx.tick()
 
     simulate(dut, testbench)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from design.beat import Sink
 from design.swiglu import SwiGlu
+from design.writeback import Writeback
 from golden import fixed_math
 from golden.fixed_math import interpolate, requantize
 from spec import tables
@@ -26,9 +27,9 @@ from tests.design.support import (
     small_configs,
 )
 
-#: Cycles from the drain to the unit; before a result in which `Writeback` asks for its product;
-#: from a gate to its output; from `coming` to the output.
-ARRIVAL, ASKED_BEFORE, LATENCY, PROMISE = 5, 3, 11, 3
+#: Cycles from the drain to the unit; before a result in which `Writeback` asks for its product.
+ARRIVAL = Writeback.scaled_latency
+ASKED_BEFORE = Writeback.scaled_latency - Writeback.latency
 
 
 def golden(config: Config, gate: int, up: int) -> dict[Tensor, int]:
@@ -70,7 +71,7 @@ def test_equals_golden(case):
         late *= 2 * turn
         offered[cycle + turn + late] = dict(value=up, row=2 * index + 1, **common)
         values = golden(config, gate, up)
-        outputs[cycle + LATENCY + late] = values[Tensor.FFN]
+        outputs[cycle + unit.latency + late] = values[Tensor.FFN]
         for tensor, value in values.items():
             expected[tensor].append((tensor, layer, index, value))
         cycle += late + 2 * turn * (1 + pause)
@@ -81,7 +82,7 @@ def test_equals_golden(case):
             ctx.set(dut.others, now + ASKED_BEFORE in offered)
             ctx.set(unit.phase, now % (2 * turn))
             offer(ctx, unit, offered.get(now, dict(value=1, sink=Sink.WO)))
-            expect(ctx, unit.coming, now + PROMISE in outputs)
+            expect(ctx, unit.coming, now + unit.lead_time in outputs)
             expect(ctx, unit.o_valid, now in outputs)
             if now in outputs:
                 n = config.numerics

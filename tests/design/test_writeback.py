@@ -35,8 +35,6 @@ SUMS = {
     Sink.CLS: Tensor.LOGITS_SUM,
 }
 PRODUCTS = {Sink.QKV: Tensor.QKV, Sink.VALUE: Tensor.ATTENTION, Sink.W13: Tensor.W13}
-#: Cycles from a sum to `o`, and to `scaled`.
-LATENCY, SCALED_LATENCY = 2, 5
 #: Factors are above 1/4 and at most 1.
 factors = st.sampled_from([(1 << 14) + 1, 1 << 16]) | st.integers((1 << 14) + 1, 1 << 16)
 
@@ -152,12 +150,12 @@ def check(config: Config, layers: list[tuple[list, list]]) -> None:
             nothing = (None, [])
             to_come = [
                 [*[nothing] * latency, *expected(elements, values, half)]
-                for half, latency in enumerate((LATENCY, SCALED_LATENCY))
+                for half, latency in enumerate((Writeback.latency, Writeback.scaled_latency))
             ]
-            for cycle in range(len(elements) + SCALED_LATENCY):
+            for cycle in range(len(elements) + Writeback.scaled_latency):
                 now, before, left = (
                     elements[cycle - n] if 0 <= cycle - n < len(elements) else None
-                    for n in (0, 1, LATENCY)
+                    for n in (0, Writeback.latency - Writeback.lead_time, Writeback.latency)
                 )
                 ctx.set(dut.i_valid, now is not None)
                 if now is not None:
