@@ -35,8 +35,8 @@ def test_a_table_with_holes_is_told():
     ]
     assert missing.from_table(rows, {DonePulse, toys.Stays}) == [
         "no task proves tests.formal.toys.Stays",
-        "toy stands in the table more than once",
-        "toy.nowhere is for no configuration",
+        "toy is in the table more than once",
+        "toy.nowhere has no configuration",
     ]
 
 

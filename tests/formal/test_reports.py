@@ -118,7 +118,7 @@ def test_junit_counts_what_is_red_and_what_is_missing(tmp_path, decided):
 
 def test_a_failure_shows_the_sentence_the_trace_and_its_last_cycles(build, decided):
     screen = console()
-    report.tell(screen, decided[1], Runner(build=build))
+    report.print_result(screen, decided[1], Runner(build=build))
     told = screen.export_text()
     assert "theorem: The countdown never runs." in told
     assert "never_runs: Nothing is ever offered. (tests/formal/toys.py:" in told
