@@ -1,4 +1,4 @@
-"""The ledger finds who does not pay."""
+"""The audit of the ledger finds unpaid suppositions."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ WRITER = proof("writer", claims=["in_range"])
 
 def look(lines, *proofs, besides=()):
     """An audit of a table of these proofs, and of others that were not run."""
-    return audit(lines, proofs, [*((each.task, each.config) for each in proofs), *besides])
+    return audit(lines, proofs, [*((proof.task, proof.config) for proof in proofs), *besides])
 
 
 def holes(lines, *proofs, besides=()):
@@ -34,9 +34,9 @@ def holes(lines, *proofs, besides=()):
 
 
 def test_what_is_paid_is_green():
-    found = look([PAYS], READER, WRITER)
-    assert found.holes == []
-    assert found.paid == {("reader", "nano", "in_range"): PAYS.payments[0]}
+    result = look([PAYS], READER, WRITER)
+    assert result.holes == []
+    assert result.paid == {("reader", "nano", "in_range"): PAYS.payments[0]}
 
 
 def test_a_supposition_that_no_line_names_is_a_hole():

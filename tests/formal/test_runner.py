@@ -1,4 +1,4 @@
-"""The runner tells true from false, and is not fooled by proofs of nothing."""
+"""The runner accepts true theorems only, and detects vacuous proofs."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ def test_a_true_theorem_is_green_and_remembered(run):
     assert result.cover.named == ("answered_twice",)
     assert result.bug.named == ("done_lasts_a_cycle",)
     assert result.confirmed_by == "bitwuzla"
-    assert run(toy()) == result  # to the tenth of a second: from the cache
+    assert run(toy()) == result  # with the same times: from the cache
     assert run(toy()).cached
 
 
@@ -122,11 +122,11 @@ def test_a_search_must_suppose_what_the_proof_supposes(run):
 def test_a_search_that_loses_suppositions_on_the_way_is_red():
     whole = model.Netlist("", ["holds"], ["promise"], ["seen"])
     reached = Outcome("PASS", named=("seen",), found=("seen",))
-    told = judge.cover(whole, whole, reached)
-    assert told == "suppositions lost on the way to the engine: promise"
+    error = judge.cover(whole, whole, reached)
+    assert error == "suppositions lost on the way to the engine: promise"
     blind = dataclasses.replace(whole, witnesses=[])
-    told = judge.cover(blind, blind, reached)
-    assert told == "vacuous: the theorem has no witness"
+    error = judge.cover(blind, blind, reached)
+    assert error == "vacuous: the theorem has no witness"
     whole_input = dataclasses.replace(reached, assumed=("promise",))
     assert not judge.cover(whole, whole, whole_input)
 
@@ -134,8 +134,8 @@ def test_a_search_that_loses_suppositions_on_the_way_is_red():
 def test_a_bug_must_be_caught_by_what_the_proof_claims():
     bare = model.Netlist("", ["holds"], [], ["seen"])
     caught = Outcome("FAIL", named=("another",))
-    told = judge.bug(toy(), bare, caught)
-    assert told == "the planted bug is caught by unknown claims: another"
+    error = judge.bug(toy(), bare, caught)
+    assert error == "the planted bug is caught by unknown claims: another"
 
 
 def test_a_proof_that_runs_out_of_time_is_red(run):
@@ -280,8 +280,8 @@ def test_what_the_core_leaves_is_counted_and_all_asks_it(build, monkeypatch):
         shown = CliRunner().invoke(main, ["prove", *arguments], standalone_mode=False)
         assert shown.return_value == 0
         content = json.loads((build / "results.json").read_text())
-        asked = [record["config"] for record in content["results"]]
-        return shown.output, asked, content["tier"], content["complete"], content["not_asked"]
+        configs = [record["config"] for record in content["results"]]
+        return shown.output, configs, content["tier"], content["complete"], content["not_asked"]
 
     output, *core = prove()
     assert core == [["nano"], "core", True, 1]
