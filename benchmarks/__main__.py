@@ -1,5 +1,5 @@
-"""``python -m benchmarks``: every figure of speed (`bench`), how cost grows (`growth`), and a model
-that people use (`smollm2`)."""
+"""``python -m benchmarks``: all figures of speed (`bench`), the growth of cost with the shape
+(`growth`), and a public model (`smollm2`)."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tools.files import check_writable
 ROOT = Path(__file__).parent.parent
 #: What has targets: the sizes of stories260K, which tales260k has, too.
 REFERENCE = CONFIGS["stories260k"].shape
-#: Tokens per second that are asked of the simulation, by lanes.
+#: Targets of the simulation in tokens per second, by lanes.
 TOKENS_PER_S = {64: 200.0}
 #: The larger shape, with random weights: configuration and positions.
 LARGE, LARGE_TOKENS = "stories15m", 3
@@ -30,7 +30,7 @@ LARGE, LARGE_TOKENS = "stories15m", 3
 
 @click.group(cls=Cli)
 def main() -> None:
-    """Speed and how cost grows, measured on this machine."""
+    """Measure speed, and the growth of cost, on this machine."""
 
 
 main.add_command(growth)
@@ -42,15 +42,15 @@ main.add_command(smollm2)
 @click.option("--steps", default=256, show_default=True, help="Tokens of a text.")
 @click.option("--batch", default=64, show_default=True, help="Sequences of the golden decoders.")
 @click.option("--lanes", multiple=True, type=int, default=(8, 64), show_default=True)
-@click.option("--rounds", default=3, show_default=True, help="Turns of each; the best one counts.")
+@click.option("--rounds", default=3, show_default=True, help="Runs of each; the best counts.")
 @click.option("--verilator/--no-verilator", default=True, show_default=True)
-@click.option("--large/--no-large", default=True, show_default=True, help=f"{LARGE}'s shape too.")
+@click.option("--large/--no-large", default=True, show_default=True, help=f"Also {LARGE}'s shape.")
 @click.option(
     "--json",
     "output",
     type=click.Path(path_type=Path),
     default=ROOT / "build" / "bench" / "bench.json",
-    help="Where the rows go [default: build/bench/bench.json].",
+    help="File of the rows [default: build/bench/bench.json].",
 )
 def bench(
     model: Path,
@@ -62,41 +62,41 @@ def bench(
     large: bool,
     output: Path,
 ) -> None:
-    """Measure all on MODEL, by default the one that comes with the repository.
+    """Measure MODEL, by default the model of the repository.
 
-    Missed targets are shown; the exit code says only whether the measuring worked.
+    Missed targets are printed; the exit code reports only errors of the measurement.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     check_writable(output, "--json")
-    read = load_checkpoint(model)
+    checkpoint = load_checkpoint(model)
     if min(steps, batch, rounds) < 1:
         raise BadInput(f"--steps {steps}, --batch {batch} and --rounds {rounds} must be positive")
-    steps = min(steps, read.shape.seq_len)
-    targets = all(getattr(read.shape, size) == getattr(REFERENCE, size) for size in SIZES)
-    configs = [config_for(read, lanes=number) for number in lanes]
+    steps = min(steps, checkpoint.shape.seq_len)
+    targets = all(getattr(checkpoint.shape, size) == getattr(REFERENCE, size) for size in SIZES)
+    configs = [config_for(checkpoint, lanes=number) for number in lanes]
     rows: list[Row] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("")
 
-        def say(what: str) -> None:
-            progress.update(task, description=what)
+        def report_step(step: str) -> None:
+            progress.update(task, description=step)
 
         for config in configs:
             rows += simulators.rows(
-                read, config, steps, rounds, with_verilator=verilator, say=say,
+                checkpoint, config, steps, rounds, with_verilator=verilator, report=report_step,
                 tokens_per_s=TOKENS_PER_S.get(config.geometry.lanes) if targets else None,
             )  # fmt: skip
-        say("golden decoders")
-        plain = config_for(read)
-        rows += throughput.speeds(read, plain, steps, batch, rounds, targets=targets)
-        say("golden decoder by context")
-        rows += throughput.growth(read, plain, batch, rounds)
+        report_step("golden decoders")
+        plain = config_for(checkpoint)
+        rows += throughput.speeds(checkpoint, plain, steps, batch, rounds, targets=targets)
+        report_step("golden decoder by context")
+        rows += throughput.growth(checkpoint, plain, batch, rounds)
         for number, config in enumerate(configs):
-            say(f"cycles at {config.geometry.lanes} lanes")
-            rows += utilisation.rows(read, config, steps, full=number == 0)
+            report_step(f"cycles at {config.geometry.lanes} lanes")
+            rows += utilisation.rows(checkpoint, config, steps, full=number == 0)
         if large:
-            say(f"cycles of {LARGE}'s shape")
+            report_step(f"cycles of {LARGE}'s shape")
             rows += utilisation.random_rows(named(LARGE), LARGE_TOKENS)
     Console(width=120).print(report.table(rows))
     report.write(output, rows)

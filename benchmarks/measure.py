@@ -1,14 +1,14 @@
-"""How to time things on a machine that others use as well."""
+"""Timing on a machine with other load."""
 
 import time
 from collections.abc import Callable, Mapping
 
 
 def interleaved(jobs: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """The best rate of each job, in its own unit a second.
+    """The best rate of each job, in units per second.
 
-    A job does some work and returns how much. All jobs take turns, `rounds` times, so that what
-    else the machine does falls on all alike; the best of each is the one least disturbed.
+    A job does some work and returns its amount. The jobs run alternately, `rounds` times, so that
+    other load affects all of them equally; the best run of each is the least disturbed one.
     """
     best = dict.fromkeys(jobs, 0.0)
     for _ in range(rounds):

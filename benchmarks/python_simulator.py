@@ -1,4 +1,4 @@
-"""The decoder in Amaranth's own simulator, fed as the C++ driver feeds it."""
+"""The decoder in Amaranth's simulator, with the stimuli of the C++ driver."""
 
 import numpy as np
 from amaranth.sim import Simulator
@@ -12,7 +12,7 @@ _PERIOD = 1e-6  # seconds; any will do
 class PythonSimulation:
     """Decodes one sampled token, the first of a text; `image` (beats, lanes) as for `RtlDecoder`.
 
-    Building it compiles the design to Python; what is timed is `advance` alone.
+    The constructor compiles the design to Python; only `advance` is timed.
     """
 
     def __init__(self, config: Config, image: np.ndarray):
@@ -32,7 +32,7 @@ class PythonSimulation:
         return cycles
 
     async def _drive(self, ctx) -> None:
-        """Every stream ready, a weight beat in every cycle."""
+        """Every stream is ready, with a weight beat in every cycle."""
         dut = self._decoder
         weights = dut.i_weights
         for stream in (dut.o_fetch, dut.o_token, dut.o_logits):

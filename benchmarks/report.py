@@ -1,4 +1,4 @@
-"""What a benchmark found: rows with their targets, as a table and as JSON."""
+"""Results of benchmarks: rows with targets, as a table and as JSON."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tools.files import write_atomically
 
-#: Of the JSON; goes up when a reader of it would have to change.
+#: Version of the JSON; incremented for incompatible changes.
 SCHEMA = 1
 
 
@@ -19,8 +19,8 @@ SCHEMA = 1
 class Row:
     """One measured figure.
 
-    `value` is None when it could not be measured; `note` then says why. `at_least` and `at_most`
-    are its target, where there is one.
+    `value` is None if it could not be measured; `note` is then the reason. `at_least` and `at_most`
+    are the target, if any.
     """
 
     topic: str
@@ -41,7 +41,7 @@ class Row:
 
     @property
     def target(self) -> str:
-        """The target in words."""
+        """The target as text."""
         if self.at_least is not None and self.at_most is not None:
             return f"{number(self.at_least)} to {number(self.at_most)}"
         limits = (("at least", self.at_least), ("at most", self.at_most))
@@ -49,7 +49,7 @@ class Row:
 
 
 def number(value: float | None) -> str:
-    """Four digits or so, with thousands separators."""
+    """About four digits, with thousands separators."""
     if value is None:
         return "-"
     if abs(value) >= 100 or value == int(value):
@@ -58,7 +58,7 @@ def number(value: float | None) -> str:
 
 
 def table(rows: Iterable[Row]) -> Table:
-    """One line a row, a rule between topics."""
+    """One line per row, with a rule between topics."""
     result = Table("what", "figure", "unit", "target", "met", "note")
     result.columns[0].no_wrap = True
     result.columns[1].justify = "right"
@@ -75,14 +75,14 @@ def table(rows: Iterable[Row]) -> Table:
 
 
 def as_json(rows: Iterable[Row]) -> str:
-    """The rows, each with whether its target is met, and the machine."""
+    """The rows, with whether each target is met, and the machine."""
     machine = {"processor": _processor(), "python": platform.python_version()}
     listed = [dataclasses.asdict(row) | {"met": row.met} for row in rows]
     return json.dumps({"schema": SCHEMA, "machine": machine, "rows": listed}, indent=2) + "\n"
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:
-    """Leave :func:`as_json` in a file."""
+    """Write :func:`as_json` to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, as_json(rows))
 

@@ -1,4 +1,4 @@
-"""The same decoder with the same weights in three simulators, taking turns."""
+"""The same decoder with the same weights in three simulators, run alternately."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -18,19 +18,19 @@ from spec.config import Config
 from tools.errors import BadInput
 from tools.yosys import BuildError
 
-#: Clock cycles a turn of Amaranth's simulator.
+#: Clock cycles per run of Amaranth's simulator.
 PYTHON_CYCLES = 150
-#: Tokens a turn of Verilator, which is here to be compared only.
+#: Tokens per run of Verilator.
 VERILATOR_TOKENS = 64
 
 OURS, VERILATOR, AMARANTH = "ours (CXXRTL)", "Verilator", "Amaranth"
 
 
 def greedy(rtl: RtlDecoder, tokens: int) -> float:
-    """Greedy text of so many tokens; returns the clock cycles it took."""
+    """Generate greedy text of `tokens` tokens; returns the clock cycles."""
     begin, done, shape = rtl.clock, 0, rtl.config.shape
     choose = Sampler(shape.vocab, temperature=0)
-    while done < tokens:  # a text that ends is followed by another
+    while done < tokens:  # a new text begins after the end of one
         steps = min(tokens - done, shape.seq_len)
         done += sum(1 for _ in rtl_tokens(rtl, [shape.first_id], steps, choose)) or 1
     return rtl.clock - begin
@@ -44,19 +44,19 @@ def rows(
     *,
     with_verilator: bool = True,
     tokens_per_s: float | None = None,
-    say: Callable[[str], None] = lambda what: None,
+    report: Callable[[str], None] = lambda step: None,
 ) -> Iterator[Row]:
-    """Speeds of `config` over a greedy text of `tokens`; `tokens_per_s` is the target for it."""
+    """Speeds of `config` over a greedy text of `tokens`; `tokens_per_s` is the target."""
     topic = f"RTL simulation, {config.geometry.lanes} lanes"
     row = functools.partial(Row, topic)
     image = pack(quantise(checkpoint, config))
-    say(f"{topic}: building")
+    report(f"{topic}: building")
     made = build(config, quiet=True)
-    other, missing = None, "not asked for"
+    other, missing = None, "not selected"
     if with_verilator:
-        say(f"{topic}: building with Verilator")
+        report(f"{topic}: building with Verilator")
         other, missing = _verilator(config)
-    say(f"{topic}: preparing Amaranth's simulator")
+    report(f"{topic}: preparing Amaranth's simulator")
     jobs: dict[str, Callable[[], float]] = {}
     with RtlDecoder(config, image) as rtl:
         jobs[OURS] = lambda: greedy(rtl, tokens)
@@ -65,7 +65,7 @@ def rows(
             jobs[VERILATOR] = lambda: greedy(theirs, min(VERILATOR_TOKENS, tokens))
         simulation = PythonSimulation(config, image)
         jobs[AMARANTH] = lambda: simulation.advance(PYTHON_CYCLES)
-        say(f"{topic}: timing")
+        report(f"{topic}: timing")
         rate = interleaved(jobs, rounds)
         cycles = rtl.clock / (rounds * tokens)
     yield row(OURS, rate[OURS] / cycles, "tokens/s", at_least=tokens_per_s)
@@ -81,7 +81,7 @@ def rows(
 
 
 def _verilator(config: Config) -> tuple[Build | None, str]:
-    """A build, or why there is none."""
+    """A build, or the reason why there is none."""
     try:
         return verilator.build(config), ""
     except (BadInput, BuildError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Speed of the golden decoders on one core, and what the length of the context costs."""
+"""Speed of the golden decoders on one core, and its dependence on the context."""
 
 import copy
 import functools
@@ -17,11 +17,11 @@ from spec.config import Config, Shape
 from spec.schedule import Op, matrix, ops
 
 Decoder = FloatDecoder | FixedDecoder
-#: Positions averaged for the cost at one context.
+#: Positions measured for the cost at one context.
 WINDOW = 16
-#: Where the growth with the context starts.
+#: The shortest context of the comparison.
 SHORTEST = 32
-#: Times that all contexts take turns in a round.
+#: Alternating runs of all contexts per round.
 TURNS = 4
 
 
@@ -62,7 +62,7 @@ def _greedy(decoder: Decoder, first: int, steps: int) -> int:
 
 
 def products(config: Config, context: int) -> int:
-    """Multiplications of weights and of attention for one sampled token that sees `context`."""
+    """Products of weights and of attention for one sampled token at a context of `context`."""
     shape = config.shape
     weights = {op: matrix(config, op).rows * matrix(config, op).cols for op in ops(config)}
     layer = sum(count for op, count in weights.items() if op not in (Op.EMBED, Op.BIAS, Op.CLS))
@@ -70,7 +70,7 @@ def products(config: Config, context: int) -> int:
 
 
 def contexts(shape: Shape) -> list[int]:
-    """Powers of two up to the full context, and that one."""
+    """Powers of two below the full context, and the full context."""
     powers = [SHORTEST << n for n in range(20) if SHORTEST << n < shape.seq_len]
     return [*powers, shape.seq_len] if shape.seq_len > SHORTEST else []
 
@@ -81,37 +81,36 @@ def growth(
     batch: int,
     rounds: int,
 ) -> Iterator[Row]:
-    """What a token costs the fixed-point decoder, by context, against the count of products.
+    """The cost of a token in the fixed-point decoder by context, compared with its products.
 
-    Contexts take turns, `TURNS` a round, and are compared within each, so that a quicker or slower
-    minute of the machine falls on all alike; of the turns, and of the positions in one, the median
-    counts.
+    Contexts run alternately, `TURNS` times a round, and are compared within each turn, so that
+    other load affects all equally; the median over turns, and over the positions of one, counts.
     """
-    wanted = contexts(config.shape)
-    if not wanted:
+    lengths = contexts(config.shape)
+    if not lengths:
         return
     row = functools.partial(Row, f"fixed point, batch {batch}, by context")
     decoder = FixedDecoder(quantise(checkpoint, config), batch)
     tokens = np.full(batch, config.shape.first_id)
     begins: dict[int, tuple[FixedDecoder, np.ndarray]] = {}
-    for position in range(wanted[-1] - WINDOW + 1):
-        if position + WINDOW in wanted:
+    for position in range(lengths[-1] - WINDOW + 1):
+        if position + WINDOW in lengths:
             begins[position + WINDOW] = copy.deepcopy(decoder), tokens
         tokens = decoder.step(tokens).argmax(axis=1)
-    seconds = np.empty((TURNS * rounds, len(wanted), WINDOW))
+    seconds = np.empty((TURNS * rounds, len(lengths), WINDOW))
     for turn in seconds:
-        for each, (decoder, tokens) in zip(turn, begins.values(), strict=True):
+        for times, (decoder, tokens) in zip(turn, begins.values(), strict=True):
             running = copy.deepcopy(decoder)
             for n in range(WINDOW):
                 begin = time.perf_counter()
                 tokens = running.step(tokens).argmax(axis=1)
-                each[n] = time.perf_counter() - begin
-    cost = np.median(seconds, axis=2) / batch  # seconds a token, by turn and context
+                times[n] = time.perf_counter() - begin
+    cost = np.median(seconds, axis=2) / batch  # seconds per token, by turn and context
     over = np.median(cost / cost[:, :1], axis=0).tolist()
     typical = np.median(cost, axis=0).tolist()
-    yield row(f"context {wanted[0]}", 1e6 * typical[0], "us/token")
-    for number, context in enumerate(wanted[1:], start=1):
-        limit = products(config, context) / products(config, wanted[0])
+    yield row(f"context {lengths[0]}", 1e6 * typical[0], "us/token")
+    for number, context in enumerate(lengths[1:], start=1):
+        limit = products(config, context) / products(config, lengths[0])
         note = f"{1e6 * typical[number]:.0f} us/token"
-        name = f"context {context} over {wanted[0]}"
+        name = f"context {context} over {lengths[0]}"
         yield row(name, over[number], "x", at_most=limit, note=note)

@@ -1,4 +1,4 @@
-"""How busy the multipliers are. Cycles are exact: no machine changes these figures."""
+"""Utilisation of the multipliers. Cycle counts are exact, independent of the machine."""
 
 import functools
 from collections.abc import Iterator
@@ -19,27 +19,27 @@ TARGETS = {
     ("stories260k", 64): (4_700, 0.85, 0.75),
     ("stories15m", 16): (None, 0.85, None),
 }
-#: Least array utilisation where the context is full.
+#: Least array utilisation at full context.
 FULL = 0.80
 
 
 def greedy_steps(rtl: RtlDecoder, count: int) -> Iterator[Step]:
-    """Sampled tokens at positions 0 to `count` - 1, each fed back, whatever it is.
+    """Sampled tokens at positions 0 to `count` - 1, each fed back, also after an end of text.
 
-    Raises SimulationError when a counter is wrong: the figures would be, too.
+    Raises SimulationError if a counter is wrong, because the figures would be wrong, too.
     """
     token = rtl.config.shape.first_id
     for position in range(count):
         step = rtl.step(token, first=position == 0)
         work = products(rtl.config.shape, position, classified=True)
-        if wrong := miscount(work, step, position, token):
-            raise SimulationError(str(wrong))
+        if difference := miscount(work, step, position, token):
+            raise SimulationError(str(difference))
         token = step.id
         yield step
 
 
 def rows(checkpoint: Checkpoint, config: Config, tokens: int, *, full: bool) -> Iterator[Row]:
-    """Cycles and utilisation over `tokens` greedy tokens; `full`: at the end of the context too."""
+    """Cycles and utilisation over `tokens` greedy tokens; if `full`, also at full context."""
     lanes = config.geometry.lanes
     row = functools.partial(Row, f"cycles, {config.name} at {lanes} lanes")
     count = config.shape.seq_len if full else tokens
@@ -49,7 +49,7 @@ def rows(checkpoint: Checkpoint, config: Config, tokens: int, *, full: bool) -> 
     cycles, macs = (sum(getattr(step, name) for step in text) for name in ("cycles", "macs"))
     over = f"over {tokens} tokens"
     most, array, dsp = TARGETS.get((config.name, lanes), (None, None, None))
-    # The counter of the design, which does not count the cycle in which it takes the token.
+    # Minus one, because the design does not count the cycle in which it accepts the token.
     yield row("at position 0", steps[0].cycles - 1, "cycles", at_most=most)
     yield row(f"{over}", cycles / tokens, "cycles/token")
     yield row(f"array utilisation {over}", macs / (lanes * cycles), "", at_least=array)
@@ -61,5 +61,5 @@ def rows(checkpoint: Checkpoint, config: Config, tokens: int, *, full: bool) -> 
 
 
 def random_rows(config: Config, tokens: int) -> Iterator[Row]:
-    """The same for random weights, which the cycles do not depend on."""
+    """The same with random weights; cycles do not depend on them."""
     yield from rows(random_checkpoint(config.shape, seed=1), config, tokens, full=False)

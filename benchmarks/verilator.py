@@ -1,7 +1,7 @@
-"""The decoder simulated by Verilator, behind the driver that CXXRTL's code has.
+"""The decoder simulated by Verilator, with the driver of the CXXRTL simulation.
 
-Its model gets a class around it with
-the ports of CXXRTL's, so that both back ends run the same clock loop and the same stimuli.
+A class around Verilator's model has the ports of the CXXRTL model, so that both run the same clock
+loop and the same stimuli.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from tools.sources import SOURCES
 from tools.verilator import compile_model, root, verilate, version
 from tools.yosys import run_tool, run_yosys
 
-# As amaranth.back.verilog does it.
+# As in amaranth.back.verilog.
 _TO_VERILOG = """\
 read_rtlil top.il
 proc -nomux -norom
@@ -93,9 +93,9 @@ def build(config: Config) -> Build:
     harness = Harness(config, decoder_component(config), traced=False)
     text = rtlil.convert(harness, name="top", ports=harness.ports, emit_src=False)
     compiler = find_compiler()
-    machinery = SOURCES.digest("sim.build", __name__, but=("spec", "design")) or secrets.token_hex()
+    simulator = SOURCES.digest("sim.build", __name__, but=("spec", "design")) or secrets.token_hex()
     parts = (text, str(version()), compiler.identity, " ".join(FLAGS["fast"]), processor())
-    key = hashlib.sha256("\0".join((*parts, machinery)).encode()).hexdigest()[:20]
+    key = hashlib.sha256("\0".join((*parts, simulator)).encode()).hexdigest()[:20]
     folder = cache_folder() / f"{config.name}-{config.geometry.lanes}-verilator-{key}"
     with contextlib.suppress(OSError, ValueError):
         return _load(folder, cached=True)
@@ -109,11 +109,12 @@ def build(config: Config) -> Build:
         copies = copy_driver(scratch)
         _compile(scratch, list(compiler.command))
         seconds = time.perf_counter() - begin
-        for path in (*copies, *(scratch / each for each in ("top.il", "top.v", "script.ys"))):
+        intermediate = [scratch / name for name in ("top.il", "top.v", "script.ys")]
+        for path in (*copies, *intermediate):
             path.unlink()
         shutil.rmtree(scratch / "model")
         (scratch / "info.json").write_text(json.dumps({"seconds": seconds}))
-        with contextlib.suppress(OSError):  # a parallel build of the same was faster
+        with contextlib.suppress(OSError):  # a parallel build was faster
             scratch.rename(folder)
     return _load(folder, cached=False)
 

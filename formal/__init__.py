@@ -1,3 +1,3 @@
-"""Proofs: harnesses, the table of tasks, engines and the runner behind ``python -m formal``."""
+"""Proofs: harnesses, the table of tasks, engines, and the runner of ``python -m formal``."""
 
-from tools import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all later imports are digested

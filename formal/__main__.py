@@ -1,4 +1,4 @@
-"""``python -m formal``: list the properties, explain them, prove them, at any shape."""
+"""``python -m formal``: list, explain and prove the properties, for any configuration."""
 
 import os
 
@@ -26,19 +26,19 @@ jobs_option = click.option(
     type=click.IntRange(min=1),
     default=os.cpu_count() or 1,
     show_default="number of cores",
-    help="Properties proved at a time.",
+    help="Properties proved in parallel.",
 )
 
 
 @click.group(cls=Cli)
 def main() -> None:
-    """Proofs about the decoder, unbounded unless said, each with its cover and its planted bug."""
+    """Proofs about the decoder, unbounded unless stated, each with a cover and a planted bug."""
 
 
 @main.command("list")
-@click.option("--assumptions", is_flag=True, help="Show what they suppose, and who pays for it.")
+@click.option("--assumptions", is_flag=True, help="List their suppositions and payers.")
 def list_tasks(assumptions: bool) -> None:
-    """Show the table of properties."""
+    """Print the table of properties."""
     if assumptions:
         click.echo(ledger_page.page(LINES), nl=False)
     else:
@@ -46,9 +46,9 @@ def list_tasks(assumptions: bool) -> None:
 
 
 @main.command()
-@click.option("--write", is_flag=True, help="Renew docs/proofs.md.")
+@click.option("--write", is_flag=True, help="Update docs/proofs.md.")
 def table(write: bool) -> None:
-    """Print docs/proofs.md: all properties, and for which configurations there is a proof."""
+    """Print docs/proofs.md: all properties, and the configurations for which they are proved."""
     page = pages.page(TASKS)
     if write:
         write_atomically(pages.PAGE, page)
@@ -59,7 +59,7 @@ def table(write: bool) -> None:
 @main.command()
 @click.argument("ids", nargs=-1, required=True)
 def explain(ids: tuple[str, ...]) -> None:
-    """Tell all about the properties IDS: assumptions, claims, engines, bound, planted bug."""
+    """Print all details of the properties IDS: assumptions, claims, engines, bound, bug."""
     console = report.make_console()
     tasks = {task.id: task for task, _ in select(ids, None)}
     for number, task in enumerate(tasks.values()):
@@ -72,10 +72,10 @@ def explain(ids: tuple[str, ...]) -> None:
 @click.option("--config", help="Prove for this configuration only, any of the table.")
 @click.option("--all", "everything", is_flag=True, help="Prove for every width of the table.")
 @jobs_option
-@click.option("--engine", help="Use this engine in place of each property's own.")
-@click.option("--no-cache", is_flag=True, help="Ask the engines even what was answered before.")
-@click.option("--bugs", is_flag=True, help="Only plant the bugs, and show what catches them.")
-@click.option("--waves", is_flag=True, help="With --bugs: show what a planted bug does.")
+@click.option("--engine", help="Use this engine instead of each property's own.")
+@click.option("--no-cache", is_flag=True, help="Do not reuse results of earlier runs.")
+@click.option("--bugs", is_flag=True, help="Only plant the bugs, and report what catches them.")
+@click.option("--waves", is_flag=True, help="With --bugs: show the traces of planted bugs.")
 def prove(
     ids: tuple[str, ...],
     config: str | None,
@@ -86,14 +86,14 @@ def prove(
     bugs: bool,
     waves: bool,
 ) -> int:
-    """Prove the properties IDS (or the beginning of their ids); all when none is named.
+    """Prove the properties IDS (or those whose ids begin with them); default: all.
 
-    Exit code 0 only if each is proved, confirmed by a second engine or told why not, its cover
-    reached and its planted bug caught, and none is missing; 1 otherwise. What is proved without
-    --all is the core of the table; the last line says how much that leaves.
+    Exit code 0 only if each is proved, confirmed by a second engine (or has a reason why not), its
+    cover is reached, its planted bug is caught, and none is missing; 1 otherwise. Without --all
+    only the core of the table is proved; the last line reports how many are left.
     """
     if waves and not bugs:
-        raise click.UsageError("--waves shows planted bugs: it goes with --bugs")
+        raise click.UsageError("--waves shows planted bugs: use it with --bugs")
     watch = Watch()
     tier: Tier = "all" if everything else "core"
     pairs = select(ids, config, tier)
@@ -108,7 +108,7 @@ def prove(
         watch=board.watch,
     )
     for task, _ in pairs:
-        # An engine that is not there is told before any work.
+        # Raises for an engine that is not installed, before any work.
         for engine_of_run in runner.engines_for(task).values():
             engine_of_run.versions()
     warm_up(lambda text: click.echo(text, err=True))
@@ -118,9 +118,9 @@ def prove(
     with board.shown():
         for result in runner.run_all(pairs, jobs):
             board.count(result.status != "PASS")
-            # On a terminal the table at the end tells of the green ones.
+            # On a terminal, green results are only in the table at the end.
             if result.status != "PASS" or waves or not console.is_terminal:
-                report.tell(console, result, runner)
+                report.print_result(console, result, runner)
             decided.append(result)
     decided.sort(key=lambda result: order[result.task.id, result.config])
 
@@ -132,10 +132,10 @@ def prove(
     if bugs:
         report.print_bugs(console, decided)
     else:
-        found = audit(LINES, proofs(decided), all_pairs(TASKS))
-        absent += found.holes
+        audited = audit(LINES, proofs(decided), all_pairs(TASKS))
+        absent += audited.holes
         report.print_results(console, decided, absent)
-        console.print(found.summary(), highlight=False)
+        console.print(audited.summary(), highlight=False)
         results.write_json(
             BUILD / "results.json",
             decided,
@@ -149,8 +149,8 @@ def prove(
     red = sum(result.status != "PASS" for result in decided)
     console.print(report.verdict(decided, absent), highlight=False)
     if not_asked:
-        rest = f"not asked: {not_asked} of the {len(pairs) + not_asked} of the whole table"
-        console.print(f"{rest} (--all asks)", highlight=False)
+        rest = f"not run: {not_asked} of {len(pairs) + not_asked} in the table"
+        console.print(f"{rest} (--all runs them)", highlight=False)
     return 1 if red or absent else 0
 
 

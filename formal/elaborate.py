@@ -1,7 +1,7 @@
-"""Models made into netlists, in this process or in several.
+"""Elaborates models to netlists, in this process or in several.
 
-Threads of one interpreter take turns, and its table of modules, in which a bug is planted, is one
-for all of them. So where many proofs run at a time, models are elaborated in processes.
+Threads of one interpreter do not run in parallel, and share the table of modules in which bugs are
+planted. So when many proofs run in parallel, models are elaborated in processes.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ _BUILDING = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A model: what `harness` makes of `config` and `arguments`, with the bug `bug` if any."""
+class Request:
+    """A model to elaborate: `harness` called with `config` and `arguments`, with `bug` planted."""
 
     harness: Callable[..., Model]
     config: Config
@@ -32,52 +32,53 @@ class Wanted:
     arguments: Mapping[str, Any]
 
 
-Elaborate = Callable[[Wanted], Netlist]
+Elaborate = Callable[[Request], Netlist]
 
 
-def here(wanted: Wanted) -> Netlist:
+def in_process(request: Request) -> Netlist:
     """The netlist, made in this process, by one thread at a time.
 
-    Raises what the harness raises, and ValueError for a bug whose snippet is not there.
+    Raises the exceptions of the harness, and ValueError for a bug whose node does not occur.
     """
     with _BUILDING, _no_collection():
-        built = build_under(wanted.bug, wanted.harness, wanted.config, **wanted.arguments)
-        return netlist(built)
+        model = build_under(request.bug, request.harness, request.config, **request.arguments)
+        return netlist(model)
 
 
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Elaborate]:
-    """As `here`, but in up to `jobs` processes, which are started when they are first needed.
+    """Like `in_process`, but in up to `jobs` processes, which are started on first use.
 
-    What is asked for may also raise RuntimeError: such a process has read other sources than this.
+    `elaborate` also raises RuntimeError if a process has read other sources than this one.
     """
-    # Forked from a process that has the harnesses loaded, but neither threads nor open files.
+    # Forked from a process that has the harnesses loaded, but no threads and no open files.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["formal.tasks"])
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin) as pool:
 
-        def elaborate(wanted: Wanted) -> Netlist:
-            made, read = pool.submit(_answer, wanted).result()
+        def elaborate(request: Request) -> Netlist:
+            result, read = pool.submit(_answer, request).result()
             if changed := SOURCES.differing(read):
                 raise RuntimeError(f"{', '.join(changed)} changed while this was running")
-            return made
+            return result
 
         yield elaborate
 
 
 def _begin() -> None:
-    """A Ctrl-C ends whoever asks; this process ends with it."""
+    """Ignore Ctrl-C: it ends the parent process, and this one with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _answer(wanted: Wanted) -> tuple[Netlist, dict[str, str]]:
+def _answer(request: Request) -> tuple[Netlist, dict[str, str]]:
     """The netlist, and the digests of the sources that this process has read."""
-    return here(wanted), SOURCES.digests()
+    return in_process(request), SOURCES.digests()
 
 
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
-    """Elaboration makes many objects and few cycles: looking for some takes a third of it."""
+    """Disable garbage collection: elaboration makes many objects and few reference cycles, and
+    collections take a third of its time."""
     gc.disable()
     try:
         yield

@@ -1,4 +1,4 @@
-"""The verdict on each run of a property. All but an empty sentence is red."""
+"""The verdict on each run of a property, as a sentence; empty if it is green."""
 
 from formal.engines.outcome import Outcome
 from formal.engines.table import Engine
@@ -7,34 +7,34 @@ from formal.tasks.task import Task
 
 
 def proof(task: Task, model: Netlist, answer: Outcome) -> str:
-    """What is wrong with a proof, or nothing."""
+    """The error of a proof, or empty."""
     if answer.status == "FAIL":
         return f"violated: {', '.join(answer.named) or 'a claim'} after {answer.cycles} cycles"
     if answer.status == "UNKNOWN":
         return "unproved: no violation within the depth, but the induction does not hold"
     if answer.status != "PASS":
-        return f"unproved: {answer.status.lower()} of engine, see {answer.log}"
+        return f"unproved: {answer.status.lower()} of the engine, see {answer.log}"
     if len(model.claims) != task.obligations:
         return f"{task.obligations} obligations declared, {len(model.claims)} stated"
     return _lost("obligations", model.claims, answer.found)
 
 
 def confirmation(model: Netlist, answer: Outcome, first: Engine, second: Engine) -> tuple[str, str]:
-    """What is wrong with a repeated proof, or nothing; and why it confirms nothing, if so."""
+    """The error of a repeated proof, or empty; and the reason if it does not confirm the first."""
     if answer.status == "TIMEOUT":
         return "", f"{second.name}: over {answer.seconds:.0f} s"
     if answer.status == "UNKNOWN" and not (first.induction and second.induction):
         return "", f"{second.name}: no induction without the invariants that {first.name} found"
     if answer.status != "PASS":
-        told = f"{answer.status.lower()} {', '.join(answer.named)}".rstrip()
-        return f"{second.name} disagrees with {first.name}: {told}, see {answer.log}", ""
+        status = f"{answer.status.lower()} {', '.join(answer.named)}".rstrip()
+        return f"{second.name} disagrees with {first.name}: {status}, see {answer.log}", ""
     return _lost("obligations", model.claims, answer.found), ""
 
 
 def cover(model: Netlist, narrowed: Netlist, answer: Outcome) -> str:
-    """What is wrong with a cover run, or nothing.
+    """The error of a cover run, or empty.
 
-    A witness reached from reset shows that what is supposed can be met, if all of it was supposed.
+    A witness reached from reset shows that the suppositions can be met, if all of them were used.
     """
     if not model.witnesses:
         return "vacuous: the theorem has no witness"
@@ -43,17 +43,17 @@ def cover(model: Netlist, narrowed: Netlist, answer: Outcome) -> str:
         return f"vacuous: witness not reached: {', '.join(missed) or answer.status.lower()}"
     dropped = sorted(set(model.suppositions) - set(narrowed.suppositions))
     if dropped:
-        return f"vacuous: the search does not suppose {', '.join(dropped)}"
+        return f"vacuous: the model of the cover run does not suppose {', '.join(dropped)}"
     return _lost("suppositions", narrowed.suppositions, answer.assumed)
 
 
 def bug(task: Task, model: Netlist, answer: Outcome) -> str:
-    """What is wrong with the run over the planted bug, or nothing."""
+    """The error of the run with the planted bug, or empty."""
     if answer.status != "FAIL" or not answer.named:
         return f"the planted bug is not caught ({answer.status.lower()}): {task.bug.name}"
     strange = sorted(set(answer.named) - set(model.claims))
     if strange:
-        return f"the planted bug is caught by what is not claimed: {', '.join(strange)}"
+        return f"the planted bug is caught by unknown claims: {', '.join(strange)}"
     return ""
 
 

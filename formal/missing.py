@@ -1,4 +1,4 @@
-"""What should have been proved and was not: a property nobody asked about is no green one."""
+"""Theorems without a task, and tasks without a result: a property that was not run is not green."""
 
 import importlib
 import inspect
@@ -15,37 +15,37 @@ from properties.dialect import Theorem
 
 
 def theorems(package: ModuleType = properties) -> set[type[Theorem]]:
-    """Every theorem in `package`. Of its dialect, of classes ``_x`` and of those that state nothing
-    themselves theorems are made."""
-    found: set[type[Theorem]] = set()
+    """Every theorem in `package`, without base classes: those of the dialect, classes ``_x``, and
+    classes without statements."""
+    result: set[type[Theorem]] = set()
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        for _, each in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            own = each.__module__ == module.name and not each.__name__.startswith("_")
-            states = hasattr(each, "elaborate")
-            if own and states and issubclass(each, Theorem) and module.name != dialect.__name__:
-                found.add(each)
-    return found
+        for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            own = kind.__module__ == module.name and not kind.__name__.startswith("_")
+            states = hasattr(kind, "elaborate")
+            if own and states and issubclass(kind, Theorem) and module.name != dialect.__name__:
+                result.add(kind)
+    return result
 
 
 def from_table(tasks: Sequence[Task], stated: Collection[type[Theorem]]) -> list[str]:
-    """What is wrong with the table: theorems without a task, tasks that are not told apart."""
+    """Errors of the table: theorems without a task, duplicate ids, tasks without configurations."""
     used = {task.theorem for task in tasks}
-    unused = sorted(f"{each.__module__}.{each.__name__}" for each in set(stated) - used)
+    unused = sorted(f"{kind.__module__}.{kind.__name__}" for kind in set(stated) - used)
     twice = [id for id, times in Counter(task.id for task in tasks).items() if times > 1]
     empty = [task.id for task in tasks if not task.all_configs]
     return [
         *(f"no task proves {name}" for name in unused),
-        *(f"{id} stands in the table more than once" for id in twice),
-        *(f"{id} is for no configuration" for id in empty),
+        *(f"{id} is in the table more than once" for id in twice),
+        *(f"{id} has no configuration" for id in empty),
     ]
 
 
 def from_results(pairs: Sequence[tuple[Task, str]], results: Sequence[Result]) -> list[str]:
-    """The properties that were asked about and have no result, or more than one."""
-    asked = Counter((task.id, config) for task, config in pairs)
-    told = Counter((result.task.id, result.config) for result in results)
+    """The selected properties with no result, or more than one."""
+    selected = Counter((task.id, config) for task, config in pairs)
+    times = Counter((result.task.id, result.config) for result in results)
     return [
-        f"{id} {config} has {told[id, config]} results"
-        for id, config in sorted(asked | told)
-        if told[id, config] != 1
+        f"{id} {config} has {times[id, config]} results"
+        for id, config in sorted(selected | times)
+        if times[id, config] != 1
     ]

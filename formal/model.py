@@ -1,4 +1,4 @@
-"""One closed formal model: a component, a theorem about it, free inputs; and its RTLIL."""
+"""A closed formal model (a component, a theorem about it, free inputs), and its RTLIL."""
 
 import re
 from collections import Counter
@@ -24,24 +24,24 @@ _CHECK = re.compile(
 
 
 class Model(Elaboratable):
-    """`dut` and `theorem` side by side, every input of `dut` free unless somebody drives it.
+    """`dut` and `theorem` side by side; every input of `dut` is free unless it is driven.
 
     Parameters
     ----------
     dut : wiring.Component
-        What the theorem is about.
+        The component that the theorem is about.
     theorem : Theorem
     glue : Module, optional
-        Statements that tie the theorem to what no port shows (the harness alone knows insides).
+        Statements that connect the theorem to internal signals, made by the harness.
     driven : collection of str
         Inputs of `dut` that `glue` drives.
     inside : Elaboratable, optional
-        `dut` already elaborated, when the harness needed what is made there: an FSM, the ports of
-        memories, all registers.
+    `dut` already elaborated, when the harness needs what is made there: an FSM, the ports of
+    memories, all registers.
     resets : bool
-        Whether reset may come in any cycle. Otherwise it stays low.
+        Whether reset may be high in any cycle. Otherwise it stays low.
     outputs : mapping of str to Signal
-        Extra outputs of the model, for engines that read properties off named outputs.
+        Extra outputs of the model, for engines that take properties from named outputs.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class Model(Elaboratable):
         self.domain = ClockDomain("sync")
 
     def ports(self) -> dict[str, tuple[Value, None]]:
-        """Clock, reset if free, the free inputs, and the extra outputs, as Amaranth wants them.
+        """Clock, reset if free, the free inputs, and the extra outputs, in Amaranth's form.
 
-        The directions are left to Amaranth: what nobody drives is an input.
+        Amaranth infers the directions: undriven signals are inputs.
         """
         ports = {"clk": self.domain.clk}
         if self.resets:
@@ -98,7 +98,7 @@ class Netlist:
     claims: list[str] = field(default_factory=list)
     suppositions: list[str] = field(default_factory=list)
     witnesses: list[str] = field(default_factory=list)
-    #: Suppositions that no statement of the netlist makes, see `Theorem.besides`.
+    #: Suppositions without a statement in the netlist, see `Theorem.besides`.
     besides: list[str] = field(default_factory=list)
 
 
@@ -107,8 +107,8 @@ def netlist(model: Model) -> Netlist:
 
     Raises ValueError for a property without a name, or two of one kind with the same name.
     """
-    # Amaranth spells out what a RAM holds at power-up. Proving for any content is stronger, the
-    # solvers need not read a constraint a word, and writing them takes longer than all the rest.
+    # Amaranth would write the initial content of memories. Without it, proofs hold for any content,
+    # which is stronger; solvers need no constraint per word; and writing takes less time.
     with patch.object(rtlil.ModuleEmitter, "emit_memory", lambda *cell: None):
         text = rtlil.convert(model, ports=model.ports(), emit_src=False)
 
@@ -119,10 +119,10 @@ def netlist(model: Model) -> Netlist:
         return f"  cell $check \\{match['flavor']}_{match['name']}\n{match['body']}"
 
     text = _CHECK.sub(rename, text)
-    for flavor, found in names.items():
-        for name, times in Counter(found).items():
+    for flavor, flavor_names in names.items():
+        for name, times in Counter(flavor_names).items():
             if times > 1 or not re.fullmatch(r"[a-z]\w*", name):
-                raise ValueError(f"{flavor} {name!r} stands {times} times in the model")
+                raise ValueError(f"{flavor} {name!r} occurs {times} times in the model")
     if re.search(r"cell \$check \$", text):
         raise ValueError("a property of the model has no name")
 

@@ -1,4 +1,4 @@
-"""Runs a task: proof, confirmation, cover, planted bug; and judges the four together."""
+"""Runs the four steps of a task (proof, confirmation, cover, planted bug) and judges them."""
 
 import contextlib
 import dataclasses
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from formal import judge
 from formal.cache import Cache
-from formal.elaborate import Elaborate, here, processes
+from formal.elaborate import Elaborate, in_process, processes
 from formal.engines.outcome import Job, Outcome
 from formal.engines.table import Engine, engine_named
 from formal.model import Netlist
@@ -21,9 +21,8 @@ from tools.sources import ROOT
 
 BUILD = ROOT / "build" / "formal"
 
-#: The answers worth remembering, by run. Others are worth their trace, fresh. That an induction
-#: does not hold is a fact about the netlist; that an engine was too slow is one about that day,
-#: and is never remembered.
+#: The outcomes to cache, by run. Other outcomes need a new trace. A failed induction is a fact
+#: about the netlist; a timeout is not, and so is never cached.
 _EXPECTED = {
     "proof": ("PASS",),
     "confirmation": ("PASS", "UNKNOWN"),
@@ -32,17 +31,17 @@ _EXPECTED = {
 }
 
 
-#: Told the task, its configuration and the run that begins; at the end an empty one.
+#: Called with the task, its configuration and the run that begins; at the end with an empty run.
 Watch = Callable[[Task, str, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What became of one property of one configuration.
+    """The result of a property at a configuration.
 
-    `detail` says what is wrong, and is empty when the property holds. `proof`, `confirmation`,
-    `cover` and `bug` are the outcomes of the four runs; None for one that was not asked for.
-    `unconfirmed` says why no second engine agrees.
+    `detail` is the error, empty if the property holds. `proof`, `confirmation`, `cover` and `bug`
+    are the outcomes of the four runs, None for those that did not run. `unconfirmed` is the reason
+    if there is no confirmation.
     """
 
     task: Task
@@ -66,33 +65,33 @@ class Result:
 
     @property
     def runs(self) -> list[Outcome]:
-        """The outcomes that there are."""
+        """The outcomes of all runs so far."""
         runs = (self.proof, self.confirmation, self.cover, self.bug)
         return [run for run in runs if run]
 
     @property
     def late(self) -> bool:
-        """Whether there is no second word only because the second engine ran out of time."""
+        """Whether the confirmation is missing because the second engine ran out of time."""
         return self.confirmation is not None and self.confirmation.status == "TIMEOUT"
 
     @property
     def seconds(self) -> float:
-        """Time of all runs together, when they were asked."""
+        """Total time of all runs, when they were not cached."""
         return round(sum(run.seconds for run in self.runs), 1)
 
     @property
     def cached(self) -> bool:
-        """Whether no engine was asked."""
+        """Whether all outcomes come from the cache."""
         return all(run.cached for run in self.runs)
 
 
 @dataclass(frozen=True)
 class Runner:
-    """How tasks are run: where to, with which engine in place of the table's, cached or not.
+    """Runs tasks in the folder `build`, with `engine` instead of the table's, if given.
 
-    `bugs_only` plants the bugs and does nothing else, `waves` records what they do, and
-    `proofs_only` asks one engine for the proof and nothing else. `watch` is told what begins.
-    `elaborate` makes the models.
+    `bugs_only` runs only the planted bugs, `waves` records their traces, and `proofs_only` runs
+    only the proof, with one engine. `watch` is called at the start of each run. `elaborate` makes
+    the netlists.
     """
 
     build: Path = BUILD
@@ -103,7 +102,7 @@ class Runner:
     waves: bool = False
     configs: Mapping[str, Config] = dataclasses.field(default_factory=lambda: PROOF_CONFIGS)
     watch: Watch = lambda task, config, run: None
-    elaborate: Elaborate = here
+    elaborate: Elaborate = in_process
 
     def run(self, task: Task, config: str) -> Result:
         """Run one task for one configuration."""
@@ -124,18 +123,18 @@ class Runner:
             )
             for step in steps:
                 result = step(result, model)
-                # What is red already is told at once, with no further questions.
+                # Stop at the first failed step.
                 if result.detail:
                     break
         except Exception as error:
-            # Whatever a harness stumbles over is its property's, and the others go on.
+            # An error in a harness fails its property; the others continue.
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
             result = dataclasses.replace(result, detail=f"{kind}{error}")
         self.watch(task, config, "")
         return result
 
     def run_all(self, pairs: list[tuple[Task, str]], jobs: int) -> Iterator[Result]:
-        """Run tasks on `jobs` threads; results come as they are ready."""
+        """Run tasks on `jobs` threads; yields results as they are ready."""
         with processes(jobs) as elaborate, ThreadPoolExecutor(jobs) as pool:
             runner = dataclasses.replace(self, elaborate=elaborate)
             futures = [pool.submit(runner.run, task, config) for task, config in pairs]
@@ -147,19 +146,19 @@ class Runner:
                     future.cancel()
 
     def engine_for(self, task: Task) -> Engine:
-        """The engine asked for, or the task's own, where no other can answer."""
+        """The runner's engine, or the task's own if no other can run it."""
         own = engine_named(task.engine)
-        asked = engine_named(self.engine) if self.engine else own
-        return own if own.alone or asked.alone else asked
+        selected = engine_named(self.engine) if self.engine else own
+        return own if own.alone or selected.alone else selected
 
     def second_for(self, task: Task) -> Engine | None:
-        """The engine that confirms: the task's choice, or what goes with the first."""
+        """The engine that confirms: the task's choice, or the default of the first engine."""
         first = self.engine_for(task)
         name = first.second if task.confirm in ("", first.name) else task.confirm
         return None if task.unconfirmed or not name else engine_named(name)
 
     def engines_for(self, task: Task) -> dict[str, Engine]:
-        """The engine of each run of the task; no confirmation where none is asked."""
+        """The engine of each run of the task; without a confirmation if the task has none."""
         first, second = self.engine_for(task), self.second_for(task)
         return {
             "proof": first,
@@ -232,11 +231,11 @@ class Runner:
         depth: int,
         timeout: int,
     ) -> Outcome:
-        """The engine's answer, or the remembered one to the very same question.
+        """The outcome of the engine, or the cached one of the same job.
 
-        Raises ValueError for an answer about another netlist than the one that was handed over.
+        Raises ValueError for an outcome about another netlist than that of the job.
         """
-        # Nobody looks at the waves of what is expected to be found, unless asked to.
+        # Waveforms of expected counterexamples are written only on request.
         shown = self.waves and run == "bug"
         waves = shown or run in ("proof", "confirmation")
         job = Job(model.text, mode, engine.line, depth, timeout, waves=waves)
@@ -257,16 +256,16 @@ class Runner:
 
 
 def _about(job: Job, answer: Outcome) -> Outcome:
-    """`answer`, if it is about the netlist of `job`; an error is about none, and red as it is."""
-    for each in (answer, answer.cover):
-        if each and each.status != "ERROR" and each.netlist != job.digest:
+    """`answer`, checked to be about the netlist of `job`, unless it is an error, which is red."""
+    for outcome in (answer, answer.cover):
+        if outcome and outcome.status != "ERROR" and outcome.netlist != job.digest:
             raise ValueError("the engine's answer is about another netlist than it was given")
     return answer
 
 
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Nobody else, of this process or another, works in `folder` meanwhile."""
+    """Lock `folder` against other threads and processes."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

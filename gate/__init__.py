@@ -1,3 +1,3 @@
-"""The verdict of all jobs, and what must have happened for a green one."""
+"""The verdict over all jobs, and the requirements of a green one."""
 
-from tools import sources as sources  # first, so that all others are loaded as they are digested
+from tools import sources as sources  # first, so that all later imports are digested

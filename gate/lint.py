@@ -1,7 +1,7 @@
-"""``nox -s lint``: style, format and types of all sources, and a record of it for the verdict.
+"""``nox -s lint``: style, format and types of all sources, with a record for the verdict.
 
-The settings are those of pyproject.toml, whatever other files of settings lie about. Nothing is
-taken from a cache, since those of ruff and mypy trust modification times.
+The settings are those of pyproject.toml; other configuration files are ignored. No caches are used,
+because those of ruff and mypy rely on modification times.
 """
 
 import json
@@ -23,8 +23,8 @@ _MYPY = ("--config-file", "pyproject.toml", "--cache-dir", os.devnull)
 
 @dataclass(frozen=True)
 class Check:
-    """A checker: its `command`, the one that prints how many files it looks at, and the folders
-    that it must look at; `files` finds the numbers in what is printed."""
+    """A checker: its `command`, the command that prints the number of checked files (matched by the
+    regular expression `files`), and the `folders` to check."""
 
     command: tuple[str, ...]
     counted_by: tuple[str, ...]
@@ -32,7 +32,7 @@ class Check:
     folders: tuple[str, ...] = evidence.FOLDERS
 
     def count(self, printed: str) -> int:
-        """How many files it looked at, by its own words."""
+        """The number of files checked, according to its output."""
         return sum(int(number or 1) for number in re.findall(self.files, printed, re.M))
 
 
@@ -44,7 +44,7 @@ def _checks() -> Mapping[str, Check]:
     return {
         "ruff check": Check(ruff, (*ruff, "--show-files"), r"^.+\.py$()"),
         "ruff format": Check(format_, format_, r"(\d+) files? (?:already|would be)"),
-        # Which files, says pyproject.toml.
+        # The files are listed in pyproject.toml.
         "mypy": Check(mypy, mypy, r"(\d+) source files?", typed),
     }
 
@@ -53,7 +53,7 @@ CHECKS = _checks()
 
 
 def required() -> dict[str, int]:
-    """Of each check, the number of files that it must have looked at."""
+    """The number of files that each check must cover."""
     return {
         name: sum(path.suffix == ".py" for path in evidence.files(check.folders))
         for name, check in CHECKS.items()
@@ -72,23 +72,23 @@ def _run(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run all checks; exit code 1 if one is red. `arguments` go to ``ruff check``, and with any
-    there is no record, since they may narrow it."""
+    """Run all checks; exit code 1 if one fails. `arguments` go to ``ruff check``; with any, no
+    record is written, because they may narrow the check."""
     watch = evidence.Watch()
     RECORD.unlink(missing_ok=True)
     checks = []
-    for name, check in CHECKS.items():
-        given = tuple(arguments) if name == "ruff check" else ()
-        ran = _run((*check.command, *given))
-        print(f"{name}:\n{ran.stdout}", end="", flush=True)
-        printed = ran if check.counted_by == check.command else _run(check.counted_by)
-        ok = ran.returncode == 0
-        checks.append({"check": name, "ok": ok, "files": check.count(printed.stdout)})
+    for name, checker in CHECKS.items():
+        extra = tuple(arguments) if name == "ruff check" else ()
+        result = _run((*checker.command, *extra))
+        print(f"{name}:\n{result.stdout}", end="", flush=True)
+        counted = result if checker.counted_by == checker.command else _run(checker.counted_by)
+        ok = result.returncode == 0
+        checks.append({"check": name, "ok": ok, "files": checker.count(counted.stdout)})
     if not arguments:
         RECORD.parent.mkdir(exist_ok=True)
         content = {"sources": watch.digest(), "checks": checks}
         write_atomically(RECORD, json.dumps(content, indent=2) + "\n")
-    red = [str(each["check"]) for each in checks if not each["ok"]]
+    red = [str(check["check"]) for check in checks if not check["ok"]]
     if red:
         print(f"red: {', '.join(red)}")
     return 1 if red else 0

@@ -1,8 +1,8 @@
-"""What must have happened before a verdict is green.
+"""The requirements of a green verdict.
 
-Here stands what follows from nothing else: the steps, the budgets of the fuzzing, the least number
-of tests, and which tests may be skipped and why. The rest is read where it is decided: the proofs
-from the table of tasks, the tests from an unfiltered collection.
+This file defines the steps, the fuzzing budgets, the least number of tests, and the allowed skips
+with their reasons. Other requirements come from their sources: the proofs from the table of tasks,
+the tests from an unfiltered collection.
 """
 
 import importlib.util
@@ -30,31 +30,28 @@ STEPS = ("story", "lint", "tests", "formal", "ports", "fuzz", "sweep")
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A budget of the fuzzing: least examples by test.
-
-    `chosen` cases for each of the chosen shapes, `drawn` designs of random shapes.
-    """
+    """A fuzzing budget: `chosen` cases for each of the chosen shapes, `drawn` random shapes."""
 
     chosen: int
     drawn: int
 
     def least(self, test: str) -> int:
-        """The examples that `test` must have compared; 0 for one that compares nothing."""
+        """The least number of examples of `test`; 0 for a test that compares nothing."""
         name = test.rpartition("::")[2].partition("[")[0]
         return {"test_chosen_shapes": self.chosen, "test_random_shapes": self.drawn}.get(name, 0)
 
 
-#: `dev` for every day, `ci` for the gate of a change, `nightly` where time does not matter.
+#: `dev` for daily work, `ci` for the gate of a change, `nightly` if time does not matter.
 PROFILES: Mapping[str, Profile] = {
     "dev": Profile(chosen=15, drawn=4),
     "ci": Profile(chosen=60, drawn=16),
     "nightly": Profile(chosen=5000, drawn=400),
 }
 DEFAULT_PROFILE = "dev"
-#: Of each example, at least: the traced values of one token of the least of all shapes.
+#: Least number of values per example: the traced values of one token of the smallest shape.
 VALUES_AN_EXAMPLE = 50
 
-#: Least number of tests by folder. A collection that lost some would else ask for no more.
+#: Least number of tests by folder, so that tests lost from the collection are noticed.
 LEAST_TESTS: Mapping[str, int] = {
     "tests": 15,
     "tests/benchmarks": 75,
@@ -72,13 +69,13 @@ LEAST_TESTS: Mapping[str, int] = {
 }
 
 
-#: The story at the beginning: tokens at least, and traced values of each at least.
+#: The story: least number of tokens, and least number of traced values per token.
 STORY_TOKENS, STORY_VALUES = 100, 10_000
 
 
 @dataclass(frozen=True)
 class Skip:
-    """Tests may be skipped for a reason that begins with `reason` where `holds`; `why` says so."""
+    """An allowed skip: the reason begins with `reason`, and `holds()`; `why` explains it."""
 
     reason: str
     why: str
@@ -88,12 +85,12 @@ class Skip:
 SKIPS = (
     Skip(
         "no training group",
-        "JAX is for those who train the model anew, and in no lock file",
+        "JAX is only for training, and in no lock file",
         lambda: not all(map(importlib.util.find_spec, ("jax", "optax"))),
     ),
     Skip(
         "no Icarus Verilog",
-        "it comes from a system's packages, not from PyPI; Verilator simulates the same files",
+        "it is a system package, not on PyPI; Verilator simulates the same files",
         lambda: shutil.which("iverilog") is None,
     ),
     Skip(
@@ -103,7 +100,7 @@ SKIPS = (
     ),
     Skip(
         "no device that is always full",
-        "Linux has one; what is tested is the same code everywhere",
+        "Linux has one; the tested code is the same on all systems",
         lambda: not os.path.exists("/dev/full"),
     ),
 )
@@ -111,14 +108,14 @@ SKIPS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Required:
-    """All that a verdict needs to have seen.
+    """The requirements of a verdict.
 
-    `table` maps id and configuration to the task as it is for that one, `proofs` are those that
-    must be there, and `swept` the ids that the sweep must have drawn configurations of. `linted`
-    maps a check of `gate.lint` to the least number of files. `netlists` are configuration, lanes,
-    device, and whether a reader is planted, of those that the RAM-port gate judges. `tests` are
-    node ids of pytest, `skips` those of the allowed skips that hold here. `profile` is the one
-    asked for, None for any.
+    `table` maps id and configuration to the task for that configuration, `proofs` are the required
+    ones, and `swept` the ids for which the sweep must have drawn configurations. `linted` maps a
+    check of `gate.lint` to the least number of files. `netlists` of the RAM-port gate are
+    configuration, lanes, device, and whether a reader is planted. `tests` are node ids of pytest,
+    `skips` the allowed skips that hold on this machine. `profile` is the required one, None for
+    any.
     """
 
     sources: str
@@ -139,16 +136,16 @@ class Required:
 
 
 def required(*, gate: bool, profile: str | None = None) -> Required:
-    """What the gate requires, or the main job: the core of the proofs, and the fuzzing."""
+    """The requirements of the gate, or of the main job: the core proofs and the fuzzing."""
     from formal.tasks import TASKS, select
-    from gate.sweep.sweeping import drawn_from  # these load Amaranth, which `--help` can do without
+    from gate.sweep.sweeping import drawn_from  # these load Amaranth, which `--help` does not need
 
     folder = "tests" if gate else "tests/fuzz"
-    must = select((), None, "all" if gate else "core")
+    proofs = select((), None, "all" if gate else "core")
     return Required(
         sources=evidence.sources(),
-        table={(task.id, at): task.for_config(at) for task, at in select((), None, "all")},
-        proofs=frozenset((task.id, config) for task, config in must),
+        table={(task.id, name): task.for_config(name) for task, name in select((), None, "all")},
+        proofs=frozenset((task.id, config) for task, config in proofs),
         swept=frozenset(task.id for task in drawn_from(TASKS)) if gate else frozenset(),
         linted=lint.required() if gate else {},
         netlists=netlists() if gate else frozenset(),
@@ -164,7 +161,7 @@ def required(*, gate: bool, profile: str | None = None) -> Required:
 
 
 def collected(folder: str) -> frozenset[str]:
-    """The ids of all tests in `folder`: collected unfiltered, in a clean environment."""
+    """The ids of all tests in `folder`, from an unfiltered collection in a clean environment."""
     with tempfile.TemporaryDirectory() as scratch:
         record = Path(scratch) / "record.json"
         subprocess.run(
@@ -186,14 +183,14 @@ def collected(folder: str) -> frozenset[str]:
 
 
 def netlists() -> frozenset[tuple[str, int, str, bool]]:
-    """What the RAM-port gate must judge, by its own word: here `synth` is not imported."""
+    """The netlists that the RAM-port gate must judge, as it lists them itself."""
     command = [sys.executable, "-m", "synth", "ports", "--list"]
     listed = subprocess.run(
         command, cwd=evidence.ROOT, env=evidence.environment(), stdout=subprocess.PIPE, check=True
     )
-    return frozenset((*each,) for each in json.loads(listed.stdout))
+    return frozenset(map(tuple, json.loads(listed.stdout)))
 
 
 def by_folder(tests: frozenset[str]) -> Counter[str]:
-    """How many of `tests` lie in each folder."""
+    """The number of `tests` in each folder."""
     return Counter(test.partition("::")[0].rpartition("/")[0] for test in tests)

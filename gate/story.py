@@ -1,7 +1,7 @@
-"""``nox -s story``: the RTL tells a story, and a record of it for the verdict.
+"""``nox -s story``: the RTL generates a story, with a record for the verdict.
 
-Every traced value of every token is compared with golden before the token is shown, so that a
-broken decoder is red within the first minute.
+Every traced value of every token is compared with golden before the token is printed, so that a
+broken decoder fails within the first minute.
 """
 
 import json
@@ -15,12 +15,12 @@ from tools.files import write_atomically
 
 RECORD = evidence.BUILD / "story.json"
 
-#: Few multipliers: what is compiled before the first word grows with them.
+#: Few lanes, because the compile time before the first token grows with them.
 LANES = 8
 
 
 def main(arguments: list[str]) -> int:
-    """Tell it; `arguments` go to ``sim compare``. 1 if a value differs, or nothing was told."""
+    """Run ``sim compare`` with `arguments`; exit code 1 if a value differs or nothing ran."""
     watch = evidence.Watch()
     RECORD.unlink(missing_ok=True)
     RECORD.parent.mkdir(parents=True, exist_ok=True)
@@ -28,11 +28,11 @@ def main(arguments: list[str]) -> int:
         figures = Path(scratch) / "figures.json"
         command = [sys.executable, "-m", "sim", "compare", "--text", "--stats", str(figures)]
         options = arguments or ["--lanes", str(LANES)]
-        done = subprocess.run([*command, *options], cwd=evidence.ROOT, check=False)
-        told = json.loads(figures.read_text("utf-8")) if figures.exists() else {}
-    record = {"sources": watch.digest(), "arguments": arguments, **told}
+        result = subprocess.run([*command, *options], cwd=evidence.ROOT, check=False)
+        measured = json.loads(figures.read_text("utf-8")) if figures.exists() else {}
+    record = {"sources": watch.digest(), "arguments": arguments, **measured}
     write_atomically(RECORD, json.dumps(record, indent=2) + "\n")
-    return done.returncode
+    return result.returncode
 
 
 if __name__ == "__main__":

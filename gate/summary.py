@@ -1,11 +1,11 @@
-"""One table of what was proved and what was compared, and the verdict of the gate.
+"""Prints tables of the results of all jobs, and the verdict of the gate.
 
-`gate.verdict` judges what the jobs left in ``build/`` by what `gate.manifest` requires; here
-it is printed. Without ``--gate`` that is the main job: ``story.json``, ``formal/results.json`` and
-``fuzz/summary.json``. With it come lint (``lint.json``), RAM ports (``synth/ports.json``), the
+`gate.verdict` judges the records of the jobs in ``build/`` by the requirements of `gate.manifest`.
+Without ``--gate``, the records are those of the main job: ``story.json``, ``formal/results.json``
+and ``fuzz/summary.json``. With it, also lint (``lint.json``), RAM ports (``synth/ports.json``), the
 sweep (``formal/sweep.json``), the tests (``tests/summary.json``) and the steps
-(``gate-steps.json``, written by the noxfile), and the verdict goes to ``gate.json`` and
-``gate.xml``. What is missing is red.
+(``gate-steps.json``, written by the noxfile); the verdict goes to ``gate.json`` and ``gate.xml``.
+Missing records are red.
 """
 
 import argparse
@@ -23,15 +23,15 @@ from gate.manifest import Required
 from gate.verdict import Line
 from tools.evidence import BUILD
 
-#: Red lines of one part that are printed; the others are counted.
+#: Most red lines printed for a part; further ones are counted.
 SHOWN = 40
 Parts = dict[str, list[Line] | None]
 
 
 def judged(build: Path, required: Required, *, gate: bool) -> Parts:
-    """The lines of each part, None for a part that left nothing that can be read."""
+    """The lines of each part, None for a part without a readable record."""
     parts: Parts = {
-        "told": verdict.told(build, required),
+        "told": verdict.story(build, required),
         "proved": verdict.proved(build, required),
         "compared": verdict.compared(build, required),
     }
@@ -45,12 +45,12 @@ def judged(build: Path, required: Required, *, gate: bool) -> Parts:
 
 
 def green(parts: Parts) -> bool:
-    """Whether nothing is red, and nothing missing."""
+    """Whether all parts exist, and all lines are green."""
     return all(part and all(line.ok for line in part) for part in parts.values())
 
 
 def print_table(console: Console, title: str, lines: list[Line] | None, missing: str) -> None:
-    """Print one table, or the sentence `missing` in its place."""
+    """Print one table, or the sentence `missing` if it has no lines."""
     if lines is None:
         console.print(f"{title}: {missing}")
         return
@@ -65,11 +65,11 @@ def print_table(console: Console, title: str, lines: list[Line] | None, missing:
             continue
         mark = "[green]ok[/]" if line.ok else "[bold red]RED[/]"
         seconds = f"{line.seconds:.1f}" if line.seconds else ""
-        # Names of tests hold brackets, which are markup to rich.
+        # Names of tests have brackets, which are markup in rich.
         table.add_row(mark, escape(line.name), escape(line.detail), seconds)
     console.print(table)
     if hidden:
-        console.print(f"and {len(hidden)} more that are red")
+        console.print(f"and {len(hidden)} more red lines")
 
 
 def _suite(name: str, lines: list[Line]) -> ET.Element:
@@ -92,7 +92,7 @@ def _suite(name: str, lines: list[Line]) -> ET.Element:
 
 
 def write_verdict(build: Path, ok: bool, required: Required, parts: Parts) -> None:
-    """Write gate.json, and gate.xml with the suites that pytest reported besides."""
+    """Write gate.json, and gate.xml together with the suites that pytest reported."""
     lines = {name: [vars(line) for line in part or []] for name, part in parts.items()}
     content = {"ok": ok, "sources": required.sources, "profile": required.profile, **lines}
     (build / "gate.json").write_text(json.dumps(content, indent=2) + "\n")
@@ -105,11 +105,12 @@ def write_verdict(build: Path, ok: bool, required: Required, parts: Parts) -> No
 
 
 def show(console: Console, build: Path, required: Required, *, gate: bool) -> bool:
-    """Print the tables, for the gate write the verdict; whether all is green."""
+    """Print the tables, and for the gate write the verdict; returns whether all is green."""
     parts = judged(build, required, gate=gate)
     for name, part in parts.items():
         job = {"told": "story", "proved": "formal", "compared": "fuzz"}.get(name, "gate")
-        print_table(console, name.capitalize(), part, f"nothing yet, run `nox -s {job}`")
+        title = "Story" if name == "told" else name.capitalize()
+        print_table(console, title, part, f"nothing yet, run `nox -s {job}`")
     ok = green(parts)
     if gate:
         write_verdict(build, ok, required, parts)
@@ -123,18 +124,18 @@ def show(console: Console, build: Path, required: Required, *, gate: bool) -> bo
 def main(argv: list[str] | None = None) -> int:
     """Print the tables; exit code 1 when something is red or missing."""
     parser = argparse.ArgumentParser(
-        prog="python -m gate.summary", description="What was proved and what was compared."
+        prog="python -m gate.summary", description="Print the results of all jobs."
     )
     parser.add_argument(
-        "--gate", action="store_true", help="give the verdict, in gate.json and gate.xml too"
+        "--gate", action="store_true", help="write the verdict to gate.json and gate.xml"
     )
     parser.add_argument(
-        "--profile", choices=manifest.PROFILES, help="the profile that the fuzzing must have had"
+        "--profile", choices=manifest.PROFILES, help="the required profile of the fuzzing"
     )
     parser.add_argument("--build", type=Path, default=BUILD, help="folder to read")
     args = parser.parse_args(argv)
 
-    # Without a terminal rich would wrap at 80 columns and cut names in logs.
+    # Without a terminal, rich would wrap at 80 columns and truncate names in logs.
     console = Console(width=None if sys.stdout.isatty() else 120)
     required = manifest.required(gate=args.gate, profile=args.profile)
     return 0 if show(console, args.build, required, gate=args.gate) else 1

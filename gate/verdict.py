@@ -1,8 +1,7 @@
-"""Whether what must have happened did happen, judged from what the jobs left in ``build/``.
+"""Judges the records of the jobs in ``build/`` by the requirements of `gate.manifest`.
 
-Each function looks at one record and answers with lines, green or red, or with None where there is
-no record. Nothing is taken on its word: a record that calls itself complete is compared with what
-`gate.manifest` requires.
+Each function reads one record and returns lines, green or red, or None without a readable record.
+Records are not trusted: even one marked as complete is compared with the requirements.
 """
 
 import json
@@ -23,12 +22,12 @@ from gate.manifest import (
 )  # fmt: skip
 
 FUZZING = "tests/fuzz"
-STALE = "is of other sources than these, or they changed while it ran"
+STALE = "belongs to other sources, or they changed while it ran"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table: what was checked, its figures, and whether it is green."""
+    """A line of a table: the check, its figures, and whether it is green."""
 
     name: str
     ok: bool
@@ -37,7 +36,7 @@ class Line:
 
 
 def _read(path: Path) -> Any:
-    """The JSON in `path`, or None when there is none or it is torn."""
+    """The JSON in `path`, or None if it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -52,21 +51,19 @@ def _stale(record: Mapping[str, Any], required: Required) -> list[Line]:
     return [] if record["sources"] == required.sources else [_red("the record", STALE)]
 
 
-def told(build: Path, required: Required) -> list[Line] | None:
-    """The RTL told the story of the repository's own model, and was compared all the way."""
+def story(build: Path, required: Required) -> list[Line] | None:
+    """The RTL generated the story of the default model, and every value was compared."""
     try:
         record = _read(build / "story.json")
         lines = _stale(record, required)
         if record["arguments"]:
             lines.append(_red("the record", f"is of another story: {record['arguments']}"))
         if "tokens" not in record:
-            return [*lines, _red("story", "was not told")]
+            return [*lines, _red("story", "was not finished")]
         tokens, values = int(record["tokens"]), int(record["values"])
         enough = tokens >= STORY_TOKENS and values >= tokens * STORY_VALUES
         must = f", must be {STORY_TOKENS} and {STORY_VALUES:,} values each" if not enough else ""
-        same = (
-            "equal to golden" if record["equal"] is True else "compared, and then one that DIFFERS"
-        )
+        same = "equal to golden" if record["equal"] is True else "compared, and one that DIFFERS"
         speed = (
             f"{record['tokens_per_s']:.1f} tokens/s, {record['cycles_per_token']:,.0f} cycles each"
         )
@@ -78,10 +75,12 @@ def told(build: Path, required: Required) -> list[Line] | None:
 
 
 def proved(build: Path, required: Required) -> list[Line] | None:
-    """A line for each property, and red ones for what is missing, doubled, or not of the table."""
+    """A line for each property, and red ones for missing, duplicate or unknown results."""
     try:
         record = _read(build / "formal" / "results.json")
-        results = [(str(each["id"]), str(each["config"]), each) for each in record["results"]]
+        results = [
+            (str(result["id"]), str(result["config"]), result) for result in record["results"]
+        ]
         lines = [
             Line(
                 name=id,
@@ -99,7 +98,7 @@ def proved(build: Path, required: Required) -> list[Line] | None:
             for id, config in sorted(required.proofs | times.keys())
             if times[id, config] != 1
         ]
-        lines.append(_asked(times.keys(), required))
+        lines.append(_coverage(times.keys(), required))
         confirmed = sum(bool(result["confirmed_by"]) for *_, result in results)
         late = [(result["confirmation"] or {}).get("status") for *_, result in results]
         total = (
@@ -111,26 +110,26 @@ def proved(build: Path, required: Required) -> list[Line] | None:
         return None
 
 
-def _asked(asked: Set[tuple[str, str]], required: Required) -> Line:
-    """How much was asked, of what must be and of the whole table."""
-    must, rest = len(asked & required.proofs), len(required.table.keys() - asked)
-    left_out = f", {rest} of the whole table of {len(required.table)} not asked" if rest else ""
+def _coverage(run: Set[tuple[str, str]], required: Required) -> Line:
+    """The number of proofs run, of the required ones and of the whole table."""
+    count, rest = len(run & required.proofs), len(required.table.keys() - run)
+    left_out = f"; {rest} of {len(required.table)} in the table were not run" if rest else ""
     return Line(
-        name="asked",
-        ok=must == len(required.proofs),
-        detail=f"{must} of the {len(required.proofs)} that must be{left_out}",
+        name="run",
+        ok=count == len(required.proofs),
+        detail=f"{count} of {len(required.proofs)} required proofs{left_out}",
     )
 
 
 def _wrong_proof(result: Mapping[str, Any], task: Any) -> str:
-    """What is wrong with one result: each of the four runs must have ended as it should."""
+    """The error of a result, if any: each of its runs must have the expected status."""
     if task is None:
         return "is not in the table"
     if result["status"] != "PASS":
         return str(result["status"])
-    for run, wanted in (("proof", "PASS"), ("cover", "PASS"), ("bug", "FAIL")):
-        if (result[run] or {}).get("status") != wanted:
-            return f"{run} without {wanted}"
+    for run, expected in (("proof", "PASS"), ("cover", "PASS"), ("bug", "FAIL")):
+        if (result[run] or {}).get("status") != expected:
+            return f"{run} without {expected}"
     if not result["confirmed_by"] and not result["unconfirmed"]:
         return "no second engine, and no reason"
     for field in ("engine", "mode", "obligations"):
@@ -140,14 +139,14 @@ def _wrong_proof(result: Mapping[str, Any], task: Any) -> str:
 
 
 def tested(build: Path, required: Required) -> list[Line] | None:
-    """What became of every test but the fuzzing."""
+    """The outcomes of all tests except the fuzzing."""
     tests = required.tests - required.in_folder(FUZZING)
     least = {name: least for name, least in required.least_tests.items() if name != FUZZING}
     return _ran(build / "tests" / "summary.json", tests, least, required)
 
 
 def compared(build: Path, required: Required) -> list[Line] | None:
-    """A line for each fuzz test, and one for all."""
+    """A line for each fuzz test, and one for the total."""
     path = build / "fuzz" / "summary.json"
     try:
         least_tests = {FUZZING: required.least_tests[FUZZING]}
@@ -158,9 +157,9 @@ def compared(build: Path, required: Required) -> list[Line] | None:
         name = str(record["profile"])
         profile = PROFILES.get(name)
         if profile is None:
-            return [*lines, _red(f"profile {name}", f"is none of {', '.join(PROFILES)}")]
+            return [*lines, _red(f"profile {name}", f"is not one of {', '.join(PROFILES)}")]
         if required.profile not in (None, name):
-            lines.append(_red(f"profile {name}", f"{required.profile} was asked for"))
+            lines.append(_red(f"profile {name}", f"must be {required.profile}"))
         if record["derandomized"]:
             lines.append(_red(f"profile {name}", "draws the same examples in every run"))
         values = examples = 0
@@ -168,11 +167,11 @@ def compared(build: Path, required: Required) -> list[Line] | None:
             least = profile.least(case["test"])
             if not least:
                 continue
-            count, worth = int(case.get("examples", 0)), int(case.get("values", 0))
-            examples, values = examples + count, values + worth
-            enough = count >= least and worth >= least * VALUES_AN_EXAMPLE
+            case_examples, case_values = int(case.get("examples", 0)), int(case.get("values", 0))
+            examples, values = examples + case_examples, values + case_values
+            enough = case_examples >= least and case_values >= least * VALUES_AN_EXAMPLE
             must = "" if enough else f", must be {least:,} and {least * VALUES_AN_EXAMPLE:,}"
-            detail = f"{count:,} examples, {worth:,} values{must}"
+            detail = f"{case_examples:,} examples, {case_values:,} values{must}"
             lines.append(
                 Line(_name(case["test"]), ok=enough, detail=detail, seconds=case["seconds"])
             )
@@ -185,20 +184,20 @@ def compared(build: Path, required: Required) -> list[Line] | None:
 def _ran(
     path: Path, tests: frozenset[str], least: Mapping[str, int], required: Required
 ) -> list[Line] | None:
-    """Every one of `tests` passed, or was skipped for an allowed reason; `least` by folder."""
+    """Each of `tests` must have passed or been skipped for an allowed reason; `least` by folder."""
     try:
         record = _read(path)
         cases = {str(case["test"]): case for case in record["cases"]}
         lines = _stale(record, required)
         if not record["asserts"]:
-            lines.append(_red("the record", "is of a Python without assertions"))
+            lines.append(_red("the record", "is from Python without assertions"))
         skipped: Counter[Skip] = Counter()
         for test in sorted(tests | cases.keys()):
             case = cases.get(test)
             if case is None:
                 lines.append(_red(_name(test), "did not run"))
             elif test not in tests:
-                lines.append(_red(_name(test), "ran, and is not collected"))
+                lines.append(_red(_name(test), "ran, but is not collected"))
             elif skip := _allowed(case, required.skips):
                 skipped[skip] += 1
             elif case["outcome"] != "passed":
@@ -209,7 +208,7 @@ def _ran(
         ]
         folders = by_folder(tests)
         lines += [
-            _red(folder, f"{folders[folder]} tests are collected, must be {number} at least")
+            _red(folder, f"{folders[folder]} tests are collected, must be at least {number}")
             for folder, number in least.items()
             if folders[folder] < number
         ]
@@ -234,42 +233,46 @@ def _name(test: str) -> str:
 
 
 def swept(build: Path, required: Required) -> list[Line] | None:
-    """Every property that is claimed of other configurations was proved of some, none refuted."""
+    """Every property with random configurations was proved for some, and none was refuted."""
     try:
         record = _read(build / "formal" / "sweep.json")
         lines = _stale(record, required)
-        results = {str(each["id"]): each for each in record["results"]}
+        results = {str(result["id"]): result for result in record["results"]}
         proved = undecided = 0
         for id in sorted(required.swept | results.keys()):
-            each = results.get(id)
-            if each is None or id not in required.swept:
-                lines.append(_red(id, "no configuration drawn" if each is None else "is not drawn"))
-                continue
-            proved, undecided = proved + len(each["proved"]), undecided + len(each["undecided"])
-            if each["red"]:
-                lines.append(_red(id, f"{each['detail']}: {each['red']}"))
-            elif not each["proved"] and not each["undecided"]:
+            result = results.get(id)
+            if result is None:
                 lines.append(_red(id, "no configuration drawn"))
-        total = f"proved of {proved} configurations, out of time on {undecided}"
+                continue
+            if id not in required.swept:
+                lines.append(_red(id, "is not drawn"))
+                continue
+            proved += len(result["proved"])
+            undecided += len(result["undecided"])
+            if result["red"]:
+                lines.append(_red(id, f"{result['detail']}: {result['red']}"))
+            elif not result["proved"] and not result["undecided"]:
+                lines.append(_red(id, "no configuration drawn"))
+        total = f"proved for {proved} configurations, out of time on {undecided}"
         return [*lines, Line(f"all, seed {record['seed']}", ok=proved > 0, detail=total)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
 def linted(build: Path, required: Required) -> list[Line] | None:
-    """Each check looked at every file, and found nothing."""
+    """Each check covered every file, and reported no error."""
     try:
         record = _read(build / "lint.json")
         lines = _stale(record, required)
-        checks = {str(each["check"]): each for each in record["checks"]}
+        checks = {str(check["check"]): check for check in record["checks"]}
         for name in sorted(required.linted.keys() | checks.keys()):
-            each, least = checks.get(name), required.linted.get(name)
-            if each is None or least is None:
-                lines.append(_red(name, "did not run" if each is None else "is not required"))
+            check, least = checks.get(name), required.linted.get(name)
+            if check is None or least is None:
+                lines.append(_red(name, "did not run" if check is None else "is not required"))
                 continue
-            files = int(each["files"])
+            files = int(check["files"])
             must = "" if files >= least else f", must be {least}"
-            ok = each["ok"] is True and not must
+            ok = check["ok"] is True and not must
             lines.append(Line(name, ok=ok, detail=f"{files} files{must}"))
         return lines
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -277,22 +280,22 @@ def linted(build: Path, required: Required) -> list[Line] | None:
 
 
 def mapped(build: Path, required: Required) -> list[Line] | None:
-    """The memories of every netlist are as declared, and the planted reader was noticed. Of which
-    sources they are says the step that made them."""
+    """The memories of every netlist are as declared, and the planted reader was caught. The record
+    has no digest of the sources; that of its step is checked instead."""
     try:
         record = _read(build / "synth" / "ports.json")
         lines: list[Line] = []
-        found: Counter[tuple[str, int, str, bool]] = Counter()
-        for each in record["verdicts"]:
-            planted = each["bug"] is not None
-            key = (str(each["config"]), int(each["lanes"]), str(each["device"]), planted)
-            found[key] += 1
-            ok = each["ok"] is True and each["declared"] > 0
-            detail = f"{each['declared']} memories" + ", planted reader noticed" * planted
+        times: Counter[tuple[str, int, str, bool]] = Counter()
+        for judged in record["verdicts"]:
+            planted = judged["bug"] is not None
+            key = (str(judged["config"]), int(judged["lanes"]), str(judged["device"]), planted)
+            times[key] += 1
+            ok = judged["ok"] is True and judged["declared"] > 0
+            detail = f"{judged['declared']} memories" + ", planted reader caught" * planted
             lines.append(Line(_netlist(key), ok=ok, detail=detail if ok else "RED"))
-        for key in sorted(required.netlists | found.keys()):
-            if found[key] != (must := int(key in required.netlists)):
-                lines.append(_red(_netlist(key), f"has {found[key]} results, must have {must}"))
+        for key in sorted(required.netlists | times.keys()):
+            if times[key] != (must := int(key in required.netlists)):
+                lines.append(_red(_netlist(key), f"has {times[key]} results, must have {must}"))
         return lines
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
@@ -304,7 +307,7 @@ def _netlist(key: tuple[str, int, str, bool]) -> str:
 
 
 def stepped(build: Path, required: Required) -> list[Line] | None:
-    """A line for each step of the gate: all of them ran, in order, on these sources."""
+    """A line for each step of the gate; all must have run, in order, on these sources."""
     try:
         steps = _read(build / "gate-steps.json")
         lines = [
@@ -319,8 +322,9 @@ def stepped(build: Path, required: Required) -> list[Line] | None:
         ]
         names = [line.name for line in lines]
         if names != list(required.steps):
-            wanted = ", ".join(required.steps)
-            lines.append(_red("the steps", f"are {', '.join(names) or 'none'}, must be {wanted}"))
+            steps_required = ", ".join(required.steps)
+            ran = ", ".join(names) or "none"
+            lines.append(_red("the steps", f"are {ran}, must be {steps_required}"))
         return lines
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

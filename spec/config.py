@@ -194,6 +194,9 @@ _STORIES260K = Numerics(
     silu=SQ(4, 12),
 )
 
+#: The same for tales260k, without its gains.
+_TALES260K = Numerics()
+
 #: The same for SmolLM2-135M-Instruct, without its gains, which do not affect the hardware.
 _SMOLLM2_135M = Numerics(
     residual=SQ(16, 13),

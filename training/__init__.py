@@ -1,1 +1,1 @@
-"""The model that comes with the repository: its stories, its vocabulary, its training."""
+"""The default model of the repository: its stories, its vocabulary, its training."""

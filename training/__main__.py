@@ -1,7 +1,6 @@
-"""``python -m training``: draw stories, train the model on them, judge what it tells."""
+"""``python -m training``: draw stories, train the model on them, judge the stories it tells."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -15,24 +14,21 @@ from training.judge import stories as stories_of
 from training.tales import tell
 from training.teller import draw
 
-if TYPE_CHECKING:
-    pass
-
 _stderr = Console(stderr=True, highlight=False)
-#: What the card is about: temperatures, and stories at each.
+#: Temperatures of the model card, and the number of stories at each.
 TEMPERATURES, JUDGED = (0.5, 1.0), 40
 
 
 @click.group(cls=Cli)
 def main() -> None:
-    """Make the model that comes with the repository."""
+    """Make the default model of the repository."""
 
 
 @main.command()
 @click.option("--count", type=click.IntRange(1), default=5, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="As in training.")
 def stories(count: int, seed: int) -> None:
-    """Print the first stories that a training with this seed sees."""
+    """Print the first stories of a training with this seed."""
     for number in range(count):
         text, nats = draw(tell, f"{seed}/{number}")
         click.echo(f"{text}\n({nats:.1f} nats)\n")
@@ -41,12 +37,12 @@ def stories(count: int, seed: int) -> None:
 @main.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A folder.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--quick", is_flag=True, help="A few steps, only to see that all works.")
+@click.option("--quick", is_flag=True, help="Only a few steps, as a smoke test.")
 def train(output: Path, seed: int, quick: bool) -> None:
     """Train the model, and write it with its card as a Hugging Face folder.
 
-    The same seed gives the same stories and vocabulary; the weights also depend on the machine's
-    order of additions.
+    The same seed gives the same stories and vocabulary; the weights also depend on the order of
+    additions on the machine.
     """
     try:
         from training.train import Plan, train
@@ -57,7 +53,7 @@ def train(output: Path, seed: int, quick: bool) -> None:
     from training.folder import write_folder
 
     if output.exists() and not output.is_dir():
-        raise BadInput(f"--output = {str(output)!r} is no folder")
+        raise BadInput(f"--output = {str(output)!r} is not a folder")
     plan = shortened(Plan(seed=seed)) if quick else Plan(seed=seed)
     trained = train(plan, click.echo)
     write_folder(output, trained, plan.sizes)
@@ -74,25 +70,26 @@ def train(output: Path, seed: int, quick: bool) -> None:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--count", type=int, default=JUDGED, show_default=True)
 @click.option("--temperature", type=float, default=1.0, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the first story.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the first story.")
 @click.option("--show", type=int, default=0, show_default=True, help="Stories to print.")
 def judge(model: Path, count: int, temperature: float, seed: int, show: int) -> None:
-    """Let MODEL tell stories, and say how many are whole stories of the grammar.
+    """Let MODEL tell stories, and report how many are whole stories of the grammar.
 
-    Prints, of each that is not, the place where it leaves the grammar.
+    For each other story, prints the position where it leaves the grammar.
     """
     told = _told(model, count, temperature, seed)
-    for number, each in enumerate(told):
+    for number, story in enumerate(told):
         if number < show:
-            click.echo(f"{each.text}\n({each.tokens} tokens)\n")
-        if not each.whole:
-            around = each.text[max(0, each.good - 60) : each.good]
-            beyond = each.text[each.good : each.good + 30]
-            click.echo(f"story {number}: {around!r} | {beyond!r}")
+            click.echo(f"{story.text}\n({story.tokens} tokens)\n")
+        if not story.whole:
+            before = story.text[max(0, story.good - 60) : story.good]
+            after = story.text[story.good : story.good + 30]
+            click.echo(f"story {number}: {before!r} | {after!r}")
+    lengths = [story.tokens for story in told]
     click.echo(
         f"{share(told):.1%} of {count} stories at temperature {temperature} are whole;"
-        f" {len({each.text for each in told})} different,"
-        f" {min(each.tokens for each in told)} to {max(each.tokens for each in told)} tokens"
+        f" {len({story.text for story in told})} different,"
+        f" {min(lengths)} to {max(lengths)} tokens"
     )
 
 

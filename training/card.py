@@ -1,4 +1,4 @@
-"""The model card: what a folder holds, where it comes from, and how well it tells."""
+"""The model card: the files of a model, its origin, and the quality of its stories."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from training.folder import FILES
 from training.judge import Told
 from training.train import Plan, Trained
 
-#: What is said of a model that seldom tells a whole story.
+#: Text for a model that seldom tells a whole story.
 LACKS = """
 Its sentences are right, but names, pronouns and things change within a story: it was trained too
 little to keep to them.
@@ -27,15 +27,15 @@ class Judged:
 def render(folder: Path, plan: Plan, trained: Trained, judged: Judged) -> str:
     """The text of the folder's README.md."""
     sizes = plan.sizes
-    weights = sum(each.size for each in trained.weights.values())
+    weights = sum(values.size for values in trained.weights.values())
     files = "\n".join(
         f"| `{name}` | {len(data):,} | `{hashlib.sha256(data).hexdigest()}` |"
         for name, data in ((name, (folder / name).read_bytes()) for name in FILES)
     )
     told = "\n".join(
-        f"| {temperature} | {len(stories)} | {_percent(each.ended for each in stories)}"
-        f" | {_percent(each.whole for each in stories)}"
-        f" | {len({each.text for each in stories})} |"
+        f"| {temperature} | {len(stories)} | {_percent(story.ended for story in stories)}"
+        f" | {_percent(story.whole for story in stories)}"
+        f" | {len({story.text for story in stories})} |"
         for temperature, stories in judged.sampled.items()
     )
     phases = "\n".join(
@@ -44,9 +44,9 @@ def render(folder: Path, plan: Plan, trained: Trained, judged: Judged) -> str:
         for number, phase in enumerate(plan.phases, start=1)
         for stage in phase.stages
     )
-    # Of the nearest that it can be asked for: half as warm as it was trained.
-    nearest = judged.sampled[min(judged.sampled)]
-    lacks = LACKS if sum(each.whole for each in nearest) < len(nearest) / 2 else ""
+    # Judged at the lowest temperature, where the model is best.
+    coldest = judged.sampled[min(judged.sampled)]
+    lacks = LACKS if sum(story.whole for story in coldest) < len(coldest) / 2 else ""
     return f"""---
 license: mit
 language: en

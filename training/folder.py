@@ -13,20 +13,20 @@ from tools.files import write_atomically
 from training import llama, vocabulary
 from training.train import BOS, Trained
 
-#: The files of a folder that make the model what it is.
+#: The files of a model.
 FILES = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json")
 
 
 def write_folder(folder: Path, trained: Trained, sizes: llama.Sizes) -> None:
-    """Write `FILES`: weights in bfloat16, which they were rounded to."""
+    """Write `FILES`; the weights, already rounded, are stored as bfloat16."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {}
     for name, values in trained.weights.items():
-        # The layers stand behind one another in training, and have a tensor each in a file.
+        # In training the layers are stacked; in the file each has its own tensor.
         layered = name not in ("embed_tokens", "norm")
         for index, value in enumerate(values) if layered else [(None, values)]:
-            place = "model." if index is None else f"model.layers.{index}."
-            tensors[f"{place}{name}.weight"] = np.ascontiguousarray(
+            prefix = "model." if index is None else f"model.layers.{index}."
+            tensors[f"{prefix}{name}.weight"] = np.ascontiguousarray(
                 value.astype(ml_dtypes.bfloat16)
             )
     write_atomically(folder / "model.safetensors", save(tensors, {"format": "pt"}))
@@ -42,7 +42,7 @@ def _config(sizes: llama.Sizes) -> dict[str, Any]:
     return {
         "architectures": ["LlamaForCausalLM"],
         "attention_bias": False,
-        # As in llama2.c, what begins a text also ends the one before.
+        # As in llama2.c, BOS also ends the previous text.
         "bos_token_id": BOS,
         "eos_token_id": BOS,
         "head_dim": sizes.head_dim,

@@ -1,4 +1,4 @@
-"""How well a model tells: its stories are read by the grammar that they were learned from."""
+"""Judges the stories of a model by the grammar that it learned them from."""
 
 import math
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from training.teller import recognise
 class Told:
     """One story of a model.
 
-    `ended` says that the model ended it, `whole` that it is a story of the grammar from its first
-    word to its last, and `good` is the number of characters before it leaves the grammar.
+    `ended`: the model ended it; `whole`: it is a complete story of the grammar; `good` is the
+    number of characters before it leaves the grammar.
     """
 
     text: str
@@ -38,11 +38,11 @@ def stories(
     seed: int = 1,
     progress: Callable[[int], object] = lambda position: None,
 ) -> list[Told]:
-    """`count` stories, each from nothing, by the float decoder.
+    """`count` stories without a prompt, by the float decoder.
 
     Story n is the one that ``python -m sim generate MODEL --backend float --topp 1 --seed S``
     prints for S = `seed` + n. Raises :class:`BadInput` for a `count` that is not positive, and for
-    what is wrong with the model or the sampling.
+    errors of the model or the sampling parameters.
     """
     if count < 1:
         raise BadInput(f"--count = {count} must be positive")
@@ -54,7 +54,7 @@ def stories(
     ids: list[list[int]] = [[shape.first_id] for _ in range(count)]
     ended = [False] * count
     for position in range(shape.seq_len):
-        logits = decoder.step(np.array([each[-1] for each in ids]))
+        logits = decoder.step(np.array([story[-1] for story in ids]))
         for n, sampler in enumerate(samplers):
             token = sampler.sample(logits[n])
             if not ended[n] and token in shape.end_ids:
@@ -65,8 +65,8 @@ def stories(
         if all(ended):
             break
     return [
-        _judged(tokenizer.decode_all(each).decode(errors="replace"), len(each) - 1, done)
-        for each, done in zip(ids, ended, strict=True)
+        _judged(tokenizer.decode_all(story).decode(errors="replace"), len(story) - 1, done)
+        for story, done in zip(ids, ended, strict=True)
     ]
 
 
@@ -76,5 +76,5 @@ def _judged(text: str, tokens: int, ended: bool) -> Told:
 
 
 def share(told: list[Told]) -> float:
-    """How many of the stories are whole."""
-    return math.fsum(each.whole for each in told) / len(told)
+    """The share of whole stories."""
+    return math.fsum(story.whole for story in told) / len(told)

@@ -1,4 +1,4 @@
-"""The network in JAX, as Hugging Face's `LlamaForCausalLM` computes it, for training."""
+"""The network in JAX for training, equal to Hugging Face's `LlamaForCausalLM`."""
 
 import math
 from dataclasses import dataclass
@@ -7,17 +7,18 @@ import jax
 import jax.numpy as jnp
 
 #: Weights by the names of a Hugging Face folder, without ``model.`` and ``.weight``; those of the
-#: layers stand behind one another in front of (out, in).
+#: layers are stacked: (layer, out, in).
 Weights = dict[str, jax.Array]
 
-#: Of the four pairs of a head, two turn so little within a text that they compare content alone.
+#: With this base, two of the four pairs of a head rotate so little within a text that they compare
+#: only content.
 THETA = 100000.0
 EPSILON = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """The shape of a network whose classifier is its embedding."""
+    """The shape of a network with tied embedding."""
 
     dim: int = 64
     hidden: int = 172
@@ -33,7 +34,7 @@ class Sizes:
 
 
 def initial(sizes: Sizes, seed: int) -> Weights:
-    """Normal weights of deviation 1 / sqrt(fan in), less where a layer adds to the residual."""
+    """Normal weights of deviation 1 / sqrt(fan in), less for those that add to the residual."""
     d, h, n = sizes.dim, sizes.hidden, sizes.layers
     kv = sizes.kv_heads * sizes.head_dim
     shapes = {
@@ -101,7 +102,7 @@ def _rotate(x: jax.Array, cos: jax.Array, sin: jax.Array) -> jax.Array:  # (B, T
     return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], -1)
 
 
-#: Queries that are looked at together: the keys behind the last of them are left out.
+#: Queries that are processed together; the keys after the last of them are left out.
 BLOCK = 64
 
 
@@ -118,8 +119,8 @@ def attention(q: jax.Array, k: jax.Array, v: jax.Array) -> jax.Array:
 def _causal(q: jax.Array, k: jax.Array, v: jax.Array) -> jax.Array:
     """(G, heads of a group, T, hs) and (G, T, hs) twice -> as q.
 
-    One group of heads at a time, whose scores fit a cache, and scores computed again for the
-    gradient: three times as fast on a CPU as what JAX derives from the formula.
+    One group of heads at a time, whose scores fit a cache, and with scores computed again for the
+    gradient: three times as fast on a CPU as JAX's own gradient of the formula.
     """
     return jax.lax.map(_attend, (q, k, v))
 

@@ -1,8 +1,8 @@
 """Tells stories by choices: the same telling draws one at random, or recognises one.
 
-A telling (`training.tales.tell`) is a plain function that writes text and, wherever it could go on
-in several ways, calls `choose` with their number. Choices are made as late as the text needs them,
-which is what lets :func:`recognise` follow a text from its beginning.
+A telling (`training.tales.tell`) is a plain function that writes text and, wherever it has several
+continuations, calls `choose` with their number. Choices are made as late as possible, which lets
+:func:`recognise` follow a text from its beginning.
 """
 
 import dataclasses
@@ -14,10 +14,10 @@ from string import Formatter
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
-#: Takes the number of ways to go on and returns one of them.
+#: Takes the number of continuations and returns one of them.
 Choose = Callable[[int], int]
 
-#: The pronouns of a character, by the letter that stands beside a name.
+#: The pronouns of a character, by the letter beside its name.
 PRONOUNS = {
     "f": {"he": "she", "him": "her", "his": "her", "himself": "herself"},
     "m": {"he": "he", "him": "him", "his": "his", "himself": "himself"},
@@ -25,10 +25,10 @@ PRONOUNS = {
 
 
 class Teller:
-    """What a story has said and settled so far.
+    """The state of a story: its text, and its facts so far.
 
-    `facts` maps the name of a slot to its text, or to a function that settles it when it is first
-    said. A slot written with a capital letter is said with one.
+    `facts` maps the name of a slot to its text, or to a function that chooses it at its first use.
+    A slot written with a capital letter is capitalised.
     """
 
     def __init__(self, choose: Choose) -> None:
@@ -40,7 +40,7 @@ class Teller:
 
     @property
     def text(self) -> str:
-        """All that was said."""
+        """The text so far."""
         return "".join(self._pieces)
 
     def one(self, options: Sequence[Value]) -> Value:
@@ -48,7 +48,7 @@ class Teller:
         return options[self._choose(len(options)) if len(options) > 1 else 0]
 
     def say(self, *options: str) -> None:
-        """Say one of `options`, behind a space unless the text begins or a line has ended."""
+        """Say one of `options`, after a space unless at the beginning of the text or a line."""
         if self._pieces and not self._pieces[-1].endswith("\n"):
             self._pieces.append(" ")
         for literal, slot, article, _ in Formatter().parse(self.one(options)):
@@ -61,7 +61,7 @@ class Teller:
         self._pieces.append("\n")
 
     def fact(self, slot: str, article: str | None = None) -> str:
-        """The text of a slot, settled if it was not yet; behind "a" or "an" if `article` is "a"."""
+        """The text of a slot, chosen at its first use; with "a" or "an" if `article` is "a"."""
         key = slot[0].lower() + slot[1:]
         value = self.facts[key]
         if callable(value):
@@ -72,17 +72,17 @@ class Teller:
         return value if key == slot else value[0].upper() + value[1:]
 
     def later(self, slot: str, options: Sequence[str]) -> None:
-        """Settle a slot to one of `options` when it is first said."""
+        """Choose the text of a slot from `options` at its first use."""
         self.facts[slot] = lambda: self.one(options)
 
     def know(self, who: str, **facts: str) -> None:
-        """Settle several slots ``who.name`` at once."""
+        """Set several slots ``who.name`` at once."""
         self.facts.update({f"{who}.{name}": value for name, value in facts.items()})
 
     def record(self, who: str, options: Sequence[Any]) -> None:
-        """Settle all text fields of one of `options` (dataclasses) when the first of them is said.
+        """Choose one of `options` (dataclasses) at the first use of a text field ``{who.field}``.
 
-        ``{who.field}`` says one; `records` holds the chosen one from then on.
+        `records` holds the chosen one from then on.
         """
 
         def settle(field: str) -> str:
@@ -100,20 +100,20 @@ class Teller:
         """A character: ``{who.kind}``, ``{who}`` (the name) and its pronouns,
         ``{he}`` of the hero and ``{who.he}`` of others.
 
-        Kinds and names stand beside their possible pronouns ("f", "m" or "fm"); whichever of the
-        two is said first narrows the other. No two characters share a name.
+        Kinds and names come with their possible pronouns ("f", "m" or "fm"); the first of the two
+        to be said restricts the other. No two characters share a name.
         """
 
         def kind() -> str:
             known = self.facts.get(f"{who}.sex", "fm")
-            word, sex = self.one([each for each in kinds if set(each[1]) & set(str(known))])
+            word, sex = self.one([option for option in kinds if set(option[1]) & set(str(known))])
             self.facts.setdefault(f"{who}.sex", sex)
             return word
 
         def name() -> str:
             known = str(self.facts.get(f"{who}.sex", "fm"))
             word, sex = self.one(
-                [each for each in names if each[1] in known and each[0] not in self._names]
+                [(name, sex) for name, sex in names if sex in known and name not in self._names]
             )
             self.facts[f"{who}.sex"] = sex
             self._names.add(word)
@@ -133,10 +133,10 @@ Telling = Callable[[Teller], None]
 
 
 def draw(telling: Telling, seed: str) -> tuple[str, float]:
-    """The story that `seed` draws, and how much was chosen, in nats.
+    """The story that `seed` draws, and the entropy of its choices, in nats.
 
-    That is minus the logarithm of the story's probability, or a little more where two ways to
-    tell lead to the same text: no model can predict the stories with less on average.
+    That is minus the logarithm of the story's probability, or a little more if several sequences of
+    choices lead to the same text: a lower bound of the loss of any model, on average.
     """
     source, nats = random.Random(seed), 0.0
 
@@ -151,7 +151,7 @@ def draw(telling: Telling, seed: str) -> tuple[str, float]:
 
 
 class _Undecided(Exception):
-    """The known choices are used up; `options` ways lead on."""
+    """All known choices are used; there are `options` continuations."""
 
     def __init__(self, text: str, options: int) -> None:
         super().__init__()
@@ -159,9 +159,10 @@ class _Undecided(Exception):
 
 
 def recognise(telling: Telling, text: str) -> tuple[bool, int]:
-    """Whether `text` is a whole story of `telling`, and how many of its characters can begin one.
+    """Whether `text` is a whole story of `telling`, and the length of its longest prefix that can
+    begin one.
 
-    A depth-first search over the choices, which drops those that say something else.
+    A depth-first search over the choices, without those that lead to another text.
     """
     longest = 0
     paths: list[tuple[int, ...]] = [()]
@@ -179,7 +180,7 @@ def recognise(telling: Telling, text: str) -> tuple[bool, int]:
 
 
 def _follow(telling: Telling, path: tuple[int, ...]) -> tuple[str, int | None]:
-    """What is said along `path`, and the number of ways on from there, None at the end."""
+    """The text along `path`, and the number of continuations, None at the end."""
     choices = iter(path)
 
     def choose(options: int) -> int:
@@ -197,7 +198,7 @@ def _follow(telling: Telling, path: tuple[int, ...]) -> tuple[str, int | None]:
 
 
 def _common(said: str, text: str) -> int:
-    """The length of the common beginning."""
+    """The length of the common prefix."""
     if text.startswith(said):
         return len(said)
-    return next(at for at, char in enumerate(said) if at >= len(text) or text[at] != char)
+    return next(n for n, char in enumerate(said) if n >= len(text) or text[n] != char)

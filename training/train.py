@@ -1,4 +1,4 @@
-"""Training: stories that are each seen once, Muon for the matrices and Adam for the rest."""
+"""Training: every story is used once; Muon for the matrices, Adam for the rest."""
 
 import dataclasses
 import itertools
@@ -20,9 +20,9 @@ from training.tales import tell
 from training.teller import draw
 
 BOS = 1
-#: Each takes its part of a batch.
+#: Number of threads, each with a part of the batch.
 THREADS = 2
-#: Stories that the loss is measured on, and that no training sees.
+#: Number of held-out stories for measuring the loss.
 TEST_STORIES = 200
 
 Ids = NDArray[np.int32]
@@ -30,7 +30,7 @@ Ids = NDArray[np.int32]
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """`steps` batches of `rows` texts of `length` tokens; if `whole`, a story begins with each."""
+    """`steps` batches of `rows` texts of `length` tokens; if `whole`, each begins with a story."""
 
     steps: int
     rows: int
@@ -40,8 +40,8 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """Stages with one optimizer, whose rates rise along `warmup` steps and fall to `final` of them
-    along the last part, `cooldown`, of all steps."""
+    """Stages with one optimizer. Its rates rise over `warmup` steps, and fall to the share `final`
+    over the last part, `cooldown`, of all steps."""
 
     stages: tuple[Stage, ...]
     muon: float
@@ -52,18 +52,18 @@ class Phase:
 
     @property
     def steps(self) -> int:
-        """Of all stages."""
+        """The number of steps of all stages."""
         return sum(stage.steps for stage in self.stages)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that a model follows from; `decay` of the weights is by the rate of a step."""
+    """All parameters of a training; `decay` is the weight decay relative to the rate of a step."""
 
     seed: int = 1
     sizes: llama.Sizes = field(default_factory=llama.Sizes)
     decay: float = 0.1
-    # Most is learned from pieces of stories; what holds a whole one together, from whole ones.
+    # Most is learned from pieces of stories; coherence, from whole stories.
     phases: tuple[Phase, ...] = (
         Phase(
             stages=(
@@ -79,10 +79,10 @@ class Plan:
 
 
 def quick(plan: Plan) -> Plan:
-    """`plan` with a few small steps: enough to see that all works, not to learn anything."""
+    """`plan` with a few small steps, as a smoke test."""
     stages = (Stage(steps=2, rows=2, length=16, whole=True),)
     phases = tuple(
-        dataclasses.replace(each, stages=stages, warmup=1, cooldown=0.5) for each in plan.phases
+        dataclasses.replace(phase, stages=stages, warmup=1, cooldown=0.5) for phase in plan.phases
     )
     return dataclasses.replace(plan, phases=phases)
 
@@ -91,8 +91,8 @@ def quick(plan: Plan) -> Plan:
 class Trained:
     """Weights rounded to bfloat16.
 
-    `loss` is that of `tested` stories never seen, in nats a token, and `floor` what they leave
-    open. `stories` and `tokens` were trained on.
+    `loss` is that of `tested` held-out stories, in nats per token, and `floor` its lower bound.
+    `stories` and `tokens` are the numbers trained on.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -104,15 +104,15 @@ class Trained:
     tokens: int
 
 
-def train(plan: Plan, say: Callable[[str], None]) -> Trained:
-    """Train as `plan` says; `say` gets lines about the progress."""
+def train(plan: Plan, report: Callable[[str], None]) -> Trained:
+    """Train by `plan`; `report` gets lines about the progress."""
     jax.config.update("jax_num_cpu_devices", THREADS)
     texts = (draw(tell, f"{plan.seed}/vocabulary/{n}")[0] for n in range(vocabulary.STORIES))
     tokenizer = vocabulary.train(texts)
     test, floor = _test_rows(plan, tokenizer)
     weights = llama.initial(plan.sizes, plan.seed)
-    say(f"{sum(each.size for each in weights.values()):,} weights; no model can have a loss below")
-    say(f"{floor:.4f} nats a token, which is what the stories leave open")
+    count = sum(values.size for values in weights.values())
+    report(f"{count:,} weights; the lower bound of the loss is {floor:.4f} nats per token")
     stories = _Stories(plan, tokenizer)
     begin, done, tokens = time.monotonic(), 0, 0
     for phase in plan.phases:
@@ -125,14 +125,16 @@ def train(plan: Plan, say: Callable[[str], None]) -> Trained:
                 done, tokens = done + 1, tokens + rows[:, 1:].size
                 if done % 50 == 0:
                     spent = time.monotonic() - begin
-                    say(f"step {done:5d}  loss {loss:.4f}  {tokens / spent:,.0f} tokens/s")
+                    report(f"step {done:5d}  loss {loss:.4f}  {tokens / spent:,.0f} tokens/s")
     rounded = {
-        name: each.astype(jnp.bfloat16).astype(jnp.float32) for name, each in weights.items()
+        name: values.astype(jnp.bfloat16).astype(jnp.float32) for name, values in weights.items()
     }
     loss = _test_loss(rounded, test, plan.sizes)
-    say(f"loss on stories never seen: {loss:.4f} nats a token in bfloat16, of at least {floor:.4f}")
+    report(
+        f"loss on held-out stories, in bfloat16: {loss:.4f} nats per token, at least {floor:.4f}"
+    )
     return Trained(
-        weights={name: np.asarray(each) for name, each in rounded.items()},
+        weights={name: np.asarray(values) for name, values in rounded.items()},
         tokenizer=tokenizer,
         loss=loss,
         floor=floor,
@@ -143,7 +145,7 @@ def train(plan: Plan, say: Callable[[str], None]) -> Trained:
 
 
 def _step(optimizer: optax.GradientTransformation, sizes: llama.Sizes) -> Callable[..., Any]:
-    """(weights, state, rows) -> the next two, and the loss."""
+    """A function (weights, state, rows) -> (weights, state, loss)."""
     kind = jax.sharding.AxisType.Auto
     threads = jax.make_mesh((THREADS,), ("rows",), axis_types=(kind,))
     everywhere, split = jax.P(), jax.P("rows")
@@ -153,8 +155,10 @@ def _step(optimizer: optax.GradientTransformation, sizes: llama.Sizes) -> Callab
         check_vma=False,
     )  # fmt: skip
     def slopes_of(weights: llama.Weights, rows: Ids) -> tuple[jax.Array, llama.Weights]:
-        found = jax.value_and_grad(lambda weights: llama.losses(weights, rows, sizes).mean())
-        return jax.lax.pmean(found(weights), "rows")
+        loss_and_slopes = jax.value_and_grad(
+            lambda weights: llama.losses(weights, rows, sizes).mean()
+        )
+        return jax.lax.pmean(loss_and_slopes(weights), "rows")
 
     def step(weights: llama.Weights, state: Any, rows: Ids) -> tuple[llama.Weights, Any, jax.Array]:
         loss, slopes = slopes_of(weights, rows)
@@ -202,7 +206,7 @@ def _optimizer(phase: Phase, decay: float, weights: llama.Weights) -> optax.Grad
 
 
 class _Stories:
-    """Stories one after the other, as ids behind BOS each; `drawn` counts them."""
+    """A sequence of stories, as ids with BOS in front of each; `drawn` counts them."""
 
     def __init__(self, plan: Plan, tokenizer: Tokenizer) -> None:
         self._plan, self._tokenizer = plan, tokenizer
@@ -227,7 +231,7 @@ class _Stories:
 
 
 def _test_rows(plan: Plan, tokenizer: Tokenizer) -> tuple[Ids, float]:
-    """Stories with the BOS that ends them, filled up with -1; and what they leave open, a token."""
+    """Stories with the BOS that ends them, padded with -1; and the bound of the loss per token."""
     drawn = [draw(tell, f"{plan.seed}/test/{n}") for n in range(TEST_STORIES)]
     rows = np.full((TEST_STORIES, plan.sizes.context + 1), -1, np.int32)
     for row, (text, _) in zip(rows, drawn, strict=True):

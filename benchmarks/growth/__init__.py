@@ -1,1 +1,1 @@
-"""How cost grows with the shape: measured, fitted, and carried on to shapes nobody has built."""
+"""The growth of cost with the shape: measured, fitted, and extrapolated to larger models."""

@@ -20,16 +20,16 @@ from tools.errors import BadInput
 from tools.files import write_atomically
 
 ROOT = Path(__file__).parent.parent.parent
-#: Of the JSON; goes up when a reader of it would have to change.
+#: Version of the JSON; incremented for incompatible changes.
 SCHEMA = 1
-#: The axis whose tokens the latencies are fitted to: every latency shows on some of its lanes.
+#: The axis to whose tokens the latencies are fitted: each latency is visible at some of its lanes.
 FITTED = "lanes"
-#: What is carried on, and to how many lanes.
+#: The models of the extrapolation, and their lanes.
 MODELS = ("llama2_7b", "llama2_13b", "llama2_70b")
 LANES = (64, 256, 1024, 4096, 16384)
-#: The axes over which proofs are timed, and the values.
+#: The axes along which proofs are timed, and their values.
 PROOF_AXES = {"context": (32, 128, 512), "dim": (32, 128, 512)}
-#: What is measured of a shape.
+#: The measured quantities of a shape.
 QUANTITIES: dict[str, Callable[[Measured], float]] = {
     "cycles, first token": lambda measured: measured.cycles[0],
     "cycles, end of context": lambda measured: measured.cycles[-1],
@@ -39,8 +39,8 @@ QUANTITIES: dict[str, Callable[[Measured], float]] = {
     "simulation, cycles/s": lambda measured: measured.cycles_per_s,
     "golden, tokens/s": lambda measured: measured.golden_tokens_per_s,
 }
-#: What an axis has nothing to do with: the first token sees no context, a larger model's last one
-#: is not simulated, and the golden decoder has no lanes.
+#: Quantities that are omitted for an axis: the first token has no context, the last token of larger
+#: models is not simulated, and the golden decoder has no lanes.
 APART = {
     "dim": {"cycles, end of context"},
     "layers": {"cycles, end of context"},
@@ -48,7 +48,7 @@ APART = {
     "lanes": {"cycles, end of context", "golden, tokens/s"},
 }
 
-#: By axis and quantity: the points, and the law through them.
+#: By axis and quantity: the points, and the law fitted to them.
 Grown = dict[str, dict[str, tuple[Points, fit.Law]]]
 
 
@@ -60,10 +60,12 @@ Grown = dict[str, dict[str, tuple[Points, fit.Law]]]
     type=float,
     default=(4, 20, 100, 400),
     show_default=True,
-    help="Of the memory, in GB/s.",
+    help="Bandwidth of the memory in GB/s.",
 )
 @click.option("--mhz", type=float, default=100.0, show_default=True, help="The clock.")
-@click.option("--position", default=2047, show_default=True, help="Of the token carried on to.")
+@click.option(
+    "--position", default=2047, show_default=True, help="Position of the extrapolated token."
+)
 @click.option("--with-proofs/--no-proofs", default=True, show_default=True)
 @click.option(
     "--write",
@@ -72,7 +74,7 @@ Grown = dict[str, dict[str, tuple[Points, fit.Law]]]
     flag_value=ROOT / "docs",
     default=None,
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Renew the tables of scaling.md in this folder [when no folder is named: docs].",
+    help="Update the tables of scaling.md in this folder [without a folder: docs].",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default=ROOT / "build" / "growth",
@@ -86,44 +88,46 @@ def growth(
     docs: Path | None,
     output: Path,
 ) -> None:
-    """Measure how cost grows with the shape, and carry it on to 7B, 13B and 70B."""
+    """Measure how cost grows with the shape, and extrapolate to 7B, 13B and 70B."""
     memories = [Memory(bandwidth=bandwidth, mhz=mhz) for bandwidth in bandwidths]
     longest = min(named(name).shape.seq_len for name in MODELS)
     if not 0 <= position < longest:
         raise BadInput(f"--position {position} must be 0 to {longest - 1}")
     if docs and not with_proofs:
-        raise BadInput("--write wants the whole page, --no-proofs leaves a part out")
+        raise BadInput("--write needs all tables, but --no-proofs omits one")
     output.mkdir(parents=True, exist_ok=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("")
 
-        def say(what: str) -> None:
-            progress.update(task, description=what)
+        def report_step(step: str) -> None:
+            progress.update(task, description=step)
 
-        measured = _measure(say)
+        measured = _measure(report_step)
         grown = _grown(measured)
         if with_proofs:
-            _prove(grown, output, say)
-        say("fitting")
-        tokens = {config: fit.samples(config, each.cycles) for config, each in measured.items()}
-        fitted = [each for config in sweep.AXES[FITTED].values() for each in tokens[config]]
+            _prove(grown, output, report_step)
+        report_step("fitting")
+        tokens = {config: fit.samples(config, shape.cycles) for config, shape in measured.items()}
+        fitted = [token for config in sweep.AXES[FITTED].values() for token in tokens[config]]
         latencies = fit.latencies(fitted)
-        found = _carried_on(memories, position, latencies)
-    every = [token for config in measured for token in tokens[config]]
-    laws = [(axis, what, law) for axis, row in grown.items() for what, (_, law) in row.items()]
+        outlooks = _extrapolated(memories, position, latencies)
+    all_tokens = [token for config in measured for token in tokens[config]]
+    laws = [
+        (axis, quantity, law) for axis, row in grown.items() for quantity, (_, law) in row.items()
+    ]
     results = [
         sheets.latency(latencies),
-        sheets.cycles(every, fitted, latencies),
+        sheets.cycles(all_tokens, fitted, latencies),
         sheets.laws(laws),
         sheets.balance(memories, WEIGHT_BITS),
-        sheets.outlooks(found),
+        sheets.outlooks(outlooks),
     ]
     console = Console(width=120)
     for sheet in results:
         console.print(sheet.table())
-    _write_json(output / "growth.json", measured.values(), latencies, grown, found)
-    _plot(output, measured, latencies, grown, found)
+    _write_json(output / "growth.json", measured.values(), latencies, grown, outlooks)
+    _plot(output, measured, latencies, grown, outlooks)
     if docs:
         page.fill(docs / "scaling.md", {sheet.name: sheet.markdown() for sheet in results})
 
@@ -131,12 +135,12 @@ def growth(
 Measurements = dict[sweep.Config, Measured]
 
 
-def _measure(say: Callable[[str], None]) -> Measurements:
+def _measure(report: Callable[[str], None]) -> Measurements:
     configs = [*sweep.configs(sweep.AXES), *sweep.OTHERS]
     measured = {}
     for number, config in enumerate(configs, 1):
         shape, lanes = config.shape, config.geometry.lanes
-        say(
+        report(
             f"shape {number} of {len(configs)}: dim {shape.dim}, {shape.layers} layers,"
             f" context {shape.seq_len}, {lanes} lanes"
         )
@@ -156,13 +160,13 @@ def _grown(measured: Measurements) -> Grown:
     return grown
 
 
-def _prove(grown: Grown, output: Path, say: Callable[[str], None]) -> None:
+def _prove(grown: Grown, output: Path, report: Callable[[str], None]) -> None:
     for axis, values in PROOF_AXES.items():
         configs = {value: sweep.AXES[axis][value] for value in values}
         for id in proofs.IDS:
             points = {}
             for value, config in configs.items():
-                say(f"proof of {id} at {axis} {value}")
+                report(f"proof of {id} at {axis} {value}")
                 outcome = proofs.prove(id, config, output / f"{id}-{axis}-{value}")
                 if outcome.status == "PASS":
                     points[value] = outcome.seconds
@@ -173,7 +177,7 @@ def _prove(grown: Grown, output: Path, say: Callable[[str], None]) -> None:
                 grown[axis][f"proof {id}, s"] = (points, law)
 
 
-def _carried_on(memories: list[Memory], position: int, latencies: Latencies) -> list[Outlook]:
+def _extrapolated(memories: list[Memory], position: int, latencies: Latencies) -> list[Outlook]:
     return [
         outlook(imagined(named(name), lanes, bits), position, memory, latencies)
         for name in MODELS
@@ -184,7 +188,11 @@ def _carried_on(memories: list[Memory], position: int, latencies: Latencies) -> 
 
 
 def _plot(
-    folder: Path, measured: Measurements, latencies: Latencies, grown: Grown, found: list[Outlook]
+    folder: Path,
+    measured: Measurements,
+    latencies: Latencies,
+    grown: Grown,
+    outlooks: list[Outlook],
 ) -> None:
     sweeps = {
         axis: [measured[config] for config in configs.values()]
@@ -193,7 +201,7 @@ def _plot(
     plots.cycles(folder / "scaling-cycles.svg", sweeps, latencies)
     plots.growth(folder / "scaling-growth.svg", grown)
     widest = max(WEIGHT_BITS)
-    shown = [each for each in found if each.config.numerics.weight_bits == widest]
+    shown = [token for token in outlooks if token.config.numerics.weight_bits == widest]
     plots.limits(folder / "scaling-limits.svg", shown)
 
 
@@ -202,32 +210,32 @@ def _write_json(
     measured: Iterable[Measured],
     latencies: Latencies,
     grown: Grown,
-    found: list[Outlook],
+    outlooks: list[Outlook],
 ) -> None:
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "latencies": dataclasses.asdict(latencies),
-        "measured": [sweep.as_json(each) for each in measured],
+        "measured": [sweep.as_json(shape) for shape in measured],
         "growth": {
             axis: {
-                what: {"points": points, **dataclasses.asdict(law)}
-                for what, (points, law) in row.items()
+                quantity: {"points": points, **dataclasses.asdict(law)}
+                for quantity, (points, law) in row.items()
             }
             for axis, row in grown.items()
         },
         "outlook": [
             {
-                "model": each.config.name,
-                "weight_bits": each.config.numerics.weight_bits,
-                "lanes": each.config.geometry.lanes,
-                "position": each.pos,
-                **dataclasses.asdict(each.memory),
-                "cycles": each.cycles,
-                "tokens_per_s": each.tokens_per_s,
-                "limit": each.limit,
-                "shares": each.shares,
+                "model": token.config.name,
+                "weight_bits": token.config.numerics.weight_bits,
+                "lanes": token.config.geometry.lanes,
+                "position": token.pos,
+                **dataclasses.asdict(token.memory),
+                "cycles": token.cycles,
+                "tokens_per_s": token.tokens_per_s,
+                "limit": token.limit,
+                "shares": token.shares,
             }
-            for each in found
+            for token in outlooks
         ],
     }
     write_atomically(path, json.dumps(content, indent=2) + "\n")

@@ -1,26 +1,25 @@
-"""The cycles of a token in closed form: what array, drain and latencies add up to.
+"""The cycles of a token in closed form, from array, drain and latencies.
 
-Two resources set the pace. The *array* takes a beat a cycle. The *drain* lets a result out a
-cycle, or one in `turn` cycles where a single scalar multiplier serves all. For a stage of `beats`
-and `results` that starts at `start`, while the drain is busy until `drained` with the stage before,
-they are over at
+Two resources limit the rate. The *array* takes a beat per cycle. The *drain* emits a result per
+cycle, or one in `turn` cycles (the initiation interval) with a single scalar multiplier. For a
+stage of `beats` and `results` that starts at `start`, while the drain is busy until `drained` with
+the previous stage, they end at
 
     drain = max(start + beats + last, max(start + first, drained) + results)
     array = max(start + beats, drained + beats - 2 * first, drain - 2 * most)
 
-with `first` the beats of its first pass, `last` the results of its last and `most` those of a whole
-one. (Two finished passes can wait for the drain: one in the pass buffer, one in the accumulators.
-The array is never further ahead.) The stage behind starts at
+where `first` is the beats of its first pass, `last` the results of its last pass and `most` those
+of a whole pass. (Two finished passes can wait for the drain, one in the pass buffer and one in the
+accumulators; the array is never further ahead.) The next stage starts at
 
     max(array + handover, drain + latency - hidden)
 
-where `latency` is how long a result takes to where it is read, and `hidden` how long the stage
-behind works before it reads the last one. (Where there are biases, the stage that reads the
-residual is the one behind them: they start at once.) A token is over `ends` cycles after its last
-result.
+where `latency` is the delay from a result to the point where it is read, and `hidden` the time that
+the next stage runs before it reads the last result. (With biases, the stage that reads the residual
+is the one after them; they start immediately.) A token ends `ends` cycles after its last result.
 
-Beats and results are counted, from `spec.schedule` and `spec.derived`. The latencies depend on
-how deeply the units are pipelined; :mod:`benchmarks.growth.fit` finds them in measured tokens.
+Beats and results are counted, from `spec.schedule` and `spec.derived`. The latencies depend on the
+pipelines of the units; :mod:`benchmarks.growth.fit` fits them to measured tokens.
 """
 
 import dataclasses
@@ -36,12 +35,12 @@ from spec.schedule import Op, matrix
 
 @dataclass(frozen=True, kw_only=True)
 class Latencies:
-    """Cycles from a sum that leaves the drain to the beat that reads what became of it."""
+    """Cycles from a sum that leaves the drain to the beat that reads its result."""
 
     residual: int
-    """Wo, W2, embedding -> the matrix behind: rounded, added."""
+    """Wo, W2, embedding -> the next matrix: rounded, added."""
     rope: int
-    """QKV -> scores: rounded, scaled, turned."""
+    """QKV -> scores: rounded, scaled, rotated."""
     softmax: int
     """Scores -> weights: the maximum is final."""
     reciprocal: int
@@ -51,14 +50,14 @@ class Latencies:
     swiglu: int
     """W1 and W3 -> W2: rounded, scaled, activated."""
     ends: int
-    """Taking the token, and from the last logit to the answer."""
+    """Accepting the token, and from the last logit to the answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One walk of the array; all in cycles (see the module) but `bits`, what it reads of memory.
+    """A stage; all in cycles (see the module), except `bits`, which it reads from memory.
 
-    `name` is that of the projection (`Op`), or SCORE, or VALUE.
+    `name` is that of the projection (`Op`), SCORE or VALUE.
     """
 
     name: str
@@ -73,7 +72,7 @@ class Stage:
     handover: int = 1
 
     def paced(self, bits_per_cycle: float) -> "Stage":
-        """The same from a memory that gives so many bits a cycle, and no beat before its bits."""
+        """The same stage with a memory of `bits_per_cycle`, which limits its beats."""
         beats = max(self.beats, math.ceil(self.bits / bits_per_cycle))
         first = math.ceil(self.first * beats / self.beats)
         return dataclasses.replace(self, beats=beats, first=first)
@@ -99,13 +98,13 @@ def _projection(config: Config, op: Op, latency: int, hidden: int) -> Stage:
 def _follows(config: Config, op: Op) -> int:
     """Beats of `op` before it reads the last element of its vector."""
     spec = matrix(config, op)
-    return spec.cols if spec.whole_passes else 1  # a folded pass begins with all elements there
+    return spec.cols if spec.whole_passes else 1  # a column-split pass waits for all elements
 
 
-def _behind(config: Config, rows: int) -> int:
-    """Cycles for which QKV goes on behind the results that have `rows` rows behind them.
+def _remaining(config: Config, rows: int) -> int:
+    """Cycles of QKV after a result that is followed by `rows` rows.
 
-    Those rows leave the drain; and where they fill passes, the array multiplies these.
+    Those rows leave the drain; and if they fill passes, the array multiplies them.
     """
     spec, lanes = matrix(config, Op.QKV), config.geometry.lanes
     last = spec.folded_rows or spec.rows - (spec.whole_passes - 1) * lanes
@@ -138,22 +137,22 @@ def _values(config: Config, pos: int, latencies: Latencies, bits: int, *, last: 
         last=lanes,
         most=lanes,
         bits=bits,
-        # The scores of the next block wait for no value.
+        # The scores of the next block do not wait for values.
         latency=latencies.attention if last else 0,
         hidden=_follows(config, Op.WO) if last else results + lanes,
     )
 
 
 def _layer(config: Config, pos: int, latencies: Latencies) -> Iterator[Stage]:
-    """The stages of a layer but its last, W2."""
+    """The stages of a layer except its last, W2."""
     shape, derived, plan = config.shape, derive(config), layer_plan(config)
     # A word feeds all slots of its head, so a block reads each of its KV heads once.
     heads = max(1, min(derived.slots, shape.heads) // shape.group)
     bits = heads * shape.head_dim * (pos + 1) * derived.kv_width
-    # Scores wait for all queries; the newest of them for its key.
+    # Scores wait for all queries, and the newest score for its key.
     newest = pos // derived.k_word * shape.head_dim
-    queries, keys = _behind(config, 2 * shape.kv_dim), _behind(config, shape.kv_dim) + newest
-    waits = {  # latency and what hides of it
+    queries, keys = _remaining(config, 2 * shape.kv_dim), _remaining(config, shape.kv_dim) + newest
+    waits = {  # latency, and its hidden part
         Op.BIAS: (0, 0),
         Op.QKV: (latencies.rope, min(queries, keys)),
         Op.WO: (latencies.residual, _follows(config, Op.W13)),
@@ -170,11 +169,11 @@ def _layer(config: Config, pos: int, latencies: Latencies) -> Iterator[Stage]:
 
 
 def stages(config: Config, pos: int, latencies: Latencies) -> Iterator[Stage]:
-    """What a sampled token at position `pos` does, in order."""
+    """The stages of a sampled token at position `pos`, in order."""
     yield _projection(config, Op.EMBED, latencies.residual, _follows(config, Op.QKV))
     layer = tuple(_layer(config, pos, latencies))
     down = _projection(config, Op.W2, latencies.residual, _follows(config, Op.QKV))
-    # A layer but the first begins a cycle later, when its number is there.
+    # Layers except the first begin a cycle later, when their number is known.
     yield from (*layer, dataclasses.replace(down, handover=2)) * (config.shape.layers - 1)
     yield from (*layer, dataclasses.replace(down, hidden=_follows(config, Op.CLS)))
     yield _projection(config, Op.CLS, 0, 0)
@@ -190,7 +189,7 @@ def token_cycles(
     start = drained = waits = 0
     for stage in stages(config, pos, latencies):
         stage = stage.paced(bits_per_cycle)
-        if stage.name != Op.BIAS.name:  # biases wait for nothing, and nobody for them
+        if stage.name != Op.BIAS.name:  # biases depend on no stage, and no stage waits for them
             start, waits = max(start, waits), 0
         drain = max(
             start + stage.beats + stage.last, max(start + stage.first, drained) + stage.results

@@ -1,4 +1,4 @@
-"""Laws through measured points: how cost grows, and which latencies explain the cycles."""
+"""Fits laws to measured points, and latencies to measured cycles."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.growth.cycles import Latencies, token_cycles
 from spec.config import Config
 
-#: Where the search for latencies begins, and how far it looks in a step.
+#: The start of the search for latencies, and its steps.
 _GUESS = Latencies(
     residual=8, rope=14, softmax=8, reciprocal=8, attention=12, swiglu=14, ends=14
 )  # fmt: skip
@@ -18,7 +18,7 @@ _STEPS = (-8, -4, -2, -1, 1, 2, 4, 8)
 
 @dataclass(frozen=True)
 class Law:
-    """``y = offset + factor * x ** exponent``; `r2` says how much of the variation it explains.
+    """``y = offset + factor * x ** exponent``; `r2` is the explained share of the variation.
 
     Either a power (offset 0) or a straight line (exponent 1).
     """
@@ -40,7 +40,7 @@ class Law:
 
 
 def law(x: Sequence[float], y: Sequence[float]) -> Law:
-    """The better of a power and a straight line, judged on logarithms: small counts as large."""
+    """The better fit of a power and a straight line, judged by relative errors."""
     xs, ys = np.asarray(x, float), np.asarray(y, float)
     exponent, logarithm = np.polyfit(np.log(xs), np.log(ys), 1)
     slope, offset = np.polyfit(xs, ys, 1, w=1 / ys)
@@ -48,7 +48,8 @@ def law(x: Sequence[float], y: Sequence[float]) -> Law:
         (0.0, float(np.exp(logarithm)), float(exponent)),
         (float(offset), float(slope), 1.0),
     )
-    return max((Law(*each, _r2(each, xs, ys)) for each in candidates), key=lambda found: found.r2)
+    laws = (Law(*parameters, _r2(parameters, xs, ys)) for parameters in candidates)
+    return max(laws, key=lambda law: law.r2)
 
 
 def _r2(parameters: tuple[float, float, float], x: np.ndarray, y: np.ndarray) -> float:
@@ -63,7 +64,7 @@ def _r2(parameters: tuple[float, float, float], x: np.ndarray, y: np.ndarray) ->
 
 @dataclass(frozen=True)
 class Token:
-    """The cycles that a token took at a position."""
+    """The measured cycles of a token at a position."""
 
     config: Config
     pos: int
@@ -71,19 +72,19 @@ class Token:
 
 
 def samples(config: Config, cycles: Sequence[int]) -> list[Token]:
-    """Tokens of the positions 0, 1, 3, 7, ... and the last, which stand for all."""
+    """Tokens at the positions 0, 1, 3, 7, ... and at the last one, as samples."""
     last = len(cycles) - 1
     positions = {(1 << n) - 1 for n in range(last.bit_length() + 1)} & set(range(last)) | {last}
     return [Token(config, pos, cycles[pos]) for pos in sorted(positions)]
 
 
 def error(token: Token, latencies: Latencies) -> float:
-    """How far the model is off, relative to what was measured."""
+    """The relative error of the model."""
     return token_cycles(token.config, token.pos, latencies) / token.cycles - 1
 
 
 def latencies(tokens: Iterable[Token]) -> Latencies:
-    """Those with the least sum of errors, found by moving one at a time."""
+    """The latencies with the least sum of errors, found by coordinate descent."""
     tokens = list(tokens)
 
     def cost(candidate: Latencies) -> float:
@@ -97,6 +98,6 @@ def latencies(tokens: Iterable[Token]) -> Latencies:
             for step in _STEPS:
                 value = max(0, getattr(best, field.name) + step)
                 moved = dataclasses.replace(best, **{field.name: value})
-                if (found := cost(moved)) < least:
-                    best, least, improved = moved, found, True
+                if (moved_cost := cost(moved)) < least:
+                    best, least, improved = moved, moved_cost, True
     return best

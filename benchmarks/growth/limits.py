@@ -1,7 +1,7 @@
-"""What a shape that nobody has built would cost behind a given memory, and what limits it.
+"""Estimates the cost of an imagined configuration with a given memory, and its limit.
 
-Weights, keys and values come from one memory, each stage's while it works: nothing is fetched
-ahead. Keys and values are read once for each block of heads that needs them.
+Weights, keys and values come from one memory, and each stage reads its own while it runs, without
+prefetching. Keys and values are read once for each block of heads that needs them.
 """
 
 import dataclasses
@@ -13,13 +13,13 @@ from benchmarks.growth.cycles import Latencies, Stage, stages, token_cycles
 from spec.config import Config, Geometry
 from tools.errors import BadInput
 
-#: Limits: the multipliers, the one result a cycle, memory for weights, memory for keys and values,
-#: and what is in nobody's way but takes its time.
+#: Limits: the multipliers, the drain's one result per cycle, memory for weights, memory for keys
+#: and values, and latencies.
 ARRAY, DRAIN, WEIGHTS, KV, LATENCY = "array", "drain", "weights", "KV", "latency"
 
 
 class ImaginedGeometry(Geometry):
-    """Any power of two of lanes, also more than a decoder can be built with."""
+    """Any power of two of lanes, even more than a decoder supports."""
 
     def __post_init__(self) -> None:
         if self.lanes < 1 or self.lanes & (self.lanes - 1):
@@ -34,7 +34,7 @@ def imagined(config: Config, lanes: int, weight_bits: int) -> Config:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What the decoder is clocked with and fed from: GB (10**9 bytes) a second, and MHz."""
+    """The memory bandwidth in GB (10**9 bytes) per second, and the decoder's clock in MHz."""
 
     bandwidth: float
     mhz: float
@@ -46,20 +46,20 @@ class Memory:
 
     @property
     def bits_per_cycle(self) -> float:
-        """What comes in a clock cycle."""
+        """Bits per clock cycle."""
         return 8e3 * self.bandwidth / self.mhz
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """A token of a configuration at a position behind a memory: its cycles, and where they go."""
+    """A token of a configuration at a position with a memory: its cycles, and their limits."""
 
     config: Config
     pos: int
     memory: Memory
     cycles: int
     shares: dict[str, float]
-    """Of the cycles, by limit."""
+    """Shares of the cycles by limit."""
 
     @property
     def tokens_per_s(self) -> float:
@@ -68,7 +68,7 @@ class Outlook:
 
     @property
     def limit(self) -> str:
-        """What takes the largest share."""
+        """The limit with the largest share."""
         return max(self.shares, key=lambda name: self.shares[name])
 
 
@@ -79,7 +79,7 @@ def _slowest(stage: Stage, bits_per_cycle: float) -> tuple[str, float]:
 
 
 def outlook(config: Config, pos: int, memory: Memory, latencies: Latencies) -> Outlook:
-    """Every stage lasts as long as what is slowest in it; latencies are what is left over."""
+    """A stage takes the time of its slowest resource; latencies are the remaining cycles."""
     if not 0 <= pos < config.shape.seq_len:
         raise BadInput(f"position {pos} is beyond seq_len = {config.shape.seq_len}")
     cycles = token_cycles(config, pos, latencies, memory.bits_per_cycle)
@@ -87,19 +87,19 @@ def outlook(config: Config, pos: int, memory: Memory, latencies: Latencies) -> O
     for stage in stages(config, pos, latencies):
         limit, needed = _slowest(stage, memory.bits_per_cycle)
         spent[limit] += math.ceil(needed)
-    # A drain that is behind overlaps the next stage: then nothing is left over.
+    # A late drain overlaps the next stage: then no cycles may remain.
     spent[LATENCY] = max(0, cycles - spent.total())
     shares = {name: value / spent.total() for name, value in spent.items()}
     return Outlook(config=config, pos=pos, memory=memory, cycles=cycles, shares=shares)
 
 
 def balanced_lanes(memory: Memory, weight_bits: int) -> float:
-    """Lanes that take exactly the weights that the memory gives: more of them wait."""
+    """Lanes that use exactly the memory's bandwidth for weights; more would wait."""
     return memory.bits_per_cycle / weight_bits
 
 
 def bytes_read(config: Config, pos: int, latencies: Latencies) -> tuple[float, float]:
-    """(weights, keys and values) that a token reads, in bytes, padding of the passes included."""
+    """Bytes that a token reads: (weights, keys and values), including the padding of passes."""
     weights = kv = 0
     for stage in stages(config, pos, latencies):
         if stage.name in ("SCORE", "VALUE"):

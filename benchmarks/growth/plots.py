@@ -1,4 +1,4 @@
-"""The plots, as SVG files: the same figures always make the same file."""
+"""The plots, as reproducible SVG files."""
 
 import io
 import re
@@ -15,7 +15,7 @@ from benchmarks.growth.sweep import Measured
 from tools.errors import BadInput
 from tools.files import write_atomically
 
-#: Text stays text, and ids do not depend on when the file is made.
+#: Text remains text, and ids do not depend on the time.
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "veridecode",
@@ -25,9 +25,9 @@ _STYLE: dict[Any, Any] = {
     "lines.linewidth": 1,
     "lines.markersize": 4,
 }
-#: Markers drawn of a line of positions.
+#: Number of markers on a line of positions.
 _MARKERS = 12
-#: Points drawn of a law, and markers by quantity.
+#: Number of points of a law, and markers by quantity.
 _SMOOTH, _SHAPES = 20, "osv^D*Px<>hd"
 
 
@@ -42,12 +42,12 @@ def _figure(path: Path, panels: int, draw: Callable[[Sequence[Any]], None]) -> N
         draw(figure.subplots(1, panels, squeeze=False)[0])
         svg = io.StringIO()
         figure.savefig(svg, format="svg", metadata={"Date": None})
-    # A tenth of a point is as fine as anyone sees, and halves the file.
+    # A precision of a tenth of a point is enough, and halves the file.
     write_atomically(path, re.sub(r"(\d\.\d)\d+", r"\1", svg.getvalue()))
 
 
 def cycles(path: Path, sweeps: Mapping[str, Sequence[Measured]], latencies: Latencies) -> None:
-    """Measured cycles as markers, the model as lines, by position: a panel an axis."""
+    """Measured cycles as markers, the model as lines, by position: one panel per axis."""
 
     def draw(panels: Sequence[Any]) -> None:
         for panel, (axis, sweep) in zip(panels, sweeps.items(), strict=True):
@@ -77,7 +77,7 @@ def _value(measured: Measured, axis: str) -> int:
 
 
 def _ticks(panel: Any, values: Sequence[int]) -> None:
-    """Just the values that there are."""
+    """Ticks at the measured values only."""
     panel.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
     panel.set_xticks(values, [f"{value}" for value in values])
 
@@ -85,12 +85,12 @@ def _ticks(panel: Any, values: Sequence[int]) -> None:
 Points = Mapping[int, float]
 
 
-def growth(path: Path, found: Mapping[str, Mapping[str, tuple[Points, Law]]]) -> None:
-    """Each quantity over its axis, relative to its first point, with its law: a panel an axis."""
+def growth(path: Path, grown: Mapping[str, Mapping[str, tuple[Points, Law]]]) -> None:
+    """Each quantity over an axis, relative to its first point, with its law; a panel per axis."""
 
     def draw(panels: Sequence[Any]) -> None:
         colors: dict[str, str] = {}  # the same for a quantity in every panel
-        for panel, (axis, quantities) in zip(panels, found.items(), strict=True):
+        for panel, (axis, quantities) in zip(panels, grown.items(), strict=True):
             for quantity, (points, law) in quantities.items():
                 x, y = np.array(list(points)), np.array(list(points.values()))
                 color = colors.setdefault(quantity, f"C{len(colors)}")
@@ -108,26 +108,26 @@ def growth(path: Path, found: Mapping[str, Mapping[str, tuple[Points, Law]]]) ->
         figure.legend(list(shown.values()), list(shown), loc="outside right", fontsize=7)
         panels[0].set_ylabel("relative to the smallest")
 
-    _figure(path, len(found), draw)
+    _figure(path, len(grown), draw)
 
 
-def limits(path: Path, found: Sequence[Outlook]) -> None:
-    """Tokens a second over the lanes, a line a bandwidth: a panel a model."""
-    names = list(dict.fromkeys(each.config.name for each in found))
+def limits(path: Path, outlooks: Sequence[Outlook]) -> None:
+    """Tokens per second by lanes: a line per bandwidth, a panel per model."""
+    names = list(dict.fromkeys(token.config.name for token in outlooks))
 
     def draw(panels: Sequence[Any]) -> None:
         for panel, name in zip(panels, names, strict=True):
-            own = [each for each in found if each.config.name == name]
-            for memory in dict.fromkeys(each.memory for each in own):
-                line = [each for each in own if each.memory == memory]
+            of_model = [token for token in outlooks if token.config.name == name]
+            for memory in dict.fromkeys(token.memory for token in of_model):
+                line = [token for token in of_model if token.memory == memory]
                 panel.plot(
-                    [each.config.geometry.lanes for each in line],
-                    [each.tokens_per_s for each in line],
+                    [token.config.geometry.lanes for token in line],
+                    [token.tokens_per_s for token in line],
                     "o-",
                     label=f"{memory.bandwidth:g} GB/s",
                 )
             panel.set(title=name, xlabel="lanes", xscale="log", yscale="log")
-            _ticks(panel, sorted({each.config.geometry.lanes for each in own}))
+            _ticks(panel, sorted({token.config.geometry.lanes for token in of_model}))
             panel.legend(fontsize=7)
         panels[0].set_ylabel("tokens/s")
 

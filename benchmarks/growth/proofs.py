@@ -1,4 +1,4 @@
-"""How long proofs take as the shape grows: the proof alone, neither its cover nor its bug."""
+"""Times proofs by shape: only the proof, without cover and planted bug."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ IDS = ("kv.bypass.key", "kv.last_write.key", "done.ranking.score")
 
 
 def prove(id: str, config: Config, folder: Path) -> Outcome:
-    """The proof of task `id` about `config`, asked anew."""
+    """The proof of task `id` for `config`, without the cache."""
     task = {task.id: task for task in TASKS}[id]
     engine = engine_named(task.engine)
     text = netlist(task.harness(config, **task.arguments)).text

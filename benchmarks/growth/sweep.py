@@ -1,4 +1,4 @@
-"""The shapes that are measured, along one axis at a time, and what is measured of each."""
+"""The measured shapes, along one axis at a time, and their measurement."""
 
 import dataclasses
 import time
@@ -15,14 +15,14 @@ from golden.quantise import Model, quantise
 from sim.rtl_decoder import RtlDecoder
 from spec.config import Config, Geometry, Shape, named
 
-#: Cycles that are simulated of a shape, if its context lasts so long: the longest of `AXES` does.
+#: Most simulated cycles of a shape; the longest context of `AXES` needs fewer.
 CYCLES = 12_000_000
 #: Sequences of the golden decoder.
 BATCH = 16
 
 
 def config(*, dim: int = 64, layers: int = 2, context: int = 128, lanes: int = 8) -> Config:
-    """A small Llama in Llama's proportions, with heads of 16 elements."""
+    """A small model in Llama's proportions, with heads of 16 elements."""
     heads = dim // 16
     shape = Shape(
         dim=dim, hidden=3 * dim, layers=layers, heads=heads, kv_heads=heads, vocab=64,
@@ -33,15 +33,15 @@ def config(*, dim: int = 64, layers: int = 2, context: int = 128, lanes: int = 8
 
 Axes = Mapping[str, Mapping[int, Config]]
 
-#: By axis and its value.
+#: Configurations by axis and value.
 AXES: Axes = {
     "dim": {value: config(dim=value) for value in (32, 64, 128, 256, 512)},
     "layers": {value: config(layers=value) for value in (1, 2, 4, 8)},
     "context": {value: config(context=value) for value in (32, 128, 512)},
     "lanes": {value: config(lanes=value) for value in (1, 2, 4, 8, 16, 32, 64)},
 }
-#: Away from the axes, where only the cycles are of interest: grouped heads in several blocks, sizes
-#: that divide by nothing, many lanes on a wide model.
+#: Other configurations, only for the cycles: grouped heads in several blocks, odd sizes, many lanes
+#: on a wide model.
 OTHERS = (
     Config(
         name="uneven",
@@ -58,7 +58,7 @@ OTHERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Of one shape: `cycles` of the positions from 0 on, seconds of its build, and rates."""
+    """The results for a shape: `cycles` by position from 0 on, seconds of its build, and rates."""
 
     config: Config
     cycles: tuple[int, ...]
@@ -71,11 +71,11 @@ class Measured:
 
 def configs(axes: Axes) -> list[Config]:
     """Every configuration of `axes`, once."""
-    return list(dict.fromkeys(each for axis in axes.values() for each in axis.values()))
+    return list(dict.fromkeys(config for axis in axes.values() for config in axis.values()))
 
 
 def measure(config: Config) -> Measured:
-    """Build `config` (or find it), and run random weights, on which no cycle depends."""
+    """Build `config`, or use the cache, and run random weights, which do not affect the cycles."""
     model = quantise(random_checkpoint(config.shape, seed=1), config)
     cycles: list[int] = []
     with RtlDecoder(config, pack(model), quiet=True) as rtl:
@@ -98,7 +98,7 @@ def measure(config: Config) -> Measured:
 
 
 def _golden(model: Model) -> float:
-    """Tokens a second over the whole context."""
+    """Tokens per second over the whole context."""
     decoder = FixedDecoder(model, BATCH)
     tokens = np.full(BATCH, model.config.shape.first_id)
     steps = model.config.shape.seq_len

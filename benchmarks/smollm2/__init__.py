@@ -1,1 +1,1 @@
-"""A model that people use, SmolLM2-135M-Instruct, through all three decoders."""
+"""A public model, SmolLM2-135M-Instruct, in all three decoders."""

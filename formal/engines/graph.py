@@ -1,4 +1,4 @@
-"""The netlist as a graph of bits: what each is computed from."""
+"""The netlist as a graph of bits and their drivers, for structural reachability."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 from formal.engines.programs import launch
 
-#: Nothing is optimised that could hide a path: only what no output sees is swept away.
+#: No optimisation that could hide a path: only logic without a path to an output is removed.
 _SCRIPT = """\
 read_rtlil model.il
 hierarchy -top top
@@ -24,9 +24,9 @@ simplemap
 opt_clean
 write_json graph.json
 """
-#: What `simplemap` makes of registers.
+#: Registers after `simplemap`.
 _REGISTER = re.compile(r"\$_(S?DFFE?|SDFFCE|ALDFFE?|DFFSRE?)_[PN01]+_")
-#: Cells of which every output may depend on every input within a cycle, latches among them.
+#: Cells (latches included) whose outputs may all depend on all inputs within a cycle.
 _WITHIN_A_CYCLE = re.compile(
     r"\$_(NOT|BUF|AND|NAND|OR|NOR|XOR|XNOR|ANDNOT|ORNOT|N?MUX|AOI[34]|OAI[34])_"
     r"|\$_(DLATCH|DLATCHSR|SR)_[PN01]+_"
@@ -34,18 +34,18 @@ _WITHIN_A_CYCLE = re.compile(
     r"|\$(shl|shr|sshl|sshr|shift|shiftx|lt|le|eq|ne|eqx|nex|ge|gt)"
     r"|\$(lut|sop|pmux|bmux|demux|bweqx|bwmux)"
 )
-#: Cells that drive nothing, and one that anything may come from.
+#: Cells without outputs, and one whose output may be anything.
 _NO_ORIGIN = re.compile(r"\$(check|assert|assume|cover|scopeinfo|anyseq)")
 
 
 def synthesise(netlist: str, folder: Path, timeout: int) -> None:
-    """Leave `netlist` in a `folder` that is there: ``flat.il``, and ``graph.json`` for `Graph`."""
+    """Write ``flat.il``, and ``graph.json`` for `Graph`, to an existing `folder`."""
     (folder / "model.il").write_text(netlist)
     run_yosys(_SCRIPT, folder, timeout)
 
 
 def run_yosys(script: str, folder: Path, timeout: int) -> None:
-    """Run a script in `folder`; raises subprocess.SubprocessError when it fails or takes long."""
+    """Run a script in `folder`; raises subprocess.SubprocessError if it fails or times out."""
     (folder / "script.ys").write_text(script)
     with (folder / "logfile.txt").open("w") as log:
         launch.run(["yosys", "-q", "script.ys"], folder, timeout, stdout=log, stderr=log)
@@ -53,7 +53,7 @@ def run_yosys(script: str, folder: Path, timeout: int) -> None:
 
 @dataclass(frozen=True)
 class Driver:
-    """What a bit comes from: bits it follows in the same cycle, and bits of the cycle before."""
+    """The driver of a bit: bits on which it depends in the same cycle, and in the cycle before."""
 
     now: tuple[int, ...] = ()
     before: tuple[int, ...] = ()
@@ -64,9 +64,9 @@ class Driver:
 class Graph:
     """Drivers by bit, the bits of each port, and a name for each bit that has one.
 
-    A cell is taken to hand each of its inputs to each of its outputs, but for memories, registers
-    and bitwise operations, of which bits are told apart: a path that is not here is nowhere. What a
-    clock, an asynchronous set or reset, or a latch lets through comes within the cycle.
+    Every output of a cell is assumed to depend on every input, except in memories, registers and
+    bitwise operations, where bits are distinguished. So the graph has every path of the netlist.
+    Clocks, asynchronous sets and resets, and latches act within the cycle.
     """
 
     ports: dict[str, list[int]] = field(default_factory=dict)
@@ -76,9 +76,9 @@ class Graph:
 
     @classmethod
     def read(cls, path: Path) -> "Graph":
-        """The graph of a file that `synthesise` left.
+        """The graph of a file written by `synthesise`.
 
-        Raises ValueError for a cell that is not known, and for a bit with two drivers.
+        Raises ValueError for an unknown cell type, and for a bit with two drivers.
         """
         top = json.loads(path.read_text())["modules"]["top"]
         graph = cls()
@@ -87,7 +87,7 @@ class Graph:
             if port["direction"] == "input":
                 graph.inputs |= set(graph.ports[name])
             elif port["direction"] != "output":
-                raise ValueError(f"port {name} goes both ways")
+                raise ValueError(f"port {name} is bidirectional")
         for name, net in top["netnames"].items():
             for index, bit in enumerate(net["bits"]):
                 if isinstance(bit, int) and not name.startswith("$") and name not in top["ports"]:
@@ -103,11 +103,11 @@ class Graph:
         """The bits of all ports whose names begin with `prefix`."""
         return {bit for name, port in self.ports.items() if name.startswith(prefix) for bit in port}
 
-    def behind(
+    def cone(
         self, sinks: Iterable[int], cuts: Collection[int], *, registers: bool = True
     ) -> set[str]:
-        """The cells from which there is a way to a sink that does not lead through `cuts`, nor,
-        without `registers`, through registers."""
+        """The cells in the cone of influence of the sinks, without paths through `cuts`, and, if
+        not `registers`, through registers."""
         todo = [bit for bit in sinks if bit not in cuts]
         seen = {*cuts, *todo}
         cells = set()
@@ -127,34 +127,34 @@ class Graph:
         cuts: Collection[int] = (),
         registers: bool = True,
     ) -> list[int] | None:
-        """The bits along a shortest way from a source to a sink, or None if there is none.
+        """The bits along a shortest path from a source to a sink, or None if there is none.
 
-        Ways through `cuts` do not count, nor, without `registers`, ways through registers. An x is
-        taken for a constant. Raises ValueError when a sink depends on what nobody drives.
+        Without paths through `cuts`, and, if not `registers`, through registers. An x counts as a
+        constant. Raises ValueError if a sink depends on an undriven bit.
         """
-        came: dict[int, int | None] = {bit: None for bit in sinks if bit not in cuts}
-        queue = deque(came)
+        successor: dict[int, int | None] = {bit: None for bit in sinks if bit not in cuts}
+        queue = deque(successor)
         while queue:
             bit = queue.popleft()
             if bit in sources:
-                found: list[int] = []
+                path: list[int] = []
                 step: int | None = bit
                 while step is not None:
-                    found.append(step)
-                    step = came[step]
-                return found
+                    path.append(step)
+                    step = successor[step]
+                return path
             driver = Driver() if bit in self.inputs else self.drivers.get(bit)
             if driver is None:
-                raise ValueError(f"nobody drives {self.names.get(bit, bit)}")
+                raise ValueError(f"{self.names.get(bit, bit)} has no driver")
             for origin in driver.now + (driver.before if registers else ()):
-                if origin not in came and origin not in cuts:
-                    came[origin] = bit
+                if origin not in successor and origin not in cuts:
+                    successor[origin] = bit
                     queue.append(origin)
         return None
 
 
 def nets(bits: Iterable[Any]) -> list[int]:
-    """Those bits that are no constants."""
+    """The bits that are not constants."""
     return [bit for bit in bits if isinstance(bit, int)]
 
 
@@ -169,10 +169,11 @@ def _drivers(name: str, cell: Mapping[str, Any]) -> Iterable[tuple[int, Driver]]
         return
     later: tuple[str, ...] = ()
     if _REGISTER.fullmatch(kind):
-        # A synchronous reset waits for the clock; any other set or reset, and the clock, do not.
+        # A synchronous reset acts at the next clock edge; other sets and resets, and the clock
+        # itself, act within the cycle.
         later = ("D", "E", "R") if kind.startswith("$_SDFF") else ("D", "E")
     elif not _WITHIN_A_CYCLE.fullmatch(kind):
-        raise ValueError(f"what a cell {kind} does is not known here: {name}")
+        raise ValueError(f"unknown cell type {kind}: {name}")
     now, before, outputs = [], [], []
     for pin, direction in cell["port_directions"].items():
         if direction == "output":
@@ -190,7 +191,7 @@ def _driver(now: Iterable[Any], before: Iterable[Any], cell: str) -> Driver:
 
 
 def _read_ports(name: str, cell: Mapping[str, Any]) -> Iterable[tuple[int, Driver]]:
-    """A bit of a word comes from the addresses, and from the same bit of what is written."""
+    """A bit of a word depends on the addresses, and on the same bit of the written words."""
     pins, parameters = cell["connections"], cell["parameters"]
     width, address_bits, reads, writes = (
         int(parameters[key], 2) for key in ("WIDTH", "ABITS", "RD_PORTS", "WR_PORTS")
@@ -199,14 +200,14 @@ def _read_ports(name: str, cell: Mapping[str, Any]) -> Iterable[tuple[int, Drive
     if writes and "0" in parameters["WR_CLK_ENABLE"]:
         raise ValueError(f"memory {name} is written without a clock")
     for port in range(reads):
-        place = slice(port * address_bits, (port + 1) * address_bits)
-        asks = [*pins["RD_ADDR"][place], pins["RD_EN"][port], pins["RD_SRST"][port]]
+        address = pins["RD_ADDR"][port * address_bits : (port + 1) * address_bits]
+        request = [*address, pins["RD_EN"][port], pins["RD_SRST"][port]]
         for lane in range(width):
-            # A write is there at its clock, which may itself be made from data.
+            # A write happens at its clock, which may be derived from data.
             stored = [*pins["WR_ADDR"], *pins["WR_DATA"][lane::width], *pins["WR_EN"][lane::width]]
             bit = pins["RD_DATA"][port * width + lane]
             if clocked[port] == "1":
                 clocks = [*pins["WR_CLK"], pins["RD_CLK"][port], pins["RD_ARST"][port]]
-                yield bit, _driver(clocks, [*asks, *stored], name)
+                yield bit, _driver(clocks, [*request, *stored], name)
             else:
-                yield bit, _driver([*asks, *pins["WR_CLK"]], stored, name)
+                yield bit, _driver([*request, *pins["WR_CLK"]], stored, name)

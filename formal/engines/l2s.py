@@ -1,7 +1,7 @@
 """Liveness under fairness, by liveness-to-safety and PDR.
 
-ABC reads its obligations off output names: ``assume_fair_x`` is high infinitely often by
-assumption, ``assert_fair_x`` is to be proved so.
+ABC takes its obligations from the names of outputs: ``assume_fair_x`` is assumed, ``assert_fair_x``
+to be proved high infinitely often.
 """
 
 import re
@@ -41,14 +41,14 @@ _PROOF = "read_blif model.blif; strash; l2s; pdr; write_cex -n -f loop.txt"
 
 
 def run(job: Job, folder: Path) -> Outcome:
-    """Prove the ``assert_fair_`` outputs of the netlist, or find a loop that misses one."""
+    """Prove the ``assert_fair_`` outputs of the netlist, or find a loop without one."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.il").write_text(job.netlist)
     (folder / "model.ys").write_text(_SCRIPT)
     loop, trace = folder / "loop.txt", folder / "trace.vcd"
     for stale in (loop, trace):
         stale.unlink(missing_ok=True)
-    launch.abc_program()  # or it is told what is missing
+    launch.abc_program()  # raises if it is not installed
     start = time.monotonic()
     log = folder / "logfile.txt"
     try:
@@ -64,13 +64,13 @@ def run(job: Job, folder: Path) -> Outcome:
         status = "TIMEOUT"
     except subprocess.CalledProcessError:
         status = "ERROR"
-    found = _claims(folder / "model.blif")
+    claims = _claims(folder / "model.blif")
     cycles = _write_trace(loop, trace) if status == "FAIL" else None
     return Outcome(
         status=status,
         seconds=round(time.monotonic() - start, 1),
-        named=found if status == "FAIL" else (),
-        found=found,
+        named=claims if status == "FAIL" else (),
+        found=claims,
         netlist=digest_of(folder / "model.il"),
         cycles=cycles,
         trace=str(trace) if cycles else None,
@@ -85,15 +85,15 @@ def _status(text: str) -> str:
 
 
 def _refuse(blif: Path) -> None:
-    """Raise ValueError for what ABC would take for a 0, or for the one clock."""
+    """Raise ValueError for initial values and clocks that ABC would misinterpret."""
     text = blif.read_text()
     pins = [line.split()[3:] for line in re.findall(r"^\.latch .*", text, re.MULTILINE)]
     inputs = re.findall(r"^\.inputs (.*)", text, re.MULTILINE)
     if any(initial not in "01" for _, _, initial in pins):
-        raise ValueError("l2s has no registers without an initial value")
+        raise ValueError("l2s does not support registers without an initial value")
     clocks = {(edge, clock) for edge, clock, _ in pins}
     if len(clocks) > 1 or not {clock for _, clock in clocks} <= set(" ".join(inputs).split()):
-        raise ValueError("l2s has one clock, an input")
+        raise ValueError("l2s supports only one clock, an input")
 
 
 def _claims(blif: Path) -> tuple[str, ...]:
@@ -108,9 +108,9 @@ def _claims(blif: Path) -> tuple[str, ...]:
 
 
 def _write_trace(loop: Path, trace: Path) -> int | None:
-    """The run that ABC found, as a VCD of inputs and registers; returns its length.
+    """Write ABC's counterexample as a VCD of inputs and registers; returns its length.
 
-    The cycles in which `loop` is high come again and again: in its last, all is as in its first.
+    The cycles in which `loop` is high repeat forever: the last has the same state as the first.
     """
     if not loop.exists():
         return None
@@ -120,7 +120,7 @@ def _write_trace(loop: Path, trace: Path) -> int | None:
     cycles = range(len(frames))
     widths: dict[str, int] = {}
     for name in frames[0]:
-        # What the transformation added, and the clock, are no part of the model.
+        # Signals added by the transformation, and the clock, are not part of the model.
         if "$" not in name and name != "clk" and not name.endswith(_ADDED):
             word, _, bit = name.removesuffix("]").partition("[")
             widths[word] = max(widths.get(word, 0), int(bit or 0) + 1)

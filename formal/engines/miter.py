@@ -1,8 +1,8 @@
-"""No influence, where `paths` finds no path: proved by abc of what the netlist computes.
+"""Non-interference by a miter: confirms semantically that `paths` has missed no path.
 
-Two copies of the netlist have the same inputs, x, cutpoints and initial state, and each its own
-anything in the place of the sources. Where there is no path, their sinks are equal in every cycle.
-A product, and what a large memory shows, is anything, too, in each copy its own.
+Two copies of the netlist have the same inputs, x, cutpoints and initial state, but independent free
+values for the sources. Without a path, their sinks are equal in every cycle, which abc proves.
+Products and the outputs of large memories are independent free values, too.
 """
 
 import re
@@ -35,10 +35,10 @@ simplemap
 write_rtlil flat.il
 write_json graph.json
 """
-#: Bits of a memory that becomes registers; what a larger one shows is anything.
+#: Most bits of a memory that becomes registers; the output of a larger one is free.
 _SMALL = 1024
 _CELL = re.compile(r"^  cell (\S+) (\S+)\n((?:    .*\n)*)  end\n", re.MULTILINE)
-#: Where their number is no power of two, what yosys has in the place of words beyond the last: x.
+#: Names of the x that yosys uses for words beyond the last one of a memory.
 _NO_WORD = re.compile(r"\$memory.*\$rdmux\[")
 _PROOF = "read_aiger miter.aig; strash; scorr; write_aiger -s proved.aig; pdr"
 
@@ -46,15 +46,15 @@ _PROOF = "read_aiger miter.aig; strash; scorr; write_aiger -s proved.aig; pdr"
 def run(job: Job, folder: Path) -> Outcome:
     """Prove that no source of a claim has an influence on its sink.
 
-    `job.line` is ``through registers`` or ``within a cycle``: there registers hold anything, the
-    same in both copies. Raises ValueError for what is not understood.
+    `job.line` is ``through registers`` or ``within a cycle``; in the latter, registers have free
+    values, the same in both copies. Raises ValueError for unknown constructs.
     """
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "logfile.txt"
     outcome = Outcome("ERROR", log=str(log))
     (folder / "model.il").write_text(job.netlist)
-    said = ""
+    output = ""
     try:
         through = job.line == "through registers"
         reader = _gates(folder, job.timeout, through)
@@ -63,11 +63,11 @@ def run(job: Job, folder: Path) -> Outcome:
         for sources, sinks in claims.values():
             _miter(reader, sources, sinks, through, folder)
             command = ["yosys-abc", "-c", _PROOF]
-            said = launch.run(command, folder, job.timeout, capture_output=True, text=True).stdout
-            status = _status(said, folder / "proved.aig")
+            output = launch.run(command, folder, job.timeout, capture_output=True, text=True).stdout
+            status = _status(output, folder / "proved.aig")
             if status != "PASS":
                 break
-        log.write_text(said)
+        log.write_text(output)
     except subprocess.TimeoutExpired:
         outcome = replace(outcome, status="TIMEOUT", seconds=job.timeout)
         return replace(outcome, netlist=digest_of(folder / "model.il"))
@@ -87,11 +87,11 @@ def run(job: Job, folder: Path) -> Outcome:
 
 
 def _gates(folder: Path, timeout: int, through: bool) -> Reader:
-    """What the sinks depend on, as gates. What is missing there is anything, in each copy."""
+    """The cone of influence of the sinks, as gates. Removed cells have free outputs."""
     run_yosys(_FLATTEN, folder, timeout)
     graph = Graph.read(folder / "graph.json")
     sinks, cuts = graph.ports_called(f"{APART}to_"), graph.ports_called(CUT)
-    needed = graph.behind(sinks, cuts, registers=through)
+    needed = graph.cone(sinks, cuts, registers=through)
 
     def keep(cell: re.Match) -> str:
         kind, name, body = cell[1], cell[2].removeprefix("\\"), cell[3]
@@ -105,7 +105,7 @@ def _gates(folder: Path, timeout: int, through: bool) -> Reader:
 
 
 def _claims(reader: Reader) -> dict[frozenset, tuple[frozenset, list]]:
-    """The sources and sinks of claims; those of the same sources together."""
+    """The sources and sinks of claims, grouped by sources."""
     claims: dict[frozenset, tuple[frozenset, list]] = {}
     for name, bits in reader.ports.items():
         if name.startswith(f"{APART}to_"):
@@ -114,18 +114,18 @@ def _claims(reader: Reader) -> dict[frozenset, tuple[frozenset, list]]:
     return claims
 
 
-def _status(said: str, proved: Path) -> str:
-    if "was asserted in frame" in said:
+def _status(output: str, proved: Path) -> str:
+    if "was asserted in frame" in output:
         return "FAIL"
-    # An output that is 0 is not asked about any more.
+    # If the property was simplified to constant 0, pdr reports nothing.
     header, *lines = proved.read_bytes().split(b"\n", 1)
     latches = int(header.split()[3])
-    output = lines[0].split(b"\n")[latches]
-    return "PASS" if "Property proved" in said or output == b"0" else "ERROR"
+    literal = lines[0].split(b"\n")[latches]
+    return "PASS" if "Property proved" in output or literal == b"0" else "ERROR"
 
 
 def _order(reader: Reader, leaves: Collection[Any], sinks: list[Any], through: bool) -> list[Any]:
-    """All bits behind the sinks, each gate behind its operands."""
+    """All bits in the cone of the sinks, each gate after its operands."""
     order: list[Any] = []
     seen: set[Any] = {"0", "1"}
     later = list(sinks)
@@ -149,7 +149,7 @@ def _order(reader: Reader, leaves: Collection[Any], sinks: list[Any], through: b
 def _miter(
     reader: Reader, sources: frozenset, sinks: list[Any], through: bool, folder: Path
 ) -> None:
-    """Write ``miter.aig``, whose output is high when a sink differs."""
+    """Write ``miter.aig``, whose output is high if a sink differs."""
     cuts = {bit for name, bits in reader.ports.items() if name.startswith(CUT) for bit in bits}
     no_words = {
         bit
@@ -166,12 +166,12 @@ def _miter(
     reader.check_clock(held, order)
     if not through:
         same |= set(registers)
-    given = [
+    inputs = [
         bit
         for bit in order
         if bit in same | sources or not (bit in reader.registers or reader.origins(bit))
     ]
-    shared, own = [b for b in given if b in same], [b for b in given if b not in same]
+    shared, own = [b for b in inputs if b in same], [b for b in inputs if b not in same]
     initial = reader.initial()
     free = [bit for bit in held if bit not in initial]
     file = Aiger()
@@ -180,34 +180,33 @@ def _miter(
     began = 2 * (1 + len(file.inputs))
     file.latches[0] = ("began", 1, 0)
     values: list[dict[Any, int]] = [{"0": 0, "1": 1}, {"0": 0, "1": 1}]
-    number_of = {bit: n for n, bit in enumerate(given)}
     for copy in (0, 1):
-        at = values[copy]
-        at |= {bit: 2 * (1 + n) for n, bit in enumerate(shared)}
+        literals = values[copy]
+        literals |= {bit: 2 * (1 + n) for n, bit in enumerate(shared)}
         first = 1 + len(shared) + copy * len(own)
-        at |= {bit: 2 * (first + n) for n, bit in enumerate(own)}
+        literals |= {bit: 2 * (first + n) for n, bit in enumerate(own)}
         for n, bit in enumerate(held):
             value = began + 2 * (1 + 2 * n + copy)
             if initial.get(bit) == 1:
-                value ^= 1  # kept inverted
+                value ^= 1  # stored inverted
             elif bit not in initial:
                 start = 2 * (1 + len(shared) + 2 * len(own) + free.index(bit))
                 later, first_cycle = file.both(began, value), file.both(began ^ 1, start)
                 value = file.either(later, first_cycle)
-            at[bit] = value
+            literals[bit] = value
         for bit in order:
-            if bit in at or bit in number_of:
+            if bit in literals:
                 continue
             if bit in reader.gates:
                 a, b = reader.gates[bit]
-                at[bit] = file.both(at[a], at[b])
+                literals[bit] = file.both(literals[a], literals[b])
             else:
                 origin, inverted = reader.aliases[bit]
-                at[bit] = at[origin] ^ inverted
+                literals[bit] = literals[origin] ^ inverted
         for n, bit in enumerate(held):
-            place = 1 + 2 * n + copy
-            following = at[reader.registers[bit]] ^ (initial.get(bit) == 1)
-            file.latches[place] = (file.latches[place][0], following, 0)
+            latch = 1 + 2 * n + copy
+            following = literals[reader.registers[bit]] ^ (initial.get(bit) == 1)
+            file.latches[latch] = (file.latches[latch][0], following, 0)
     differs = 0
     for bit in sinks:
         a, b = values[0][bit], values[1][bit]

@@ -1,4 +1,4 @@
-"""What an engine is asked, and what it answers."""
+"""The job of an engine, and its outcome."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """One question to an engine: `netlist` (RTLIL), `mode` (prove, bmc or cover), how deep, and how
-    many seconds of the processor each program may take (`timeout`).
+    """A job of an engine: `netlist` (RTLIL), `mode` (prove, bmc or cover), `depth`, and `timeout`,
+    the CPU seconds that each program may take.
 
-    `line` is the engine as sby names it; `waves` asks for the waveform of a counterexample, which
-    can take longer than to find it.
+    `line` is the engine in the syntax of sby; `waves` requests the waveform of a counterexample,
+    which can take longer than finding it.
     """
 
     netlist: str
@@ -25,20 +25,20 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """What the outcome must name as the netlist that was read."""
+        """The digest that `Outcome.netlist` must equal."""
         return hashlib.sha256(self.netlist.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer to a job.
+    """The outcome of a job.
 
-    `status` is PASS, FAIL (a counterexample from the reset state), UNKNOWN (the induction does not
-    hold), TIMEOUT or ERROR. `named` are the claims violated or, in mode cover, the witnesses
-    reached; `found` are the properties of that kind the engine was given, `assumed` what it was
-    told to suppose. `netlist` is the digest of the netlist that the engine read. `cycles` is the
-    length of the trace and `trace` its file; `log` is the engine's. `cover` is what a proof showed
-    of the witnesses, where it comes by them all. `cached` tells that the answer is remembered.
+    `status` is PASS, FAIL (a counterexample from the reset state), UNKNOWN (the induction fails),
+    TIMEOUT or ERROR. `named` are the claims violated or, in mode cover, the witnesses reached;
+    `found` are the properties of that kind in the engine's input, `assumed` the suppositions there.
+    `netlist` is the digest of the netlist that the engine read. `cycles` is the length of the trace
+    and `trace` its file; `log` is that of the engine. `cover` is the outcome for the witnesses, if
+    a proof covers them, too. `cached`: the outcome comes from the cache.
     """
 
     status: str
@@ -54,16 +54,16 @@ class Outcome:
     cached: bool = field(default=False, compare=False)
 
     @classmethod
-    def remembered(cls, stored: Mapping[str, Any]) -> "Outcome":
-        """The outcome of which `stored`, read from JSON, has the fields."""
+    def from_cache(cls, stored: Mapping[str, Any]) -> "Outcome":
+        """The outcome with the fields of `stored`, read from JSON."""
         fields = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in stored.items()
         }
-        cover = stored["cover"] and cls.remembered(stored["cover"])
+        cover = stored["cover"] and cls.from_cache(stored["cover"])
         return cls(**(fields | {"cover": cover, "cached": True}))
 
 
 def digest_of(netlist: Path) -> str:
-    """The digest of the file that a tool read, as it lies there after; empty if there is none."""
+    """The digest of the file that a tool read, computed after the run; empty without a file."""
     return hashlib.sha256(netlist.read_bytes()).hexdigest() if netlist.is_file() else ""

@@ -1,4 +1,4 @@
-"""Safety and covers through sby."""
+"""Safety proofs and covers with sby."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ model.il
 
 
 def run(job: Job, folder: Path) -> Outcome:
-    """Run sby in `folder`, which is made anew."""
+    """Run sby in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.il").write_text(job.netlist)
     (folder / "job.sby").write_text(
@@ -39,7 +39,7 @@ def run(job: Job, folder: Path) -> Outcome:
         )
     )
     if job.line.startswith("abc"):
-        launch.abc_program()  # or it is told what is missing
+        launch.abc_program()  # raises if it is not installed
     start = time.monotonic()
     late = False
     try:
@@ -50,24 +50,24 @@ def run(job: Job, folder: Path) -> Outcome:
     except subprocess.TimeoutExpired:
         late = True
     except subprocess.CalledProcessError:
-        pass  # what it left says why
+        pass  # `_read` finds the reason in the log
     return _read(job, folder / "work", time.monotonic() - start, late)
 
 
 def _read(job: Job, work: Path, seconds: float, late: bool) -> Outcome:
-    """What sby left in `work`, as an outcome."""
+    """The outcome, from the files of sby in `work`."""
     log = work / "logfile.txt"
     text = log.read_text() if log.exists() else ""
     done = re.search(r"DONE \((\w+), rc=\d+\)", text)
     status = done[1] if done else "ERROR"
     if not done and "Reached TIMEOUT" in text:
-        # So early that sby has nothing to sum up yet.
+        # The timeout came before sby had a result to summarise.
         status = "TIMEOUT"
     if status == "ERROR" and re.search(r"Status returned by engine.*: FAIL", text):
-        # sby can stumble over the trace of a counterexample; the counterexample stands.
+        # sby may fail while writing the trace of a valid counterexample.
         status = "FAIL"
     if late and status not in ("PASS", "FAIL"):
-        # To sby, a solver that was ended for its time has failed.
+        # For sby, a solver killed at its time limit has failed.
         status = "TIMEOUT"
     kind = "cover" if job.mode == "cover" else "assert"
     hit = r"Reached cover statement.*" if kind == "cover" else r"Assert failed.*"
@@ -76,7 +76,7 @@ def _read(job: Job, work: Path, seconds: float, late: bool) -> Outcome:
     traces = sorted(work.glob("engine_0/trace*.vcd")) if status in ("FAIL", "UNKNOWN") else []
     return Outcome(
         status=status,
-        # Of the processor, and no more than there are; by the clock it may have been longer.
+        # On a timeout, the CPU limit; the wall-clock time may be longer.
         seconds=job.timeout if status == "TIMEOUT" else round(seconds, 1),
         named=tuple(dict.fromkeys(named)),
         found=_properties(work / "model", kind),
@@ -89,7 +89,7 @@ def _read(job: Job, work: Path, seconds: float, late: bool) -> Outcome:
 
 
 def _properties(model: Path, kind: str) -> tuple[str, ...]:
-    """Names of the properties in the very file that the engine read."""
+    """Names of the properties in the file that the engine read."""
     smt2 = list(model.glob("design_smt2*.smt2"))
     if smt2:
         lines = re.findall(rf"^; yosys-smt2-{kind} \d+ (\S+)", smt2[0].read_text(), re.MULTILINE)
@@ -99,7 +99,7 @@ def _properties(model: Path, kind: str) -> tuple[str, ...]:
         if not aiger.exists():
             return ()
         lines = re.findall(rf"^  cell \${kind} \\(\S+)", prepared.read_text(), re.MULTILINE)
-        # AIGER has no names, but its header counts the bad states.
+        # This AIGER file has no names, but its header counts the bad states.
         with aiger.open("rb") as file:
             header = file.readline().split()
         if len(header) < 7 or int(header[6]) != len(lines):
@@ -109,10 +109,10 @@ def _properties(model: Path, kind: str) -> tuple[str, ...]:
 
 
 def _assumed(model: Path) -> tuple[str, ...]:
-    """Names of what is supposed, the harness's own among it, in the flat design.
+    """Names of the suppositions, including those of the harness, in the flat design.
 
-    Not in the file that a solver reads: of what holds by construction, or stands there twice,
-    yosys leaves nothing to suppose.
+    Not from the solver's file: there, yosys has removed suppositions that hold by construction or
+    are duplicates.
     """
     flat = model / "design.il"
     text = flat.read_text() if flat.exists() else ""

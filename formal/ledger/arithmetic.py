@@ -1,4 +1,4 @@
-"""What the theorems about the units that compute suppose, and who pays."""
+"""Suppositions of the theorems about arithmetic units, and their payers."""
 
 from formal.ledger.audit import Claim, Line, Paid
 from formal.ledger.chains import ARRAY, BEAT, PASS, SUMS, chain, duty, line, paid
@@ -22,7 +22,7 @@ LINES: tuple[Line, ...] = (
                 Claim(f"requests.silent.{client}")
                 for client in ("writeback", "residual", "rmsnorm", "reciprocals", "rope", "swiglu")
             ),
-            "every client leaves zeros on a port on which it asks for nothing",
+            "every client drives zeros on a port without a request",
         ),
     ),
     line(
@@ -32,7 +32,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("schedule.positions.value", "position_in_order"),
             Claim("schedule.positions.value", "sums_begin_and_end"), BEAT,
-            because="a value pass adds up each position once, from the first",
+            because="a value pass adds each position once, from the first on",
         ),
     ),
     line("arith.sum.*", "begins", duty("array")),
@@ -42,7 +42,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("schedule.positions.value", "position_in_order"),
             Claim("schedule.positions.value", "sums_begin_and_end"), BEAT,
-            because="a value pass adds up each position once, from the first",
+            because="a value pass adds each position once, from the first on",
         ),
     ),
     line("arith.sum.*", "no_more_terms", duty("array")),
@@ -51,8 +51,8 @@ LINES: tuple[Line, ...] = (
         "term_in_bound",
         chain(
             Claim("arith.lane"), Claim("dataflow.routing"), Claim("arith.lanes"),
-            because="each lane is given operands of the formats of its beat, whose products are"
-            " within this bound",
+            because="each lane gets operands in the formats of its beat, whose products are within"
+            " this bound",
         ),
     ),
     line("arith.scores", "comes_in_range read_in_range", duty("scores")),
@@ -68,7 +68,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("composition.duties", "rope_in_order"),
             Claim("dataflow.pairs_in_place", "element"),
-            because="no row comes behind the last, and the element is that of the row",
+            because="no row follows the last one, and the element is that of the row",
         ),
     ),
     line(
@@ -77,7 +77,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("composition.duties", "rope_no_faster"),
             Claim("dataflow.pairs_in_place", "no_fault"),
-            because="pairs come no faster than told, and then none meets another",
+            because="pairs come no faster than stated, so no two overlap",
         ),
     ),
     line("arith.multiply", "one_at_a_time",
@@ -88,7 +88,7 @@ LINES: tuple[Line, ...] = (
         "row_exists",
         chain(
             Claim("schedule.projection", "rows_of_the_pass"), BEAT, *ARRAY, PASS, SUMS,
-            because="a pass has no rows beyond its matrix, and the drain gives no others away",
+            because="a pass has no rows beyond its matrix, and the drain emits no others",
         ),
     ),
 )  # fmt: skip

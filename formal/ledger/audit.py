@@ -1,12 +1,12 @@
-"""The ledger: who pays for what a proof supposes.
+"""The audit of the ledger: the payer of each supposition of a proof.
 
-A theorem about a component supposes something of whatever drives it. Here each supposition names
-its payer: a claim proved of the component that drives it, at the same configuration; or the
-outside, for what a host or a memory owes the decoder's own ports. A supposition without a payer, a
-payer that is not proved at that configuration, and a circle of payers that no induction over time
-closes are red, and so is a line that nobody needs. The other files of this folder hold the lines.
+A theorem about a component makes suppositions about its environment. Each supposition has a payer:
+a claim proved for the component that drives it, at the same configuration; or the outside, for
+obligations of a host or a memory at the decoder's own ports. A supposition without a payer, a payer
+that is not proved at that configuration, a cycle of payers that is not closed by induction over
+time, and an unused line are red. The other files of this folder hold the lines.
 
-Claims of the whole decoder suppose nothing but the outside and what stands in for a cutpoint.
+Claims about the whole decoder suppose only the outside and the abstractions of cutpoints.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from properties.dialect import CHOSEN
 
 @dataclass(frozen=True)
 class Claim:
-    """The claim `name` of the task `task`, or, without a name, all that it claims."""
+    """The claim `name` of the task `task`, or, without a name, all of its claims."""
 
     task: str
     name: str = ""
@@ -31,10 +31,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Paid:
-    """These claims together pay; `because` says how, where that is more than the same condition.
+    """These claims together pay; `because` explains how, unless they are the same condition.
 
-    `earlier`: they are needed of the cycles before only (`Theorem.suppose_before`, or what is
-    behind a register), so that a circle through this payment is closed by induction over time.
+    `earlier`: the claims are needed only for earlier cycles (`Theorem.suppose_before`, or after a
+    register), so that a cycle through this payment is closed by induction over time.
     """
 
     claims: tuple[Claim, ...]
@@ -44,15 +44,15 @@ class Paid:
 
 @dataclass(frozen=True)
 class Outside:
-    """What whoever is on the other side of a port of the decoder owes; `where` that is documented
-    and watched."""
+    """An obligation of the environment at a port of the decoder; `where` it is documented and
+    checked."""
 
     where: str
 
 
 @dataclass(frozen=True)
 class Alone:
-    """The component is proved by itself at `configs`, where no decoder as a whole is: `why`."""
+    """The component is proved alone at `configs`, without a proof of the whole decoder: `why`."""
 
     why: str
     configs: tuple[str, ...]
@@ -60,9 +60,9 @@ class Alone:
 
 @dataclass(frozen=True)
 class Unpaid:
-    """Nobody pays yet: `why`. Counted in each summary, and README says what that leaves open.
+    """No payer yet: `why`. Counted in each summary; the README explains what is left open.
 
-    With `configs`, at those alone.
+    With `configs`, only at those.
     """
 
     why: str
@@ -74,8 +74,8 @@ Payment = Paid | Outside | Alone | Unpaid
 
 @dataclass(frozen=True)
 class Line:
-    """What pays for the suppositions of tasks: of the first of `payments` whose claims are in the
-    table at that configuration. `tasks` and `names` are patterns, as of file names."""
+    """The payment for suppositions of tasks: the first of `payments` whose claims are in the table
+    at the configuration. `tasks` and `names` are patterns like those of file names."""
 
     tasks: tuple[str, ...]
     names: tuple[str, ...]
@@ -83,14 +83,14 @@ class Line:
 
     def matches(self, task: str, name: str) -> bool:
         """Whether this is the line for the supposition `name` of `task`."""
-        return any(fnmatchcase(task, each) for each in self.tasks) and any(
-            fnmatchcase(name, each) for each in self.names
+        return any(fnmatchcase(task, pattern) for pattern in self.tasks) and any(
+            fnmatchcase(name, pattern) for pattern in self.names
         )
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What became of one task at one configuration, as far as the ledger asks."""
+    """The result of a task at a configuration, as far as the ledger needs it."""
 
     task: str
     config: str
@@ -100,7 +100,7 @@ class Proof:
 
 
 def proofs(results: Sequence[Result]) -> list[Proof]:
-    """What the runner found, as the ledger sees it."""
+    """The results of the runner as input of the audit."""
     return [
         Proof(
             result.task.id,
@@ -120,13 +120,13 @@ def pairs(tasks: Sequence[Task]) -> set[tuple[str, str]]:
 
 @dataclass
 class Audit:
-    """What an audit found: `holes`, each a sentence, and for each supposition what paid for it."""
+    """The result of an audit: `holes`, as sentences, and the payment of each supposition."""
 
     holes: list[str] = field(default_factory=list)
     paid: dict[tuple[str, str, str], Payment] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """How many suppositions are paid by whom, in a line."""
+        """The numbers of suppositions by kind of payment, in one line."""
         kinds = {
             Paid: "by claims",
             Outside: "by the outside",
@@ -134,73 +134,72 @@ class Audit:
             Unpaid: "unpaid",
         }
         counts = (
-            (sum(isinstance(each, kind) for each in self.paid.values()), words)
+            (sum(isinstance(payment, kind) for payment in self.paid.values()), words)
             for kind, words in kinds.items()
         )
-        told = ", ".join(f"{count} {words}" for count, words in counts if count)
-        return f"suppositions: {told or 'none'}"
+        listed = ", ".join(f"{count} {words}" for count, words in counts if count)
+        return f"suppositions: {listed or 'none'}"
 
 
 def needs_no_payer(name: str) -> bool:
-    """Whether a supposition only says what the theorem is about: an element that exists."""
+    """Whether a supposition only restricts the theorem to an existing element."""
     return name.startswith(CHOSEN)
 
 
 def audit(
     lines: Sequence[Line], proofs: Sequence[Proof], table: Collection[tuple[str, str]]
 ) -> Audit:
-    """Look for the payer of each supposition of `proofs`.
+    """Find the payer of each supposition of `proofs`.
 
-    `table` are the tasks and configurations that there are. A payer that was not asked about is
-    taken as it stands there; when all were asked about, lines that nobody needs are holes, too.
+    `table` are all tasks and configurations. A payer that is in the table but not among the proofs
+    is accepted; if all were run, unused lines are holes, too.
     """
-    found = Audit()
-    asked = {(proof.task, proof.config): proof for proof in proofs}
+    result = Audit()
+    run = {(proof.task, proof.config): proof for proof in proofs}
     needed: set[Line] = set()
     edges: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for proof in proofs:
         for name in proof.suppositions:
             if needs_no_payer(name):
                 continue
-            what = f"{proof.task} {proof.config} supposes {name}"
-            line = next((each for each in lines if each.matches(proof.task, name)), None)
+            supposition = f"{proof.task} {proof.config} supposes {name}"
+            line = next((line for line in lines if line.matches(proof.task, name)), None)
             if line is None:
-                found.holes.append(f"{what}: no line of the ledger says who pays")
+                result.holes.append(f"{supposition}: no line of the ledger names a payer")
                 continue
             needed.add(line)
-            payers = _Payers(proof.config, name, asked, table)
-            payment = next((each for each in line.payments if payers.state(each)), None)
+            payers = _Payers(proof.config, name, run, table)
+            payment = next((option for option in line.payments if payers.state(option)), None)
             if payment is None:
-                found.holes.append(f"{what}: no payer is in the table at this configuration")
+                result.holes.append(f"{supposition}: no payer in the table at this configuration")
                 continue
-            found.paid[proof.task, proof.config, name] = payment
+            result.paid[proof.task, proof.config, name] = payment
             for payer in payers.of(payment):
                 if isinstance(payment, Paid) and not payment.earlier:
                     edges.setdefault((proof.task, proof.config), set()).add(payer)
-                if payer in asked and not asked[payer].proved:
-                    found.holes.append(f"{what}: its payer {' '.join(payer)} is not proved")
-    found.holes += [f"a circle of payers: {' -> '.join(each)}" for each in _circles(edges)]
-    if set(table) <= set(asked):
-        found.holes += [
-            f"nobody needs the line of the ledger for {', '.join(line.names)} of"
-            f" {', '.join(line.tasks)}"
+                if payer in run and not run[payer].proved:
+                    result.holes.append(f"{supposition}: its payer {' '.join(payer)} is not proved")
+    result.holes += [f"a cycle of payers: {' -> '.join(cycle)}" for cycle in _cycles(edges)]
+    if set(table) <= set(run):
+        result.holes += [
+            f"unused line of the ledger for {', '.join(line.names)} of {', '.join(line.tasks)}"
             for line in lines
             if line not in needed
         ]
-    return found
+    return result
 
 
 @dataclass(frozen=True)
 class _Payers:
-    """Who may pay for `supposition` at `config`: of those in the `table`, `asked` are known."""
+    """The possible payers of `supposition` at `config`, from the `table`; `run` are the results."""
 
     config: str
     supposition: str
-    asked: Mapping[tuple[str, str], Proof]
+    run: Mapping[tuple[str, str], Proof]
     table: Collection[tuple[str, str]]
 
     def state(self, payment: Payment) -> bool:
-        """Whether all claims of `payment` are stated, as far as is known."""
+        """Whether all claims of `payment` exist, as far as is known."""
         if isinstance(payment, Alone | Unpaid) and payment.configs:
             return self.config in payment.configs
         if not isinstance(payment, Paid):
@@ -210,24 +209,24 @@ class _Payers:
             if payer is None:
                 return False
             name = claim.name.replace("*", self.supposition)
-            if name and payer in self.asked and name not in self.asked[payer].claims:
+            if name and payer in self.run and name not in self.run[payer].claims:
                 return False
         return True
 
     def of(self, payment: Payment) -> Iterator[tuple[str, str]]:
-        """The tasks that pay, each at the configuration."""
+        """The paying tasks, with the configuration."""
         if isinstance(payment, Paid):
             yield from (payer for claim in payment.claims if (payer := self._payer(claim)))
 
     def _payer(self, claim: Claim) -> tuple[str, str] | None:
-        """The task of the claim: as it is, or with loops that run any number of times."""
+        """The task of the claim, or its variant with abstracted loop counts."""
         ids = (claim.task, f"{claim.task}_loops")
         pairs = ((id, self.config) for id in ids)
         return next((pair for pair in pairs if pair in self.table), None)
 
 
-def _circles(edges: Mapping[tuple[str, str], set[tuple[str, str]]]) -> Iterator[list[str]]:
-    """Each task that pays, over others, for itself: what pays for it supposes it."""
+def _cycles(edges: Mapping[tuple[str, str], set[tuple[str, str]]]) -> Iterator[list[str]]:
+    """The cycles of payers: tasks that, over others, pay for themselves."""
     state: dict[tuple[str, str], int] = {}
     path: list[tuple[str, str]] = []
 
@@ -236,7 +235,7 @@ def _circles(edges: Mapping[tuple[str, str], set[tuple[str, str]]]) -> Iterator[
         path.append(node)
         for other in sorted(edges.get(node, ())):
             if state.get(other) == 1:
-                yield [" ".join(each) for each in (*path[path.index(other) :], other)]
+                yield [" ".join(task) for task in (*path[path.index(other) :], other)]
             elif other not in state:
                 yield from visit(other)
         path.pop()

@@ -1,4 +1,4 @@
-"""What the theorems about the KV caches suppose, and who pays."""
+"""Suppositions of the theorems about the KV caches, and their payers."""
 
 from formal.ledger.audit import Claim, Line, Unpaid
 from formal.ledger.chains import MEMORY, WORDS_IN_ORDER, chain, duty, line, paid
@@ -23,13 +23,13 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("composition.cache_kept_external", "row_when_read"),
             Claim("kv.external.requests", "stored_before_read"),
-            because="the words of the row before were read, and so it was stored",
+            because="the words of the previous row were read, so it was stored",
             earlier=True,
         ),
         chain(
             *WORDS_IN_ORDER,
             Claim("kv.external.requests", "stored_before_read"),
-            because="the next row is announced behind the last beat of this one, and so it was"
+            because="the next row is announced after the last beat of this one, so this one was"
             " stored",
             earlier=True,
         ),
@@ -40,8 +40,8 @@ LINES: tuple[Line, ...] = (
         paid("composition.cache_kept_external"),
         chain(
             *WORDS_IN_ORDER,
-            because="stages offer the words of a row in the order of its passes, and beats go"
-            " through `Issue` in order",
+            because="stages offer the words of a row in the order of its passes, and beats pass"
+            " `Issue` in order",
         ),
     ),
     line(
@@ -50,7 +50,7 @@ LINES: tuple[Line, ...] = (
         paid("composition.cache_kept_external"),
         chain(
             Claim("dataflow.operands", "claims_its_word"),
-            because="a beat claims its word as it enters, and reads it behind",
+            because="a beat claims its word when it enters, and reads it later",
         ),
     ),
     line(
@@ -58,8 +58,8 @@ LINES: tuple[Line, ...] = (
         "*",
         paid("composition.cache_kept_external"),
         Unpaid(
-            "what a memory does, times the states of the whole decoder, is too much; nano with 1 to"
-            " 32 lanes is proved",
+            "too many states of memory and whole decoder together; nano with 1 to 32 lanes is"
+            " proved",
             ("stories260k",),
         ),
     ),

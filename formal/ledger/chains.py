@@ -1,14 +1,14 @@
-"""What lines of the ledger are made of, and the links that they share."""
+"""Constructors of ledger lines, and links of chains that they share."""
 
 from formal.ledger.audit import Alone, Claim, Line, Outside, Paid, Payment, Unpaid
 
-#: From a stage to the array, to the buffer behind it, to the drain, to the units.
+#: From a stage to the array, to the pass buffer, to the drain, to the units.
 BEAT = Claim("dataflow.beat_order", "as_it_came")
 ARRAY = (Claim("arith.array_sums", "beat"), Claim("arith.array_order"))
 PASS = Claim("dataflow.pass_order", "unchanged")
 SUMS = Claim("dataflow.drain_order", "in_order")
 RESULT = Claim("dataflow.results_in_time", "the_same")
-#: Where positions are not counted: how the passes of a row follow one another.
+#: The order of the passes of a row, where positions are abstracted.
 WORDS_IN_ORDER = (
     Claim("schedule.layer", "next_stage_starts"),
     Claim("schedule.layer", "block_counted"),
@@ -33,7 +33,7 @@ def duty(unit: str, name: str = "*", *, earlier: bool = False) -> Paid:
     return Paid((Claim("composition.duties", f"{unit}_{name}"),), earlier=earlier)
 
 
-#: What is paid by the whole decoder, where that is too large.
+#: Instead of claims about the whole decoder, where that is too large to be proved.
 _TOO_LARGE = Unpaid("too many states of the whole decoder; nano@32 is proved", ("stories260k@64",))
 _LARGE = Alone(
     "a component of a named decoder that is too large to be proved as a whole",
@@ -42,18 +42,20 @@ _LARGE = Alone(
 
 
 def line(tasks: str, names: str, *payments: Payment) -> Line:
-    paid = [payment for payment in payments if isinstance(payment, Paid)]
-    whole = any(claim.task.startswith("composition.") for each in paid for claim in each.claims)
+    claims = [
+        claim for payment in payments if isinstance(payment, Paid) for claim in payment.claims
+    ]
+    whole = any(claim.task.startswith("composition.") for claim in claims)
     fallback = (_TOO_LARGE, _LARGE) if whole else ()
     return Line(tuple(tasks.split()), tuple(names.split()), payments + fallback)
 
 
 MEMORY = Outside(
     "the memory behind the cache port, by the contract of `design.ports.kv_members`; the simulation"
-    " counts what its own memory does on the port, and fails where that breaks it"
+    " checks its own memory against that contract, and fails on a violation"
 )
 THIN = Alone(
-    "a decoder so small that its last stages end before a norm does; what stands for the cutpoint"
-    " is paid for at the other sizes",
+    "a decoder so small that its last stages end before a norm does; the abstraction of the"
+    " cutpoint is paid for at the other sizes",
     ("thin",),
 )

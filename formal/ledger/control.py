@@ -1,4 +1,4 @@
-"""What the theorems about stages and sequencers suppose, and who pays."""
+"""Suppositions of the theorems about stages and sequencers, and their payers."""
 
 from formal.ledger.audit import Claim, Line, Paid
 from formal.ledger.chains import chain, duty, line
@@ -21,14 +21,14 @@ LINES: tuple[Line, ...] = (
         duty("projection", earlier=True),
         Paid(
             (Claim("composition.duties", "projection_pulse_*"),),
-            "a projection is under way until it says that it is done",
+            "a projection is running until its `done`",
             earlier=True,
         ),
     ),
     *(
-        each
+        pass_line
         for name in ("score", "value")
-        for each in (
+        for pass_line in (
             line(f"done.*.{name} done.fair.{name}_states", "pos_in_range", duty(name)),
             line(f"schedule.positions.{name}", "pos_in_range", duty(name, earlier=True)),
         )
@@ -41,7 +41,8 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("composition.duties", "best_stays"),
             Claim("dataflow.argmax", "best_stays"),
-            because="no logit comes while an answer is offered; the best changes behind a logit",
+            because="no logit comes while an answer is offered; the best changes only after a"
+            " logit",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""What stands in for a cutpoint, or a path through one that does not count, and who pays."""
+"""Payers of the abstractions of cutpoints, and of excluded paths through cutpoints."""
 
 from formal.ledger.audit import Claim, Line, Paid
 from formal.ledger.chains import ARRAY, BEAT, PASS, RESULT, SUMS, THIN, chain, line, paid
@@ -16,8 +16,8 @@ LINES: tuple[Line, ...] = (
         "stand_in_end",
         chain(
             Claim("schedule.token", "end_of_text"),
-            because="an answer ends the text if the context is full, or as data will have it; only"
-            " the token behind it depends on that",
+            because="an answer ends the text if the context is full, or depending on data; only the"
+            " next token depends on that",
             earlier=True,
         ),
         THIN,
@@ -29,7 +29,7 @@ LINES: tuple[Line, ...] = (
             Claim("schedule.projection", "column_in_order"),
             Claim("schedule.projection", "rows_of_the_pass"), BEAT, *ARRAY, PASS, SUMS, RESULT,
             Claim("dataflow.logit_order", "as_it_came"),
-            because="rows of the classifier come in order, so behind the last no logit is due; only"
+            because="rows of the classifier come in order, so no logit follows the last one; only"
             " the state of the next cycle depends on that",
             earlier=True,
         ),

@@ -1,4 +1,4 @@
-"""What the theorems about the way into the array and out of it suppose, and who pays."""
+"""Suppositions of the theorems about the data flow to and from the array, and their payers."""
 
 from formal.ledger.audit import Claim, Line
 from formal.ledger.chains import ARRAY, BEAT, PASS, RESULT, SUMS, chain, duty, line, paid
@@ -25,7 +25,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("schedule.token", "text"),
             Claim("schedule.token", "begins"),
-            because="behind the last position of the context the text has ended, and begins anew",
+            because="after the last position of the context the text ends, and a new one begins",
         ),
     ),
     line("dataflow.pairs_in_place", "in_order no_faster begins_empty then_rows", duty("rope")),
@@ -47,11 +47,11 @@ LINES: tuple[Line, ...] = (
             PASS,
             SUMS,
             RESULT,
-            because="the classifier's passes follow one another, each leaves the drain row by row,"
-            " and the writeback as it came",
+            because="the classifier's passes are in order, each leaves the drain row by row, and"
+            " the writeback unchanged",
         ),
     ),
-    # Only where there are biases, and there the whole decoder is small enough.
+    # Only with biases, where the whole decoder is small enough.
     Line(("dataflow.biases",), ("write_in_range", "read_in_range"), (duty("biases"),)),
     line("dataflow.activations.residual", "*", duty("x")),
     line("dataflow.activations.attention", "*", duty("attention")),

@@ -1,4 +1,4 @@
-"""What the theorems about scores, weights and what follows from them suppose, and who pays."""
+"""Suppositions of the theorems about scores, weights and attention, and their payers."""
 
 from formal.ledger.audit import Claim, Line
 from formal.ledger.chains import ARRAY, BEAT, PASS, chain, duty, line, paid
@@ -12,7 +12,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("schedule.positions.score", "element_in_order"), BEAT, *ARRAY, PASS,
             Claim("dataflow.drain_order", "scores_in_order"),
-            because="a score pass offers word after word, and each leaves the drain position by"
+            because="a score pass offers words in order, and each leaves the drain position by"
             " position",
         ),
     ),
@@ -24,8 +24,8 @@ LINES: tuple[Line, ...] = (
             Claim("composition.operands", "scores"),
             Claim("dataflow.operands", "score_shown"),
             Claim("schedule.positions.value", "none_above"),
-            because="all scores of the pass are stored when a value enters, and what is read then"
-            " is of a position of the pass",
+            because="all scores of the pass are stored when a value enters, and only positions of"
+            " the pass are read then",
         ),
     ),
     line(
@@ -34,8 +34,8 @@ LINES: tuple[Line, ...] = (
         duty("score_pass"),
         chain(
             _POSITION, Claim("schedule.positions.value", "sums_begin_and_end"), BEAT,
-            because="a value pass offers each position once, in order, and the weight that is added"
-            " is that of the beat that leaves `Issue`",
+            because="a value pass offers each position once, in order, and adds the weight of the"
+            " beat that leaves `Issue`",
         ),
     ),
     line(
@@ -45,7 +45,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("composition.operands", "weights_of_one_block"),
             Claim("schedule.layer", "next_stage_starts"), _POSITION, BEAT,
-            because="the scores of the next block come behind the values of this one",
+            because="the scores of the next block come after the values of this one",
         ),
     ),
     line("softmax.sum_includes_the_maximum", "maximum_weighs_most", paid("tables.exp2")),
@@ -56,7 +56,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("softmax.sum_includes_the_maximum", "at_least_the_maximum"),
             Claim("composition.operands", "weight_sums_stay"),
-            because="the sum is complete when its reciprocal is looked for, and stays meanwhile",
+            because="the sum is complete when its reciprocal is looked up, and is stable meanwhile",
         ),
     ),
     line("ranges.norm_exponent", "at_least_epsilon", paid("arith.square_sum")),
@@ -67,7 +67,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("ranges.norm_exponent", "norm_exponent"),
             Claim("composition.operands", "exponent"),
-            because="a norm was found before its exponent is used",
+            because="a norm is complete before its exponent is used",
         ),
     ),
     line(
@@ -76,7 +76,7 @@ LINES: tuple[Line, ...] = (
         chain(
             Claim("ranges.value_shift", "value_shift"),
             Claim("composition.operands", "value_shift"),
-            because="a value sum comes when the shift of its slot is there",
+            because="a value sum comes only when the shift of its slot is known",
         ),
     ),
 )  # fmt: skip

@@ -1,1 +1,1 @@
-"""What the runner prints and leaves behind."""
+"""The output of the runner: console, files and pages."""

@@ -1,4 +1,4 @@
-"""What the runner tells: a line per property as it is decided, a failure in full, and tables."""
+"""Console output of the runner: a line per property, details of failures, and tables."""
 
 import sys
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from tools.sources import ROOT
 
 
 def make_console() -> Console:
-    """Standard output; without a terminal rich would wrap at 80 columns and cut names in logs."""
+    """Standard output. Without a terminal, rich would wrap at 80 columns and truncate names."""
     return Console(width=None if sys.stdout.isatty() else 120)
 
 
-def tell(console: Console, result: Result, runner: Runner) -> None:
-    """One line; for a red property also theorem, what is wrong, and the trace if there is one."""
+def print_result(console: Console, result: Result, runner: Runner) -> None:
+    """One line; for a red property also the theorem, the error, and the trace, if any."""
     mark = "[green]PASS[/]" if result.status == "PASS" else "[bold red]RED [/]"
     name = f"{result.task.id} {result.config}"
     time = "cached" if result.cached and result.runs else f"{result.seconds:.1f} s"
@@ -45,26 +45,26 @@ def _show(console: Console, result: Result, outcome: Outcome, runner: Runner) ->
     task = result.task
     model = task.harness(runner.configs[result.config], **task.arguments)
     claims = [
-        each
-        for each in (statements.statements(model) if outcome.named else ())
-        if each.kind == "assert" and each.name in outcome.named
+        statement
+        for statement in (statements.statements(model) if outcome.named else ())
+        if statement.kind == "assert" and statement.name in outcome.named
     ]
     for claim in claims:
-        told = f"     {claim.name}: {escape(claim.text)} ({statements.place(claim)})"
-        console.print(told, highlight=False, soft_wrap=True)
+        line = f"     {claim.name}: {escape(claim.text)} ({statements.place(claim)})"
+        console.print(line, highlight=False, soft_wrap=True)
     if not outcome.trace:
         return
     trace = Path(outcome.trace)
     files = [("trace", trace)]
-    if trace.suffix == ".vcd":  # engines of the netlist tell their trace in words
+    if trace.suffix == ".vcd":  # the traces of some engines are text
         signals = waves.involved(waves.read(trace), statements.signals(model, claims))
-        console.print("     the last cycles of what it is about:", highlight=False)
+        console.print("     the last cycles of the signals involved:", highlight=False)
         console.print(Padding(waves.last_cycles(signals), (0, 0, 0, 4)))
         gtkwave, surfer = waves.write_save_files(trace, signals)
         files += [("gtkwave", gtkwave), ("surfer --command-file", surfer)]
-    for what, path in files:
+    for label, path in files:
         shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-        console.print(f"     {what}: {shown}", highlight=False, soft_wrap=True)
+        console.print(f"     {label}: {shown}", highlight=False, soft_wrap=True)
 
 
 def _run(outcome: Outcome | None, good: str, *, length: bool = True) -> str:
@@ -76,7 +76,7 @@ def _run(outcome: Outcome | None, good: str, *, length: bool = True) -> str:
 
 
 def print_results(console: Console, results: list[Result], missing: list[str]) -> None:
-    """The table at the end, why some have no second engine, and what is missing."""
+    """The table at the end, reasons for missing second engines, and missing properties."""
     table = Table(title="Properties", title_justify="left")
     columns = ("", "property", "config", "engine", "mode", "confirmed by")
     for column in columns:
@@ -102,19 +102,19 @@ def print_results(console: Console, results: list[Result], missing: list[str]) -
             f"{result.seconds:.1f}",
         )
     console.print(table)
-    why: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for result in results:
         if result.unconfirmed:
-            why.setdefault(result.unconfirmed, []).append(f"{result.task.id} {result.config}")
-    for reason, names in why.items():
+            reasons.setdefault(result.unconfirmed, []).append(f"{result.task.id} {result.config}")
+    for reason, names in reasons.items():
         console.print(f"unconfirmed ({escape(reason)}): {', '.join(names)}", highlight=False)
     for sentence in missing:
         console.print(f"[bold red]MISSING[/] {escape(sentence)}", highlight=False)
 
 
 def verdict(results: Sequence[Result], missing: Sequence[str]) -> str:
-    """The last line: how many hold, how many on one engine's word alone, and of these, how many
-    because the other ran out of time."""
+    """The last line: how many properties hold, how many of them without a second engine, and how
+    many of these because the second engine ran out of time."""
     red = sum(result.status != "PASS" for result in results)
     alone = sum(bool(result.unconfirmed) for result in results)
     late = sum(result.late for result in results)
@@ -128,7 +128,7 @@ def verdict(results: Sequence[Result], missing: Sequence[str]) -> str:
 
 
 def print_bugs(console: Console, results: list[Result]) -> None:
-    """Which bug was planted for which property, what caught it, and after how many cycles."""
+    """The table of planted bugs: property, bug, the claims that caught it, and cycles."""
     table = Table(title="Planted bugs", title_justify="left")
     for column in ("", "property", "config", "bug", "caught by"):
         table.add_column(column, overflow="fold")
@@ -150,7 +150,7 @@ def print_tasks(console: Console, tasks: tuple[Task, ...]) -> None:
     """The table of tasks, with their theorems."""
     table = Table(title="Properties", title_justify="left")
     for column in ("property", "theorem", "configurations", "engine", "mode"):
-        # A property is asked about by its name: that stands in one line.
+        # Ids are not wrapped, so that they can be copied.
         table.add_column(column, overflow="fold", no_wrap=column == "property")
     for task in tasks:
         mode = f"{task.mode} {task.depth}"

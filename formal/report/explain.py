@@ -1,4 +1,4 @@
-"""``python -m formal explain``: a property in full, from the table and the source."""
+"""``python -m formal explain``: all details of a property, from the table and the source."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ def explain(console: Console, task: Task, runner: Runner) -> None:
     """Print theorem, configurations, engines, bound, assumptions, claims, covers, planted bug."""
     config = PROOF_CONFIGS[task.all_configs[0]]
     model = task.harness(config, **task.arguments)
-    told = statements(model)
+    all_statements = statements(model)
     console.print(f"[bold]{task.id}[/]  ({task.family})", highlight=False)
     console.print(f"theorem         {escape(task.theorem.sentence())}", highlight=False)
     for name, value in _facts(task, runner):
@@ -28,7 +28,8 @@ def explain(console: Console, task: Task, runner: Runner) -> None:
         ("claims", "assert"),
         ("covers", "cover"),
     ):
-        _section(console, title, (each for each in told if each.kind == kind))
+        of_kind = (statement for statement in all_statements if statement.kind == kind)
+        _section(console, title, of_kind)
     if model.outputs:
         console.print("\n[bold]outputs[/] that the engine reads")
         for port in model.outputs:
@@ -37,15 +38,15 @@ def explain(console: Console, task: Task, runner: Runner) -> None:
 
 def _within(depth: int, engine: Engine) -> str:
     unbounded = engine.name == "explore"
-    return "however far from reset" if unbounded else f"within {depth} cycles of reset"
+    return "any number of cycles from reset" if unbounded else f"within {depth} cycles of reset"
 
 
 def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
     engines = runner.engines_for(task)
     engine, second = engines["proof"], engines.get("confirmation")
     yield "stated in", f"{task.theorem.__module__.replace('.', '/')}.py"
-    given = ", ".join(f"{name} = {value}" for name, value in task.arguments.items())
-    yield "harness", f"{task.harness.__module__}.{task.harness.__name__}({given})"
+    arguments = ", ".join(f"{name} = {value}" for name, value in task.arguments.items())
+    yield "harness", f"{task.harness.__module__}.{task.harness.__name__}({arguments})"
     yield "configurations", ", ".join(task.configs) or "none"
     yield "  with --all", ", ".join(task.wide) or "none"
     for name, why in task.unproved.items():
@@ -61,12 +62,12 @@ def _facts(task: Task, runner: Runner) -> Iterable[tuple[str, str]]:
     yield "witnesses", f"{_within(task.cover_depth, engines['cover'])}, {engines['cover'].name}"
     if task.search:
         narrowed = ", ".join(f"{name} = {value}" for name, value in task.search.items())
-        yield "searched with", f"{narrowed} (witnesses and bug alone)"
+        yield "searched with", f"{narrowed} (witnesses and bug only)"
     bug = task.bug
     yield "planted bug", f"{bug.name}, {_within(task.bug_depth, engines['bug'])}"
     yield "  in", f"{bug.module}, {bug.function}"
     yield "  instead of", " ".join(bug.node.split())
-    yield "  it says", " ".join(bug.replacement.split()) or "nothing"
+    yield "  replaced by", " ".join(bug.replacement.split()) or "nothing"
 
 
 def _bound(task: Task, engine: Engine) -> str:
@@ -75,7 +76,7 @@ def _bound(task: Task, engine: Engine) -> str:
     if engine.induction:
         return (
             f"none: k-induction, k = {task.depth}; no claim fails in the first {task.depth} "
-            f"cycles, nor after {task.depth} good ones from any state"
+            f"cycles, or after {task.depth} good cycles from any state"
         )
     return f"none: {engine.argument}"
 
@@ -89,6 +90,6 @@ def _section(console: Console, title: str, listed: Iterable[Statement]) -> None:
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
     table.add_column(no_wrap=True, style="dim")
-    for each in rows:
-        table.add_row(each.name, escape(each.text), place(each))
+    for statement in rows:
+        table.add_row(statement.name, escape(statement.text), place(statement))
     console.print(table, highlight=False)

@@ -1,4 +1,4 @@
-"""What is seen while properties are proved."""
+"""The live display while properties are proved."""
 
 import threading
 import time
@@ -12,10 +12,9 @@ from formal.tasks.task import Task
 
 
 class Board:
-    """The runs at work, with their seconds, and the counts; shown at the foot of a terminal.
+    """The running jobs, with their seconds, and the counts; shown at the bottom of a terminal.
 
-    Lines printed meanwhile on the same console stay above it. Where there is no terminal nothing
-    is shown.
+    Lines printed on the same console stay above it. Without a terminal nothing is shown.
     """
 
     def __init__(self, console: Console, total: int):
@@ -38,14 +37,14 @@ class Board:
         )
 
     def watch(self, task: Task, config: str, run: str) -> None:
-        """A run of a property begins; with an empty one the property is decided."""
+        """A run of a property begins; if `run` is empty, the property is decided."""
         with self._lock:
             self._running.pop((task.id, config), None)
             if run:
                 self._running[task.id, config] = (run, time.monotonic())
 
     def count(self, red: bool) -> None:
-        """One more result."""
+        """Count a result."""
         self.done += 1
         self.red += red
 

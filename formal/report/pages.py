@@ -1,4 +1,4 @@
-"""docs/proofs.md: the table of properties, and that of widths, from the table of tasks."""
+"""docs/proofs.md: the tables of properties and of widths, from the table of tasks."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,22 +11,21 @@ PAGE = ROOT / "docs" / "proofs.md"
 _HEAD = """\
 # Proofs
 
-`python -m formal table --write` makes this page from `formal/tasks/__init__.py`.
-[Verification](verification.md) says how the proofs are made, and what they rest on.
+`python -m formal table --write` generates this page from `formal/tasks/__init__.py`.
+[Verification](verification.md) explains the proofs and their assumptions.
 """
 _PROPERTIES = """\
 ## Properties
 
-*Claimed for* are other configurations than those of the table of widths: `nox -s sweep` draws some
-every day and proves the property of them.
+*Claimed for* names configurations beyond those of the table of widths: `nox -s sweep` proves the
+property for a few of them, drawn every day.
 """
 _WIDTHS = """\
 ## Widths
 
-Of how many properties of a family there is a proof, at each configuration of
-`formal/tasks/configs.py`, which says what each stands for. `python -m formal prove` proves the
-core, {core} records; `--all`, as the gate does, all {all}. In the core are {names}, where a
-property names no others.
+The number of proved properties of each family, at each configuration of `formal/tasks/configs.py`.
+`python -m formal prove` proves the core, {core} records; `--all`, used by the gate, all {all}. By
+default, the core has the configurations {names}.
 """
 
 
@@ -61,7 +60,7 @@ def _properties(tasks: Sequence[Task]) -> Iterable[str]:
 
 
 def _widths(tasks: Sequence[Task]) -> Iterable[str]:
-    """A row a family, a column a configuration; ``3 of 5`` where some are listed as not proved."""
+    """A row per family, a column per configuration; ``3 of 5`` if some are listed as not proved."""
     names = (*CORE, *WIDE)
     yield _row("family", *names)
     yield _row(*["---"] * (1 + len(names)))
@@ -77,20 +76,20 @@ def _widths(tasks: Sequence[Task]) -> Iterable[str]:
         if others := tuple(name for name in task.all_configs if name not in names):
             sizes.setdefault(others, []).append(f"`{task.id}`")
     for others, ids in sizes.items():
-        yield f"Proved for {', '.join(others)}, too: {', '.join(ids)}."
+        yield f"Also proved for {', '.join(others)}: {', '.join(ids)}."
     if late := [f"`{task.id}`" for task in tasks if not task.configs]:
-        yield f"Not in the core at all: {', '.join(late)}."
+        yield f"Not in the core: {', '.join(late)}."
 
 
 def _unproved(tasks: Sequence[Task]) -> Iterable[str]:
-    """What stopped a proof, and of what."""
+    """The missing proofs, with reasons."""
     reasons: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for task in tasks:
         for reason in dict.fromkeys(task.unproved.values()):
-            where = tuple(name for name, each in task.unproved.items() if each == reason)
-            reasons.setdefault((reason, where), []).append(task.id)
-    for (reason, where), ids in reasons.items():
-        yield f"- {', '.join(f'`{id}`' for id in ids)} at {', '.join(where)}: {reason}."
+            names = tuple(name for name, other in task.unproved.items() if other == reason)
+            reasons.setdefault((reason, names), []).append(task.id)
+    for (reason, names), ids in reasons.items():
+        yield f"- {', '.join(f'`{id}`' for id in ids)} at {', '.join(names)}: {reason}."
 
 
 def _row(*cells: str) -> str:

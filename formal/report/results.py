@@ -1,6 +1,6 @@
-"""results.json and junit.xml: what the runner leaves for other programs.
+"""results.json and junit.xml: the results for other programs.
 
-The types below are the schema; docs/verification.md says what each field means.
+The types below are the schema; docs/verification.md documents the fields.
 """
 
 import json
@@ -16,7 +16,7 @@ from tools.files import write_atomically
 
 
 class Run(TypedDict):
-    """One run of one engine."""
+    """A run of an engine."""
 
     status: str
     seconds: float
@@ -28,13 +28,13 @@ class Run(TypedDict):
 
 
 class Bug(Run):
-    """The run over the planted bug."""
+    """The run with the planted bug."""
 
     name: str
 
 
 class Record(TypedDict):
-    """One property of one configuration."""
+    """A property at a configuration."""
 
     id: str
     family: str
@@ -122,9 +122,8 @@ def write_json(
     tier: Tier,
     not_asked: int,
 ) -> None:
-    """Write results.json, whole or not at all; `complete` if all of `tier` was asked, `not_asked`
-    is how many records of the whole table were not. `sources` is the digest of `tools.evidence`
-    that they are about."""
+    """Write results.json atomically. `complete`: all of `tier` was run; `not_asked`: the number of
+    records of the table that were not run; `sources`: the digest of `tools.evidence`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content: File = {
         "sources": sources,
@@ -140,7 +139,7 @@ def write_json(
 
 
 def write_junit(path: Path, results: Sequence[Result], missing: list[str]) -> None:
-    """Write a JUnit file: a suite a family, a case a property, and one for what is missing."""
+    """Write a JUnit file: a suite per family, a case per property, and a suite of missing ones."""
     root = ET.Element("testsuites", name="formal")
     families: dict[str, ET.Element] = {}
     for result in results:

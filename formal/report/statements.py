@@ -1,4 +1,4 @@
-"""What a model claims, supposes and witnesses, and which signals each statement is about."""
+"""The claims, suppositions and witnesses of a model, and their signals."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,35 +12,35 @@ from tools.sources import ROOT
 
 
 def statements(model: Model) -> list[Statement]:
-    """All of them: each theorem's in the order of its source."""
-    return [each for theorem in _theorems(model) for each in theorem.statements]
+    """All statements, those of each theorem in source order."""
+    return [statement for theorem in _theorems(model) for statement in theorem.statements]
 
 
 def signals(model: Model, about: Sequence[Statement]) -> list[str]:
-    """The names of the signals that `about` is about: in a condition, or what the theorem's own
-    signals in it are made of."""
-    driven: dict[int, list[Signal]] = {}
+    """The names of the signals in the conditions of `about`, and of the operands of those signals
+    that the theorem itself assigns."""
+    operands: dict[int, list[Signal]] = {}
     for part in parts(Fragment.get(model.theorem, None)):
-        for each in assignments(part):
-            for signal in each._lhs_signals():
-                driven.setdefault(id(signal), []).extend(each._rhs_signals())
+        for assignment in assignments(part):
+            for signal in assignment._lhs_signals():
+                operands.setdefault(id(signal), []).extend(assignment._rhs_signals())
     names: dict[str, None] = {}
     for statement in about:
         for signal in statement.condition._rhs_signals():
-            for one in (signal, *driven.get(id(signal), ())):
-                names.setdefault(one.name)
+            for involved in (signal, *operands.get(id(signal), ())):
+                names.setdefault(involved.name)
     return list(names)
 
 
 def place(statement: Statement) -> str:
-    """Where it stands, from the root of the repository."""
+    """File and line of a statement, relative to the root of the repository."""
     path, line = Path(statement.where[0]), statement.where[1]
     return f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name}:{line}"
 
 
 def _theorems(model: Model) -> list[Theorem]:
-    """Those of the model, elaborated by now."""
-    found = []
+    """The theorems of the model, which is elaborated by this."""
+    theorems = []
     for part in parts(Fragment.get(model, None)):
-        found += [each for each in part.origins or () if isinstance(each, Theorem)]
-    return found
+        theorems += [origin for origin in part.origins or () if isinstance(origin, Theorem)]
+    return theorems

@@ -1,4 +1,4 @@
-"""A trace made ready to be looked at: save files for GTKWave and Surfer, and its last cycles."""
+"""Presents a trace: save files for GTKWave and Surfer, and a table of the last cycles."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from vcd.reader import ScalarChange, TokenKind, VectorChange, tokenize
 
 from formal.model import THEOREM
 
-#: smtbmc and sby write a cycle as so many units of time.
+#: Time units per cycle in the traces of smtbmc and sby.
 PERIOD = 10
 
 
@@ -24,7 +24,7 @@ class Signal:
 
     @property
     def label(self) -> str:
-        """What a table calls it: `top`, which all of them have, is left out."""
+        """The name in a table, without the common `top`."""
         return ".".join(self.path[1:])
 
 
@@ -44,7 +44,7 @@ def read(trace: Path) -> list[Signal]:
                 var = token.var
                 declared.append(((*scope, var.reference), var.size, var.id_code))
             elif token.kind is TokenKind.CHANGE_TIME:
-                # Within a cycle nothing changes but the clock.
+                # Within a cycle only the clock changes.
                 samples += [dict(now)] * (token.time_change // PERIOD - len(samples))
             elif token.kind in (TokenKind.CHANGE_SCALAR, TokenKind.CHANGE_VECTOR):
                 change = token.data
@@ -53,7 +53,7 @@ def read(trace: Path) -> list[Signal]:
     return [
         Signal(path, width, [sample.get(code, "x") for sample in samples])
         for path, width, code in declared
-        if len(path) > 1  # the others are the trace's own
+        if len(path) > 1  # others were added by the tools
     ]
 
 
@@ -62,7 +62,7 @@ def _bits(value: int | str) -> str:
 
 
 def involved(signals: list[Signal], names: Collection[str]) -> list[Signal]:
-    """The theorem's signals called `names`; if there is none, all that it sees, and the inputs."""
+    """The theorem's signals called `names`; if there are none, all of its signals and inputs."""
     seen = [s for s in signals if s.path[1:2] == (THEOREM,) and s.path[-1] not in ("clk", "rst")]
     always = [s for s in signals if s.path[1:] in (("rst",), ("loop",))]
     chosen = [s for s in seen if s.path[-1] in names]
@@ -71,7 +71,7 @@ def involved(signals: list[Signal], names: Collection[str]) -> list[Signal]:
 
 
 def last_cycles(signals: list[Signal], count: int = 8) -> Table:
-    """The last `count` cycles: a line a signal, numbers decimal, `x` where nothing is known."""
+    """The last `count` cycles: a line per signal, in decimal, `x` where unknown."""
     total = len(signals[0].values) if signals else 0
     cycles = range(max(0, total - count), total)
     table = Table(box=None)
@@ -80,7 +80,7 @@ def last_cycles(signals: list[Signal], count: int = 8) -> Table:
         table.add_column(str(cycle), justify="right")
     for signal in signals:
         bits = [signal.values[cycle] for cycle in cycles]
-        shown = [str(int(each, 2)) if set(each) <= {"0", "1"} else each for each in bits]
+        shown = [str(int(value, 2)) if set(value) <= {"0", "1"} else value for value in bits]
         table.add_row(signal.label, *shown)
     return table
 

@@ -1,1 +1,1 @@
-"""The proofs at random configurations, drawn anew every day."""
+"""Proofs for random configurations, with a new seed every day."""

@@ -1,4 +1,4 @@
-"""``nox -s sweep``: prove properties about configurations that nobody named."""
+"""``nox -s sweep``: proves properties for random configurations."""
 
 import datetime
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ from tools.evidence import Watch
     show_default=True,
     help="Configurations drawn for each property.",
 )
-@click.option("--seed", type=int, show_default="today's date", help="What they are drawn from.")
-@click.option("--named", is_flag=True, help="Nothing drawn: the named configurations, every one.")
+@click.option("--seed", type=int, show_default="today's date", help="Seed of the configurations.")
+@click.option("--named", is_flag=True, help="Use all named configurations instead of random ones.")
 @click.option(
     "--timeout",
     type=click.IntRange(min=1),
@@ -45,16 +45,16 @@ from tools.evidence import Watch
 def main(
     ids: tuple[str, ...], jobs: int, examples: int, seed: int | None, named: bool, timeout: int
 ) -> int:
-    """Prove the properties IDS (all when none is named) about those configurations that once
-    refuted them, and about random small ones; or about the named ones, up to `llama2_70b`.
+    """Prove the properties IDS (default: all) for random small configurations, and first for those
+    that once refuted them; or for the named configurations, up to `llama2_70b`.
 
-    Exit code 0 if none is refuted; 1 otherwise, with the smallest configuration that refutes it,
-    which is kept in gate/sweep/kept.json.
+    Exit code 0 if none is refuted; 1 otherwise, with the smallest refuting configuration, which is
+    kept in gate/sweep/kept.json.
     """
     watch = Watch()
     tasks = sweeping.drawn_from(list({task.id: task for task, _ in select(ids, None)}.values()))
     if not tasks:
-        raise click.UsageError("none of these properties leaves its configuration open")
+        raise click.UsageError("all of these properties are for named configurations only")
     if seed is None:
         seed = int(datetime.date.today().strftime("%Y%m%d"))
     console = report.make_console()
@@ -64,7 +64,7 @@ def main(
     runner = Runner(build=BUILD / "sweep", proofs_only=True, watch=board.watch)
     warm_up(lambda text: click.echo(text, err=True))
 
-    def tell(config: Config, result: Result) -> None:
+    def report_result(config: Config, result: Result) -> None:
         late = sweeping.Swept.late(result)
         board.count(result.status != "PASS" and not late)
         console.print(
@@ -76,11 +76,13 @@ def main(
     def sweep_one(task: Task) -> sweeping.Swept:
         limited = replace(task, timeout=timeout)
         if named:
-            return sweeping.sweep_named(limited, runner, tell=tell)
+            return sweeping.sweep_named(limited, runner, report=report_result)
         kept = sweeping.kept_for(task, sweeping.KEPT)
-        return sweeping.sweep(limited, runner, examples=examples, number=seed, tell=tell, kept=kept)
+        return sweeping.sweep(
+            limited, runner, examples=examples, number=seed, report=report_result, kept=kept
+        )
 
-    # What is drawn for a task depends on the seed and its name, on no other task.
+    # The draws for a task depend only on the seed and its id, not on other tasks.
     with processes(jobs) as elaborate, board.shown(), ThreadPoolExecutor(jobs) as pool:
         runner = replace(runner, elaborate=elaborate)
         swept = list(pool.map(sweep_one, tasks))
@@ -88,33 +90,33 @@ def main(
     complete = tasks == sweeping.drawn_from(TASKS) and not named
     digest = watch.digest()
     sweeping.write_sweep(BUILD / "sweep.json", swept, seed, complete, sources=digest)
-    for each in [] if named else sweeping.keep(sweeping.KEPT, swept):
-        line = f"kept in {sweeping.KEPT.name}, to be proved first from now on: {each.task.id}"
+    for refuted in [] if named else sweeping.keep(sweeping.KEPT, swept):
+        line = f"kept in {sweeping.KEPT.name}, to be proved first from now on: {refuted.task.id}"
         console.print(line, highlight=False)
-    return 1 if any(each.red for each in swept) else 0
+    return 1 if any(outcome.red for outcome in swept) else 0
 
 
 def _print(console: Console, swept: Sequence[sweeping.Swept], runner: Runner) -> None:
-    """What each theorem was proved for, and in full what refutes one."""
+    """A table of all properties, and the details of refuted ones."""
     table = Table(title="Random configurations", title_justify="left")
     for column in ("", "property", "claimed for"):
         table.add_column(column, overflow="fold")
     for column in ("proved", "out of time"):
         table.add_column(column, justify="right")
-    for each in swept:
+    for outcome in swept:
         table.add_row(
-            "[bold red]RED[/]" if each.red else "[green]ok[/]",
-            each.task.id,
-            each.task.domain.words,
-            str(len(each.proved)),
-            str(len(each.undecided)),
+            "[bold red]RED[/]" if outcome.red else "[green]ok[/]",
+            outcome.task.id,
+            outcome.task.domain.words,
+            str(len(outcome.proved)),
+            str(len(outcome.undecided)),
         )
     console.print(table)
-    for each in swept:
-        if each.red and each.result:
-            name = each.red.name
-            report.tell(console, each.result, replace(runner, configs={name: each.red}))
-            console.print(f"     the smallest: {each.smallest}", highlight=False, soft_wrap=True)
+    for outcome in swept:
+        if outcome.red and outcome.result:
+            configs = {outcome.red.name: outcome.red}
+            report.print_result(console, outcome.result, replace(runner, configs=configs))
+            console.print(f"     the smallest: {outcome.smallest}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Proofs about random configurations: what supports that a theorem holds beyond the named ones.
+"""Proofs for random configurations, as evidence that theorems hold beyond the named ones.
 
-What once refuted a theorem is kept, shrunk, in `KEPT`, and proved first in every sweep.
+A configuration that refutes a theorem is shrunk, kept in `KEPT`, and proved first in every sweep.
 """
 
 import dataclasses
@@ -27,13 +27,13 @@ from spec.shape import Shape
 from tests.strategies import configs
 from tools.files import write_atomically
 
-#: The name that a drawn configuration goes by.
+#: The name of drawn configurations.
 DRAWN = "drawn"
-#: Configurations that refuted a theorem, by its id: part of the repo, like a regression test.
+#: Configurations that refuted a theorem, by its id: committed, like regression tests.
 KEPT = Path(__file__).with_name("kept.json")
 
 
-#: What these draws begin with.
+#: The first configuration that Hypothesis draws.
 _SMALLEST = Config(
     name=DRAWN,
     shape=Shape(dim=2, hidden=1, layers=1, heads=1, kv_heads=1, vocab=2, seq_len=1),
@@ -42,7 +42,7 @@ _SMALLEST = Config(
 
 
 def describe(config: Config) -> str:
-    """The drawn parts of a configuration, in a line."""
+    """The drawn parts of a configuration, in one line."""
     plain = {field.name: field.default for field in dataclasses.fields(Shape)}
     sizes = ", ".join(
         f"{name} {value}" for name, value in vars(config.shape).items() if value != plain[name]
@@ -61,8 +61,8 @@ def describe(config: Config) -> str:
 
 @dataclass
 class Swept:
-    """What became of one theorem: configurations `proved`, `undecided` (out of time), and the
-    smallest one that is neither, with its result."""
+    """The outcome for one theorem: configurations `proved`, `undecided` (out of time), and the
+    smallest refuting one (`red`), with its result."""
 
     task: Task
     proved: list[Config] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Swept:
     result: Result | None = None
 
     def add(self, config: Config, result: Result) -> bool:
-        """Count what came of `config`; whether it refutes the theorem."""
+        """Add the result for `config`; returns whether it refutes the theorem."""
         if not result.detail:
             self.proved.append(config)
         elif self.late(result):
@@ -83,21 +83,21 @@ class Swept:
 
     @staticmethod
     def late(result: Result) -> bool:
-        """Whether the proof ran out of time, and says nothing."""
+        """Whether the proof ran out of time."""
         return bool(result.proof and result.proof.status == "TIMEOUT")
 
     @property
     def smallest(self) -> str:
-        """The configuration that refutes the theorem, in a line; sweep.json has all of it."""
+        """The refuting configuration in one line; sweep.json has all of it."""
         return describe(self.red) if self.red else ""
 
 
 class _Red(Exception):
-    """Tells Hypothesis what to shrink."""
+    """Raised to make Hypothesis shrink the configuration."""
 
 
 def drawn_from(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks that are claimed of other configurations than those of the table."""
+    """The tasks that claim other configurations than those of the table."""
     return [task for task in tasks if task.domain is not NAMED]
 
 
@@ -110,12 +110,18 @@ def kept_for(task: Task, path: Path) -> list[Config]:
 
 
 def keep(path: Path, swept: Sequence[Swept]) -> list[Swept]:
-    """Add to the file `path` what was refuted and is not in it; what was added."""
-    new = [each for each in swept if each.red and each.red not in kept_for(each.task, path)]
+    """Add new refuting configurations to the file `path`; returns the outcomes added."""
+    new = [
+        outcome
+        for outcome in swept
+        if outcome.red and outcome.red not in kept_for(outcome.task, path)
+    ]
     if new:
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
         known += [
-            {"id": each.task.id, "config": config_to_dict(each.red)} for each in new if each.red
+            {"id": outcome.task.id, "config": config_to_dict(outcome.red)}
+            for outcome in new
+            if outcome.red
         ]
         write_atomically(path, json.dumps(known, indent=2) + "\n")
     return new
@@ -127,19 +133,19 @@ def sweep(
     *,
     examples: int,
     number: int,
-    tell: Callable[[Config, Result], None],
+    report: Callable[[Config, Result], None],
     kept: Sequence[Config] = (),
 ) -> Swept:
-    """Prove `task` for the `kept` configurations, then for `examples` of its domain, drawn from
-    seed `number`.
+    """Prove `task` for the `kept` configurations, then for `examples` of its domain, drawn with
+    the seed `number`.
 
-    A red one that was drawn is shrunk. `tell` is told each result.
+    A refuting configuration that was drawn is shrunk. `report` is called with each result.
     """
     swept = Swept(task)
 
     def refutes(config: Config) -> bool:
         result = dataclasses.replace(runner, configs={DRAWN: config}).run(task, DRAWN)
-        tell(config, result)
+        report(config, result)
         return swept.add(config, result)
 
     if any(refutes(config) for config in kept):
@@ -157,7 +163,7 @@ def sweep(
     )
     @given(configs().filter(task.domain.holds))
     def check(config: Config) -> None:
-        # Hypothesis begins with the smallest of all, on which no day's examples are spent.
+        # Hypothesis always begins with the smallest configuration: spend no example on it.
         assume(swept.red or config != _SMALLEST)
         if refutes(config):
             raise _Red
@@ -165,17 +171,17 @@ def sweep(
     try:
         check()
     except _Red:
-        # The last that Hypothesis tried is the smallest that it found.
+        # Hypothesis runs the smallest refuting configuration last.
         assert swept.result
     return swept
 
 
-def sweep_named(task: Task, runner: Runner, *, tell: Callable[[Config, Result], None]) -> Swept:
+def sweep_named(task: Task, runner: Runner, *, report: Callable[[Config, Result], None]) -> Swept:
     """Prove `task` for the named configurations of its domain, up to the first that refutes it."""
     swept = Swept(task)
     for config in filter(task.domain.holds, CONFIGS.values()):
         result = dataclasses.replace(runner, configs=CONFIGS).run(task, config.name)
-        tell(config, result)
+        report(config, result)
         if swept.add(config, result):
             break
     return swept
@@ -184,22 +190,22 @@ def sweep_named(task: Task, runner: Runner, *, tell: Callable[[Config, Result], 
 def write_sweep(
     path: Path, swept: Sequence[Swept], number: int, complete: bool, *, sources: str | None
 ) -> None:
-    """Write sweep.json: the digest of the sources (`tools.evidence`), the seed, whether it was
-    about all properties (`complete`), and by property the configurations of each outcome."""
+    """Write sweep.json: the digest of the sources (`tools.evidence`), the seed, whether it covers
+    all properties (`complete`), and by property the configurations of each outcome."""
 
-    def told(configs: Sequence[Config]) -> list[dict[str, Any]]:
+    def as_dicts(configs: Sequence[Config]) -> list[dict[str, Any]]:
         return [config_to_dict(config) for config in configs]
 
     records = [
         {
-            "id": each.task.id,
-            "claimed_for": each.task.domain.words,
-            "proved": told(each.proved),
-            "undecided": told(each.undecided),
-            "red": config_to_dict(each.red) if each.red else None,
-            "detail": each.result.detail if each.result else "",
+            "id": outcome.task.id,
+            "claimed_for": outcome.task.domain.words,
+            "proved": as_dicts(outcome.proved),
+            "undecided": as_dicts(outcome.undecided),
+            "red": config_to_dict(outcome.red) if outcome.red else None,
+            "detail": outcome.result.detail if outcome.result else "",
         }
-        for each in swept
+        for outcome in swept
     ]
     content = {"sources": sources, "seed": number, "complete": complete, "results": records}
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ def test_a_small_run_fills_every_topic(tmp_path):
     rows = {(row["topic"], row["name"]): row for row in json.loads(output.read_text())["rows"]}
     simulation = "RTL simulation, 4 lanes"
     assert rows[simulation, "ours over Amaranth"]["value"] > 1
-    assert rows[simulation, "Verilator"]["note"] == "not asked for"
+    assert rows[simulation, "Verilator"]["note"] == "not selected"
     assert rows[simulation, "ours over Verilator"]["met"] is None
     assert rows["golden decoders on one core", "fixed point, batch 2"]["value"] > 0
     cycles = rows["cycles, nano at 4 lanes", "at position 0"]["value"]

@@ -153,7 +153,7 @@ def test_a_page_is_filled_in_its_places(tmp_path):
         assert path.read_text() == (
             "a\n<!-- growth x -->\nnew\n<!-- end -->\nb\n<!-- growth y -->\nother\n<!-- end -->\n"
         )
-    with pytest.raises(BadInput, match="has places for"):
+    with pytest.raises(BadInput, match="has markers for"):
         page.fill(path, {"x": "new"})
 
 
@@ -171,7 +171,7 @@ def test_a_sheet_in_both_forms():
         (("--bandwidth", "nan"), "--bandwidth nan must be positive"),
         (("--mhz", "inf"), "--mhz inf must be positive and finite"),
         (("--position", "4096"), "--position 4096 must be 0 to 4095"),
-        (("--write", "--no-proofs"), "--no-proofs leaves a part out"),
+        (("--write", "--no-proofs"), "--no-proofs omits one"),
         (("--bandwidth", "fast"), "'fast' is not a valid float"),
     ],
 )

@@ -83,10 +83,10 @@ def test_golden_is_measured_along_the_text_of_float():
     checkpoint = random_checkpoint(NANO.shape, 3)
     opened = measure.Opened(checkpoint, quantise(checkpoint, NANO), tokenizer=None)  # type: ignore[arg-type]
     shown: list[int] = []
-    found = measure.measure(opened, [1, 5, 7], 4, shown.append)
-    assert found.ids[:3] == [1, 5, 7] and len(found.golden) <= 4
-    assert found.ids[3:][: len(shown)] == shown
-    assert found.equal == len(found.golden) and 0 <= found.kl_mean <= found.kl_max < 1e-3
+    result = measure.measure(opened, [1, 5, 7], 4, shown.append)
+    assert result.ids[:3] == [1, 5, 7] and len(result.golden) <= 4
+    assert result.ids[3:][: len(shown)] == shown
+    assert result.equal == len(result.golden) and 0 <= result.kl_mean <= result.kl_max < 1e-3
     other = dataclasses.replace(opened, model=quantise(random_checkpoint(NANO.shape, 4), NANO))
     assert measure.measure(other, [1, 5, 7], 4, shown.append).kl_mean > 0.1
 
@@ -95,6 +95,6 @@ def test_a_slow_memory_takes_its_time():
     """At nano with 4 lanes, a beat is 8 bytes: what brings one in a cycle costs nothing."""
     fast = Memory(bandwidth=100.0, mhz=100.0)
     slow = Memory(bandwidth=0.08, mhz=100.0)
-    assert measure.cycles_behind(NANO, 3, 500.0, fast) == 500.0
+    assert measure.cycles_with(NANO, 3, 500.0, fast) == 500.0
     weights = 2 * (8 * 16 + 8 * 8 + 8 * 24 + 12 * 8) + 8 * 16  # as in test_bench
-    assert measure.cycles_behind(NANO, 3, 500.0, slow) > weights * 2 / 0.8
+    assert measure.cycles_with(NANO, 3, 500.0, slow) > weights * 2 / 0.8

@@ -1,4 +1,4 @@
-"""AIGER questions as abc's provers take them: one bad output, no constraints, all latches at 0."""
+"""Converts AIGER files for abc's provers: one bad output, no constraints, all latches at 0."""
 
 from collections.abc import Iterator
 
@@ -7,12 +7,12 @@ from formal.engines.circuit import ANY
 
 
 def questions(file: Aiger) -> Iterator[tuple[str, Aiger]]:
-    """Each bad state and each justice property of `file` alone, by its name."""
+    """A file for each bad state and each justice property of `file`, by name."""
     for name, bad in file.bad:
         yield name, _alone(file, [], bad)
     for name, literals in file.justice:
-        # Liveness as safety (Biere, Artho, Schuppan 2002): a state comes again, and all that
-        # stands infinitely often stood between.
+        # Liveness as safety (Biere, Artho, Schuppan 2002): a state repeats, and every condition of
+        # `again` was high in between.
         yield name, _alone(file, [*literals, *(literal for _, literal in file.fairness)], None)
 
 
@@ -38,7 +38,7 @@ def _alone(file: Aiger, again: list[int], bad: int | None) -> Aiger:
     for n, (_, _, reset) in enumerate(file.latches):
         value = latch(n)
         if reset == 1:
-            # It is kept inverted.
+            # Stored inverted.
             value ^= 1
         elif reset == ANY:
             value = mux(result, began, value, 2 * (old_first + free.index(n)))
@@ -50,7 +50,7 @@ def _alone(file: Aiger, again: list[int], bad: int | None) -> Aiger:
     for n, (a, b) in enumerate(file.gates, file.first_gate):
         values[n] = result.both(moved(a), moved(b))
     following = [moved(following) ^ (reset == 1) for _, following, reset in file.latches]
-    holds = kept ^ 1  # that they held is kept inverted, too
+    holds = kept ^ 1  # stored inverted, too
     for _, constraint in file.constraints:
         holds = result.both(holds, moved(constraint))
     following += [1, holds ^ 1]
@@ -70,12 +70,12 @@ def _alone(file: Aiger, again: list[int], bad: int | None) -> Aiger:
             following.append(result.either(stood, result.both(since, moved(literal))))
             equal = result.both(equal, stood)
         # The step from here is that from the saved state: what is supposed then, was.
-        found = result.both(equal, kept ^ 1)
+        combined = result.both(equal, kept ^ 1)
     else:
         following.append(0)
-        found = result.both(moved(bad), holds)
-    # abc does not decide an output that is a constant: this is one cycle late.
-    following.append(found)
+        combined = result.both(moved(bad), holds)
+    # abc does not decide constant outputs, so this one is delayed by a cycle.
+    following.append(combined)
     result.latches = [(f"state{n}", literal, 0) for n, literal in enumerate(following)]
     result.outputs = [("bad", latch(len(following) - 1))]
     return result

@@ -1,4 +1,4 @@
-"""What the tests of the runner share."""
+"""Fixtures of the tests of the runner."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from formal.runner import Runner
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory):
-    """One build folder for all: what they share is asked of the engines once."""
+    """One build folder for all tests, so that shared proofs run only once."""
     return tmp_path_factory.mktemp("formal")
 
 

@@ -1,6 +1,6 @@
-"""Small drawn circuits, as RTLIL text and as a model in Python, of which every state is visited.
+"""Small random circuits, as RTLIL text and as a model in Python whose states are all visited.
 
-A toy has one clock and a few bits of everything: inputs, nets that nobody drives, an x, registers
+A toy has one clock and a few bits of everything: inputs, undriven nets, an x, registers
 with an initial value or without, with an enable or a reset, a memory, gates. The text is for the
 engines; `broken` and `unanswered` say what is true, by nothing but loops over all values.
 """
@@ -44,8 +44,8 @@ class Memory:
 
 @dataclass(frozen=True)
 class Toy:
-    """Nodes are numbered: 0, 1, inputs, nets that nobody drives, registers, what the memory shows
-    (if there is one), gates. A check is an enable and a condition."""
+    """Nodes are numbered: 0, 1, inputs, undriven nets, registers, the read data of the memory (if
+    any), gates. A check is an enable and a condition."""
 
     inputs: int
     undriven: int
@@ -57,9 +57,9 @@ class Toy:
     fair: tuple[int, ...] = ()
     live: tuple[int, ...] = ()
     loop: tuple[int, int] | None = None
-    #: A register, and the one without which it is supposed to hold nothing.
+    #: A register, and its valid qualifier.
     held: tuple[int, int] | None = None
-    #: A register in whose place there is anything.
+    #: A register that is replaced by a free value.
     cut: int | None = None
 
     @property
@@ -80,12 +80,12 @@ class Toy:
     # What is true.
 
     def initial(self) -> Iterator[tuple[int, ...]]:
-        """Every state to begin with: registers, then words."""
+        """Every initial state: registers, then words."""
         ranges = [(0, 1) if r.initial is None else (r.initial,) for r in self.registers]
         return itertools.product(*ranges, *[(0, 1)] * self.words)
 
     def steps(self, state: tuple[int, ...]) -> Iterator[tuple[list[int], tuple[int, ...]]]:
-        """The values of all nodes, and the next state, under whatever is supposed and free."""
+        """The values of all nodes, and the next state, for all free values and suppositions."""
         unknown = sum(operands.count(X) for _, operands in self.gates)
         given = self.inputs + self.undriven
         for free in itertools.product((0, 1), repeat=given + unknown):
@@ -116,7 +116,7 @@ class Toy:
 
     @functools.cached_property
     def graph(self) -> dict[tuple[int, ...], list[tuple[list[int], tuple[int, ...]]]]:
-        """The steps from every state that can be reached."""
+        """The steps from every reachable state."""
         graph: dict[tuple[int, ...], list[tuple[list[int], tuple[int, ...]]]] = {}
         todo = list(self.initial())
         while todo:
@@ -137,7 +137,7 @@ class Toy:
         }
 
     def unanswered(self) -> set[str]:
-        """Names of the live conditions that some fair run meets no more from some time on."""
+        """Names of the live conditions that some fair run violates: from some cycle on, never."""
         names = set()
         for n, live in enumerate(self.live):
             if self.loop is None:
@@ -151,8 +151,8 @@ class Toy:
         return names
 
     def _runs(self, never: set[int], again: set[int]) -> bool:
-        """Whether there is an endless run without `never`, with all of `again` again and again: the
-        greatest set from which a step of each kind can be reached within it."""
+        """Whether there is an infinite run without `never`, with each of `again` infinitely often:
+        the greatest set of states from which a step of each kind is reachable within it."""
         edges = [
             (state, values, after)
             for state, steps in self.graph.items()
@@ -187,7 +187,7 @@ class Toy:
             return set(), {pin for pin in pins if pin is not None}
         return set(), set()
 
-    def behind(self, node: int, *, registers: bool) -> set[int]:
+    def cone(self, node: int, *, registers: bool) -> set[int]:
         """All nodes that one is computed from, itself among them."""
         nodes, todo = {node}, [node]
         while todo:

@@ -1,4 +1,4 @@
-"""What did not change costs nothing; what did is asked about again, and nothing else."""
+"""Unchanged properties come from the cache; only changed ones are proved again."""
 
 import dataclasses
 import importlib
@@ -20,7 +20,7 @@ from tools.sources import SOURCES, Sources
 
 @pytest.fixture
 def rooms(tmp_path, monkeypatch):
-    """Two components of a repository of their own, in the modules room_a and room_b."""
+    """Two components in a separate repository, in the modules room_a and room_b."""
     monkeypatch.setattr(sources, "SOURCES", Sources(tmp_path))
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -32,7 +32,7 @@ def rooms(tmp_path, monkeypatch):
 
 
 def forget_sources():
-    """What a new process knows of the files: nothing yet."""
+    """Forget all files, like a new process."""
     before = sources.SOURCES
     if before in sys.meta_path:
         sys.meta_path.remove(before)
@@ -45,7 +45,7 @@ def forget_sources():
 
 @pytest.fixture
 def prove(tmp_path, monkeypatch):
-    """Prove the theorems of both rooms as a new process would: what was built, what was asked."""
+    """Prove the theorems of both rooms like a new process; returns the builds and the proofs."""
     built = []
 
     def build_under(bug, factory, *args, **kwargs):
@@ -58,7 +58,7 @@ def prove(tmp_path, monkeypatch):
     def prove_both():
         built.clear()
         forget_sources()
-        asked = []
+        proved = []
         for name in ("room_a", "room_b"):
             room = importlib.import_module(name)
             bug = dataclasses.replace(DONE_STAYS, module=name)
@@ -66,14 +66,14 @@ def prove(tmp_path, monkeypatch):
             result = Runner(build=tmp_path / "build").run(task, "nano")
             assert result.detail == ""
             if not result.cached:
-                asked.append(name)
-        return sorted(set(built)), asked
+                proved.append(name)
+        return sorted(set(built)), proved
 
     return prove_both
 
 
 def test_a_changed_line_concerns_only_what_depends_on_it(rooms, prove):
-    assert prove() == (["room_a", "room_b"], ["room_a"])  # room_b asks the very same questions
+    assert prove() == (["room_a", "room_b"], ["room_a"])  # room_b has the same jobs
     assert prove() == ([], [])
 
     changed = rooms / "room_b.py"

@@ -1,4 +1,4 @@
-"""A second engine repeats each proof, and its word counts."""
+"""A second engine repeats each proof, and its verdict counts."""
 
 from pathlib import Path
 
@@ -29,9 +29,11 @@ MODEL = Netlist("", ["holds"])
     ],
 )
 def test_the_second_word(first, answer, red, why):
-    told = judge.confirmation(MODEL, answer, ENGINES[first], ENGINES["bitwuzla"])
-    assert [sentence.startswith(start) for sentence, start in zip(told, (red, why), strict=True)]
-    assert [bool(sentence) for sentence in told] == [bool(red), bool(why)]
+    sentences = judge.confirmation(MODEL, answer, ENGINES[first], ENGINES["bitwuzla"])
+    assert [
+        sentence.startswith(start) for sentence, start in zip(sentences, (red, why), strict=True)
+    ]
+    assert [bool(sentence) for sentence in sentences] == [bool(red), bool(why)]
 
 
 @pytest.mark.parametrize(
@@ -52,22 +54,22 @@ def test_an_engine_that_disagrees_turns_the_property_red(
 
 @pytest.mark.parametrize("status, times", [("PASS", 1), ("UNKNOWN", 1), ("TIMEOUT", 2)])
 def test_that_an_engine_ran_out_of_time_is_asked_again(tmp_path, monkeypatch, status, times):
-    asked = []
+    jobs = []
 
     def run_second(job, folder):
-        asked.append(job)
-        found = ("done_answers_a_start", "done_lasts_a_cycle")
-        return Outcome(status, found=found, netlist=job.digest)
+        jobs.append(job)
+        claims = ("done_answers_a_start", "done_lasts_a_cycle")
+        return Outcome(status, found=claims, netlist=job.digest)
 
-    # pytest loads this module in its own way, and nothing that it asks would be remembered.
+    # pytest loads this module with its own loader, so its results would not be cached.
     run_second.__module__ = "formal.engines.sby"
     monkeypatch.setitem(
         engines.ENGINES, "second", Engine("second", "pdr second", "pyosys", run=run_second)
     )
     task = toy(arguments={"hints": False}, obligations=2, engine="pdr", confirm="second")
     results = [Runner(build=tmp_path).run(task, "nano") for _ in range(2)]
-    assert [(each.detail, each.late) for each in results] == [("", status == "TIMEOUT")] * 2
-    assert len(asked) == times
+    assert [(result.detail, result.late) for result in results] == [("", status == "TIMEOUT")] * 2
+    assert len(jobs) == times
 
 
 def test_what_no_engine_can_confirm_says_why(run):
@@ -98,7 +100,7 @@ def test_a_contradictory_task_is_refused(changes, sentence):
 
 
 def test_the_lock_file_has_every_engine_that_a_task_needs():
-    """A session of the lock file's packages alone must not stop for one that is missing."""
+    """With only the packages of the lock file, a missing optional engine must not be fatal."""
     lock = (Path(__file__).parents[2] / "requirements.lock").read_text(encoding="utf-8")
     runner = Runner()
     for task in TASKS:

@@ -1,4 +1,4 @@
-"""Programs that the fork server runs behave as if they had been started."""
+"""Programs run by the fork server behave as if started directly."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from formal.engines.programs import launch
 
 
 def test_starters_are_made_once():
-    """One that was just written may be busy when another thread starts a program meanwhile."""
+    """A file that was just written may be busy while another thread starts a program."""
     (first, *_), (second, *_) = (launch.environment()["PATH"].split(os.pathsep) for _ in range(2))
     assert first == second
     names = {path.name for path in Path(first).iterdir()}
@@ -30,10 +30,10 @@ def test_a_script_runs_in_the_folder_of_the_client(tmp_path):
 
 def test_a_solver_answers_on_its_output_what_its_input_asks():
     pytest.importorskip("bitwuzla")
-    asked = "(set-logic QF_BV)(declare-const x (_ BitVec 8))\n(assert (= x #x2a))\n(check-sat)\n"
+    commands = "(set-logic QF_BV)(declare-const x (_ BitVec 8))\n(assert (= x #x2a))\n(check-sat)\n"
     answer = subprocess.run(
         ["bitwuzla", "--lang", "smt2"],
-        input=asked + "(get-value (x))\n(exit)\n",
+        input=commands + "(get-value (x))\n(exit)\n",
         env=launch.environment(),
         capture_output=True,
         text=True,
@@ -43,14 +43,14 @@ def test_a_solver_answers_on_its_output_what_its_input_asks():
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "told"),
+    ("command", "code", "message"),
     [
         (["sby", "--no-such-option"], 2, "unrecognized arguments"),
         (["sby", "missing.sby"], 1, "missing.sby"),
         (["yosys", "-q", "missing.ys"], 1, ""),
     ],
 )
-def test_what_fails_is_no_success(tmp_path, command, code, told):
+def test_failures_have_an_exit_code_and_a_message(tmp_path, command, code, message):
     if command[0] == "yosys":
         pytest.importorskip("pyosys")
     failed = subprocess.run(
@@ -62,12 +62,12 @@ def test_what_fails_is_no_success(tmp_path, command, code, told):
         check=False,
     )
     assert failed.returncode == code
-    assert told in failed.stderr
+    assert message in failed.stderr
 
 
 def test_a_program_ends_with_its_client_and_what_it_started_with_it(tmp_path):
-    """As sby ends a solver whose time is over."""
-    # smtbmc asks a solver that never answers, and that tells its number.
+    """Like sby, which kills a solver at its time limit."""
+    # smtbmc runs a solver that never answers, and that writes its process id.
     solver = tmp_path / "slow"
     solver.write_text("#!/bin/sh\necho $$ >> started\nexec sleep 100\n")
     solver.chmod(0o755)
@@ -107,7 +107,7 @@ def test_a_program_gets_so_many_seconds_of_the_processor_and_not_by_the_clock(
 
 
 def test_a_program_gets_all_of_its_seconds_between_short_sleeps(tmp_path):
-    """Of which a kernel that counts in ticks sees what it happens to see."""
+    """A kernel that counts in ticks may miss it."""
     script = """
 import time
 while True:
@@ -118,8 +118,8 @@ while True:
 """
     with pytest.raises(subprocess.TimeoutExpired):
         launch.run(["limited", sys.executable, "-c", script], tmp_path, 1)
-    told = (tmp_path / "spent").read_text()
-    assert not told or 0.8 < float(told) < 1.8
+    message = (tmp_path / "spent").read_text()
+    assert not message or 0.8 < float(message) < 1.8
 
 
 def test_a_program_of_no_python_ends_with_its_client(tmp_path):
@@ -161,9 +161,9 @@ def _lives(number: int) -> bool:
 
 
 def _wait_for(what, patience: float = 20.0):
-    """What `what` gives, once it is true."""
+    """The result of `what`, once it is true."""
     end = time.monotonic() + patience
-    while not (found := what()):
+    while not (value := what()):
         assert time.monotonic() < end
         time.sleep(0.05)
-    return found
+    return value

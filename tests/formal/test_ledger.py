@@ -1,4 +1,4 @@
-"""The ledger finds who does not pay."""
+"""The audit of the ledger finds unpaid suppositions."""
 
 import subprocess
 import sys
@@ -25,8 +25,8 @@ WRITER = proof("writer", claims=["in_range"])
 
 
 def look(lines, *proofs, besides=()):
-    """An audit of a table of these proofs, and of others that were not asked about."""
-    return audit(lines, proofs, [*((each.task, each.config) for each in proofs), *besides])
+    """An audit of a table of these proofs, and of others that were not run."""
+    return audit(lines, proofs, [*((proof.task, proof.config) for proof in proofs), *besides])
 
 
 def holes(lines, *proofs, besides=()):
@@ -34,21 +34,21 @@ def holes(lines, *proofs, besides=()):
 
 
 def test_what_is_paid_is_green():
-    found = look([PAYS], READER, WRITER)
-    assert found.holes == []
-    assert found.paid == {("reader", "nano", "in_range"): PAYS.payments[0]}
+    result = look([PAYS], READER, WRITER)
+    assert result.holes == []
+    assert result.paid == {("reader", "nano", "in_range"): PAYS.payments[0]}
 
 
 def test_a_supposition_that_no_line_names_is_a_hole():
     assert holes([], READER) == [
-        "reader nano supposes in_range: no line of the ledger says who pays"
+        "reader nano supposes in_range: no line of the ledger names a payer"
     ]
 
 
 def test_a_payer_at_another_configuration_does_not_pay():
     other = proof("writer", claims=["in_range"], config="nano@16")
     (hole,) = holes([PAYS], READER, other)
-    assert hole == "reader nano supposes in_range: no payer is in the table at this configuration"
+    assert hole == "reader nano supposes in_range: no payer in the table at this configuration"
 
 
 def test_a_payer_without_the_claim_does_not_pay():
@@ -65,15 +65,13 @@ def test_who_pays_for_himself_over_others_is_a_circle():
     reader = proof("reader", claims=["ready"], supposes=["in_range"])
     writer = proof("writer", claims=["in_range"], supposes=["ready"])
     assert holes([PAYS, back], reader, writer) == [
-        "a circle of payers: reader nano -> writer nano -> reader nano"
+        "a cycle of payers: reader nano -> writer nano -> reader nano"
     ]
 
 
 def test_a_line_that_nobody_needs_is_a_hole_of_the_whole():
     stale = line("gone", "*", Outside("a port"))
-    assert holes([PAYS, stale], READER, WRITER) == [
-        "nobody needs the line of the ledger for * of gone"
-    ]
+    assert holes([PAYS, stale], READER, WRITER) == ["unused line of the ledger for * of gone"]
     other = [("gone", "nano@16")]
     assert holes([PAYS, stale], READER, WRITER, besides=other) == []
 

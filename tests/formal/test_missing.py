@@ -1,4 +1,4 @@
-"""A property that nobody proved is red."""
+"""A property without a proof is red."""
 
 import types
 
@@ -22,7 +22,7 @@ def test_every_theorem_has_a_task():
 
 
 def test_parts_of_theorems_are_no_theorems():
-    assert not [each for each in missing.theorems(properties) if each.__name__.startswith("_")]
+    assert not [kind for kind in missing.theorems(properties) if kind.__name__.startswith("_")]
     empty = types.SimpleNamespace(__path__=[], __name__="nothing")
     assert missing.theorems(empty) == set()
 
@@ -35,8 +35,8 @@ def test_a_table_with_holes_is_told():
     ]
     assert missing.from_table(rows, {DonePulse, toys.Stays}) == [
         "no task proves tests.formal.toys.Stays",
-        "toy stands in the table more than once",
-        "toy.nowhere is for no configuration",
+        "toy is in the table more than once",
+        "toy.nowhere has no configuration",
     ]
 
 
@@ -55,10 +55,10 @@ def test_a_session_with_all_green_and_one_missing_is_red(build, monkeypatch):
     monkeypatch.setattr(missing, "theorems", lambda: {DonePulse})
     assert CliRunner().invoke(main, ["prove"], standalone_mode=False).return_value == 0
     monkeypatch.setattr(missing, "theorems", lambda: {DonePulse, toys.Stays})
-    told = CliRunner().invoke(main, ["prove"], standalone_mode=False)
-    assert told.return_value == 1
-    assert "MISSING no task proves tests.formal.toys.Stays" in told.output
-    assert "1 of 1 properties hold, 1 missing" in told.output
+    answer = CliRunner().invoke(main, ["prove"], standalone_mode=False)
+    assert answer.return_value == 1
+    assert "MISSING no task proves tests.formal.toys.Stays" in answer.output
+    assert "1 of 1 properties hold, 1 missing" in answer.output
 
 
 def test_a_session_that_supposes_what_nobody_pays_for_is_red(build, monkeypatch):
@@ -67,6 +67,6 @@ def test_a_session_that_supposes_what_nobody_pays_for_is_red(build, monkeypatch)
     monkeypatch.setattr("formal.__main__.BUILD", build)
     monkeypatch.setattr("formal.__main__.LINES", ())
     monkeypatch.setattr(missing, "theorems", lambda: {DonePulse})
-    told = CliRunner().invoke(main, ["prove"], standalone_mode=False)
-    assert told.return_value == 1
-    assert "toy nano supposes start_when_idle: no line of the ledger" in told.output
+    answer = CliRunner().invoke(main, ["prove"], standalone_mode=False)
+    assert answer.return_value == 1
+    assert "toy nano supposes start_when_idle: no line of the ledger" in answer.output

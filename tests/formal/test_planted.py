@@ -9,7 +9,7 @@ from formal.runner import BUILD, Runner
 from formal.tasks import TASKS
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda each: each.bug.name)
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.bug.name)
 def test_a_planted_bug_is_caught(planted: Planted):
     (task,) = [task for task in TASKS if task.id == planted.caught_by]
     bugged = dataclasses.replace(task, bug=planted.bug)

@@ -1,6 +1,6 @@
-"""The engines of our own have a referee: on drawn toys they agree with abc, and with what is true.
+"""Tests our own engines on random toys against abc and against a model in Python.
 
-What is true is found by a model of the toy in Python that shares nothing with them, not even yosys.
+The model in Python shares nothing with the engines, not even yosys.
 """
 
 import contextlib
@@ -33,8 +33,8 @@ def job(text: str, line: str = "") -> Job:
 
 @pytest.fixture(scope="module")
 def answers(build):
-    """What `explore` and abc say of each toy: the names of what is violated."""
-    ours, commands, asked = {}, [], []
+    """The violated properties of each toy according to `explore` and abc."""
+    ours, commands, questions = {}, [], []
     for seed, toy in TOYS.items():
         own = build / f"toy{seed}" / "proof"
         try:
@@ -43,17 +43,17 @@ def answers(build):
             ours[seed] = str(error)
             continue
         for name, file in as_safety.questions(Aiger.read(own / "model.aig")):
-            path = own / f"{len(asked)}.aig"
+            path = own / f"{len(questions)}.aig"
             file.write(path)
-            asked.append((seed, name))
+            questions.append((seed, name))
             commands.append(f"read_aiger {path}; pdr")
     script = build / "script"
     script.write_text("\n".join([*commands, ""]))
-    said = subprocess.run([abc_program(), "-f", script], capture_output=True, text=True).stdout
-    verdicts = re.findall(r"(Property proved|was asserted in frame)", said)
-    assert len(verdicts) == len(asked), said
-    theirs: dict[int, set[str]] = {seed: set() for seed, _ in asked}
-    for (seed, name), verdict in zip(asked, verdicts, strict=True):
+    output = subprocess.run([abc_program(), "-f", script], capture_output=True, text=True).stdout
+    verdicts = re.findall(r"(Property proved|was asserted in frame)", output)
+    assert len(verdicts) == len(questions), output
+    theirs: dict[int, set[str]] = {seed: set() for seed, _ in questions}
+    for (seed, name), verdict in zip(questions, verdicts, strict=True):
         if verdict == "was asserted in frame":
             theirs[seed].add(name.split("#")[0])
     return ours, theirs, {seed: build / f"toy{seed}" / "proof" for seed in TOYS}
@@ -66,22 +66,22 @@ def test_all_agree(answers):
         truth = toy.broken() | toy.unanswered()
         answer = ours[seed]
         if isinstance(answer, str):
-            # It is refused: a register is held by what yosys found to be none.
-            assert toy.held and "is held by" in answer, seed
+            # It is refused: yosys has found that the valid qualifier is not a register.
+            assert toy.held and "valid qualifier" in answer, seed
             continue
         assert answer.status in ("PASS", "FAIL"), seed
         if toy.held is None:
             assert set(answer.named) <= theirs[seed], seed
             assert bool(answer.named) == bool(theirs[seed]), seed
         else:
-            # What holds nothing is unknown to us, any value to abc, which is less.
+            # An unqualified register is unknown to us, but has a single value in abc.
             assert not theirs[seed] or answer.named, seed
         if toy.held is None and toy.cut is None:
             assert theirs[seed] == truth, seed
             kinds.add((bool(truth), bool(toy.live)))
         else:
             assert not truth or answer.named, seed
-    # Of each kind there are some.
+    # There are some of each kind.
     assert len(kinds) == 4
 
 
@@ -92,7 +92,7 @@ def few_at_once(monkeypatch):
 
 
 def _proofs(answers) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Of each toy whose claim holds, what `certificate.check` is given."""
+    """The arguments of `certificate.check` for each toy whose claim holds."""
     ours, _, folders = answers
     for seed, folder in folders.items():
         if not isinstance(ours[seed], str) and ours[seed].status == "PASS":
@@ -133,10 +133,10 @@ def test_a_claim_that_does_not_hold_is_not_certified(answers):
     for _, proof in _proofs(answers):
         file = proof["file"]
         wrong = [(name, literal ^ 1) for name, literal in file.bad]
-        told = certificate.check(**proof | {"file": replace(file, bad=wrong)})
-        opposite += told == ["c0"]
+        violated = certificate.check(**proof | {"file": replace(file, bad=wrong)})
+        opposite += violated == ["c0"]
         if file.justice:
-            # As if nothing were fair; and as if every state stood in the same place.
+            # Without fairness; and with the same rank for every state.
             unfair += bool(certificate.check(**proof | {"file": replace(file, fairness=[])}))
             same = np.zeros_like(proof["numbers"])
             unordered += bool(certificate.check(**proof | {"numbers": same}))
@@ -156,10 +156,10 @@ def test_where_there_is_no_path_there_is_no_influence(tmp_path):
         text = toy.text({"apart_from_x": toy.first_register, "apart_to_x": last})
         for line, registers in (("within a cycle", False), ("through registers", True)):
             status = miter.run(job(text, line), tmp_path).status
-            is_behind = toy.first_register in toy.behind(last, registers=registers)
-            assert status == "PASS" or (status == "FAIL" and is_behind), (seed, line)
-            answers.add((status, is_behind, registers))
-    # And where there is one, mostly.
+            in_cone = toy.first_register in toy.cone(last, registers=registers)
+            assert status == "PASS" or (status == "FAIL" and in_cone), (seed, line)
+            answers.add((status, in_cone, registers))
+    # And in most cases where one exists.
     assert {("PASS", False, False), ("FAIL", True, False), ("FAIL", True, True)} <= answers
 
 
@@ -194,7 +194,7 @@ def test_l2s_takes_nothing_for_a_zero(tmp_path):
 
 
 ONE = {"WIDTH": 1, "CLK_POLARITY": 1}
-#: What stands between `d` and `e`, and `q`, with the pins that follow `e`.
+#: Cells between `d` and `e`, and `q`, with the pins that follow `e`.
 CORNERS = {
     "clock": drawn.cell("dff", "c", ONE, {"CLK": "\\clk", "D": "\\e", "Q": "\\q"}),
     "derived clock": drawn.cell("dff", "c", ONE, {"CLK": "\\e", "D": "\\d", "Q": "\\q"}),
@@ -304,14 +304,14 @@ def test_the_graph_has_the_paths_that_there_are(tmp_path):
         known = graph.Graph.read(tmp_path / "graph.json")
         undriven = set(range(2 + toy.inputs, toy.first_register))
         for sink, source, registers in itertools.product(nodes, nodes, (False, True)):
-            behind = toy.behind(sink, registers=registers)
+            cone = toy.cone(sink, registers=registers)
             ends = [set(known.ports[f"n_{node}"]) for node in (source, sink)]
             try:
                 answer = known.path(*ends, registers=registers) is not None
-                assert answer == (source in behind), (seed, source, sink, registers)
-                assert answer or not behind & undriven, (seed, source, sink, registers)
+                assert answer == (source in cone), (seed, source, sink, registers)
+                assert answer or not cone & undriven, (seed, source, sink, registers)
             except ValueError:
                 answer = None
-                assert behind & undriven, (seed, source, sink, registers)
+                assert cone & undriven, (seed, source, sink, registers)
             answers.add((answer, registers))
     assert len(answers) == 6

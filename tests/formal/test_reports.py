@@ -1,4 +1,4 @@
-"""What people and programs get to see: traces, tables, results.json, junit.xml, explain."""
+"""The output for people and programs: traces, tables, results.json, junit.xml, explain."""
 
 import dataclasses
 import io
@@ -39,13 +39,13 @@ def conforms(value: object, kind: object) -> bool:
         return (
             isinstance(value, dict)
             and set(value) == set(fields)
-            and all(conforms(value[name], each) for name, each in fields.items())
+            and all(conforms(value[name], kind) for name, kind in fields.items())
         )
     if isinstance(kind, types.UnionType):
-        return any(conforms(value, each) for each in typing.get_args(kind))
+        return any(conforms(value, option) for option in typing.get_args(kind))
     if typing.get_origin(kind) is list:
         return isinstance(value, list) and all(
-            conforms(each, typing.get_args(kind)[0]) for each in value
+            conforms(element, typing.get_args(kind)[0]) for element in value
         )
     if typing.get_origin(kind) is typing.Literal:
         return value in typing.get_args(kind)
@@ -118,11 +118,11 @@ def test_junit_counts_what_is_red_and_what_is_missing(tmp_path, decided):
 
 def test_a_failure_shows_the_sentence_the_trace_and_its_last_cycles(build, decided):
     screen = console()
-    report.tell(screen, decided[1], Runner(build=build))
-    told = screen.export_text()
-    assert "theorem: The countdown never runs." in told
-    assert "never_runs: Nothing is ever offered. (tests/formal/toys.py:" in told
-    (row,) = [line.split() for line in told.splitlines() if "theorem.o__valid" in line]
+    report.print_result(screen, decided[1], Runner(build=build))
+    output = screen.export_text()
+    assert "theorem: The countdown never runs." in output
+    assert "never_runs: Nothing is ever offered. (tests/formal/toys.py:" in output
+    (row,) = [line.split() for line in output.splitlines() if "theorem.o__valid" in line]
     assert row == ["theorem.o__valid", "0", "1"]
 
     trace = Path(decided[1].proof.trace)
@@ -142,10 +142,10 @@ def test_a_violated_liveness_shows_its_loop(tmp_path):
     found = l2s.run(Job(unfair.text, "prove", "", 0, 60), tmp_path)
     assert (found.status, found.named) == ("FAIL", ("answered",))
     values = {signal.label: signal.values for signal in waves.read(Path(found.trace))}
-    assert {len(each) for each in values.values()} == {found.cycles}
+    assert {len(samples) for samples in values.values()} == {found.cycles}
     again = [n for n, bit in enumerate(values["loop"]) if bit == "1"]
     assert len(again) > 1
-    # Asked, unanswered, the second stream never ready; and at its end all is as at its beginning.
+    # Requested, unanswered, the second stream never ready; the last state equals the first.
     assert {values["theorem.pending"][n] for n in again} == {"1"}
     assert "1" not in {values["o_b__ready"][n] for n in again[:-1]}
     registers = ("theorem.pending", "theorem.broken", "dut.done", "dut.fsm_state")
@@ -157,19 +157,19 @@ def test_a_planted_bug_is_shown_on_demand(build, monkeypatch):
     monkeypatch.setattr("formal.tasks.TASKS", (toy(),))
     monkeypatch.setattr("formal.__main__.BUILD", build)
     arguments = ["prove", "toy", "--bugs", "--waves"]
-    told = CliRunner().invoke(main, arguments, standalone_mode=False)
-    assert told.return_value == 0
-    assert "done_lasts_a_cycle: Done is a pulse." in told.output
-    assert "theorem.was_done" in told.output
+    output = CliRunner().invoke(main, arguments, standalone_mode=False)
+    assert output.return_value == 0
+    assert "done_lasts_a_cycle: Done is a pulse." in output.output
+    assert "theorem.was_done" in output.output
     assert list((build / "toy-nano" / "bug").rglob("trace.gtkw"))
 
 
 def test_every_claim_of_the_table_has_its_sentence():
     nameless = [
-        f"{task.id}: {each.name} ({place(each)})"
+        f"{task.id}: {statement.name} ({place(statement)})"
         for task in {task.theorem: task for task in TASKS}.values()
-        for each in statements(_model(task))
-        if each.kind == "assert" and not each.sentence
+        for statement in statements(_model(task))
+        if statement.kind == "assert" and not statement.sentence
     ]
     assert nameless == []
 
@@ -179,7 +179,7 @@ def _model(task):
 
 
 def test_explain_tells_all(monkeypatch):
-    told = CliRunner().invoke(main, ["explain", "kv.row_done"], standalone_mode=False).output
+    output = CliRunner().invoke(main, ["explain", "kv.row_done"], standalone_mode=False).output
     for part in (
         "Each row is reported ready, not busy and done, once",
         "k-induction, k = 2",
@@ -190,7 +190,7 @@ def test_explain_tells_all(monkeypatch):
         "row_open & row_full",
         "nano, stories260k",
     ):
-        assert part in told
+        assert part in output
     refused = CliRunner().invoke(main, ["explain", "nonsense"])
     assert refused.exit_code
 
@@ -200,9 +200,9 @@ def test_the_board_shows_what_runs_and_what_is_red():
     board.watch(toy(), "nano", "proof")
     board.count(red=True)
     board.console.print(board.render())
-    told = board.console.export_text()
-    assert "toy" in told and "proof" in told and "0 s" in told
-    assert "1 of 3 decided" in told and "1 RED" in told
+    output = board.console.export_text()
+    assert "toy" in output and "proof" in output and "0 s" in output
+    assert "1 of 3 decided" in output and "1 RED" in output
     board.watch(toy(), "nano", "")
     board.console.print(board.render())
     assert "proof" not in board.console.export_text()

@@ -1,4 +1,4 @@
-"""The runner tells true from false, and is not fooled by proofs of nothing."""
+"""The runner accepts true theorems only, and detects vacuous proofs."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ def test_a_true_theorem_is_green_and_remembered(run):
     assert result.cover.named == ("answered_twice",)
     assert result.bug.named == ("done_lasts_a_cycle",)
     assert result.confirmed_by == "bitwuzla"
-    assert run(toy()) == result  # to the tenth of a second: from the cache
+    assert run(toy()) == result  # with the same times: from the cache
     assert run(toy()).cached
 
 
@@ -116,17 +116,17 @@ def test_contradictory_assumptions_are_red(run):
 
 def test_a_search_must_suppose_what_the_proof_supposes(run):
     result = run(false(arguments={"vacuous": True}, search={"vacuous": False}))
-    assert result.detail == "vacuous: the search does not suppose never_started"
+    assert result.detail == "vacuous: the model of the cover run does not suppose never_started"
 
 
 def test_a_search_that_loses_suppositions_on_the_way_is_red():
     whole = model.Netlist("", ["holds"], ["promise"], ["seen"])
     reached = Outcome("PASS", named=("seen",), found=("seen",))
-    told = judge.cover(whole, whole, reached)
-    assert told == "suppositions lost on the way to the engine: promise"
+    error = judge.cover(whole, whole, reached)
+    assert error == "suppositions lost on the way to the engine: promise"
     blind = dataclasses.replace(whole, witnesses=[])
-    told = judge.cover(blind, blind, reached)
-    assert told == "vacuous: the theorem has no witness"
+    error = judge.cover(blind, blind, reached)
+    assert error == "vacuous: the theorem has no witness"
     whole_input = dataclasses.replace(reached, assumed=("promise",))
     assert not judge.cover(whole, whole, whole_input)
 
@@ -134,13 +134,13 @@ def test_a_search_that_loses_suppositions_on_the_way_is_red():
 def test_a_bug_must_be_caught_by_what_the_proof_claims():
     bare = model.Netlist("", ["holds"], [], ["seen"])
     caught = Outcome("FAIL", named=("another",))
-    told = judge.bug(toy(), bare, caught)
-    assert told == "the planted bug is caught by what is not claimed: another"
+    error = judge.bug(toy(), bare, caught)
+    assert error == "the planted bug is caught by unknown claims: another"
 
 
 def test_a_proof_that_runs_out_of_time_is_red(run):
     endless = toy(mode="bmc", reason="to wait for", depth=10**6, timeout=1)
-    assert run(endless).detail.startswith("unproved: timeout of engine")
+    assert run(endless).detail.startswith("unproved: timeout of the engine")
 
 
 def test_a_harness_that_cannot_build_is_red_and_the_others_go_on(build):
@@ -154,10 +154,10 @@ def test_a_harness_that_cannot_build_is_red_and_the_others_go_on(build):
 def test_processes_make_the_same_netlists_and_hand_on_what_harnesses_raise():
     config, arguments = CONFIGS["nano"], {"hints": True}
     bugs = (None, DONE_STAYS)
-    wanted = [elaborate.Wanted(toys.safety, config, bug, arguments) for bug in bugs]
-    broken = elaborate.Wanted(toys.safety, config, None, arguments | {"nonsense": 1})
+    wanted = [elaborate.Request(toys.safety, config, bug, arguments) for bug in bugs]
+    broken = elaborate.Request(toys.safety, config, None, arguments | {"nonsense": 1})
     with elaborate.processes(2) as elsewhere:
-        assert list(map(elsewhere, wanted)) == list(map(elaborate.here, wanted))
+        assert list(map(elsewhere, wanted)) == list(map(elaborate.in_process, wanted))
         with pytest.raises(TypeError, match="nonsense"):
             elsewhere(broken)
 
@@ -168,7 +168,7 @@ def test_a_process_that_has_read_other_sources_makes_nothing(monkeypatch):
     monkeypatch.setattr(
         elaborate.SOURCES, "digest_of", lambda path: "" if path == changed else known(path)
     )
-    wanted = elaborate.Wanted(toys.safety, CONFIGS["nano"], None, {"hints": True})
+    wanted = elaborate.Request(toys.safety, CONFIGS["nano"], None, {"hints": True})
     with elaborate.processes(1) as elsewhere:
         with pytest.raises(RuntimeError, match=r"formal/model\.py changed while this was running"):
             elsewhere(wanted)
@@ -181,7 +181,7 @@ def test_an_undeclared_obligation_is_red(run):
 
 def test_an_obligation_lost_on_the_way_is_red(tmp_path):
     def dropping(wanted):
-        whole = elaborate.here(wanted)
+        whole = elaborate.in_process(wanted)
         text = re.sub(
             r"  cell \$check \\assert_done_lasts_a_cycle\n(    .*\n)*  end\n", "", whole.text
         )
@@ -230,7 +230,7 @@ def test_a_bounded_proof_must_say_why():
         (["prove", "kv", "--config", "stories15m"], "nothing selected is proved for --config"),
         (["prove", "--engine", "magic"], "engine 'magic' is not one of yices"),
         (["prove", "--jobs", "0"], "Invalid value for '--jobs'"),
-        (["prove", "--waves"], "--waves shows planted bugs: it goes with --bugs"),
+        (["prove", "--waves"], "--waves shows planted bugs: use it with --bugs"),
         (["explain", "kv.nonsense"], "property 'kv.nonsense' is not in the table"),
         (["prove", "--nonsense"], "No such option"),
     ],
@@ -280,15 +280,15 @@ def test_what_the_core_leaves_is_counted_and_all_asks_it(build, monkeypatch):
         shown = CliRunner().invoke(main, ["prove", *arguments], standalone_mode=False)
         assert shown.return_value == 0
         content = json.loads((build / "results.json").read_text())
-        asked = [record["config"] for record in content["results"]]
-        return shown.output, asked, content["tier"], content["complete"], content["not_asked"]
+        configs = [record["config"] for record in content["results"]]
+        return shown.output, configs, content["tier"], content["complete"], content["not_asked"]
 
     output, *core = prove()
     assert core == [["nano"], "core", True, 1]
-    assert "not asked: 1 of the 2 of the whole table" in output
+    assert "not run: 1 of 2 in the table" in output
     output, *everything = prove("--all")
     assert everything == [["nano", "nano@2"], "all", True, 0]
-    assert "not asked" not in output
+    assert "not run" not in output
     # A part of a tier is not complete.
     assert prove("--config", "nano@2")[1:] == (["nano@2"], "core", False, 1)
 

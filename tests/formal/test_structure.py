@@ -1,4 +1,4 @@
-"""The engines that walk the netlist, or all of its states, find what is there and only that."""
+"""Structural reachability and explicit-state model checking give the right answers on toys."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ STUCK = PlantedBug(
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Run one task at nano; the search is compiled once."""
+    """Run one task at nano; `explore` is compiled once."""
     runner = Runner(build=tmp_path_factory.mktemp("formal"))
     return lambda task: runner.run(task, "nano")
 
@@ -54,7 +54,7 @@ def paths(engine: str, **arguments):
 
 
 def search(**changes):
-    """A task about what the countdown holds."""
+    """A task about the range of the countdown."""
     green = {
         "theorem": toys.Holding,
         "harness": toys.holding,
@@ -68,7 +68,7 @@ def search(**changes):
 
 def test_columns_of_a_memory_are_told_apart_and_registers_end_a_cycle(run):
     result = run(paths("wires"))
-    # Within a cycle a stored word shows nowhere, so its bug is not one: that is red, too.
+    # Within a cycle a stored word has no effect, so the planted bug is not caught, which is red.
     assert result.proof.status == "PASS"
     assert result.detail.startswith("the planted bug is not caught")
 
@@ -76,8 +76,8 @@ def test_columns_of_a_memory_are_told_apart_and_registers_end_a_cycle(run):
 def test_a_way_through_registers_is_found_and_told(run):
     result = run(paths("cone"))
     assert (result.status, result.detail.split(" after")[0]) == ("RED", "violated: look_to_word")
-    told = Path(result.proof.trace).read_text()
-    assert told.startswith("look_to_word\n") and "o_word[0]" in told
+    trace = Path(result.proof.trace).read_text()
+    assert trace.startswith("look_to_word\n") and "o_word[0]" in trace
 
 
 def test_ways_through_a_cut_do_not_count(run):
@@ -86,14 +86,14 @@ def test_ways_through_a_cut_do_not_count(run):
 
 
 @pytest.mark.parametrize(
-    "engine, there, found",
+    "engine, source, reached",
     [("wires", "put", False), ("cone", "put", True), ("cone", "word", False)],
 )
-def test_a_witness_is_a_way_that_must_be_found(run, engine, there, found):
-    result = run(paths(engine, there=there, cut=True))
+def test_a_witness_is_a_path_that_must_be_found(run, engine, source, reached):
+    result = run(paths(engine, there=source, cut=True))
     assert result.proof.status == "PASS"
-    assert (result.cover.status == "PASS") == found
-    if not found:
+    assert (result.cover.status == "PASS") == reached
+    if not reached:
         assert result.detail == "vacuous: witness not reached: witness"
 
 
@@ -126,7 +126,7 @@ def test_a_loop_is_supposed_to_end_and_not_to_be_stalled(run, forget, status):
         harness=toys.rounds,
         arguments={"forget": forget},
         obligations=1,
-        # Not even by a loop that ends nowhere: the last round is taken, and nothing comes of it.
+        # Not by a loop without an end, but by a last round that is accepted and never answered.
         bug=STUCK,
         engine="explore",
     )
@@ -154,7 +154,7 @@ def test_a_wrong_holder_makes_a_failure_and_no_proof(run):
 
 
 def test_a_stand_in_takes_the_place_of_what_is_cut(run):
-    # It never hears that it is done, and counts on.
+    # It never sees `done`, and keeps counting.
     result = run(search(arguments={"cut": True}))
     assert result.detail == "violated: in_range after 3 cycles"
 
@@ -165,21 +165,21 @@ OTHER_KEY = PlantedBug(
 
 
 def lock(**arguments):
-    """A task about the lock, which has more inputs than the search tries at once."""
+    """A task about the lock, which has more inputs than one evaluation covers."""
     return search(theorem=toys.StaysShut, harness=toys.lock, arguments=arguments, bug=OTHER_KEY)
 
 
 def test_every_value_of_many_inputs_is_tried(run):
     result = run(lock(known=True))
     assert (result.status, result.detail) == ("PASS", "")
-    # The visit of all states told the witness, too, and the one bad key in 512 was found.
+    # Visiting all states also covers the witness, and finds the one bad key in 512.
     assert (result.cover.named, result.cover.seconds) == (("tried",), 0)
     assert result.bug.named == ("shut",)
     assert run(lock(known=False)).detail == "violated: shut after 2 cycles"
 
 
 def test_the_search_refuses_what_a_solver_would_choose(run):
-    assert "no constants that a solver would choose" in run(lock(chosen=True)).detail
+    assert "does not support $anyconst" in run(lock(chosen=True)).detail
 
 
 def test_no_solver_takes_the_place_of_a_search(tmp_path):

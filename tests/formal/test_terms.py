@@ -1,4 +1,4 @@
-"""Golden's lines on Amaranth values compute what they compute on numpy's."""
+"""Golden's functions give the same results on Amaranth values as on numpy arrays."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ TABLE = [3, -1, 4, -1, 5, -9, 2, 6]
 
 
 def golden(value, shift, positive):
-    """Every kind of operation that golden has: the same call for arrays and for terms."""
+    """Every operation of golden: the same call for arrays and for terms."""
     results = []
     for rounding in Rounding:
         results.append(fixed_math.requantize(value, shift, FORM, rounding))
@@ -48,9 +48,9 @@ def test_terms_compute_what_numpy_does(by_bits, cases):
     with Circuit(m, by_bits=by_bits):
         drawn = golden(Terms(value), Terms(shift), Terms(positive))
         drawn.append(Lookup(lambda at: Array(TABLE)[at.value])[Terms(shift) & 7])
-        for (each,) in drawn:
+        for (term,) in drawn:
             number, fine = Signal(signed(64)), Signal()
-            m.d.comb += [number.eq(each._fixed().value), fine.eq(each.defined)]
+            m.d.comb += [number.eq(term._fixed().value), fine.eq(term.defined)]
             checks.append((number, fine))
 
     async def testbench(ctx):

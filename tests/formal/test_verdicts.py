@@ -1,4 +1,4 @@
-"""Verdicts are values: no answer depends on who else asks, in what order, or on which thread."""
+"""Verdicts do not depend on other proofs, their order, or threads."""
 
 import ast
 import dataclasses
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def interleaved() -> Iterator[None]:
-    """Threads that begin inside hand over at any line of the engine `paths`."""
+    """Threads that start inside switch at any line of the engine `paths`."""
 
     def line(frame, event, argument):
         time.sleep(random.random() / 100)
@@ -44,9 +44,9 @@ def interleaved() -> Iterator[None]:
 
 
 def toy_graph(joined: bool) -> str:
-    """What synthesis leaves of a netlist of one wire that is `joined` to another, or is not."""
+    """The output of synthesis for a netlist of a wire that is `joined` to another, or is not."""
     bits = {"apart_from_word": [2], "apart_to_word": [2 if joined else 3]}
-    ports = {name: {"direction": "output", "bits": each} for name, each in bits.items()}
+    ports = {name: {"direction": "output", "bits": port} for name, port in bits.items()}
     ports["free"] = {"direction": "input", "bits": [2, 3]}
     return json.dumps({"modules": {"top": {"ports": ports, "netnames": {}, "cells": {}}}})
 
@@ -67,12 +67,16 @@ def test_an_answer_is_about_its_own_netlist_on_every_thread(tmp_path, monkeypatc
 
     with interleaved(), ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(ask, range(80)))
-    wrong = [each for each in answers if each[1] != ("FAIL" if "joined" in each[0] else "PASS")]
+    wrong = [
+        (name, status)
+        for name, status in answers
+        if status != ("FAIL" if "joined" in name else "PASS")
+    ]
     assert not wrong
 
 
 def test_two_configurations_with_the_same_claims_keep_their_verdicts(tmp_path, monkeypatch):
-    """True at nano, false at stories260k: asked at once, again and again, by eight threads."""
+    """True at nano, false at stories260k: proved repeatedly by eight threads in parallel."""
     synthesise, known = graph.synthesise, dict[str, str]()
 
     def quickly(netlist: str, folder: Path, timeout: int) -> None:
@@ -107,14 +111,14 @@ def test_two_configurations_with_the_same_claims_keep_their_verdicts(tmp_path, m
         runner = Runner(build=tmp_path, cache=False)
         results = list(runner.run_all(pairs, jobs=8))
     assert len(results) == len(pairs)
-    assert {(each.config, each.detail) for each in results} == {
+    assert {(result.config, result.detail) for result in results} == {
         ("nano", ""),
         ("stories260k", "violated: look_to_word after None cycles"),
     }
 
 
 def about_another(job: Job, folder: Path) -> Outcome:
-    """An engine that answers about what somebody else asked."""
+    """An engine whose outcome is about another netlist."""
     claims = ("active_while_pending", "done_answers_a_start", "done_lasts_a_cycle")
     other = dataclasses.replace(job, netlist=f"{job.netlist}\n")
     return Outcome("PASS", found=claims, netlist=other.digest)
@@ -151,7 +155,7 @@ def test_a_remembered_answer_about_another_netlist_is_refused(tmp_path):
 
 @pytest.mark.parametrize("engine", ["yices", "pdr", "explore"])
 def test_an_engine_names_the_netlist_that_it_found_in_its_folder(tmp_path, monkeypatch, engine):
-    """Not the one that it was given: what is exchanged before it is read is noticed."""
+    """A netlist that is replaced before the engine reads it is detected."""
     original = Path.write_text
 
     def write_text(path: Path, text: str, *args, **kwargs) -> int:
@@ -176,7 +180,7 @@ def test_two_runs_of_the_same_never_share_a_folder(tmp_path, monkeypatch):
     monkeypatch.setitem(engines.ENGINES, "slow", slow)
     pairs = [(toy(engine="slow"), "nano")] * 4
     results = list(Runner(build=tmp_path, cache=False).run_all(pairs, jobs=4))
-    assert [each.detail for each in results] == ["violated: never after None cycles"] * 4
+    assert [result.detail for result in results] == ["violated: never after None cycles"] * 4
 
 
 #: What a module may keep, with the reason why no verdict can depend on it.
@@ -194,31 +198,31 @@ _CHANGES = {"append", "appendleft", "add", "update", "setdefault", "pop", "clear
 
 
 def kept_by(source: str) -> set[str]:
-    """Names of a module that its functions change, and functions that remember."""
+    """Names of a module that its functions change, and functions with a cache."""
     tree = ast.parse(source)
     names = {
         target.id
-        for each in tree.body
-        if isinstance(each, ast.Assign | ast.AnnAssign)
-        for target in (each.targets if isinstance(each, ast.Assign) else [each.target])
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)
     }
     changed: set[str] = set()
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
-            for each in ast.walk(function):
-                match each:
+            for node in ast.walk(function):
+                match node:
                     case ast.Global():
-                        changed.update(each.names)
+                        changed.update(node.names)
                     case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)):
                         changed |= {name} & names if method in _CHANGES else set()
                     case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
                         changed |= {name} & names
     return changed | {
-        each.name
-        for each in tree.body
-        if isinstance(each, ast.FunctionDef)
-        and {ast.unparse(decorator).split("(")[0] for decorator in each.decorator_list} & _CACHES
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and {ast.unparse(decorator).split("(")[0] for decorator in node.decorator_list} & _CACHES
     }
 
 

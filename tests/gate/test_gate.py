@@ -1,4 +1,4 @@
-"""The verdict against every way that we know of to get a green one without having done the work."""
+"""Every known way to get a green verdict without doing the work must give a red one."""
 
 import dataclasses
 import importlib.util
@@ -74,7 +74,7 @@ def record(*cases: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole() -> dict[str, Any]:
-    """What the jobs leave when all has been done."""
+    """The records after all jobs have succeeded."""
     compared = {name: {"examples": n, "steps": n, "values": n * VALUES_AN_EXAMPLE}
                 for name, n in ((FUZZING, 15), (DRAWN, 4))}  # fmt: skip
     return {
@@ -109,7 +109,7 @@ def whole() -> dict[str, Any]:
 
 
 def judge(build: Path, left: dict[str, Any], required: Required = REQUIRED) -> tuple[bool, str]:
-    """The verdict on what is `left`, and all that is printed."""
+    """The verdict on the records `left`, and its output."""
     for name, content in left.items():
         path = build / name
         path.parent.mkdir(exist_ok=True)
@@ -124,8 +124,8 @@ def judge(build: Path, left: dict[str, Any], required: Required = REQUIRED) -> t
 def test_all_that_is_required_is_green(tmp_path):
     ok, text = judge(tmp_path, whole())
     assert ok, text
-    assert "3 of the 3 that must be, 1 of the whole table of 4 not asked" in text
-    assert "proved of 4 configurations, out of time on 2" in text
+    assert "3 of 3 required proofs; 1 of 4 in the table were not run" in text
+    assert "proved for 4 configurations, out of time on 2" in text
     assert "Verdict: GREEN" in text
 
 
@@ -137,7 +137,7 @@ def test_allowed_skips_are_counted_and_explained(tmp_path):
     ok, text = judge(tmp_path, left)
     assert ok, text
     assert f"Verdict: GREEN, 1 skipped ({NO_JAX.reason}: {NO_JAX.why})" in text
-    # Where it is installed, it is no reason.
+    # The reason does not hold where JAX is installed.
     ok, text = judge(tmp_path, left, dataclasses.replace(REQUIRED, skips=()))
     assert not ok
     assert "test_story" in text
@@ -193,8 +193,8 @@ LEFT_OUT: dict[str, tuple[Change, str]] = {
     "no tests": (lambda left: left.pop("tests/summary.json"), "Tested: nothing yet"),
     "no steps": (lambda left: left.pop("gate-steps.json"), "Steps: nothing yet"),
     # The story.
-    "no story": (lambda left: left.pop("story.json"), "Told: nothing yet"),
-    "a story that began and broke": (story(lambda file: file.pop("tokens")), "was not told"),
+    "no story": (lambda left: left.pop("story.json"), "Story: nothing yet"),
+    "a story that broke off": (story(lambda file: file.pop("tokens")), "was not finished"),
     "a value that differs": (story(lambda file: file.update(equal=False)), "DIFFERS"),
     "a short story": (story(lambda file: file.update(tokens=99)), f"must be {STORY_TOKENS} and"),
     "a story of few values": (
@@ -203,7 +203,7 @@ LEFT_OUT: dict[str, tuple[Change, str]] = {
     ),
     "another story": (story(lambda file: file.update(arguments=["x"])), "of another story"),
     "a story of other sources": (story(lambda file: file.update(sources="older")), STALE),
-    # The proofs: `complete` is not believed, nor is one record all.
+    # The proofs: `complete` is not trusted, and one record is not enough.
     "no record": (proofs(lambda file: file["results"].clear()), "0 results, must have 1"),
     "one record": (proofs(lambda file: file.update(results=file["results"][:1])), "0 results"),
     "a record twice": (proofs(lambda file: file["results"].append(file["results"][0])), "2 resul"),
@@ -258,7 +258,7 @@ LEFT_OUT: dict[str, tuple[Change, str]] = {
     "few examples": (fuzz(lambda file: file["cases"][0].update(examples=14)), "must be 15 and 750"),
     "few values": (fuzz(lambda file: file["cases"][0].update(values=749)), "must be 15 and 750"),
     "no counts": (fuzz(lambda file: file["cases"][0].pop("examples")), "0 examples"),
-    "another profile": (fuzz(lambda file: file.update(profile="default")), "is none of dev, ci"),
+    "another profile": (fuzz(lambda file: file.update(profile="default")), "is not one of dev, ci"),
     "a larger profile, not reached": (fuzz(lambda file: file.update(profile="ci")), "must be 60"),
     "derandomized": (fuzz(lambda file: file.update(derandomized=True)), "the same examples"),
     "fuzzing of other sources": (fuzz(lambda file: file.update(sources="older")), STALE),
@@ -283,7 +283,7 @@ LEFT_OUT: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize(("change", "words"), LEFT_OUT.values(), ids=LEFT_OUT.keys())
-def test_what_is_left_out_is_red(tmp_path, change, words):
+def test_omissions_are_red(tmp_path, change, words):
     left = whole()
     change(left)
     ok, text = judge(tmp_path, left)
@@ -292,21 +292,21 @@ def test_what_is_left_out_is_red(tmp_path, change, words):
     assert "Verdict: RED" in text
 
 
-def test_a_profile_that_was_not_asked_for_is_red(tmp_path):
+def test_another_profile_is_red(tmp_path):
     ok, text = judge(tmp_path, whole(), dataclasses.replace(REQUIRED, profile="nightly"))
     assert not ok
-    assert "nightly was asked for" in text
+    assert "must be nightly" in text
 
 
 def test_a_collection_that_lost_tests_is_red(tmp_path):
-    """Else it would ask for no more than what is left."""
+    """Otherwise the lost tests would not be required."""
     left = whole()
     left["tests/summary.json"]["cases"].pop(0)
     ok, text = judge(
         tmp_path, left, dataclasses.replace(REQUIRED, tests=REQUIRED.tests - {PLAIN[0]})
     )
     assert not ok
-    assert "2 tests are collected, must be 3 at least" in text
+    assert "2 tests are collected, must be at least 3" in text
 
 
 def test_every_fuzz_test_that_compares_has_a_least_number_of_examples():
@@ -322,9 +322,8 @@ def test_every_fuzz_test_that_compares_has_a_least_number_of_examples():
     assert all(PROFILES["dev"].least(f"tests/fuzz/test_decoder.py::{name}") for name in recording)
 
 
-def test_what_the_gate_requires_is_there():
-    """Collected for real: else the least numbers of the manifest could turn the gate red for ever,
-    or be far below what there is."""
+def test_the_requirements_match_the_repository():
+    """A real collection: the least numbers of the manifest must be reached, but not by far."""
     required = manifest.required(gate=True)
     counted = manifest.by_folder(required.tests)
     assert counted.keys() == required.least_tests.keys()
@@ -332,7 +331,7 @@ def test_what_the_gate_requires_is_there():
         assert least <= counted[folder] <= 1.5 * least, f"LEAST_TESTS of {folder}"
     assert set(required.tests) >= {
         "tests/fuzz/test_decoder.py::test_random_shapes",
-        "tests/gate/test_gate.py::test_what_the_gate_requires_is_there",
+        "tests/gate/test_gate.py::test_the_requirements_match_the_repository",
     }
     core = manifest.required(gate=False)
     assert set(core.tests) == required.in_folder("tests/fuzz")
@@ -404,7 +403,7 @@ def test_the_gate_refuses_what_would_narrow_it(arguments):
 
 
 class Quit(Exception):
-    """What a session does that refuses."""
+    """Raised by a session that refuses its arguments."""
 
 
 def test_the_gate_runs_every_step_in_a_clean_environment(tmp_path, monkeypatch):
@@ -482,7 +481,7 @@ ALL = {
 
 
 def record_of(project: Path, *arguments: str, python: tuple[str, ...] = (), **variables: str):
-    """What pytest, run by hand in `project`, is recorded to have done."""
+    """The record of pytest, run in `project`."""
     path = project / "record.json"
     path.unlink(missing_ok=True)
     subprocess.run(
@@ -528,7 +527,7 @@ def test_the_record_of_a_narrowed_run_lacks_tests(tiny, arguments, variables):
 
 
 def test_no_profile_repeats_its_examples_where_there_is_CI(tiny):
-    """Hypothesis then has another default, which ours must not inherit."""
+    """In CI, Hypothesis has another default profile, which ours must not inherit."""
     assert record_of(tiny, CI="true")["derandomized"] is True
     path = tiny / "profiles.json"
     for profile in PROFILES:
@@ -541,7 +540,7 @@ def test_no_profile_repeats_its_examples_where_there_is_CI(tiny):
         assert (written["profile"], written["derandomized"]) == (profile, False)
 
 
-def test_the_record_says_what_became_of_each(tmp_path):
+def test_the_record_has_the_outcome_of_each_test(tmp_path):
     (tmp_path / "test_tiny.py").write_text(TINY.format(wrong=1, skips=True))
     written = record_of(tmp_path, "-x")
     outcomes = {one["test"]: (one["outcome"], one["reason"]) for one in written["cases"]}

@@ -1,4 +1,4 @@
-"""Lint looks at all files by the settings of the repository, and says how many there were."""
+"""Lint checks all files with the settings of the repository, and counts them."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def test_files_are_counted_by_what_the_checker_prints(name, printed, files):
 
 
 def test_other_settings_do_not_narrow_it(tmp_path, monkeypatch):
-    """A ruff.toml beside pyproject.toml goes before it; what git ignores is left out."""
+    """By default, a ruff.toml overrides pyproject.toml, and files ignored by git are skipped."""
     shutil.copy(evidence.ROOT / "pyproject.toml", tmp_path)
     for name in evidence.FOLDERS:
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""Random configurations are drawn from the domain, and one that refutes is shrunk."""
+"""Random configurations are drawn from the domain, and refuting ones are shrunk."""
 
 import json
 
@@ -17,21 +17,21 @@ from tests.formal.toy_tasks import toy
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory):
-    """One build folder for all: what they share is asked of the engines once."""
+    """One build folder for all tests, so that shared proofs run only once."""
     return tmp_path_factory.mktemp("sweep")
 
 
 def swept(task, build, **options):
-    told = []
+    reported = []
     runner = Runner(build=build, proofs_only=True)
-    given = {"examples": 3, "number": 1, "tell": lambda config, result: told.append(config)}
-    return sweep.sweep(task, runner, **(given | options)), told
+    defaults = {"examples": 3, "number": 1, "report": lambda config, _: reported.append(config)}
+    return sweep.sweep(task, runner, **(defaults | options)), reported
 
 
 def test_what_holds_is_proved_for_all_that_are_drawn(build):
-    done, told = swept(toy(), build)
+    done, reported = swept(toy(), build)
     assert done.red is None and not done.undecided
-    assert done.proved == told and len({config.shape for config in told}) > 1
+    assert done.proved == reported and len({config.shape for config in reported}) > 1
 
 
 def test_what_does_not_hold_everywhere_is_shrunk_to_the_smallest(build):
@@ -45,9 +45,9 @@ def test_what_does_not_hold_everywhere_is_shrunk_to_the_smallest(build):
 def test_only_the_domain_is_drawn_from(build):
     within = Domain("short ones", lambda config: config.shape.seq_len <= 8)
     short = toy(harness=toys.only_short, arguments={}, domain=within)
-    done, told = swept(short, build, examples=5)
+    done, reported = swept(short, build, examples=5)
     assert done.red is None
-    assert all(config.shape.seq_len <= 8 for config in told)
+    assert all(config.shape.seq_len <= 8 for config in reported)
 
 
 def test_a_proof_out_of_time_is_undecided(build):
@@ -70,11 +70,11 @@ def test_what_refuted_is_kept_and_proved_first(build):
     assert sweep.keep(path, [done]) == [done]
     assert sweep.keep(path, [done]) == []  # once
     kept = sweep.kept_for(short, path)
-    again, told = swept(short, build, examples=20, kept=kept)
-    assert kept == told == [again.red] == [done.red]
-    # What is mended is proved about it, and then about what is drawn.
-    mended, told = swept(toy(), build, examples=2, kept=kept)
-    assert mended.red is None and told[0] == kept[0] and len(told) == 3
+    again, reported = swept(short, build, examples=20, kept=kept)
+    assert kept == reported == [again.red] == [done.red]
+    # After a fix, it is proved for the kept configuration, and then for drawn ones.
+    mended, reported = swept(toy(), build, examples=2, kept=kept)
+    assert mended.red is None and reported[0] == kept[0] and len(reported) == 3
 
 
 def test_what_is_kept_is_of_the_table_and_of_its_domain():
@@ -95,11 +95,11 @@ def test_the_named_configurations_in_place_of_drawn_ones(build, monkeypatch):
     monkeypatch.setattr(tasks, "TASKS", (short,))
     monkeypatch.setattr(command, "TASKS", (short,))
     monkeypatch.setattr(command, "BUILD", build)
-    told = CliRunner().invoke(command.main, ["--named"], standalone_mode=False)
-    assert told.return_value == 1
+    answer = CliRunner().invoke(command.main, ["--named"], standalone_mode=False)
+    assert answer.return_value == 1
     (record,) = json.loads((build / "sweep.json").read_text())["results"]
-    # nano's context is short enough, that of the next is not.
-    assert [each["name"] for each in record["proved"]] == ["nano"]
+    # nano's context is short enough, the next one is not.
+    assert [config["name"] for config in record["proved"]] == ["nano"]
     assert record["red"]["name"] == "stories260k"
 
 
@@ -113,18 +113,19 @@ def test_the_command_gives_the_verdict(build, monkeypatch, tmp_path, domain, cod
     monkeypatch.setattr(command, "BUILD", build)
     monkeypatch.setattr(sweep, "KEPT", tmp_path / "kept.json")
     arguments = ["--examples", "20" if code else "2", "--seed", "1"]
-    told = CliRunner().invoke(command.main, arguments, standalone_mode=False)
-    assert told.return_value == code
+    answer = CliRunner().invoke(command.main, arguments, standalone_mode=False)
+    assert answer.return_value == code
     (record,) = json.loads((build / "sweep.json").read_text())["results"]
     if code:
         assert record["red"]["shape"]["seq_len"] == 9
-        assert "the smallest: dim 2, hidden 1, layers 1, heads 1" in told.output
+        assert "the smallest: dim 2, hidden 1, layers 1, heads 1" in answer.output
         assert sweep.kept_for(short, sweep.KEPT)[0].shape.seq_len == 9
     else:
         assert record["red"] is None and len(record["proved"]) == 2
 
 
 def test_a_property_of_named_configurations_alone_is_refused():
-    told = CliRunner().invoke(command.main, ["kv.in_range"])
-    assert told.exit_code == 2
-    assert told.stderr == "error: none of these properties leaves its configuration open\n"
+    answer = CliRunner().invoke(command.main, ["kv.in_range"])
+    assert answer.exit_code == 2
+    expected = "error: all of these properties are for named configurations only\n"
+    assert answer.stderr == expected

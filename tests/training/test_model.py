@@ -51,5 +51,5 @@ def test_it_tells_what_its_card_says_and_not_always_the_same():
     assert greedy.ended and greedy.tokens > 200
     assert f"```text\n{greedy.text}\n```" in CARD
     told = stories(DEFAULT, 6, 0.5)
-    assert len({each.text for each in told}) == len(told)
-    assert all(recognise(tell, each.text)[1] == each.good for each in told)
+    assert len({story.text for story in told}) == len(told)
+    assert all(recognise(tell, story.text)[1] == story.good for story in told)

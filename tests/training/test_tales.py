@@ -34,7 +34,7 @@ def test_stories_fit_the_context():
     tokens = [len(tokenizer.encode(text)) for text, _ in STORIES]
     assert min(tokens) > 200 and max(tokens) < 540
     # With BOS in front and behind.
-    assert sum(each <= 512 - 1 for each in tokens) >= 0.97 * len(tokens)
+    assert sum(count <= 512 - 1 for count in tokens) >= 0.97 * len(tokens)
 
 
 def test_stories_differ():
@@ -64,9 +64,9 @@ def changed(text: str, old: str, new: str) -> str | None:
 def test_a_word_that_does_not_fit_is_noticed(pairs: list[tuple[str, str]]):
     """All must agree with what was said before."""
     wrong = [changed(text, *pair) for text, _ in STORIES[:40] for pair in pairs]
-    found = [(*recognise(tell, each), len(each)) for each in wrong if each is not None]
-    assert len(found) >= 10
-    assert all(not whole and good < length for whole, good, length in found)
+    result = [(*recognise(tell, text), len(text)) for text in wrong if text is not None]
+    assert len(result) >= 10
+    assert all(not whole and good < length for whole, good, length in result)
 
 
 def test_a_beginning_is_no_whole_story():

@@ -40,10 +40,10 @@ def test_the_network_is_the_reference():
     weights = {}
     for name, value in llama.initial(sizes, 1).items():
         if value.ndim == 1 or name == "embed_tokens":
-            found = tensors[f"model.{name}.weight"]
+            tensor = tensors[f"model.{name}.weight"]
         else:
-            found = np.stack([tensors[f"model.layers.{n}.{name}.weight"] for n in range(5)])
-        weights[name] = jnp.asarray(found.astype(np.float32))
+            tensor = np.stack([tensors[f"model.layers.{n}.{name}.weight"] for n in range(5)])
+        weights[name] = jnp.asarray(tensor.astype(np.float32))
     tokens = np.random.default_rng(1).integers(0, 512, (1, 150))
     decoder = FloatDecoder(load_checkpoint(DEFAULT))
     expected = np.concatenate([decoder.step(token) for token in tokens.T])

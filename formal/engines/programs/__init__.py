@@ -1,1 +1,1 @@
-"""The programs behind the engines, all from PyPI wheels, and how they are started."""
+"""The programs of the engines, all from PyPI wheels, and their launcher."""

@@ -1,8 +1,8 @@
-"""Bitwuzla as an SMT-LIB solver on stdin and stdout, over its Python extension.
+"""Bitwuzla as an SMT-LIB solver on stdin and stdout, using its Python extension.
 
-The wheel brings no command line. smtbmc recognises this one by `--lang` in the help text. Commands
-are handed to the parser in batches, up to each one that must answer: feeding them one by one
-costs more than solving.
+The wheel has no command line. smtbmc recognises this one by `--lang` in the help text. Commands are
+passed to the parser in batches that end with a command with an answer: passing them one by one
+takes longer than solving.
 """
 
 import sys
@@ -28,7 +28,7 @@ def commands(lines):
 
 
 def serve(lines) -> None:
-    """Answer until the stream or an ``(exit)`` ends it."""
+    """Answer commands until the end of the stream or an ``(exit)``."""
     terms = bitwuzla.TermManager()
     options = bitwuzla.Options()
     options.set(bitwuzla.Option.PRODUCE_MODELS, True)
@@ -43,7 +43,7 @@ def serve(lines) -> None:
     for command in commands(lines):
         word, *arguments = command.strip("()").split()
         if word in ("push", "pop"):
-            # The parser counts levels within one parse call only, so it refuses a later pop.
+            # The parser counts levels only within one parse call, so it would refuse a later pop.
             flush()
             getattr(parser.bitwuzla(), word)(int(arguments[0]) if arguments else 1)
         elif word == "exit":
@@ -55,7 +55,7 @@ def serve(lines) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """What smtbmc calls `bitwuzla`."""
+    """The program `bitwuzla` for smtbmc."""
     if "--help" in arguments:
         print(HELP)
     elif "--version" in arguments:

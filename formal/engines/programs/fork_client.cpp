@@ -1,6 +1,6 @@
-// Has the fork server (fork_server.py) run the program that this one is called by, in its place:
-// same arguments, folder, environment, input and output, same exit code. Where it ends, the
-// program is ended too: the server watches the connection.
+// Makes the fork server (fork_server.py) run the program by whose name this one is called, with the
+// same arguments, folder, environment, input and output, and returns its exit code. When this
+// process ends, the server, which watches the connection, ends the program.
 
 #include <cstdint>
 #include <cstdio>

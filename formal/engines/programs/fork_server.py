@@ -1,9 +1,9 @@
-"""Runs the Python programs behind the engines, each in a fork of one process that has them loaded.
+"""Runs the Python programs of the engines, each in a fork of one process that has them loaded.
 
-A proof starts nine of them, and most spend longer on their imports than on their work. Whoever
-starts one starts `fork_client.cpp` under its name, which sends here what it was given. Each may
-take so many seconds of the processor as VERIDECODE_SECONDS says, however busy the machine is; where
-one wants more, it is ended, and the file VERIDECODE_LATE is there.
+A proof starts nine of them, and most take longer for their imports than for their work. The
+executables with their names are `fork_client.cpp`, which sends its command here. Each program may
+take VERIDECODE_SECONDS of CPU time, however busy the machine is; after that it is killed, and the
+file VERIDECODE_LATE is created.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ from tools.sources import SOURCES
 
 
 def _native(program: str) -> Callable[[list[str]], None]:
-    """Become the program beside this interpreter, or of a path of its own."""
+    """Executes a program beside this interpreter, or at an absolute path."""
     path = str(Path(sys.executable).parent / program)
     return lambda arguments: os.execv(path, [path, *arguments])
 
 
-#: By the names that sby and smtbmc call them.
+#: The programs, by the names that sby and smtbmc use.
 PROGRAMS: dict[str, Callable[[list[str]], None]] = {
     "sby": wheel_program.load("sby"),
     "yosys-smtbmc": wheel_program.load("smtbmc"),
@@ -39,7 +39,7 @@ PROGRAMS: dict[str, Callable[[list[str]], None]] = {
     "z3": _native("z3"),
     "limited": lambda arguments: os.execv(arguments[0], arguments),
 }
-# There are platforms without the one or the other.
+# Some platforms lack one of these.
 with contextlib.suppress(ImportError):
     from formal.engines.programs import native_yosys
 
@@ -50,21 +50,21 @@ with contextlib.suppress(ImportError):
 
     PROGRAMS["bitwuzla"] = bitwuzla_smt2.main
 _SIZE = struct.Struct("=I")
-#: Whether there is a clock for what a process has had of the processor, which is looked at every
-#: `_LOOK` seconds. Linux counts in ticks what RLIMIT_CPU limits, and where processes share a
-#: processor is wrong by a factor; a verdict may not depend on that.
+#: Whether the system has an exact CPU clock per process, which is polled every `_LOOK` seconds.
+#: Linux counts the CPU time of RLIMIT_CPU in ticks, which is wrong by a factor when processes share
+#: a CPU; a verdict must not depend on that.
 _EXACT = sys.platform == "linux"
 _LOOK = 0.2
 
 
 def serve(path: str) -> None:
-    """Answer at the socket `path` until the standard input ends, as it does with its owner.
+    """Serve the socket `path` until standard input is closed, which happens when the owner ends.
 
-    Once it listens it prints the digests of the sources that it runs.
+    When it is ready, it prints the digests of the sources that it runs.
     """
-    # Nobody waits for those that attend to a client: they are gone when they are done.
+    # Child processes that serve a client are reaped automatically.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    # A Ctrl-C ends the clients, and with them the programs.
+    # Ctrl-C ends the clients, and thereby the programs.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -82,15 +82,15 @@ def serve(path: str) -> None:
 
 
 def _attend(client: socket.socket) -> None:
-    """Run what `client` asks for; send the exit code, or end the program where the client ends."""
+    """Run the command of `client` and send its exit code; kill it if the client ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     size, files, *_ = socket.recv_fds(client, _SIZE.size, 3)
     request = bytearray()
     while len(request) < _SIZE.unpack(size)[0]:
-        request += client.recv(1 << 16) or sys.exit("a client left early")
+        request += client.recv(1 << 16) or sys.exit("a client ended early")
     folder, count, *words = request.decode(errors="surrogateescape").split("\0")[:-1]
     command = words[: int(count)]
-    environment = dict(each.split("=", 1) for each in words[int(count) :])
+    environment = dict(word.split("=", 1) for word in words[int(count) :])
     ended, program_lives = os.pipe()
     program = os.fork()
     if program == 0:
@@ -103,18 +103,18 @@ def _attend(client: socket.socket) -> None:
     for file in files:
         os.close(file)
     seconds = int(environment.get("VERIDECODE_SECONDS", 0))
-    gone: list[int] = []
+    closed: list[int] = []
     late = False
-    while not gone and not late:
-        gone, _, _ = select.select([ended, client.fileno()], [], [], _LOOK if seconds else None)
-        late = not gone and _EXACT and _spent(program) > seconds
-    if ended not in gone:
+    while not closed and not late:
+        closed, _, _ = select.select([ended, client.fileno()], [], [], _LOOK if seconds else None)
+        late = not closed and _EXACT and _cpu_seconds(program) > seconds
+    if ended not in closed:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(program, signal.SIGKILL if late else signal.SIGTERM)
     _, status, usage = os.wait4(program, 0)
     code = os.waitstatus_to_exitcode(status)
     if not _EXACT:
-        # Not by the signal: there are programs (yices) that catch it, and fail.
+        # Not by the signal, because some programs (yices) catch it and fail.
         late = bool(code and seconds and usage.ru_utime + usage.ru_stime > seconds - 0.1)
     if late:
         Path(environment["VERIDECODE_LATE"]).touch()
@@ -123,10 +123,10 @@ def _attend(client: socket.socket) -> None:
     os._exit(0)
 
 
-def _spent(program: int) -> float:
-    """Seconds of the processor that the process has had; 0 where it is gone."""
+def _cpu_seconds(program: int) -> float:
+    """CPU seconds of the process; 0 if it has ended."""
     try:
-        # As clock_getcpuclockid(3) says it, which Python does not have.
+        # The clock id of clock_getcpuclockid(3), which Python does not provide.
         return time.clock_gettime(~program << 3 | 2)
     except OSError:
         return 0.0
@@ -135,7 +135,7 @@ def _spent(program: int) -> float:
 def _become(
     command: list[str], folder: str, environment: Mapping[str, str], files: list[int]
 ) -> None:
-    """Be the program asked for."""
+    """Turn this process into the requested program."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     name, *arguments = command
     for number, file in enumerate(files):

