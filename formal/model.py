@@ -36,8 +36,8 @@ class Model(Elaboratable):
     driven : collection of str
         Inputs of `dut` that `glue` drives.
     inside : Elaboratable, optional
-    `dut` already elaborated, when the harness needs what is made there: an FSM, the ports of
-    memories, all registers.
+        `dut` already elaborated, when the harness needs what is made there: an FSM, the ports of
+        memories, all registers.
     resets : bool
         Whether reset may be high in any cycle. Otherwise it stays low.
     outputs : mapping of str to Signal
