@@ -14,7 +14,6 @@ from golden.checkpoint import Checkpoint
 from golden.ranges import Progress, Ranges, numerics_for, positions_for, ranges, with_room
 from golden.tensors import LazyTensor
 from spec.config import CONFIGS, Config, Numerics, named
-from spec.fixed import SQ
 from tools.errors import BadInput
 from tools.files import write_atomically
 from tools.sources import ROOT, SOURCES
@@ -27,12 +26,10 @@ NUMERICS = ("default", "int8", "calibrated")
 #: repository.
 KNOWN = {
     "cf1968423ee2de1f69c6174bf1d9543d": named("stories260k").numerics,
-    "35b03678893f0601ded5f6df59b7f233": Numerics(
-        residual=SQ(9, 12), q=SQ(3, 13), k=SQ(5, 11), v=SQ(5, 11), score=SQ(7, 10),
-        attention=SQ(5, 11), silu=SQ(5, 13), ffn=SQ(9, 12), sigmoid_index_bits=10,
-        v_gains=(3, 0, 0, 0, 0), up_gains=(0, 0, 0, 0, 0),
+    "f4db829696ca65138c4b166e1bda5344": dataclasses.replace(
+        named("tales260k").numerics, v_gains=(2, 0, 0, 0, 0), up_gains=(1, 1, 0, 0, 0)
     ),
-}  # fmt: skip
+}
 
 
 def content_hash(checkpoint: Checkpoint) -> str:

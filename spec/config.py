@@ -195,7 +195,16 @@ _STORIES260K = Numerics(
 )
 
 #: The same for tales260k, without its gains.
-_TALES260K = Numerics()
+_TALES260K = Numerics(
+    residual=SQ(9, 16),
+    q=SQ(4, 12),
+    attention=SQ(4, 12),
+    score=SQ(8, 10),
+    gate=SQ(4, 12),
+    silu=SQ(4, 14),
+    ffn=SQ(8, 17),
+    logits=SQ(7, 9),
+)
 
 #: The same for SmolLM2-135M-Instruct, without its gains, which do not affect the hardware.
 _SMOLLM2_135M = Numerics(

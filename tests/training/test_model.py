@@ -7,7 +7,7 @@ import re
 from golden.checkpoints import DEFAULT, load_checkpoint
 from golden.tokenizers import tokenizer_of
 from training import vocabulary
-from training.judge import stories
+from training.judge import share, stories
 from training.tales import tell
 from training.teller import draw, recognise
 
@@ -50,6 +50,8 @@ def test_it_tells_what_its_card_says_and_not_always_the_same():
     (greedy,) = stories(DEFAULT, 1, 0.0)
     assert greedy.ended and greedy.tokens > 200
     assert f"```text\n{greedy.text}\n```" in CARD
-    told = stories(DEFAULT, 6, 0.5)
+    told = stories(DEFAULT, 12, 0.5)
     assert len({story.text for story in told}) == len(told)
     assert all(recognise(tell, story.text)[1] == story.good for story in told)
+    # The card says 57 %; which ones are whole also depends on the machine's order of additions.
+    assert share(told) >= 0.25

@@ -13,7 +13,7 @@ from training.teller import Teller, draw, recognise
 
 STORIES = [draw(tell, f"1/{number}") for number in range(120)]
 #: Of the stories above and what they leave open: a change needs another model.
-DIGEST = "43486f309ed4a79e3d2362dd6543a9ba40b3321e8e97ad849580a05ffd678951"
+DIGEST = "da09febeb77c229df8d1d87aef79ffa9d2db1ac3d67d3b30578f924d43d8c20f"
 
 
 def test_a_seed_draws_the_same_story_everywhere():
