@@ -17,6 +17,7 @@ RECORD = evidence.BUILD / "story.json"
 
 #: Few lanes, because the compile time before the first token grows with them.
 LANES = 8
+PROMPT = "Once upon a time there was a"
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +28,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         figures = Path(scratch) / "figures.json"
         command = [sys.executable, "-m", "sim", "compare", "--text", "--stats", str(figures)]
-        options = arguments or ["--lanes", str(LANES)]
+        options = arguments or ["--lanes", str(LANES), "--prompt", PROMPT]
         result = subprocess.run([*command, *options], cwd=evidence.ROOT, check=False)
         measured = json.loads(figures.read_text("utf-8")) if figures.exists() else {}
     record = {"sources": watch.digest(), "arguments": arguments, **measured}
