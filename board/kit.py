@@ -82,7 +82,7 @@ def check_folder(folder: Path) -> None:
     others = {path.name for path in folder.iterdir()} - {*FILES} if folder.exists() else set()
     if others:
         raise BadInput(
-            f"--output = {str(folder)!r} has another file than those of an export:"
+            f"--output = {str(folder)!r} contains a file that is not part of an export:"
             f" {sorted(others)[0]!r}"
         )
 

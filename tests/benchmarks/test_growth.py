@@ -65,8 +65,8 @@ def test_the_model_finds_the_latencies_that_made_the_cycles():
         for config in configs
         for pos in (0, 7, 31)
     ]
-    found = fit.latencies(tokens)
-    assert all(fit.error(token, found) == pytest.approx(0, abs=1e-3) for token in tokens)
+    latencies = fit.latencies(tokens)
+    assert all(fit.error(token, latencies) == pytest.approx(0, abs=1e-3) for token in tokens)
 
 
 def test_the_model_meets_simulation():
@@ -90,11 +90,11 @@ def test_the_model_meets_simulation():
 )
 def test_laws(make, exponent, text):
     x = np.array([1.0, 2, 4, 8])
-    found = fit.law(x, make(x))
-    assert found.exponent == pytest.approx(exponent)
-    assert found.r2 == pytest.approx(1)
-    assert str(found) == text
-    assert found(x) == pytest.approx(make(x))
+    law = fit.law(x, make(x))
+    assert law.exponent == pytest.approx(exponent)
+    assert law.r2 == pytest.approx(1)
+    assert str(law) == text
+    assert law(x) == pytest.approx(make(x))
 
 
 def test_a_slow_memory_paces_the_beats():
@@ -115,16 +115,16 @@ def test_a_slow_memory_paces_the_beats():
 )
 def test_what_limits_7b(lanes, bandwidth, limit):
     config = limits.imagined(named("llama2_7b"), lanes, 16)
-    found = limits.outlook(config, 2047, Memory(bandwidth=bandwidth, mhz=100), SOME)
-    assert found.limit == limit
-    assert sum(found.shares.values()) == pytest.approx(1)
+    outlook = limits.outlook(config, 2047, Memory(bandwidth=bandwidth, mhz=100), SOME)
+    assert outlook.limit == limit
+    assert sum(outlook.shares.values()) == pytest.approx(1)
 
 
 def test_keys_and_values_can_be_the_limit():
     shape = dataclasses.replace(named("nano").shape, seq_len=4096)
     config = dataclasses.replace(NANO, shape=shape)
-    found = limits.outlook(config, 4095, Memory(bandwidth=1e-3, mhz=100), SOME)
-    assert found.limit == limits.KV
+    outlook = limits.outlook(config, 4095, Memory(bandwidth=1e-3, mhz=100), SOME)
+    assert outlook.limit == limits.KV
 
 
 def test_the_bytes_of_7b():
@@ -204,13 +204,13 @@ def test_the_command(tmp_path, small):
 
 def test_plots_are_the_same_each_time(tmp_path):
     pytest.importorskip("matplotlib")
-    found = [
+    outlooks = [
         limits.outlook(limits.imagined(named("llama2_7b"), lanes, 16), 0, memory, SOME)
         for memory in (Memory(bandwidth=4, mhz=100),)
         for lanes in (64, 128)
     ]
     for name in ("one.svg", "two.svg"):
-        plots.limits(tmp_path / name, found)
+        plots.limits(tmp_path / name, outlooks)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 

@@ -222,7 +222,7 @@ LEFT_OUT: dict[str, tuple[Change, str]] = {
     "fewer obligations": (first(lambda one: one.update(obligations=1)), "obligations 1"),
     "proofs of other sources": (proofs(lambda file: file.update(sources="older")), STALE),
     "sources that changed": (proofs(lambda file: file.update(sources=None)), STALE),
-    "a part asked": (
+    "only a part was run": (
         proofs(lambda file: file.update(complete=True) or file["results"].pop()),
         "2 of",
     ),

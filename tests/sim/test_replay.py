@@ -33,7 +33,7 @@ def replay(*arguments):
 
 
 def fuzz(folder, ran):
-    """Like the tests of tests/fuzz, on nano, with `ran` told every case."""
+    """Like the tests of tests/fuzz, on nano, that appends every case to `ran`."""
 
     @settings(database=None, derandomize=True, max_examples=20)
     @given(st.data())
