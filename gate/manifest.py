@@ -56,7 +56,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests": 15,
     "tests/benchmarks": 75,
     "tests/board": 10,
-    "tests/design": 115,
+    "tests/design": 150,
     "tests/formal": 230,
     "tests/fuzz": 15,
     "tests/gate": 100,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from golden.accuracy import measure
-from golden.calibrate import calibrated
+from golden.calibrate import calibrated, config_for
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import load_checkpoint
 from golden.float_decoder import FloatDecoder
@@ -99,7 +99,7 @@ def test_a_wrong_model_is_seen():
 
 def test_a_known_model(known):
     checkpoint = load_checkpoint(known.model)
-    config = calibrated(checkpoint, named("stories260k"), 64)
+    config = calibrated(checkpoint, config_for(checkpoint), 64)
     result = measure(checkpoint, quantise(checkpoint, config), 64)
     assert result.first_mismatch is None
     assert result.kl_max < 1e-3
