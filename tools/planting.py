@@ -69,20 +69,20 @@ def mutated(bug: PlantedBug) -> tuple[CodeType, str]:
     Raises ValueError unless the node occurs exactly once in the function. The message names the
     line of the bug's entry and the most similar line of the function.
     """
+    entry = f"planted bug {bug.name!r} ({bug.written_at})"
     spec = importlib.util.find_spec(bug.module)
     if spec is None or spec.origin is None:
-        raise ValueError(f"planted bug {bug.name!r} ({bug.written_at}): no module {bug.module}")
+        raise ValueError(f"{entry}: no module {bug.module}")
     tree = sources.parsed(sources.SOURCES.content(Path(spec.origin)))
     scope = _function(tree, bug.function)
     pattern, replacement = _parsed(bug.node), _parsed(bug.replacement)
     if len(pattern) != 1:
-        raise ValueError(f"planted bug {bug.name!r} ({bug.written_at}): `node` is not one node")
+        raise ValueError(f"{entry}: `node` is not one node")
     planter = _Planter(pattern[0], replacement)
     if scope is not None:
         planter.visit(scope)
     if len(planter.lines) != 1:
         function = f"{bug.module}.{bug.function}" if bug.function else bug.module
-        entry = f"planted bug {bug.name!r} ({bug.written_at})"
         if planter.lines:
             lines = ", ".join(map(str, planter.lines))
             raise ValueError(f"{entry}: `node` occurs at lines {lines} in {function}")
@@ -202,23 +202,24 @@ class _Loader(sources.Loader):
         return self.code
 
 
+def _below(name: str, roots: tuple[str, ...]) -> bool:
+    """Whether the module `name` is one of `roots`, or lies in one."""
+    return any(name == root or name.startswith(f"{root}.") for root in roots)
+
+
 @contextmanager
 def _planted(bug: PlantedBug, *also: str) -> Iterator[None]:
     code, path = mutated(bug)
     loader = _Loader(bug.module, path, code)
     roots = (*FRESH, bug.module, *also)
-    replaced = {
-        name: sys.modules.pop(name)
-        for name in list(sys.modules)
-        if any(name == root or name.startswith(f"{root}.") for root in roots)
-    }
+    replaced = {name: sys.modules.pop(name) for name in list(sys.modules) if _below(name, roots)}
     sys.meta_path.insert(0, loader)  # type: ignore[arg-type]
     try:
         yield
     finally:
         sys.meta_path.remove(loader)  # type: ignore[arg-type]
         for name in list(sys.modules):
-            if any(name == root or name.startswith(f"{root}.") for root in roots):
+            if _below(name, roots):
                 del sys.modules[name]
         sys.modules.update(replaced)
 
@@ -246,7 +247,6 @@ def _check_reached(harness: str, bug: PlantedBug) -> None:
     """Every reloaded module must be among those in the digest that caches the model."""
     reached = sources.SOURCES.reached(harness, bug.module)
     for name, module in list(sys.modules.items()):
-        fresh = any(name == root or name.startswith(f"{root}.") for root in FRESH)
         path = Path(getattr(module, "__file__", None) or "")
-        if fresh and sources.SOURCES.ours(path) and path not in reached:
+        if _below(name, FRESH) and sources.SOURCES.ours(path) and path not in reached:
             raise ValueError(f"{harness} loads {name}, which its sources do not import")
