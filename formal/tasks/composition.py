@@ -8,6 +8,7 @@ from typing import Any
 from formal.harness import composition, duties
 from formal.model import Model
 from formal.tasks.configs import BIASED_CONFIGS, CORE, WIDE
+from formal.tasks.control import ABOVE
 from formal.tasks.task import NAMED, Task
 from properties.composition import EveryTokenAnswered, NoClash
 from properties.composition_cache import (
@@ -40,13 +41,6 @@ ALL_MULTIPLIED = PlantedBug(
     "Writeback._scale",
     "m.If(valid)",
     "m.If(self.o_valid)",
-)
-ABOVE = PlantedBug(
-    "a value pass reads one position too many",
-    "design.stages.value",
-    "ValueStage.elaborate",
-    "beat.last.eq(t == pos)",
-    "beat.last.eq(t == pos + 1)",
 )
 ANNOUNCED_TWICE = PlantedBug(
     "a row is announced again when its keys are read",
