@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from design.arith import ram_depth
 from design.issue import Issue
+from design.memories import Purpose, Ram
 
 
 class ActivationBuffer(wiring.Component):
@@ -90,6 +91,14 @@ class ActivationBuffer(wiring.Component):
             Memory(shape=shape, depth=ram_depth(depth // halves), init=[]) for _ in range(halves)
         ]
         self.written = Signal.like(self.filled)
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [
+            Ram.of(f"memory_{half}", memory, Purpose.ACTIVATION)
+            for half, memory in enumerate(self.memories)
+        ]
 
     def elaborate(self, platform):
         m = Module()

@@ -1,12 +1,14 @@
 """The classifier's end: logits out, and the first index of the greatest kept on the way."""
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink
 from design.drain import Drain
+from design.memories import Purpose, Ram
+from design.pipeline import flow
 from design.ports import logit_layout, trace_layout
 from design.tracing import record
 from design.writeback import Writeback, result_layout
@@ -24,7 +26,7 @@ class Argmax(wiring.Component):
 
     Members
     -------
-    i_valid, i : In
+    i : In(flow(result_layout))
         Scaled results from `Writeback`; those for other sinks are ignored.
     ready : Out(1)
         The queue has room for one more logit, beside those on their way from the drain.
@@ -35,7 +37,7 @@ class Argmax(wiring.Component):
         First index of the maximum, valid from the cycle after `done` on.
     done : Out(1)
         One-cycle pulse: all logits were taken.
-    trace : Out
+    trace : Out(ArrayLayout(record, 1))
         LOGITS.
 
     Inside (for proofs)
@@ -53,19 +55,23 @@ class Argmax(wiring.Component):
         self.config = config
         super().__init__(
             {
-                "i_valid": In(1),
-                "i": In(result_layout(config)),
+                "i": In(flow(result_layout(config))),
                 "ready": Out(1),
                 "fault": Out(1),
                 "o_logits": Out(stream.Signature(logit_layout(config))),
                 "best": Out(range(config.shape.vocab)),
                 "done": Out(1),
-                "trace": Out(trace_layout(config)),
+                "trace": Out(data.ArrayLayout(trace_layout(config), 1)),
             }
         )
         logit = logit_layout(config)
         self.queue = SyncFIFO(width=logit.size, depth=self.depth)
         self.greatest = Signal(logit["value"].shape)
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [Ram.of_queue("queue", self.queue, Purpose.ACTIVATION)]
 
     def elaborate(self, platform):
         m = Module()
@@ -75,9 +81,9 @@ class Argmax(wiring.Component):
         take = Signal()
         m.submodules.queue = queue = self.queue
         m.d.comb += [
-            take.eq(self.i_valid & (self.i.sink == Sink.CLS)),
-            logit.value.eq(self.i.value),
-            logit.last.eq(self.i.row == last_row),
+            take.eq(self.i.valid & (self.i.p.sink == Sink.CLS)),
+            logit.value.eq(self.i.p.value),
+            logit.last.eq(self.i.p.row == last_row),
             queue.w_en.eq(take & (queue.r_rdy | ~self.o_logits.ready)),
             queue.w_data.eq(logit),
             self.ready.eq(queue.level <= self.depth - self.on_their_way - 1),
@@ -86,16 +92,16 @@ class Argmax(wiring.Component):
             self.o_logits.payload.eq(Mux(queue.r_rdy, queue.r_data, logit.as_value())),
             queue.r_en.eq(self.o_logits.ready),
             record(
-                self.trace,
+                self.trace[0],
                 valid=take,
                 tensor=Tensor.LOGITS,
                 layer=0,
-                index=self.i.row,
+                index=self.i.p.row,
                 value=logit.value,
             ),
         ]
         taken = self.o_logits.valid & self.o_logits.ready
         m.d.comb += self.done.eq(taken & self.o_logits.payload.last)
-        with m.If(take & ((self.i.row == 0) | (logit.value > greatest))):
-            m.d.sync += [greatest.eq(logit.value), self.best.eq(self.i.row)]
+        with m.If(take & ((self.i.p.row == 0) | (logit.value > greatest))):
+            m.d.sync += [greatest.eq(logit.value), self.best.eq(self.i.p.row)]
         return m

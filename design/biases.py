@@ -7,6 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design.beat import beat_layout
+from design.memories import Purpose, Ram
 from spec.config import Config
 from spec.schedule import Op, matrix
 
@@ -51,6 +52,11 @@ class Biases(wiring.Component):
             }
         )
         self.memory = Memory(shape=element, depth=self.rows, init=[])
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [Ram.of("memory", self.memory, Purpose.ACTIVATION)]
 
     def elaborate(self, platform):
         m = Module()

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Member, Out
 
 from design.beat import beat_layout
 from design.kv_cache import KVRamOwner
+from design.memories import Ram
 from design.ports import kv_members
 from spec.config import Config
 from spec.derived import derive
@@ -103,6 +104,8 @@ class CacheLayers(wiring.Component):
         Of a read at the owners, out of their RAMs, and in the registers behind.
     """
 
+    #: It has registers in front, and takes reads and writes a cycle before others do.
+    early = True
     #: A register, `KVRamOwner`, a register.
     latency = 1 + KVRamOwner.latency + 1
     write_latency = 1
@@ -116,6 +119,15 @@ class CacheLayers(wiring.Component):
         self.starts_v = [Signal(name="starts_v") for _ in layers]
         self.layers = [Signal.like(self.rd_layer, name=f"layer_{n}") for n in range(3)]
         self.blocks = [Signal.like(self.rd_block, name=f"block_{n}") for n in range(3)]
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [
+            ram.below(f"layer_{layer}")
+            for layer, owner in enumerate(self.owners)
+            for ram in owner.rams
+        ]
 
     def elaborate(self, platform):
         m = Module()

@@ -1,11 +1,10 @@
 """The decoder: stages, array, units and memories, connected."""
 
-import itertools
 from typing import Any
 
 from amaranth import *
 from amaranth.hdl import signed
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import connect, flipped
 
 from design.activations import ActivationBuffer
@@ -16,9 +15,10 @@ from design.cache import CacheLayers
 from design.drain import Drain
 from design.external_cache import ExternalCache
 from design.issue import Issue
+from design.memories import Ram
 from design.operand import operand_layout
 from design.pass_buffer import PassBuffer
-from design.ports import SERIAL_CHANNELS, DecoderSignature
+from design.ports import DecoderSignature
 from design.queries import QueryBuffer
 from design.reciprocals import Reciprocals
 from design.residual import Residual
@@ -34,6 +34,12 @@ from design.swiglu import SwiGlu
 from design.writeback import NORMED, Writeback, any_of, for_residual
 from spec.config import CacheBacking, Config
 from spec.derived import derive
+
+#: The cache by its backing.
+CACHES: dict[CacheBacking, Any] = {
+    CacheBacking.ON_CHIP: CacheLayers,
+    CacheBacking.EXTERNAL: ExternalCache,
+}
 
 
 def multipliers(config: Config) -> int:
@@ -68,6 +74,9 @@ class Decoder(wiring.Component):
         The units that results go to.
     queries, cache, x, attention, hidden
         What beats read.
+    parts : dict
+        All of these, by name. What they declare makes the decoder's trace, its fault, its memories
+        and the clients of its scalar multipliers.
     scalars, clients : lists
         The scalar multipliers, and those who share each: (unit, its port).
     """
@@ -75,7 +84,6 @@ class Decoder(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         shape, n = config.shape, config.numerics
-        super().__init__(DecoderSignature(config))
         self.token_sequencer = TokenSequencer(config)
         self.layer_sequencer = LayerSequencer(config)
         self.projection = ProjectionStage(config)
@@ -94,65 +102,67 @@ class Decoder(wiring.Component):
         self.swiglu = SwiGlu(config)
         self.argmax = Argmax(config)
         self.queries = QueryBuffer(config)
-        self.cache: CacheLayers | ExternalCache
-        if config.geometry.cache is CacheBacking.ON_CHIP:
-            self.cache = CacheLayers(config)
-        else:
-            self.cache = ExternalCache(config)
+        self.cache = CACHES[config.geometry.cache](config)
         self.x = ActivationBuffer(
             depth=shape.dim, shape=operand_layout(n.residual), foldable=derive(config).slots > 1
         )
         self.attention = ActivationBuffer(depth=shape.q_dim, shape=signed(n.attention.width))
         self.hidden = ActivationBuffer(depth=shape.hidden, shape=operand_layout(n.ffn))
-        self.clients: list[list[tuple[Any, int]]] = [
-            [(self.writeback, 0), (self.residual, 0)],
-            [(self.rmsnorm, 0), (self.reciprocals, 0), (self.rope, 0), (self.swiglu, 0)],
-            [(self.rope, 1), (self.swiglu, 1)],
-        ]
-        if derive(config).scalar_multipliers == 1:
-            self.clients = [list(itertools.chain(*self.clients))]
+        self.parts: dict[str, Any] = {
+            name: part for name, part in vars(self).items() if isinstance(part, wiring.Component)
+        }
+        count = derive(config).scalar_multipliers
+        self.clients: list[list[tuple[Any, int]]] = [[] for _ in range(count)]
+        for part in self._with("requests"):
+            for port, multiplier in enumerate(part.multipliers):
+                self.clients[multiplier % count].append((part, port))
         self.scalars = [ScalarMultiplier(len(sharing)) for sharing in self.clients]
+        self._records = [record for part in self._with("trace") for record in part.trace]
+        super().__init__(DecoderSignature(config, records=len(self._records)))
+
+    def _with(self, port: str) -> list[Any]:
+        """The parts that have such a port."""
+        return [part for part in self.parts.values() if port in part.signature.members]
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories of all parts."""
+        return [
+            ram.below(name)
+            for name, part in self.parts.items()
+            for ram in getattr(part, "rams", ())
+        ]
 
     def elaborate(self, platform):
         m = Module()
-        config = self.config
-        shape = config.shape
+        for name, part in self.parts.items():
+            m.submodules[name] = part
+        self._connect_host(m)
+        self._connect_stages(m)
+        self._connect_operands(m)
+        self._connect_sums_of_weights(m)
+        self._connect_results(m)
+        self._connect_memories(m)
+        self._share_multipliers(m)
+        self._observe(m)
+        return m
 
-        m.submodules.token_sequencer = tokens = self.token_sequencer
-        m.submodules.layer_sequencer = layers = self.layer_sequencer
-        m.submodules.projection = projection = self.projection
-        m.submodules.score = score = self.score
-        m.submodules.value = value = self.value
-        m.submodules.issue = issue = self.issue
-        m.submodules.array = array = self.array
-        m.submodules.buffer = buffer = self.buffer
-        m.submodules.drain = drain = self.drain
-        m.submodules.writeback = writeback = self.writeback
-        m.submodules.residual = residual = self.residual
-        m.submodules.rmsnorm = rmsnorm = self.rmsnorm
-        m.submodules.rope = rope = self.rope
-        m.submodules.softmax = softmax = self.softmax
-        m.submodules.reciprocals = reciprocals = self.reciprocals
-        m.submodules.swiglu = swiglu = self.swiglu
-        m.submodules.argmax = argmax = self.argmax
-        m.submodules.queries = queries = self.queries
-        m.submodules.cache = cache = self.cache
-        m.submodules.x = x = self.x
-        m.submodules.attention = attention = self.attention
-        m.submodules.hidden = hidden = self.hidden
-
-        # Host side.
+    def _connect_host(self, m: Module) -> None:
+        tokens, cache = self.token_sequencer, self.cache
         connect(m, flipped(self.i_token), tokens.i_token)
         connect(m, tokens.o_token, flipped(self.o_token))
         connect(m, tokens.o_fetch, flipped(self.o_fetch))
-        connect(m, flipped(self.i_weights), issue.i_weights)
-        connect(m, argmax.o_logits, flipped(self.o_logits))
+        connect(m, flipped(self.i_weights), self.issue.i_weights)
+        connect(m, self.argmax.o_logits, flipped(self.o_logits))
         connect(m, cache.o_kv_read, flipped(self.o_kv_read))
         connect(m, flipped(self.i_kv_words), cache.i_kv_words)
         connect(m, cache.o_kv_write, flipped(self.o_kv_write))
         m.d.comb += cache.i_kv_written.eq(self.i_kv_written)
 
-        # Sequencing. Only one of the stages runs at a time.
+    def _connect_stages(self, m: Module) -> None:
+        """What runs when; only one of the stages runs at a time."""
+        tokens, layers, issue = self.token_sequencer, self.layer_sequencer, self.issue
+        projection, score, value = self.projection, self.score, self.value
         m.d.comb += [
             layers.start.eq(tokens.layer_start),
             tokens.layer_done.eq(layers.done),
@@ -170,23 +180,22 @@ class Decoder(wiring.Component):
             value.pos.eq(tokens.pos),
             value.block.eq(layers.block),
             layers.value_done.eq(value.done),
-            tokens.normed.eq(rmsnorm.done & rmsnorm.final),
-            tokens.classified.eq(argmax.done),
-            tokens.best.eq(argmax.best),
+            tokens.normed.eq(self.rmsnorm.done & self.rmsnorm.final),
+            tokens.classified.eq(self.argmax.done),
+            tokens.best.eq(self.argmax.best),
         ]
-        if shape.qkv_bias:
+        if self.config.shape.qkv_bias:
             m.d.comb += projection.bias.eq(layers.projection_bias)
         with m.If(tokens.embed_start):
             m.d.comb += projection.op.eq(Sink.EMBED)
         with m.If(tokens.classify_start):
             m.d.comb += projection.op.eq(Sink.CLS)
 
-        # Beats: from the stage that runs into the pipeline.
         for stage in (projection, score, value):
             with m.If(stage.o.valid):
-                m.d.comb += [issue.i.valid.eq(1), issue.i.payload.eq(stage.o.payload)]
+                m.d.comb += [issue.i.valid.eq(1), issue.i.p.eq(stage.o.p)]
             m.d.comb += stage.o.ready.eq(issue.i.ready)
-        m.d.comb += issue.i.payload.layer.eq(tokens.layer)
+        m.d.comb += issue.i.p.layer.eq(tokens.layer)
 
         # A stage that starts forgets what its results will replace.
         # Asked of the sequencers, not of the stage, where both meet: all of this comes late.
@@ -197,64 +206,68 @@ class Decoder(wiring.Component):
         starts_residual = tokens.embed_start | starts(Sink.WO, Sink.W2)
         starts_attention = layers.score_start & (layers.block == 0)
         m.d.comb += [
-            rope.clear.eq(starts_qkv),
-            queries.clear.eq(starts_qkv),
-            cache.row_start.eq(starts_qkv),
-            cache.row_layer.eq(tokens.layer),
-            cache.row_pos.eq(tokens.pos),
-            hidden.clear.eq(starts_hidden),
-            attention.clear.eq(starts_attention),
-            writeback.clear_index.eq(starts_attention),
-            rope.next_token.eq(tokens.next_token),
-            rope.first_token.eq(tokens.first_token),
+            self.rope.clear.eq(starts_qkv),
+            self.queries.clear.eq(starts_qkv),
+            self.cache.row_start.eq(starts_qkv),
+            self.cache.row_layer.eq(tokens.layer),
+            self.cache.row_pos.eq(tokens.pos),
+            self.hidden.clear.eq(starts_hidden),
+            self.attention.clear.eq(starts_attention),
+            self.rope.next_token.eq(tokens.next_token),
+            self.rope.first_token.eq(tokens.first_token),
         ]
 
         # The last beat of the stage before may still be waiting in `Issue` for these two.
-        for clear, starts in ((x.clear, starts_residual), (softmax.clear, layers.score_start)):
+        late_clears = ((self.x.clear, starts_residual), (self.softmax.clear, layers.score_start))
+        for clear, starts in late_clears:
             late = Signal()
             m.d.comb += clear.eq((starts | late) & issue.i.ready)
             m.d.sync += late.eq((starts | late) & ~issue.i.ready)
 
-        # Operands: what a beat reads, and whether it is there.
-        fetched = issue.fetch_beat
-        # On the chip the layers of the cache lie far from here, and each other: they have registers
-        # of their own beside those of `issue.read_beat` and `rope.o`.
-        if isinstance(cache, CacheLayers):
-            reads, word, row = issue.claims, issue.claims_beat, rope.next
-            read_in = cache.latency
-        else:
-            reads, word, row = issue.read, issue.read_beat, rope.o
-            read_in = issue.read_latency + cache.latency
+    @property
+    def word_reads(self) -> stream.Interface:
+        """The beats for which the cache reads."""
+        return self.issue.claims if self.cache.early else self.issue.read
+
+    @property
+    def row_elements(self) -> Any:
+        """What comes out of RoPE, as the cache takes it."""
+        return self.rope.next if self.cache.early else self.rope.o
+
+    def _connect_operands(self, m: Module) -> None:
+        """What a beat reads, and whether it is there."""
+        issue, softmax, queries, cache = self.issue, self.softmax, self.queries, self.cache
+        x, attention, hidden = self.x, self.attention, self.hidden
+        reads, read, fetched = self.word_reads.valid, self.word_reads.p, issue.fetch.p
         # All operands of a beat are there at once.
-        assert issue.latency == read_in, "words of the cache"
+        read_latency = cache.latency + (0 if cache.early else issue.read_latency)
+        assert issue.latency == read_latency, "words of the cache"
         assert issue.latency == softmax.latency, "softmax weights"
         assert issue.latency == issue.fetch_latency + queries.latency, "queries"
-        # The old element of the residual is there when what is added to it is.
-        assert residual.lead_time == writeback.lead_time
         m.d.comb += [
-            issue.blocked.eq(array.sums_valid & ~buffer.i_ready),
+            issue.blocked.eq(self.array.o.valid & ~self.array.o.ready),
             issue.residual_filled.eq(x.filled),
             issue.attention_filled.eq(attention.filled),
             issue.hidden_filled.eq(hidden.filled),
             issue.queries_full.eq(queries.full),
-            issue.keys_ready.eq(rope.keys_coming),
-            issue.values_ready.eq(rope.values_coming),
+            issue.keys_ready.eq(self.rope.keys_coming),
+            issue.values_ready.eq(self.rope.values_coming),
             # An external cache has words of the newest row only once they are stored.
             issue.words_ready.eq(cache.rd_ready),
             issue.scores_ready.eq(softmax.ready),
             softmax.en.eq(issue.en),
             softmax.rd_en.eq(issue.next_t_en),
             softmax.rd_t.eq(issue.next_t),
-            queries.rd_en.eq(issue.fetch),
+            queries.rd_en.eq(issue.fetch.valid),
             queries.rd_block.eq(fetched.block),
             queries.rd_d.eq(fetched.d),
-            cache.rd_claim.eq(issue.claims),
-            cache.rd_start_k.eq(reads & (word.kind == Kind.KEY)),
-            cache.rd_start_v.eq(reads & (word.kind == Kind.VALUE)),
-            cache.rd_layer.eq(word.layer),
-            cache.rd_block.eq(word.block),
-            cache.rd_t.eq(word.t),
-            cache.rd_d.eq(word.d),
+            cache.rd_claim.eq(issue.claims.valid),
+            cache.rd_start_k.eq(reads & (read.kind == Kind.KEY)),
+            cache.rd_start_v.eq(reads & (read.kind == Kind.VALUE)),
+            cache.rd_layer.eq(read.layer),
+            cache.rd_block.eq(read.block),
+            cache.rd_t.eq(read.t),
+            cache.rd_d.eq(read.d),
             cache.rd_en.eq(issue.en),
             issue.residual.eq(x.rd_data),
             issue.residual_right.eq(x.rd_right),
@@ -269,118 +282,94 @@ class Decoder(wiring.Component):
             reads = (fetched.kind == Kind.WEIGHT) & any_of(fetched.sink, sinks)
             m.d.comb += [
                 vector.next_index.eq(issue.next_column),
-                vector.fetch.eq(issue.fetch & reads),
+                vector.fetch.eq(issue.fetch.valid & reads),
                 vector.rd_en.eq(issue.en),
             ]
         m.d.comb += x.next_folded.eq(issue.next_folded)
 
-        # The sum of weights is gathered in the first of the value passes.
-        used = issue.o_beat
-        adds_weight = Signal()
-        sums_weights_final = Signal()
+    def _connect_sums_of_weights(self, m: Module) -> None:
+        """The weights are summed in the first of the value passes."""
+        used, softmax = self.issue.o, self.softmax
+        is_first_word = (used.p.beat.kind == Kind.VALUE) & (used.p.beat.d == 0)
         m.d.comb += [
-            adds_weight.eq(issue.en & issue.o_valid & (used.kind == Kind.VALUE) & (used.d == 0)),
-            softmax.add.eq(adds_weight),
-            softmax.add_first.eq(used.first),
-            reciprocals.clear.eq(adds_weight & used.first),
-            softmax.trace_block.eq(used.block),
-            softmax.trace_t.eq(used.t),
-            softmax.trace_layer.eq(used.layer),
+            softmax.adds.valid.eq(self.issue.en & used.valid & is_first_word),
+            softmax.adds.p.eq(used.p.beat),
         ]
-        m.d.sync += sums_weights_final.eq(adds_weight & used.last)
-        with m.If(adds_weight):
-            m.d.sync += [
-                reciprocals.block.eq(used.block),
-                reciprocals.layer.eq(used.layer),
-            ]
-        m.d.comb += [
-            reciprocals.start.eq(sums_weights_final),
-            reciprocals.sums.eq(softmax.sums),
-            reciprocals.maxima.eq(softmax.maxima),
-        ]
+        connect(m, softmax.totals, self.reciprocals.totals)
 
-        # Array, drain, writeback.
+    def _connect_results(self, m: Module) -> None:
+        """The way of beats through the array, and of their sums to the units."""
+        array, drain, writeback = self.array, self.drain, self.writeback
+        residual, rmsnorm, reciprocals = self.residual, self.rmsnorm, self.reciprocals
+        # The old element of the residual is there when what is added to it is.
+        assert residual.lead_time == writeback.lead_time
+        m.d.comb += array.en.eq(self.issue.en)
+        connect(m, self.issue.o, array.i)
+        connect(m, array.o, self.buffer.i)
+        connect(m, self.buffer.o, drain.i)
+        connect(m, drain.scores, self.softmax.scores)
+        connect(m, drain.o, writeback.i)
+        connect(m, writeback.coming, residual.coming)
+        connect(m, writeback.o, residual.i)
+        for unit in (self.rope, self.swiglu, self.argmax):
+            connect(m, writeback.scaled, unit.i)
         m.d.comb += [
-            array.en.eq(issue.en),
-            array.i_valid.eq(issue.o_valid),
-            array.i_beat.eq(issue.o_beat),
-            array.a.eq(issue.a),
-            array.b.eq(issue.b),
-            array.b_exponents.eq(issue.b_exponents),
-            buffer.i_valid.eq(array.sums_valid),
-            array.sums_taken.eq(buffer.i_ready),
-            buffer.sums.eq(array.sums),
-            buffer.shifts.eq(array.shifts),
-            buffer.beat.eq(array.sums_beat),
-            drain.i_valid.eq(buffer.o_valid),
-            buffer.o_ready.eq(drain.i_ready),
-            drain.sums.eq(buffer.o_sums),
-            drain.shifts.eq(buffer.o_shifts),
-            drain.beat.eq(buffer.o_beat),
             drain.norm_ready.eq(rmsnorm.ready),
             drain.reciprocals_ready.eq(reciprocals.ready),
-            drain.logits_ready.eq(argmax.ready),
-            softmax.scores.eq(drain.scores),
-            softmax.scores_valid.eq(drain.scores_valid),
-            writeback.i_valid.eq(drain.o_valid),
-            writeback.i.eq(drain.o),
+            drain.logits_ready.eq(self.argmax.ready),
             writeback.norm_exponent.eq(rmsnorm.exponent),
             writeback.norm_factor.eq(rmsnorm.factor),
             writeback.value_shifts.eq(reciprocals.shifts),
             writeback.value_factors.eq(reciprocals.factors),
-        ]
-
-        # Results to the units, and from them into the memories.
-        m.d.comb += [
-            residual.coming.eq(writeback.coming),
-            residual.coming_row.eq(writeback.coming_row),
-            residual.i_valid.eq(writeback.o_valid),
-            residual.i.eq(writeback.o),
-        ]
-        for unit in (rope, swiglu, argmax):
-            m.d.comb += [unit.i_valid.eq(writeback.scaled_valid), unit.i.eq(writeback.scaled)]
-        m.d.comb += [
-            swiglu.phase.eq(drain.phase),
-            rmsnorm.clear.eq(x.coming),
+            self.swiglu.phase.eq(drain.phase),
+            rmsnorm.clear.eq(self.x.coming),
             rmsnorm.start.eq(residual.complete),
             rmsnorm.square_sum.eq(residual.square_sum),
             rmsnorm.source.eq(residual.source),
             rmsnorm.layer.eq(residual.layer),
-            x.coming.eq(
+        ]
+
+    def _connect_memories(self, m: Module) -> None:
+        """The way of the units' results into what the next beats read."""
+        drain, writeback, residual, swiglu = self.drain, self.writeback, self.residual, self.swiglu
+        turned, row = self.rope.o, self.row_elements
+        scaled_value = writeback.scaled.valid & (writeback.scaled.p.sink == Sink.VALUE)
+        m.d.comb += [
+            self.x.coming.eq(
                 _announced(
                     m,
-                    drain.o_valid & for_residual(drain.o),
+                    drain.o.valid & for_residual(drain.o.p),
                     ahead=writeback.latency + residual.latency,
                 )
             ),
-            x.wr_en.eq(residual.o_valid),
-            x.wr_data.eq(residual.o),
-            queries.wr_en.eq(rope.o.q),
-            queries.wr_head.eq(rope.o.head),
-            queries.wr_d.eq(rope.o.d),
-            queries.wr_data.eq(rope.o.value),
-            cache.wr_en_k.eq(row.k),
-            cache.wr_en_v.eq(row.v),
-            cache.wr_layer.eq(row.layer),
-            cache.wr_head_kv.eq(row.head),
-            cache.wr_pos.eq(tokens.pos),
-            cache.wr_d.eq(row.d),
-            cache.wr_data.eq(row.value),
-            attention.coming.eq(
+            self.x.wr_en.eq(residual.o.valid),
+            self.x.wr_data.eq(residual.o.p),
+            self.queries.wr_en.eq(turned.q),
+            self.queries.wr_head.eq(turned.head),
+            self.queries.wr_d.eq(turned.d),
+            self.queries.wr_data.eq(turned.value),
+            self.cache.wr_en_k.eq(row.k),
+            self.cache.wr_en_v.eq(row.v),
+            self.cache.wr_layer.eq(row.layer),
+            self.cache.wr_head_kv.eq(row.head),
+            self.cache.wr_pos.eq(self.token_sequencer.pos),
+            self.cache.wr_d.eq(row.d),
+            self.cache.wr_data.eq(row.value),
+            self.attention.coming.eq(
                 _announced(
                     m,
-                    writeback.o_valid & (writeback.o.sink == Sink.VALUE),
+                    writeback.o.valid & (writeback.o.p.sink == Sink.VALUE),
                     ahead=writeback.scaled_latency - writeback.latency,
                 )
             ),
-            attention.wr_en.eq(writeback.scaled_valid & (writeback.scaled.sink == Sink.VALUE)),
-            attention.wr_data.eq(writeback.scaled.value),
-            hidden.coming.eq(_announced(m, swiglu.coming, ahead=swiglu.lead_time)),
-            hidden.wr_en.eq(swiglu.o_valid),
-            hidden.wr_data.eq(swiglu.o),
+            self.attention.wr_en.eq(scaled_value),
+            self.attention.wr_data.eq(writeback.scaled.p.value),
+            self.hidden.coming.eq(_announced(m, swiglu.coming, ahead=swiglu.lead_time)),
+            self.hidden.wr_en.eq(swiglu.o.valid),
+            self.hidden.wr_data.eq(swiglu.o.p),
         ]
 
-        faults = [unit.fault for unit in (rope, cache, swiglu, argmax, x, attention, hidden)]
+    def _share_multipliers(self, m: Module) -> None:
         for number, (scalar, sharing) in enumerate(zip(self.scalars, self.clients, strict=True)):
             m.submodules[f"scalar_{number}"] = scalar
             for request, (client, port) in zip(scalar.requests, sharing, strict=True):
@@ -388,24 +377,14 @@ class Decoder(wiring.Component):
                     request.eq(client.requests[port]),
                     client.products[port].eq(scalar.product),
                 ]
-            faults.append(scalar.fault)
 
-        # Observation.
-        with m.If(tokens.busy):
+    def _observe(self, m: Module) -> None:
+        faults = [part.fault for part in (*self._with("fault"), *self.scalars)]
+        with m.If(self.token_sequencer.busy):
             m.d.sync += self.cycles.eq(self.cycles + 1)
         with m.If(Cat(faults).any()):
             m.d.sync += self.fault.eq(1)
-        m.d.sync += self.macs.eq(self.macs + array.macs)
-        records = [
-            *writeback.trace,
-            residual.trace,
-            rope.trace,
-            argmax.trace,
-            *rmsnorm.trace,
-            *swiglu.trace,
-            *reciprocals.trace,
-            *softmax.trace,
+        m.d.sync += self.macs.eq(self.macs + self.array.macs)
+        m.d.comb += [
+            port.eq(record) for port, record in zip(self.trace, self._records, strict=True)
         ]
-        assert len(records) == len(self.trace), (len(records), SERIAL_CHANNELS)
-        m.d.comb += [port.eq(record) for port, record in zip(self.trace, records, strict=True)]
-        return m

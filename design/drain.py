@@ -4,11 +4,13 @@ import itertools
 
 from amaranth import *
 from amaranth.hdl import signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from design.array import pass_layout
 from design.beat import Sink, beat_layout, bias_field
+from design.pipeline import flow
 from spec.config import Config
 from spec.derived import SHIFT_BITS, derive
 
@@ -66,18 +68,15 @@ class Drain(wiring.Component):
 
     Members
     -------
-    i_valid, i_ready : In(1), Out(1)
-        Capture `sums`, `shifts` and `beat` when both are high.
-    sums, shifts, beat : In
-        See `MultiplierArray`.
+    i : In(stream(pass_layout))
     norm_ready, reciprocals_ready, logits_ready : In(1)
         In `decision_latency` cycles and from then on, the factor of QKV, W13 and classifier rows is
         there; that of value sums; there is room for a logit. Sums wait for theirs.
     phase : Out(range(2 * turn))
-    o_valid, o : Out
-        Serial results, see `sum_layout`; never stalled.
-    scores, scores_valid : Out
-        Parallel results, see `scores_layout`; never stalled.
+    o : Out(flow(sum_layout))
+        Serial results.
+    scores : Out(flow(scores_layout))
+        Parallel results.
 
     Inside (for proofs)
     -------------------
@@ -99,25 +98,19 @@ class Drain(wiring.Component):
         derived, lanes = derive(config), config.geometry.lanes
         super().__init__(
             {
-                "i_valid": In(1),
-                "i_ready": Out(1),
-                "sums": In(data.ArrayLayout(signed(derived.acc_width), lanes)),
-                "shifts": In(data.ArrayLayout(SHIFT_BITS, lanes)),
-                "beat": In(beat_layout(config)),
+                "i": In(stream.Signature(pass_layout(config))),
                 "norm_ready": In(1),
                 "reciprocals_ready": In(1),
                 "logits_ready": In(1),
                 "phase": Out(range(2 * derived.turn)),
-                "o_valid": Out(1),
-                "o": Out(sum_layout(config)),
-                "scores": Out(scores_layout(config)),
-                "scores_valid": Out(1),
+                "o": Out(flow(sum_layout(config))),
+                "scores": Out(flow(scores_layout(config))),
             }
         )
         # One signal a lane: simulators handle many narrow registers better than one wide one.
         held = data.StructLayout({"sum": signed(derived.acc_width), "shift": SHIFT_BITS})
         self.column = [Signal(held, name=f"lane_{n}") for n in range(lanes)]
-        self.held_beat = Signal.like(self.beat, name="beat")
+        self.held_beat = Signal.like(self.i.p.beat, name="beat")
         self.remaining = Signal(range(lanes + 1))
         self.lane = Signal(range(lanes))
         self.occupied = Signal()
@@ -130,17 +123,18 @@ class Drain(wiring.Component):
         lanes, per_slot = self.config.geometry.lanes, derived.per_slot
         column, beat, lane, remaining = self.column, self.held_beat, self.lane, self.remaining
         occupied, is_last, leaves = self.occupied, self.is_last, self.leaves
+        passed, out, scores = self.i.p, self.o.p, self.scores.p
 
         is_score = beat.sink == Sink.SCORE
         is_value = beat.sink == Sink.VALUE
         is_padding = Signal()
-        captures = self.i_valid & self.i_ready
+        captures = self.i.valid & self.i.ready
         advance = occupied & leaves
         self._leaves(m, leaves, captures, beat, (beat.row ^ lane)[0] ^ advance)
         m.d.comb += [
-            self.o_valid.eq(advance & ~is_score & ~is_padding),
-            self.scores_valid.eq(occupied & is_score),
-            self.i_ready.eq(~occupied | (leaves & is_last)),
+            self.o.valid.eq(advance & ~is_score & ~is_padding),
+            self.scores.valid.eq(occupied & is_score),
+            self.i.ready.eq(~occupied | (leaves & is_last)),
         ]
 
         slot_bits, element_bits = exact_log2(derived.slots), exact_log2(per_slot)
@@ -153,28 +147,28 @@ class Drain(wiring.Component):
                 | (Cat(slot, beat.block) >= shape.heads)
             )
         m.d.comb += [
-            self.o.sum.eq(column[0].sum),
-            self.o.shift.eq(column[0].shift),
-            self.o.sink.eq(beat.sink),
-            self.o.row.eq(beat.row + lane),
-            self.o.slot.eq(slot),
-            self.o.block.eq(beat.block),
-            self.o.layer.eq(beat.layer),
-            self.scores.t.eq(beat.t + lane),
-            self.scores.block.eq(beat.block),
-            self.scores.layer.eq(beat.layer),
-            self.scores.last.eq(beat.newest & is_last),
+            out.sum.eq(column[0].sum),
+            out.shift.eq(column[0].shift),
+            out.sink.eq(beat.sink),
+            out.row.eq(beat.row + lane),
+            out.slot.eq(slot),
+            out.block.eq(beat.block),
+            out.layer.eq(beat.layer),
+            scores.t.eq(beat.t + lane),
+            scores.block.eq(beat.block),
+            scores.layer.eq(beat.layer),
+            scores.last.eq(beat.newest & is_last),
         ]
         if self.config.shape.qkv_bias:
-            m.d.comb += self.o.bias.eq(beat.bias)
+            m.d.comb += out.bias.eq(beat.bias)
         for n in range(derived.slots):
-            m.d.comb += self.scores.sums[n].eq(column[n * per_slot].sum)
+            m.d.comb += scores.sums[n].eq(column[n * per_slot].sum)
 
         if derived.slots > 1:
             # A folded row's left half is about to be at the head, and its right half is here.
             # Each source has its adder, since `captures` comes late.
             middle = lanes // 2
-            new_right = Mux(self.beat.folded, self.sums[middle], 0)
+            new_right = Mux(passed.beat.folded, passed.sums[middle], 0)
             held_right: Value = C(0, 1)
             if middle + 1 < lanes:
                 held_right = Mux(beat.folded, column[middle + 1].sum, 0)
@@ -193,14 +187,14 @@ class Drain(wiring.Component):
                 m.d.sync += column[0].sum.eq(column[1].sum + held_right)
         with m.If(captures):
             m.d.sync += [
-                lane_held.eq(Cat(self.sums[n], self.shifts[n]))
+                lane_held.eq(Cat(passed.sums[n], passed.shifts[n]))
                 for n, lane_held in enumerate(column)
             ]
-            m.d.sync += column[0].sum.eq(self.sums[0] + new_right)
+            m.d.sync += column[0].sum.eq(passed.sums[0] + new_right)
             m.d.sync += [
-                beat.eq(self.beat),
-                remaining.eq(self.beat.count),
-                is_last.eq(self.beat.count == 1),
+                beat.eq(passed.beat),
+                remaining.eq(passed.beat.count),
+                is_last.eq(passed.beat.count == 1),
                 occupied.eq(1),
                 lane.eq(0),
             ]
@@ -237,7 +231,7 @@ class Drain(wiring.Component):
         m.d.sync += leaves.eq(
             Mux(
                 captures,
-                may_leave(self.beat, self.beat.row[0], "new_may_leave"),
+                may_leave(self.i.p.beat, self.i.p.beat.row[0], "new_may_leave"),
                 may_leave(beat, is_odd, "held_may_leave"),
             )
         )

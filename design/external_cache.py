@@ -8,6 +8,7 @@ from amaranth.lib.wiring import connect, flipped
 from design.cache import cache_members
 from design.kv_reader import WordReader
 from design.kv_writer import RowWriter
+from design.memories import Ram
 from spec.config import Config
 from spec.derived import derive
 from spec.kv_layout import kv_layout
@@ -34,6 +35,7 @@ class ExternalCache(wiring.Component):
         That of the word that was read last.
     """
 
+    early = False
     latency = WordReader.latency + 1
 
     def __init__(self, config: Config):
@@ -42,6 +44,12 @@ class ExternalCache(wiring.Component):
         self.writer = RowWriter(config)
         self.reader = WordReader(config)
         self.block = Signal.like(self.rd_block)
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        queue = [ram.below("writer") for ram in self.writer.rams]
+        return [*queue, *(ram.below("reader") for ram in self.reader.rams)]
 
     def elaborate(self, platform):
         m = Module()

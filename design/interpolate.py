@@ -8,6 +8,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from design.memories import Purpose, Ram
+from design.pipeline import flow
 from design.requantize import shift_right
 from design.scalar import ScalarMultiplier, ask, request_layout
 from spec.derived import SCALAR_BITS, TABLE_FRACTION
@@ -30,7 +32,7 @@ class Interpolator(wiring.Component):
 
     Members
     -------
-    i_valid, i : In
+    i : In(flow)
         Input of ``index_bits + fraction_bits`` bits.
     o : Out(unsigned(TABLE_FRACTION + 1))
         Value in units of 2**-TABLE_FRACTION, `latency` cycles after its input.
@@ -55,8 +57,7 @@ class Interpolator(wiring.Component):
         self.table = table
         super().__init__(
             {
-                "i_valid": In(1),
-                "i": In(table.input_bits),
+                "i": In(flow(table.input_bits)),
                 "o": Out(TABLE_FRACTION + 1),
                 "request": Out(request_layout),
                 "product": In(signed(2 * SCALAR_BITS)),
@@ -71,6 +72,11 @@ class Interpolator(wiring.Component):
             ],
         )
 
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [Ram.of("memory", self.memory, Purpose.TABLE)]
+
     def elaborate(self, platform):
         m = Module()
         table = self.table
@@ -82,10 +88,10 @@ class Interpolator(wiring.Component):
             Signal(unsigned(TABLE_FRACTION + 1), name=f"base_{n + 1}")
             for n in range(ScalarMultiplier.latency)
         ]
-        m.d.comb += [read.en.eq(self.i_valid), read.addr.eq(self.i[table.fraction_bits :])]
-        m.d.sync += valid.eq(self.i_valid)
-        with m.If(self.i_valid):
-            m.d.sync += fraction.eq(self.i[: table.fraction_bits])
+        m.d.comb += [read.en.eq(self.i.valid), read.addr.eq(self.i.p[table.fraction_bits :])]
+        m.d.sync += valid.eq(self.i.valid)
+        with m.If(self.i.valid):
+            m.d.sync += fraction.eq(self.i.p[: table.fraction_bits])
         with m.If(valid):
             m.d.comb += ask(self.request, read.data.slope, fraction)
         m.d.sync += [

@@ -7,8 +7,10 @@ from amaranth.hdl import signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from design.array import operands_layout
 from design.beat import Kind, Sink, beat_layout
 from design.operand import operand_layout
+from design.pipeline import Pipeline, flow
 from design.ports import weights_layout
 from spec.config import Config
 from spec.derived import derive
@@ -22,8 +24,8 @@ class Issue(wiring.Component):
     stream. When that has no beat, or nobody can take a finished pass, `en` falls and the
     whole pipeline, array included, stands still.
 
-    Latency: 1 cycle to the entrance, and from there 3 enabled cycles (`latency`): 1 to `read_beat`
-    (`read_latency`), 2 to `fetch_beat` (`fetch_latency`). Throughput: one beat per enabled cycle.
+    Latency: 1 cycle to the entrance, and from there 3 enabled cycles (`latency`): 1 to `read`
+    (`read_latency`), 2 to `fetch` (`fetch_latency`). Throughput: one beat per enabled cycle.
 
     Members
     -------
@@ -40,33 +42,32 @@ class Issue(wiring.Component):
     queries_full, keys_ready, scores_ready, values_ready : In(1)
         All queries are written; all keys of the newest row; all scores; all values of that row (or
         they will be when the beat fetches).
-    words_ready, claims, claims_beat : In(1), Out(1), Out
-        The cache has the word that the next beat of the attention reads; that beat enters. It will
-        be `read_beat` one enabled cycle later.
+    words_ready : In(1)
+        The cache has the word that the next beat of the attention reads.
+    claims : Out(flow(beat_layout))
+        That beat enters. It will `read` one enabled cycle later.
     next_t, next_t_en : Out
         When the enable is high, the score memories read `next_t`: what they show is always that of
         the value beat that waits.
-    read, read_beat : Out
-        Two steps before the end: the caches read for `read_beat`.
-    fetch, fetch_beat : Out
-        One step before the end: the query memories read for `fetch_beat`.
+    read : Out(flow(beat_layout))
+        Two steps before the end: the caches read for it.
+    fetch : Out(flow(beat_layout))
+        One step before the end: the query memories read for it.
     next_column, next_folded : Out
-        Those of `fetch_beat` in the next cycle: the activation memories read them.
-    o_valid, o_beat : Out
-        At the end: what was read for `o_beat` is there.
+        Those of `fetch` in the next cycle: the activation memories read them.
+    o : Out(flow(operands_layout))
+        At the end, with what was read for it; taken in cycles with `en`.
     residual, attention, hidden, queries, weights, keys, values : In
         What was read (`weights`: softmax weights; `residual`, `hidden`: see `operand_layout`).
     residual_right : In
         What the upper half of the lanes multiplies when the beat is folded.
-    a, b, b_exponents : Out
-        The operands of every lane and every slot.
 
     Inside (for proofs)
     -------------------
     waits, waiting, enter
         A beat waits for what it reads, which, and it enters now.
-    read_valid, fetch_valid
-        There is a `read_beat`, a `fetch_beat`.
+    beats : Pipeline
+        From the entrance to `o`; the first two are what `read` and `fetch` show while `en`.
     needs_weights
         The beat at the end takes one of the weight stream.
     """
@@ -97,18 +98,14 @@ class Issue(wiring.Component):
                 "scores_ready": In(1),
                 "values_ready": In(1),
                 "words_ready": In(1),
-                "claims": Out(1),
-                "claims_beat": Out(beat),
+                "claims": Out(flow(beat)),
                 "next_t": Out(beat["t"].shape),
                 "next_t_en": Out(1),
-                "read": Out(1),
-                "read_beat": Out(beat),
-                "fetch": Out(1),
-                "fetch_beat": Out(beat),
+                "read": Out(flow(beat)),
+                "fetch": Out(flow(beat)),
                 "next_column": Out(beat["column"].shape),
                 "next_folded": Out(1),
-                "o_valid": Out(1),
-                "o_beat": Out(beat),
+                "o": Out(flow(operands_layout(config))),
                 "residual": In(operand_layout(n.residual)),
                 "residual_right": In(operand_layout(n.residual)),
                 "attention": In(signed(n.attention.width)),
@@ -117,25 +114,22 @@ class Issue(wiring.Component):
                 "weights": In(data.ArrayLayout(n.weight.f, slots)),
                 "keys": In(data.ArrayLayout(key_word, slots)),
                 "values": In(data.ArrayLayout(value_word, slots)),
-                "a": Out(data.ArrayLayout(signed(derived.a_width), config.geometry.lanes)),
-                "b": Out(data.ArrayLayout(signed(derived.b_width), slots)),
-                "b_exponents": Out(data.ArrayLayout(range(derived.b_exponents), slots)),
             }
         )
         self.waits = Signal()
         self.waiting = Signal.like(self.i.payload)
         self.enter = Signal()
-        self.read_valid = Signal()
-        self.fetch_valid = Signal()
+        self.beats = Pipeline(beat, self.latency, name="beat")
         self.needs_weights = Signal()
 
     def elaborate(self, platform):
         m = Module()
         waits, waiting, enter = self.waits, self.waiting, self.enter
-        read_valid, fetch_valid = self.read_valid, self.fetch_valid
-        needs_weights = self.needs_weights
+        beats, needs_weights = self.beats, self.needs_weights
+        read_valid, fetch_valid, o_valid = beats.valid
+        read_beat, fetch_beat, o_beat = beats.steps
         kinds = (Kind.HEADER, Kind.WEIGHT, Kind.KEY, Kind.VALUE)
-        is_kind = {kind: self.o_beat.kind == kind for kind in kinds}
+        is_kind = {kind: o_beat.kind == kind for kind in kinds}
         m.d.comb += [
             self.i_weights.ready.eq(needs_weights & ~self.blocked),
             self.en.eq(~self.blocked & ~(needs_weights & ~self.i_weights.valid)),
@@ -145,8 +139,10 @@ class Issue(wiring.Component):
         takes = self.i.valid & self.i.ready
         m.d.comb += [
             enter.eq(waits & self.en & self._operands_exist(waiting)),
-            self.claims.eq(enter & ((waiting.kind == Kind.KEY) | (waiting.kind == Kind.VALUE))),
-            self.claims_beat.eq(waiting),
+            self.claims.valid.eq(
+                enter & ((waiting.kind == Kind.KEY) | (waiting.kind == Kind.VALUE))
+            ),
+            self.claims.p.eq(waiting),
             self.i.ready.eq(~waits | enter),
         ]
         # `en` comes late and goes to the enable only, not through the address: while the value beat
@@ -163,22 +159,20 @@ class Issue(wiring.Component):
 
         # `en` is the clock enable of thousands of registers: everything it depends on is one.
         of_stream = (Kind.HEADER, Kind.WEIGHT)
-        fetch_needs = fetch_valid & Cat(self.fetch_beat.kind == kind for kind in of_stream).any()
+        beats.follow(m, enter, waiting, en=self.en)
+        fetch_needs = fetch_valid & Cat(fetch_beat.kind == kind for kind in of_stream).any()
         with m.If(self.en):
-            m.d.sync += [
-                read_valid.eq(enter),
-                self.read_beat.eq(waiting),
-                fetch_valid.eq(read_valid),
-                self.fetch_beat.eq(self.read_beat),
-                self.o_valid.eq(fetch_valid),
-                self.o_beat.eq(self.fetch_beat),
-                needs_weights.eq(fetch_needs),
-            ]
+            m.d.sync += needs_weights.eq(fetch_needs)
         m.d.comb += [
-            self.next_column.eq(Mux(self.en, self.read_beat.column, self.fetch_beat.column)),
-            self.next_folded.eq(Mux(self.en, self.read_beat.folded, self.fetch_beat.folded)),
+            self.next_column.eq(Mux(self.en, read_beat.column, fetch_beat.column)),
+            self.next_folded.eq(Mux(self.en, read_beat.folded, fetch_beat.folded)),
+            self.read.valid.eq(read_valid & self.en),
+            self.read.p.eq(read_beat),
+            self.fetch.valid.eq(fetch_valid & self.en),
+            self.fetch.p.eq(fetch_beat),
+            self.o.valid.eq(o_valid),
+            self.o.p.beat.eq(o_beat),
         ]
-        m.d.comb += [self.read.eq(read_valid & self.en), self.fetch.eq(fetch_valid & self.en)]
 
         self._operands(m, is_kind)
         return m
@@ -208,7 +202,7 @@ class Issue(wiring.Component):
 
     def _operands(self, m: Module, is_kind: dict[Any, Value]) -> None:
         derived = derive(self.config)
-        beat = self.o_beat
+        beat, out = self.beats.steps[-1], self.o.p
         # One for the lower half of the slots, one for the upper: they differ in a folded pass.
         halves = [Signal(signed(derived.b_width), name=f"broadcast_{side}") for side in (0, 1)]
         exponents = [Signal(range(derived.b_exponents), name=f"exponent_{side}") for side in (0, 1)]
@@ -227,9 +221,9 @@ class Issue(wiring.Component):
 
         for slot in range(derived.slots):
             b = Signal(signed(derived.b_width), name=f"b_{slot}")
-            m.d.comb += [b.eq(halves[2 * slot // derived.slots]), self.b[slot].eq(b)]
+            m.d.comb += [b.eq(halves[2 * slot // derived.slots]), out.b[slot].eq(b)]
             with m.If(is_kind[Kind.WEIGHT]):
-                m.d.comb += self.b_exponents[slot].eq(exponents[2 * slot // derived.slots])
+                m.d.comb += out.exponents[slot].eq(exponents[2 * slot // derived.slots])
             with m.If(is_kind[Kind.HEADER]):
                 m.d.comb += b.eq(1)  # shifts pass through the multipliers
             with m.Elif(is_kind[Kind.KEY]):
@@ -245,7 +239,7 @@ class Issue(wiring.Component):
         for lane in range(self.config.geometry.lanes):
             slot, element = divmod(lane, derived.per_slot)
             a = Signal(signed(derived.a_width), name=f"a_{lane}")
-            m.d.comb += [a.eq(self.i_weights.payload[lane]), self.a[lane].eq(a)]
+            m.d.comb += [a.eq(self.i_weights.payload[lane]), out.a[lane].eq(a)]
             for kind, (words, length) in layout.items():
                 with m.If(is_kind[kind]):
                     m.d.comb += a.eq(words[slot][element] if element < length else 0)

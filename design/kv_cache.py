@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from design.arith import ram_depth, times_constant
+from design.memories import Purpose, Ram
 from spec.derived import ceil_div
 from tools.errors import BadInput
 
@@ -142,6 +143,15 @@ class KVRamOwner(wiring.Component):
         self.key_banks = [Memory(shape=key_word, depth=key_depth, init=[]) for _ in range(kv_heads)]
         self.value_banks = [
             Memory(shape=value_word, depth=value_depth, init=[]) for _ in range(kv_heads)
+        ]
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [
+            Ram.of(f"{kind}_bank_{head}", bank, Purpose.CACHE, lane=self.width)
+            for kind, banks in (("key", self.key_banks), ("value", self.value_banks))
+            for head, bank in enumerate(banks)
         ]
 
     def _key_address(self, t: Value, d: Value) -> Value:

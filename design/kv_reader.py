@@ -10,6 +10,7 @@ from amaranth.utils import exact_log2
 
 from design.arith import times_constant
 from design.beat import beat_layout
+from design.memories import Purpose, Ram
 from design.ports import KV_BURST, kv_read_layout, kv_words_layout
 from spec.config import Config
 from spec.derived import derive
@@ -107,6 +108,11 @@ class WordReader(wiring.Component):
         self.address = Signal(range(layout.beats))
         self.left = Signal(range(max(layout.key_beats, shape.seq_len) + 1))
         self.beats = Signal.like(self.o_read.payload.beats)
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [Ram.of("buffer", self.buffer, Purpose.CACHE)]
 
     def elaborate(self, platform):
         m = Module()

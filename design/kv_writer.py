@@ -9,6 +9,7 @@ from amaranth.utils import exact_log2
 
 from design.arith import ram_depth, times_constant
 from design.beat import beat_layout
+from design.memories import Purpose, Ram
 from design.ports import kv_write_layout
 from spec.config import Config
 from spec.derived import derive
@@ -112,6 +113,11 @@ class RowWriter(wiring.Component):
         self.first_key = Signal.like(self.o_write.payload.address)
         self.first_value = Signal.like(self.o_write.payload.address)
         self.key_place = Signal(exact_log2(derive(config).k_word))
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [Ram.of("queue", self.queue, Purpose.CACHE)]
 
     def elaborate(self, platform):
         m = Module()

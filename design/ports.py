@@ -122,15 +122,6 @@ def trace_layout(config: Config) -> data.StructLayout:
     )
 
 
-#: Trace records besides those of the slots.
-SERIAL_CHANNELS = 13
-
-
-def trace_channels(config: Config) -> int:
-    """Records a cycle can bring: one per unit output, a score and a weight per slot."""
-    return SERIAL_CHANNELS + 2 * derive(config).slots
-
-
 class DecoderSignature(wiring.Signature):
     """The ports of `design.decoder.Decoder`.
 
@@ -155,10 +146,10 @@ class DecoderSignature(wiring.Signature):
         asked one scalar multiplier, or a result found no place. Simulation fails on it; hardware
         may leave it unconnected.
     trace
-        Passive; costs nothing when left unconnected.
+        As many records as a cycle can bring. Passive; costs nothing when left unconnected.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, *, records: int = 0):
         self.config = config
         super().__init__(
             {
@@ -171,6 +162,6 @@ class DecoderSignature(wiring.Signature):
                 "cycles": Out(COUNTER_BITS),
                 "macs": Out(COUNTER_BITS),
                 "fault": Out(1),
-                "trace": Out(data.ArrayLayout(trace_layout(config), trace_channels(config))),
+                "trace": Out(data.ArrayLayout(trace_layout(config), records)),
             }
         )

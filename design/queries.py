@@ -9,6 +9,7 @@ from amaranth.utils import exact_log2
 
 from design.arith import ram_depth, times_constant
 from design.beat import beat_layout
+from design.memories import Purpose, Ram
 from spec.config import Config
 from spec.derived import derive
 
@@ -57,6 +58,14 @@ class QueryBuffer(wiring.Component):
         )
         depth = ram_depth(derived.head_blocks * shape.head_dim)
         self.memories = [Memory(shape=element, depth=depth, init=[]) for _ in range(derived.slots)]
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [
+            Ram.of(f"slot_{slot}", memory, Purpose.ACTIVATION)
+            for slot, memory in enumerate(self.memories)
+        ]
 
     def elaborate(self, platform):
         m = Module()

@@ -2,12 +2,14 @@
 
 from amaranth import *
 from amaranth.hdl import signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink, beat_layout, is_op
+from design.memories import Purpose, Ram
 from design.operand import operand_layout, times_power, to_operand
+from design.pipeline import Pipeline, flow
 from design.ports import trace_layout
 from design.requantize import saturate
 from design.scalar import ScalarMultiplier, ask, client_members
@@ -28,12 +30,12 @@ class Residual(wiring.Component):
 
     Members
     -------
-    coming, coming_row : In
+    coming : In(flow(row))
         What `i` brings in `lead_time` cycles, the next: the old element is read meanwhile.
-    i_valid, i : In
+    i : In(flow(result_layout))
         Results from `Writeback`; those for other sinks are ignored.
-    o_valid, o : Out
-        The new elements as operands of the matrix that reads them, see `operand_layout`.
+    o : Out(flow(operand_layout))
+        The new elements as operands of the matrix that reads them.
     complete : Out(1)
         One-cycle pulse: all elements are written and `square_sum` is final.
     square_sum : Out(unsigned)
@@ -42,19 +44,20 @@ class Residual(wiring.Component):
         Which projection made this update, in which layer.
     requests, products
         One scalar multiplier, see `client_members`.
-    trace : Out
+    trace : Out(ArrayLayout(record, 1))
         X_EMBED, X_ATT, X_FFN.
 
     Inside (for proofs)
     -------------------
     memory, new
         x, and the element that is written.
-    square, squared, squared_first
-        A square, and, in the last bit of each, whether it is added and whether it is the first.
+    square, squared
+        A square, and, in the last step, whether it is added, and whether it is the first.
     """
 
     latency = 1
     complete_latency = latency + ScalarMultiplier.latency + 1
+    multipliers = (0,)
     #: That `coming` must have: the latency of the memory.
     lead_time = 1
 
@@ -64,43 +67,49 @@ class Residual(wiring.Component):
         form = config.numerics.residual
         super().__init__(
             {
-                "coming": In(1),
-                "coming_row": In(beat["row"].shape),
-                "i_valid": In(1),
-                "i": In(result_layout(config, sum_bits(config))),
-                "o_valid": Out(1),
-                "o": Out(operand_layout(form)),
+                "coming": In(flow(beat["row"].shape)),
+                "i": In(flow(result_layout(config, sum_bits(config)))),
+                "o": Out(flow(operand_layout(form))),
                 "complete": Out(1),
                 "square_sum": Out(derived.square_sum_width),
                 "source": Out(Sink),
                 "layer": Out(beat["layer"].shape),
                 **client_members(1),
-                "trace": Out(trace_layout(config)),
+                "trace": Out(data.ArrayLayout(trace_layout(config), 1)),
             }
         )
         self.memory = Memory(shape=signed(form.width), depth=config.shape.dim, init=[])
         self.new = Signal(signed(form.width))
         self.square = Signal(signed(2 * (SCALAR_BITS + EXPONENT_STEP * (exponents(form) - 1))))
-        self.squared = Signal(ScalarMultiplier.latency)
-        self.squared_first = Signal(ScalarMultiplier.latency)
+        exponent = operand_layout(form)["exponent"].shape
+        self.squared = Pipeline(
+            data.StructLayout({"first": 1, "last": 1, "exponent": exponent}),
+            ScalarMultiplier.latency,
+            name="squared",
+        )
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [Ram.of("memory", self.memory, Purpose.ACTIVATION)]
 
     def elaborate(self, platform):
         m = Module()
         config, derived = self.config, derive(self.config)
         dim, form = config.shape.dim, config.numerics.residual
-        new, squared, squared_first = self.new, self.squared, self.squared_first
+        new, squared, result, operand = self.new, self.squared, self.i.p, self.o.p
         m.submodules.memory = memory = self.memory
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
 
-        sink = self.i.sink
+        sink = result.sink
         take = Signal()
         m.d.comb += [
             take.eq(
-                self.i_valid & (is_op(Op.EMBED, self.i) | (sink == Sink.WO) | (sink == Sink.W2))
+                self.i.valid & (is_op(Op.EMBED, result) | (sink == Sink.WO) | (sink == Sink.W2))
             ),
-            read.en.eq(self.coming),
-            read.addr.eq(self.coming_row),
+            read.en.eq(self.coming.valid),
+            read.addr.eq(self.coming.p),
         ]
 
         # The old element is here with what is added to it. One cycle later the new one is written,
@@ -111,45 +120,37 @@ class Residual(wiring.Component):
         m.d.sync += writing.eq(take)
         with m.If(take):
             m.d.sync += [
-                new.eq(saturate(old + self.i.value, form)),
-                new_row.eq(self.i.row),
+                new.eq(saturate(old + result.value, form)),
+                new_row.eq(result.row),
                 self.source.eq(sink),
-                self.layer.eq(self.i.layer),
+                self.layer.eq(result.layer),
             ]
         m.d.comb += [
             write.en.eq(writing),
             write.addr.eq(new_row),
             write.data.eq(new),
-            self.o_valid.eq(writing),
-            self.o.eq(to_operand(new, form, config.numerics.rounding)),
+            self.o.valid.eq(writing),
+            operand.eq(to_operand(new, form, config.numerics.rounding)),
         ]
         with m.If(writing):
-            m.d.comb += ask(self.requests[0], self.o.mantissa, self.o.mantissa)
+            m.d.comb += ask(self.requests[0], operand.mantissa, operand.mantissa)
 
-        squared_last = Signal(ScalarMultiplier.latency)
-        m.d.sync += [
-            squared.eq(Cat(writing, squared)),
-            squared_first.eq(Cat(new_row == 0, squared_first)),
-            squared_last.eq(Cat(new_row == dim - 1, squared_last)),
-            self.complete.eq(squared[-1] & squared_last[-1]),
-        ]
-        count, of_square = exponents(form), self.o.exponent
-        for cycle in range(ScalarMultiplier.latency):
-            later = Signal.like(of_square, name=f"squared_exponent_{cycle}")
-            m.d.sync += later.eq(of_square)
-            of_square = later
+        squared.follow(m, writing, Cat(new_row == 0, new_row == dim - 1, operand.exponent))
+        there, asked = squared.valid[-1], squared.steps[-1]
+        m.d.sync += self.complete.eq(there & asked.last)
         # The multiplier squares the mantissa; the exponent counts twice.
-        square = self.square
-        m.d.comb += square.eq(times_power(self.products[0], of_square, count, 2 * EXPONENT_STEP))
-        with m.If(squared[-1]):
-            before = Mux(squared_first[-1], derived.epsilon, self.square_sum)
+        count, square = exponents(form), self.square
+        moved = times_power(self.products[0], asked.exponent, count, 2 * EXPONENT_STEP)
+        m.d.comb += square.eq(moved)
+        with m.If(there):
+            before = Mux(asked.first, derived.epsilon, self.square_sum)
             m.d.sync += self.square_sum.eq(before + square)
 
         tensors = {Sink.EMBED: Tensor.X_EMBED, Sink.WO: Tensor.X_ATT, Sink.W2: Tensor.X_FFN}
         for each, tensor in tensors.items():
             with m.If(self.source == each):
                 m.d.comb += record(
-                    self.trace,
+                    self.trace[0],
                     valid=writing,
                     tensor=tensor,
                     layer=self.layer,

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from design.beat import Sink, beat_layout
 from design.drain import Drain
 from design.interpolate import Interpolator
+from design.memories import Ram
 from design.normalise import exponent_of
 from design.ports import trace_layout
 from design.scalar import client_members
@@ -62,6 +63,7 @@ class RmsNorm(wiring.Component):
     e
     """
 
+    multipliers = (1,)
     exponent_latency = 1
     latency = exponent_latency + Interpolator.latency
     ready_latency = max(exponent_latency, latency - Drain.decision_latency - Writeback.latency)
@@ -88,6 +90,11 @@ class RmsNorm(wiring.Component):
         self.rsqrt = Interpolator(tables.rsqrt(config))
         self.e = Signal(range(derived.square_sum_width // 2))
 
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [ram.below("rsqrt") for ram in self.rsqrt.rams]
+
     def elaborate(self, platform):
         m = Module()
         derived, e = derive(self.config), self.e
@@ -109,8 +116,8 @@ class RmsNorm(wiring.Component):
             leading_pairs.eq(width // 2 - 1 - e),
             aligned.eq(self.square_sum << (leading_pairs << 1)),
             mantissa.eq(aligned >> spare if spare >= 0 else aligned << -spare),
-            interpolator.i_valid.eq(steps[self.exponent_latency - 1]),
-            interpolator.i.eq(mantissa),
+            interpolator.i.valid.eq(steps[self.exponent_latency - 1]),
+            interpolator.i.p.eq(mantissa),
             self.exponent.eq(e - derived.norm_floor),
         ]
         with m.If(self.start):

@@ -11,6 +11,8 @@ from amaranth.lib.wiring import In, Out
 from design.arith import ram_depth
 from design.beat import Sink, beat_layout
 from design.issue import Issue
+from design.memories import Purpose, Ram
+from design.pipeline import flow
 from design.ports import trace_layout
 from design.requantize import requantize
 from design.scalar import ScalarMultiplier, ask, client_members
@@ -95,7 +97,7 @@ class Rope(wiring.Component):
         A new QKV projection begins.
     next_token : In(1)
         Advance to the next position. `first_token`: to position 0.
-    i_valid, i : In
+    i : In(flow(result_layout))
         Scaled results from `Writeback`; those for other sinks are ignored.
     o : Out
         See `turned_layout`.
@@ -109,7 +111,7 @@ class Rope(wiring.Component):
         Two scalar multipliers, see `client_members`.
     fault : Out(1)
         Two results want to leave in this cycle, and one is lost.
-    trace : Out
+    trace : Out(ArrayLayout(record, 1))
         Q, K, V.
 
     Inside (for proofs)
@@ -126,6 +128,7 @@ class Rope(wiring.Component):
         Cosines and sines; of this position the first; of which pair the next is; those in use.
     """
 
+    multipliers = (1, 2)
     #: A beat that enters `Issue` in the first cycle in which keys, or values, are said to come.
     lead_time = 1 + Issue.read_latency
 
@@ -141,22 +144,21 @@ class Rope(wiring.Component):
                 "clear": In(1),
                 "next_token": In(1),
                 "first_token": In(1),
-                "i_valid": In(1),
-                "i": In(result_layout(config)),
+                "i": In(flow(result_layout(config))),
                 "o": Out(turned),
                 "next": Out(turned),
                 "keys_coming": Out(1),
                 "values_coming": Out(1),
                 **client_members(2),
                 "fault": Out(1),
-                "trace": Out(trace_layout(config)),
+                "trace": Out(data.ArrayLayout(trace_layout(config), 1)),
             }
         )
         shape, form = config.shape, config.numerics.rope
         self.section = Signal(range(3))
         self.d = Signal(range(shape.head_dim))
         self.head = Signal(range(shape.heads))
-        self.waiting = Signal.like(self.i.value)
+        self.waiting = Signal.like(self.i.p.value)
         self.since = Signal(self.asks_after[-1])
         arrived = _arrived_layout(config)
         self.arrived = Signal(arrived)
@@ -180,12 +182,17 @@ class Rope(wiring.Component):
         self.pair = Signal(range(table.pairs))
         self.angle = Signal(entry)
 
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        return [Ram.of("table", self.table, Purpose.TABLE)]
+
     def elaborate(self, platform):
         m = Module()
         shape, n = self.config.shape, self.config.numerics
         waiting, since, arrived, pipeline = self.waiting, self.since, self.arrived, self.stages
         take = Signal()
-        m.d.comb += take.eq(self.i_valid & (self.i.sink == Sink.QKV))
+        m.d.comb += take.eq(self.i.valid & (self.i.p.sink == Sink.QKV))
         is_q, is_k, is_v, d, head, row, last = self._position(m, take)
         turn = derive(self.config).turn
         b_is_here = take & d[0] & ~is_v
@@ -193,19 +200,19 @@ class Rope(wiring.Component):
         cos, sin = self._angle(m, take & ~d[0] if turn == 1 else b_is_here)
 
         # a waits for b; both stay until the next b.
-        a = Signal.like(self.i.value)
-        b = Signal.like(self.i.value)
+        a = Signal.like(self.i.p.value)
+        b = Signal.like(self.i.p.value)
         with m.If(take & ~d[0]):
-            m.d.sync += waiting.eq(self.i.value)
+            m.d.sync += waiting.eq(self.i.p.value)
         with m.If(b_is_here):
-            m.d.sync += [a.eq(waiting), b.eq(self.i.value)]
+            m.d.sync += [a.eq(waiting), b.eq(self.i.p.value)]
         cycles = self.asks_after
         m.d.sync += since.eq(Cat(b_is_here, since))
         factors = ((0, a, cos), (1, b, sin), (0, a, sin), (1, b, cos))
         for cycle, (port, element, factor) in zip(cycles, factors, strict=True):
             with m.If(Cat(b_is_here, since)[cycle]):
                 if cycle == 0:  # before a and b are there
-                    element = self.i.value if port else waiting
+                    element = self.i.p.value if port else waiting
                 m.d.comb += ask(self.requests[port], element, factor)
 
         # When the products of a turned element are there, counted from b.
@@ -218,8 +225,8 @@ class Rope(wiring.Component):
             arrived.head.eq(head),
             arrived.row.eq(row),
             arrived.last.eq(last),
-            arrived.value.eq(self.i.value),
-            arrived.layer.eq(self.i.layer),
+            arrived.value.eq(self.i.p.value),
+            arrived.layer.eq(self.i.p.layer),
         ]
         with m.If(take):
             m.d.sync += pipeline[0].eq(arrived)
@@ -281,7 +288,7 @@ class Rope(wiring.Component):
         ):
             with m.If(out):
                 m.d.comb += record(
-                    self.trace,
+                    self.trace[0],
                     valid=1,
                     tensor=tensor,
                     layer=self.o.layer,
@@ -305,7 +312,7 @@ class Rope(wiring.Component):
                 with m.If(last_head):
                     m.d.sync += [head.eq(0), section.eq(section + 1)]
         last = last_head & (d == shape.head_dim - 1)  # of its section
-        return is_q, is_k, is_v, d, head, self.i.row, last
+        return is_q, is_k, is_v, d, head, self.i.p.row, last
 
     def _angle(self, m: Module, is_next: Value) -> tuple[Value, Value]:
         """Cosine and sine of pair after pair, each from the cycle after its `is_next` on.

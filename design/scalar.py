@@ -16,6 +16,9 @@ request_layout = data.StructLayout(
 def client_members(ports: int) -> dict[str, Member]:
     """Ports of a unit that asks for up to `ports` products a cycle.
 
+    Its `multipliers` tell which of the decoder's three scalar multipliers each port is for; where
+    there is only one, it serves all.
+
     `requests` : Out(ArrayLayout(request_layout, ports))
         What it asks for.
     `products` : In(ArrayLayout(signed(36), ports))

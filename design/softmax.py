@@ -9,7 +9,10 @@ from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.lib.wiring import In, Out
 
 from design.arith import ram_depth
+from design.beat import beat_layout
 from design.drain import scores_layout
+from design.memories import Purpose, Ram
+from design.pipeline import flow
 from design.ports import trace_layout
 from design.requantize import GUARD_BITS, guard, requantize, round_guarded, shift_guarded
 from design.tracing import head_position, record, slot_head
@@ -31,6 +34,34 @@ class SlotPorts:
     lookup: ReadPort
 
 
+def totals_signature(config: Config) -> wiring.Signature:
+    """What is known of the weights of a block when the last was added.
+
+    Members
+    -------
+    sums : Out(ArrayLayout(unsigned(softmax_sum_width), slots))
+    maxima : Out(ArrayLayout(signed(score.width), slots))
+    block, layer : Out
+        Whose they are.
+    first : Out(1)
+        The first weight is added in this cycle.
+    complete : Out(1)
+        One-cycle pulse: the last weight was added in the cycle before.
+    """
+    derived, beat = derive(config), beat_layout(config)
+    total, maximum = unsigned(derived.softmax_sum_width), signed(config.numerics.score.width)
+    return wiring.Signature(
+        {
+            "sums": Out(data.ArrayLayout(total, derived.slots)),
+            "maxima": Out(data.ArrayLayout(maximum, derived.slots)),
+            "block": Out(beat["block"].shape),
+            "layer": Out(beat["layer"].shape),
+            "first": Out(1),
+            "complete": Out(1),
+        }
+    )
+
+
 class Softmax(wiring.Component):
     """Per slot: a score memory, the running maximum, an exp2 table and the sum of weights.
 
@@ -45,7 +76,7 @@ class Softmax(wiring.Component):
     -------
     clear : In(1)
         A new score pass begins: forget maxima and `ready`.
-    scores, scores_valid : In
+    scores : In(flow(scores_layout))
         Raw scores from the drain.
     ready : Out(1)
         All scores up to the newest position are stored and the maxima are final.
@@ -54,12 +85,9 @@ class Softmax(wiring.Component):
     rd_en, rd_t : In
         Read the scores of this position: the pipeline takes them from the next cycle on.
     weights : Out(ArrayLayout(unsigned(weight.f), slots))
-    add, add_first : In(1)
-        Sum the weights that are out now; `add_first` begins a new sum.
-    sums : Out(ArrayLayout(unsigned(softmax_sum_width), slots))
-    maxima : Out(ArrayLayout(signed(score.width), slots))
-    trace_block, trace_t, trace_layer : In
-        What the weights that are added belong to; only for the trace.
+    adds : In(flow(beat_layout))
+        Sum the weights that are out now, those of this beat; its `first` begins a new sum.
+    totals : Out(totals_signature)
     trace : Out
         SCORE and WEIGHT of every slot.
 
@@ -84,30 +112,23 @@ class Softmax(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         derived, n = derive(config), config.numerics
-        raw = scores_layout(config)
         super().__init__(
             {
                 "clear": In(1),
-                "scores": In(raw),
-                "scores_valid": In(1),
+                "scores": In(flow(scores_layout(config))),
                 "ready": Out(1),
                 "en": In(1),
                 "rd_en": In(1),
                 "rd_t": In(range(config.shape.seq_len)),
                 "weights": Out(data.ArrayLayout(unsigned(n.weight.f), derived.slots)),
-                "add": In(1),
-                "add_first": In(1),
-                "sums": Out(data.ArrayLayout(unsigned(derived.softmax_sum_width), derived.slots)),
-                "maxima": Out(data.ArrayLayout(signed(n.score.width), derived.slots)),
-                "trace_block": In(raw["block"].shape),
-                "trace_t": In(raw["t"].shape),
-                "trace_layer": In(raw["layer"].shape),
+                "adds": In(flow(beat_layout(config))),
+                "totals": Out(totals_signature(config)),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 2 * derived.slots)),
             }
         )
         slots, score, exp2 = range(derived.slots), signed(n.score.width), tables.exp2(config)
         self.stored = Signal()
-        self.stored_t = Signal.like(self.scores.t)
+        self.stored_t = Signal.like(self.scores.p.t)
         self.empty = Signal(init=1)
         self.score = [Signal(score, name=f"score_{slot}") for slot in slots]
         self.held = [Signal(score, name=f"held_{slot}") for slot in slots]
@@ -125,28 +146,47 @@ class Softmax(wiring.Component):
             lookup = table.read_port()
             self.ports.append(SlotPorts(write=write, read=read, lookup=lookup))
 
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        kinds = (
+            ("scores", self.memories, Purpose.SCORE),
+            ("exp2", self.tables, Purpose.TABLE),
+        )
+        return [
+            Ram.of(f"{name}_{slot}", memory, purpose)
+            for name, memories, purpose in kinds
+            for slot, memory in enumerate(memories)
+        ]
+
     def elaborate(self, platform):
         m = Module()
         config, derived, n = self.config, derive(self.config), self.config.numerics
         stored, empty = self.stored, self.empty
         row = {"t": self.stored_t}
-        row |= {name: Signal.like(self.scores[name], name=f"stored_{name}") for name in _BESIDE}
-        m.d.sync += stored.eq(self.scores_valid)
-        with m.If(self.scores_valid):
-            m.d.sync += [kept.eq(self.scores[name]) for name, kept in row.items()]
+        scores, totals, adds = self.scores.p, self.totals, self.adds
+        row |= {name: Signal.like(scores[name], name=f"stored_{name}") for name in _BESIDE}
+        m.d.sync += stored.eq(self.scores.valid)
+        with m.If(self.scores.valid):
+            m.d.sync += [kept.eq(scores[name]) for name, kept in row.items()]
         with m.If(self.clear):
             m.d.sync += [self.ready.eq(0), empty.eq(1)]
         with m.Elif(stored):
             m.d.sync += [self.ready.eq(row["last"]), empty.eq(0)]
 
+        m.d.comb += totals.first.eq(adds.valid & adds.p.first)
+        m.d.sync += totals.complete.eq(adds.valid & adds.p.last)
+        with m.If(adds.valid):
+            m.d.sync += [totals.block.eq(adds.p.block), totals.layer.eq(adds.p.layer)]
+
         score_shift = n.q.f + n.k.f - n.score.f
         for slot in range(derived.slots):
             score, held, octaves = self.score[slot], self.held[slot], self.octaves[slot]
-            with m.If(self.scores_valid):
+            with m.If(self.scores.valid):
                 m.d.sync += score.eq(
-                    requantize(self.scores.sums[slot], score_shift, n.score, n.rounding)
+                    requantize(scores.sums[slot], score_shift, n.score, n.rounding)
                 )
-            maximum = self.maxima[slot]
+            maximum = totals.maxima[slot]
             with m.If(stored & (empty | (score > maximum))):
                 m.d.sync += maximum.eq(score)
 
@@ -187,13 +227,13 @@ class Softmax(wiring.Component):
             m.d.comb += self.weights[slot].eq(
                 round_guarded(shift_guarded(shifted, rest), n.rounding)
             )
-            with m.If(self.add):
-                m.d.sync += self.sums[slot].eq(
-                    Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]
+            with m.If(adds.valid):
+                m.d.sync += totals.sums[slot].eq(
+                    Mux(adds.p.first, 0, totals.sums[slot]) + self.weights[slot]
                 )
 
             seen = slot_head(config, row["block"], slot)
-            used = slot_head(config, self.trace_block, slot)
+            used = slot_head(config, adds.p.block, slot)
             m.d.comb += [
                 record(
                     self.trace[2 * slot],
@@ -205,10 +245,10 @@ class Softmax(wiring.Component):
                 ),
                 record(
                     self.trace[2 * slot + 1],
-                    valid=self.add & used.exists,
+                    valid=adds.valid & used.exists,
                     tensor=Tensor.WEIGHT,
-                    layer=self.trace_layer,
-                    index=head_position(config, used.head, self.trace_t),
+                    layer=adds.p.layer,
+                    index=head_position(config, used.head, adds.p.t),
                     value=self.weights[slot],
                 ),
             ]

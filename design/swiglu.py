@@ -10,7 +10,9 @@ from amaranth.lib.wiring import In, Out
 
 from design.beat import Sink
 from design.interpolate import Interpolator
+from design.memories import Purpose, Ram
 from design.operand import operand_layout, to_operand
+from design.pipeline import Pipeline, flow
 from design.ports import trace_layout
 from design.requantize import requantize
 from design.scalar import ScalarMultiplier, ask, client_members, request_layout
@@ -56,14 +58,14 @@ class SwiGlu(wiring.Component):
 
     Members
     -------
-    i_valid, i : In
+    i : In(flow(result_layout))
         Scaled results from `Writeback`; those for other sinks are ignored.
     phase : In(range(2 * turn))
         Of the drain: even rows left it when it was 0.
     coming : Out(1)
         An element will be out in `lead_time` cycles.
-    o_valid, o : Out
-        Elements of the hidden vector as operands of W2, in order; see `operand_layout`.
+    o : Out(flow(operand_layout))
+        Elements of the hidden vector as operands of W2, in order.
     requests, products
         Two scalar multipliers, see `client_members`.
     fault : Out(1)
@@ -75,14 +77,16 @@ class SwiGlu(wiring.Component):
     -------------------
     ups : SyncFIFO
     sigmoid : Interpolator
-    gate_valid, sigmoid_value
-        Bit n: a gate came n + 1 cycles ago. The sigmoid of the one of the last bit.
+    gates : Pipeline
+    sigmoid_value
+        The sigmoid of the last gate there.
     silu_coming, silu_here, silu
         Bit n: a silu was asked for n + 1 cycles ago. One waits for its up, or is multiplied.
     multiply, ffn
         It is, and the element that came of it.
     """
 
+    multipliers = (1, 2)
     asks_slope = Interpolator.asks_after
     #: Behind the interpolation a register.
     sigmoid_latency = Interpolator.latency + 1
@@ -99,12 +103,10 @@ class SwiGlu(wiring.Component):
         self.product_phase = (Writeback.scaled_latency + self.asks_up) % (2 * turn)
         super().__init__(
             {
-                "i_valid": In(1),
-                "i": In(result_layout(config)),
+                "i": In(flow(result_layout(config))),
                 "phase": In(range(2 * derive(config).turn)),
                 "coming": Out(1),
-                "o_valid": Out(1),
-                "o": Out(operand_layout(config.numerics.ffn)),
+                "o": Out(flow(operand_layout(config.numerics.ffn))),
                 **client_members(2),
                 "fault": Out(1),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 3)),
@@ -113,7 +115,7 @@ class SwiGlu(wiring.Component):
         n = config.numerics
         self.ups = SyncFIFO(width=n.up.width, depth=waiting_ups(config))
         self.sigmoid = Interpolator(tables.sigmoid(config))
-        self.gate_valid = Signal(self.sigmoid_latency)
+        self.gates = Pipeline(signed(n.gate.width), self.sigmoid_latency, name="gate")
         self.sigmoid_value = Signal.like(self.sigmoid.o)
         self.silu_coming = Signal(ScalarMultiplier.latency)
         self.silu_here = Signal()
@@ -121,44 +123,42 @@ class SwiGlu(wiring.Component):
         self.multiply = Signal()
         self.ffn = Signal(signed(n.ffn.width))
 
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        queue = Ram.of_queue("ups", self.ups, Purpose.ACTIVATION)
+        return [queue, *(ram.below("sigmoid") for ram in self.sigmoid.rams)]
+
     def elaborate(self, platform):
         m = Module()
         n = self.config.numerics
         ups, sigmoid = self.ups, self.sigmoid
-        gate_valid, sigmoid_value = self.gate_valid, self.sigmoid_value
+        gates, sigmoid_value = self.gates, self.sigmoid_value
         silu_coming, silu_here, silu = self.silu_coming, self.silu_here, self.silu
         multiply, ffn = self.multiply, self.ffn
         take_gate, take_up = Signal(), Signal()
-        is_w13 = self.i_valid & (self.i.sink == Sink.W13)
-        m.d.comb += [take_gate.eq(is_w13 & ~self.i.row[0]), take_up.eq(is_w13 & self.i.row[0])]
+        result = self.i.p
+        is_w13 = self.i.valid & (result.sink == Sink.W13)
+        m.d.comb += [take_gate.eq(is_w13 & ~result.row[0]), take_up.eq(is_w13 & result.row[0])]
 
         m.submodules.ups = ups
-        m.d.comb += [ups.w_en.eq(take_up), ups.w_data.eq(self.i.value)]
+        m.d.comb += [ups.w_en.eq(take_up), ups.w_data.eq(result.value)]
 
         m.submodules.sigmoid = sigmoid
         silu_up = Signal(request_layout)
         m.d.comb += [
-            sigmoid.i_valid.eq(take_gate),
-            sigmoid.i.eq(self.i.value - n.gate.min),
+            sigmoid.i.valid.eq(take_gate),
+            sigmoid.i.p.eq(result.value - n.gate.min),
             sigmoid.product.eq(self.products[0]),
             self.requests[0].eq(sigmoid.request.as_value() | silu_up.as_value()),
         ]
 
         # gate * sigmoid, one cycle after the sigmoid is there.
-        gates = [
-            Signal(signed(n.gate.width), name=f"gate_{cycle}")
-            for cycle in range(1, self.sigmoid_latency + 1)
-        ]
-        m.d.sync += [
-            gate_valid.eq(Cat(take_gate, gate_valid)),
-            *(later.eq(sooner) for sooner, later in itertools.pairwise(gates)),
-        ]
-        with m.If(take_gate):
-            m.d.sync += gates[0].eq(self.i.value)
-        with m.If(gate_valid[Interpolator.latency - 1]):
+        gates.follow(m, take_gate, result.value)
+        with m.If(gates.valid[Interpolator.latency - 1]):
             m.d.sync += sigmoid_value.eq(sigmoid.o)
-        with m.If(gate_valid[-1]):
-            m.d.comb += ask(self.requests[1], gates[-1], sigmoid_value)
+        with m.If(gates.valid[-1]):
+            m.d.comb += ask(self.requests[1], gates.steps[-1], sigmoid_value)
 
         # silu * up, once both are there, in the phase that gates and ups leave to it.
         m.d.comb += [
@@ -167,7 +167,7 @@ class SwiGlu(wiring.Component):
             ups.r_en.eq(multiply),
             self.fault.eq((take_up & ~ups.w_rdy) | (silu_coming[-1] & silu_here & ~multiply)),
         ]
-        m.d.sync += silu_coming.eq(Cat(gate_valid[-1], silu_coming))
+        m.d.sync += silu_coming.eq(Cat(gates.valid[-1], silu_coming))
         with m.If(silu_coming[-1]):
             silu_shift = TABLE_FRACTION + n.gate.f - n.silu.f
             m.d.sync += [
@@ -182,13 +182,13 @@ class SwiGlu(wiring.Component):
         coming = Signal(ScalarMultiplier.latency)
         m.d.sync += [
             coming.eq(Cat(multiply, coming)),
-            self.o_valid.eq(coming[-1]),
+            self.o.valid.eq(coming[-1]),
         ]
         ffn_shift = n.silu.f + n.up.f - n.ffn.f
         with m.If(coming[-1]):
             m.d.sync += ffn.eq(requantize(self.products[0], ffn_shift, n.ffn, n.rounding))
-        m.d.comb += self.o.eq(to_operand(ffn, n.ffn, n.rounding))
-        self._trace(m, gate_valid[-1], sigmoid_value, silu_coming[-1], silu, ffn)
+        m.d.comb += self.o.p.eq(to_operand(ffn, n.ffn, n.rounding))
+        self._trace(m, gates.valid[-1], sigmoid_value, silu_coming[-1], silu, ffn)
         return m
 
     def _trace(
@@ -202,14 +202,15 @@ class SwiGlu(wiring.Component):
     ) -> None:
         silu_written = Signal()
         m.d.sync += silu_written.eq(silu_valid)
-        layer = Signal.like(self.i.layer)
-        first = self.i_valid & (self.i.sink == Sink.W13) & (self.i.row == 0)
+        result = self.i.p
+        layer = Signal.like(result.layer)
+        first = self.i.valid & (result.sink == Sink.W13) & (result.row == 0)
         with m.If(first):
-            m.d.sync += layer.eq(self.i.layer)
+            m.d.sync += layer.eq(result.layer)
         outputs = (
             (Tensor.SIGMOID, sigmoid_valid, sigmoid),
             (Tensor.SILU, silu_written, silu),
-            (Tensor.FFN, self.o_valid, ffn),
+            (Tensor.FFN, self.o.valid, ffn),
         )
         for target, (tensor, valid, value) in zip(self.trace, outputs, strict=True):
             index = Signal(range(self.config.shape.hidden), name=f"index_{tensor.name.lower()}")

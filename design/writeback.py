@@ -11,6 +11,8 @@ from design.arith import pick
 from design.beat import Sink, beat_layout, bias_field, is_op
 from design.biases import Biases
 from design.drain import sum_layout
+from design.memories import Ram
+from design.pipeline import Pipeline, flow
 from design.ports import trace_layout
 from design.requantize import guard, round_saturated, shift_guarded
 from design.scalar import ScalarMultiplier, ask, client_members
@@ -75,20 +77,18 @@ class Writeback(wiring.Component):
 
     Members
     -------
-    i_valid, i : In
-        Raw sums, see `drain.sum_layout`.
+    i : In(flow(sum_layout))
+        Raw sums.
     norm_exponent, norm_factor : In
         Of the residual, see `RmsNorm`: the right shift that adds to the header's, and the factor.
     value_shifts, value_factors : In
         Right shift and factor of a value sum, per slot, see `Reciprocals`.
-    coming, coming_row : Out
+    coming : Out(flow(row))
         The sum of this row of the residual will be on `o` in `lead_time` cycles: 1.
-    o_valid, o : Out
-        Rounded sums, see `result_layout`; `sum_bits` wide.
-    scaled_valid, scaled : Out
-        Rounded products, see `result_layout`.
-    clear_index : In(1)
-        A new layer begins: attention outputs count from 0 (only for the trace).
+    o : Out(flow(result_layout))
+        Rounded sums, `sum_bits` wide.
+    scaled : Out(flow(result_layout))
+        Rounded products.
     requests, products
         One scalar multiplier, see `client_members`.
     trace : Out(ArrayLayout(record, 2))
@@ -99,11 +99,14 @@ class Writeback(wiring.Component):
     -------------------
     half_valid, element
         A sum is half way to `o`, and which.
+    multiplied : Pipeline
+        What the scalar multiplier was asked for, until `scaled`.
     biases : Biases, where the shape has any
     """
 
     latency = 2
     scaled_latency = latency + ScalarMultiplier.latency + 1
+    multipliers = (0,)
     #: Of `coming`.
     lead_time = 1
 
@@ -113,27 +116,30 @@ class Writeback(wiring.Component):
         shift, factor = derived.shift_width, TABLE_FRACTION + 1
         super().__init__(
             {
-                "i_valid": In(1),
-                "i": In(sum_layout(config)),
+                "i": In(flow(sum_layout(config))),
                 "norm_exponent": In(shift),
                 "norm_factor": In(factor),
                 "value_shifts": In(data.ArrayLayout(shift, derived.slots)),
                 "value_factors": In(data.ArrayLayout(factor, derived.slots)),
-                "coming": Out(1),
-                "coming_row": Out(beat_layout(config)["row"].shape),
-                "o_valid": Out(1),
-                "o": Out(result_layout(config, sum_bits(config))),
-                "scaled_valid": Out(1),
-                "scaled": Out(result_layout(config)),
-                "clear_index": In(1),
+                "coming": Out(flow(beat_layout(config)["row"].shape)),
+                "o": Out(flow(result_layout(config, sum_bits(config)))),
+                "scaled": Out(flow(result_layout(config))),
                 **client_members(1),
                 "trace": Out(data.ArrayLayout(trace_layout(config), 2)),
             }
         )
         self.half_valid = Signal()
-        self.element = Signal.like(self.o)
+        self.element = Signal.like(self.o.p, name="element")
+        self.multiplied = Pipeline(self.o.p.shape(), ScalarMultiplier.latency, name="multiplied")
         if config.shape.qkv_bias:
             self.biases = Biases(config)
+
+    @property
+    def rams(self) -> list[Ram]:
+        """The memories here."""
+        if not self.config.shape.qkv_bias:
+            return []
+        return [ram.below("biases") for ram in self.biases.rams]
 
     def _qkv_formats(self, element: data.View, qkv: Value) -> list[tuple[SQ, Value]]:
         """(format, condition) of queries, keys and values, if it is one of them: `qkv`."""
@@ -162,7 +168,7 @@ class Writeback(wiring.Component):
 
     def _round_sum(self, m: Module) -> None:
         n, derived = self.config.numerics, derive(self.config)
-        raw = self.i
+        raw = self.i.p
         shift = Signal(derived.shift_width)
         with m.If(raw.sink == Sink.VALUE):
             m.d.comb += shift.eq(pick(self.value_shifts, raw.slot))
@@ -177,7 +183,7 @@ class Writeback(wiring.Component):
         half_way = Signal(signed(len(led)))
         rest = Signal(3)
         m.d.sync += [
-            half_valid.eq(self.i_valid),
+            half_valid.eq(self.i.valid),
             half_way.eq(shift_guarded(led, Cat(C(0, 3), shift[3:]))),
             rest.eq(shift),
             element.sink.eq(raw.sink),
@@ -197,52 +203,47 @@ class Writeback(wiring.Component):
             biases = self._qkv_formats(element, is_op(Op.BIAS, element))
             widths += [(form.width, each) for form, each in biases]
         m.d.comb += [
-            self.coming.eq(half_valid & to_residual),
-            self.coming_row.eq(element.row),
+            self.coming.valid.eq(half_valid & to_residual),
+            self.coming.p.eq(element.row),
         ]
-        m.d.sync += self.o_valid.eq(half_valid)
-        rounded = Signal.like(self.o.value, name="sum_value")
+        m.d.sync += self.o.valid.eq(half_valid)
+        rounded = Signal.like(self.o.p.value, name="sum_value")
         _round(m, guarded, n.rounding, widths, rounded)
         with m.If(half_valid):
-            m.d.sync += [self.o.eq(element), self.o.value.eq(rounded)]
+            m.d.sync += [self.o.p.eq(element), self.o.p.value.eq(rounded)]
 
     def _scale(self, m: Module) -> None:
-        n = self.config.numerics
-        valid = self.o_valid & ~any_of(self.o.sink, DIRECT)
+        n, asked = self.config.numerics, self.o.p
+        valid = self.o.valid & ~any_of(asked.sink, DIRECT)
         factor = Signal.like(self.norm_factor)
-        is_value = self.o.sink == Sink.VALUE
-        of_slot = pick(self.value_factors, self.o.slot)
+        is_value = asked.sink == Sink.VALUE
+        of_slot = pick(self.value_factors, asked.slot)
         m.d.comb += factor.eq(Mux(is_value, of_slot, self.norm_factor))
         with m.If(valid):
-            m.d.comb += ask(self.requests[0], self.o.value, factor)
-        coming = Signal(ScalarMultiplier.latency)
-        m.d.sync += [coming.eq(Cat(valid, coming)), self.scaled_valid.eq(coming[-1])]
-        before = element = self.o
-        for cycle in range(ScalarMultiplier.latency):
-            later = Signal.like(self.o, name=f"multiplied_{cycle}")
-            with m.If(Cat(valid, coming)[cycle]):
-                m.d.sync += later.eq(element)
-            before, element = element, later
+            m.d.comb += ask(self.requests[0], asked.value, factor)
+        self.multiplied.follow(m, valid, asked)
+        there, element = self.multiplied.valid[-1], self.multiplied.steps[-1]
+        m.d.sync += self.scaled.valid.eq(there)
         total = self.products[0]
         if self.config.shape.qkv_bias:
-            total = total + (self._bias(m, coming[-2], before, element) << TABLE_FRACTION)
+            total = total + (self._bias(m) << TABLE_FRACTION)
         guarded = shift_guarded(guard(total), TABLE_FRACTION)
         widths = [(form.width, condition) for form, condition in self._formats(element)]
-        rounded = Signal.like(self.scaled.value, name="scaled_value")
+        rounded = Signal.like(self.scaled.p.value, name="scaled_value")
         _round(m, guarded, n.rounding, widths, rounded)
-        with m.If(coming[-1]):
-            m.d.sync += self.scaled.value.eq(rounded)
-            m.d.sync += [self.scaled[field].eq(element[field]) for field in _BESIDE]
+        with m.If(there):
+            m.d.sync += self.scaled.p.value.eq(rounded)
+            m.d.sync += [self.scaled.p[field].eq(element[field]) for field in _BESIDE]
 
-    def _bias(self, m: Module, asked: Value, before: data.View, element: data.View) -> Value:
-        """What is added to the product that is there, that of `element`; in the cycle before, where
-        `asked`, the element was `before`."""
+    def _bias(self, m: Module) -> Value:
+        """What is added to the product that is there; it is read in the cycle before."""
+        before, element = self.multiplied.steps[-2:]
         m.submodules.biases = biases = self.biases
         m.d.comb += [
-            biases.wr_en.eq(self.o_valid & is_op(Op.BIAS, self.o)),
-            biases.wr_row.eq(self.o.row),
-            biases.wr_data.eq(self.o.value),
-            biases.rd_en.eq(asked & (before.sink == Sink.QKV)),
+            biases.wr_en.eq(self.o.valid & is_op(Op.BIAS, self.o.p)),
+            biases.wr_row.eq(self.o.p.row),
+            biases.wr_data.eq(self.o.p.value),
+            biases.rd_en.eq(self.multiplied.valid[-2] & (before.sink == Sink.QKV)),
             biases.rd_row.eq(before.row),
         ]
         return Mux(element.sink == Sink.QKV, biases.rd_data, 0)
@@ -261,16 +262,17 @@ class Writeback(wiring.Component):
             Sink.VALUE: Tensor.ATTENTION,
             Sink.W13: Tensor.W13,
         }
-        outputs = ((self.o_valid, self.o, sums), (self.scaled_valid, self.scaled, products))
-        for target, (valid, element, tensors) in zip(self.trace, outputs, strict=True):
+        for target, out, tensors in zip(
+            self.trace, (self.o, self.scaled), (sums, products), strict=True
+        ):
+            valid, element = out.valid, out.p
             # Attention outputs come in an order of their own, and are counted.
-            count = Signal(range(self.config.shape.q_dim))
+            q_dim = self.config.shape.q_dim
+            count = Signal(range(q_dim))
             is_value = element.sink == Sink.VALUE
-            with m.If(self.clear_index):
-                m.d.sync += count.eq(0)
-            with m.Elif(valid & is_value):
-                m.d.sync += count.eq(count + 1)
-            if self.config.shape.qkv_bias and element is self.o:
+            with m.If(valid & is_value):
+                m.d.sync += count.eq(Mux(count == q_dim - 1, 0, count + 1))
+            if self.config.shape.qkv_bias and out is self.o:
                 m.d.comb += record(
                     target,
                     valid=valid & is_op(Op.BIAS, element),

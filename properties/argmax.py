@@ -25,7 +25,7 @@ class LogitRoom(Theorem):
     def elaborate(self, platform):
         m = Module()
         argmax = self.argmax
-        comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
+        comes = argmax.i.valid & (argmax.i.p.sink == Sink.CLS)
         was_ready = Signal(self.delay)
         m.d.sync += was_ready.eq(Cat(argmax.ready, was_ready))
         m.d.comb += self.suppose(
@@ -67,10 +67,10 @@ class LogitOrder(Theorem):
         m = Module()
         argmax, waiting, ahead = self.argmax, self.waiting, self.ahead
         shown = argmax.o_logits.payload.as_value()
-        comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
+        comes = argmax.i.valid & (argmax.i.p.sink == Sink.CLS)
         taken = argmax.o_logits.valid & argmax.o_logits.ready
-        last = argmax.i.row == self.vocab - 1
-        coming = Cat(argmax.i.value[: len(shown) - 1], last)
+        last = argmax.i.p.row == self.vocab - 1
+        coming = Cat(argmax.i.p.value[: len(shown) - 1], last)
         m.d.comb += self.suppose(
             "finds_room", ~argmax.fault, "A logit that comes finds room: `LogitRoom`."
         )
@@ -132,8 +132,8 @@ class LastIsNew(Theorem):
     def elaborate(self, platform):
         m = Module()
         argmax, waiting, depth = self.argmax, self.waiting, len(self.stored)
-        is_last = argmax.i.row == self.vocab - 1
-        comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
+        is_last = argmax.i.p.row == self.vocab - 1
+        comes = argmax.i.valid & (argmax.i.p.sink == Sink.CLS)
         ready = argmax.o_logits.ready
         # A logit waits unless it is taken at once. (One that finds no room is lost, a `fault`.)
         leaves = (waiting != 0) & ready
@@ -178,7 +178,7 @@ class FirstOfTheGreatest(Theorem):
     def elaborate(self, platform):
         m = Module()
         argmax = self.argmax
-        comes = argmax.i_valid & (argmax.i.sink == Sink.CLS)
+        comes = argmax.i.valid & (argmax.i.p.sink == Sink.CLS)
         # The row that comes next; one that the solver chooses, and its logit.
         row = Signal(range(self.vocab))
         chosen = Signal(range(self.vocab), name="row")
@@ -190,10 +190,10 @@ class FirstOfTheGreatest(Theorem):
             m.d.sync += [row.eq(Mux(row == self.vocab - 1, 0, row + 1)), some_came.eq(1)]
             m.d.sync += came.eq((row == chosen) | (came & (row != 0)))
             with m.If(row == chosen):
-                m.d.sync += logit.eq(argmax.i.value)
+                m.d.sync += logit.eq(argmax.i.p.value)
         m.d.comb += self.suppose(
             "rows_in_order",
-            implies(comes, argmax.i.row == row),
+            implies(comes, argmax.i.p.row == row),
             "Logits come in the order of their rows.",
         )
 

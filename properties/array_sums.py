@@ -41,17 +41,17 @@ class SumsOfAPass(Theorem):
         m = Module()
         array, lanes = self.array, range(self.chosen.size)
         self.chosen.choose(self, m)
-        sums = self.chosen.of(array.sums[lane] for lane in lanes)
-        shift = self.chosen.of(array.shifts[lane] for lane in lanes)
+        sums = self.chosen.of(array.o.p.sums[lane] for lane in lanes)
+        shift = self.chosen.of(array.o.p.shifts[lane] for lane in lanes)
 
         # Two enabled cycles behind its operands, a beat has its product.
         came = Signal(len(self.steps))
-        beats = [Signal.like(array.i_beat, name=f"beat_{n}") for n in range(len(self.steps))]
+        beats = [Signal.like(array.i.p.beat, name=f"beat_{n}") for n in range(len(self.steps))]
         with m.If(array.en):
-            m.d.sync += came.eq(Cat(array.i_valid, came))
+            m.d.sync += came.eq(Cat(array.i.valid, came))
             m.d.sync += [
                 later.eq(sooner)
-                for sooner, later in zip([array.i_beat, *beats], beats, strict=False)
+                for sooner, later in zip([array.i.p.beat, *beats], beats, strict=False)
             ]
         beat = beats[-1]
         multiplies = array.en & came[-1]
@@ -96,20 +96,20 @@ class SumsOfAPass(Theorem):
         )
         m.d.comb += self.claim(
             "sums",
-            implies(array.sums_valid, sums == of_pass),
+            implies(array.o.valid, sums == of_pass),
             "Until a pass is taken, its sums stand there whole.",
         )
-        same_beat = array.sums_beat.as_value() == beat_of_pass.as_value()
+        same_beat = array.o.p.beat.as_value() == beat_of_pass.as_value()
         m.d.comb += self.claim(
-            "beat", implies(array.sums_valid, same_beat), "So does the beat that ended it."
+            "beat", implies(array.o.valid, same_beat), "So does the beat that ended it."
         )
-        index = array.sums_beat.shift_index
+        index = array.o.p.beat.shift_index
         passes = range(len(header) // SHIFT_BITS)
         of_index = Array(header_of_pass.word_select(n, SHIFT_BITS) for n in passes)[index]
         exists = index < len(passes)
         m.d.comb += self.claim(
             "shift",
-            implies(array.sums_valid & exists, shift == of_index),
+            implies(array.o.valid & exists, shift == of_index),
             "Of the shifts of the lane's header, it shows the one that the pass names.",
         )
         m.d.comb += self.claim(
@@ -118,9 +118,9 @@ class SumsOfAPass(Theorem):
             "What is counted as multiplied is what the beat of the cycle before said.",
         )
 
-        taken_late = array.sums_valid & array.sums_taken & ~array.en
+        taken_late = array.o.valid & array.o.ready & ~array.en
         m.d.comb += self.witness("taken_late", taken_late & (sums > 1) & ~beat_of_pass.first)
         m.d.comb += self.witness(
-            "shifted", array.sums_valid & (index == len(passes) - 1) & (shift != 0)
+            "shifted", array.o.valid & (index == len(passes) - 1) & (shift != 0)
         )
         return m

@@ -85,8 +85,8 @@ class BeatOrder(_InOrder):
         super().__init__(
             comes=issue.i.valid & issue.i.ready,
             coming=issue.i.payload.as_value(),
-            leaves=issue.o_valid & issue.en,
-            offered=issue.o_beat.as_value(),
+            leaves=issue.o.valid & issue.en,
+            offered=issue.o.p.beat.as_value(),
             places=places,
         )
 
@@ -101,24 +101,24 @@ class PassesInOrder(_InOrder):
     """
 
     def __init__(self, array: Any, places: Sequence[tuple[Value, Value]]):
-        offered = array.sums_beat.as_value()
+        offered = array.o.p.beat.as_value()
         super().__init__(
-            comes=array.en & array.i_valid & array.i_beat.last,
-            coming=array.i_beat.as_value(),
-            leaves=array.sums_valid & array.sums_taken,
+            comes=array.en & array.i.valid & array.i.p.beat.last,
+            coming=array.i.p.beat.as_value(),
+            leaves=array.o.valid & array.o.ready,
             offered=offered,
-            places=[*places, (array.sums_valid, offered)],
+            places=[*places, (array.o.valid, offered)],
         )
         self.array = array
 
     def elaborate(self, platform):
         m = super().elaborate(platform)
         array = self.array
-        waits = array.sums_valid & ~array.sums_taken
+        waits = array.o.valid & ~array.o.ready
         m.d.comb += self.suppose(
             "stands_still_meanwhile",
             implies(waits, ~array.en),
             "The array moves on only when its finished sums are taken.",
         )
-        m.d.comb += self.witness("taken_as_it_stands", array.sums_valid & self.leaves & ~array.en)
+        m.d.comb += self.witness("taken_as_it_stands", array.o.valid & self.leaves & ~array.en)
         return m

@@ -138,7 +138,7 @@ class CacheKeptInLoops(_CacheKept):
         self.observe(m)
         shape, parts = self.config.shape, self.parts
         tokens, issue = parts.tokens, parts.issue
-        is_taken, beat = tokens.next_token, issue.read_beat
+        is_taken, beat = tokens.next_token, issue.read.p
 
         m.d.comb += self.claim(
             "row_of_one_token",
@@ -157,7 +157,7 @@ class CacheKeptInLoops(_CacheKept):
         key, value = self.there(beat.d)
         newest = own.bit_select(beat.layer, 1) | Mux(beat.kind == Kind.KEY, key, value)
         known = Mux(beat.newest, newest, older.bit_select(beat.layer, 1))
-        reads = issue.read & ((beat.kind == Kind.KEY) | (beat.kind == Kind.VALUE))
+        reads = issue.read.valid & ((beat.kind == Kind.KEY) | (beat.kind == Kind.VALUE))
         m.d.comb += self.claim(
             "causal",
             implies(reads, known),

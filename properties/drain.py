@@ -29,7 +29,7 @@ class _Drained(Theorem):
         self.drain = drain
         self.invariants = invariants
         derived = derive(config)
-        self.beat = Signal.like(drain.beat)
+        self.beat = Signal.like(drain.i.p.beat)
         self.works = Signal()
         # Results that left; of value sums also the slot and the element that comes next.
         self.place = Signal(range(config.geometry.lanes + 1))
@@ -50,12 +50,12 @@ class _Drained(Theorem):
         shape, derived, drain = self.config.shape, derive(self.config), self.drain
         lanes, beat = self.config.geometry.lanes, self.beat
         is_value = beat.sink == Sink.VALUE
-        leaves = drain.o_valid | drain.scores_valid
+        leaves = drain.o.valid | drain.scores.valid
         rest_of_head = shape.head_dim - beat.d
         rest_of_heads = shape.heads - beat.block * derived.slots
         end_of_slot = self.element == self.elements - 1
         m.d.comb += [
-            self.captures.eq(drain.i_valid & drain.i_ready),
+            self.captures.eq(drain.i.valid & drain.i.ready),
             self.elements.eq(Mux(rest_of_head < derived.v_word, rest_of_head, derived.v_word)),
             self.heads.eq(Mux(rest_of_heads < derived.slots, rest_of_heads, derived.slots)),
             self.last.eq(
@@ -78,10 +78,10 @@ class _Drained(Theorem):
             with m.If(self.last):
                 m.d.sync += self.works.eq(0)
         with m.If(self.captures):
-            m.d.sync += [beat.eq(drain.beat), self.works.eq(1)]
+            m.d.sync += [beat.eq(drain.i.p.beat), self.works.eq(1)]
             m.d.sync += [self.place.eq(0), self.slot.eq(0), self.element.eq(0)]
 
-        comes = drain.beat
+        comes = drain.i.p.beat
         most = Mux(comes.sink == Sink.SCORE, derived.per_slot, lanes >> comes.folded)
         full = implies(comes.sink == Sink.VALUE, comes.count == lanes)
         unfolded = implies((comes.sink == Sink.SCORE) | (comes.sink == Sink.VALUE), ~comes.folded)
@@ -106,7 +106,7 @@ class _Drained(Theorem):
             "block_in_range": (comes.block < derived.head_blocks, "The block of heads exists."),
         }
         for name, (promise, said) in promises.items():
-            m.d.comb += self.suppose(name, implies(drain.i_valid, promise), said)
+            m.d.comb += self.suppose(name, implies(drain.i.valid, promise), said)
         for name, invariant in self.invariants(self).items():
             m.d.comb += self.claim(
                 name, invariant, "A statement about the inside, which the harness names."
@@ -134,9 +134,9 @@ class DrainOrder(_Drained):
         super().__init__(*args)
         # A lane, the solver's choice, and what its row, with the other half if it is folded, is.
         self.lane = Signal(range(self.config.geometry.lanes), name="lane")
-        self.left = Signal.like(self.drain.o.sum)
-        self.right = Signal.like(self.drain.o.sum)
-        self.shift = Signal.like(self.drain.o.shift)
+        self.left = Signal.like(self.drain.o.p.sum)
+        self.right = Signal.like(self.drain.o.p.sum)
+        self.shift = Signal.like(self.drain.o.p.shift)
 
     def elaborate(self, platform):
         m = Module()
@@ -146,16 +146,16 @@ class DrainOrder(_Drained):
         self.choose(m, self.lane, lanes)
         with m.If(self.captures):
             m.d.sync += [
-                self.left.eq(Array(drain.sums)[self.lane]),
-                self.right.eq(Array(drain.sums)[(self.lane + lanes // 2)[: len(self.lane)]]),
-                self.shift.eq(Array(drain.shifts)[self.lane]),
+                self.left.eq(Array(drain.i.p.sums)[self.lane]),
+                self.right.eq(Array(drain.i.p.sums)[(self.lane + lanes // 2)[: len(self.lane)]]),
+                self.shift.eq(Array(drain.i.p.shifts)[self.lane]),
             ]
         result, scores = drain.o, drain.scores
         is_score, is_value = beat.sink == Sink.SCORE, beat.sink == Sink.VALUE
-        leaves = drain.o_valid | drain.scores_valid
+        leaves = drain.o.valid | drain.scores.valid
         same_pass = (result.sink == beat.sink) & (result.block == beat.block)
 
-        right_kind = self.works & (drain.scores_valid == is_score) & (drain.o_valid == ~is_score)
+        right_kind = self.works & (drain.scores.valid == is_score) & (drain.o.valid == ~is_score)
         m.d.comb += self.claim(
             "of_a_pass",
             implies(leaves, right_kind),
@@ -166,7 +166,7 @@ class DrainOrder(_Drained):
         if self.config.shape.qkv_bias:
             own = own & (result.bias == beat.bias)
         m.d.comb += self.claim(
-            "in_order", implies(drain.o_valid, own), "Results leave in order, each with its name."
+            "in_order", implies(drain.o.valid, own), "Results leave in order, each with its name."
         )
         position = (scores.t == (beat.t + self.place)[: len(scores.t)]) & (
             scores.last == (beat.newest & self.last)
@@ -174,13 +174,13 @@ class DrainOrder(_Drained):
         same_heads = (scores.block == beat.block) & (scores.layer == beat.layer)
         m.d.comb += self.claim(
             "scores_in_order",
-            implies(drain.scores_valid, position & same_heads),
+            implies(drain.scores.valid, position & same_heads),
             "Scores leave position by position.",
         )
         place = Mux(is_value, self.slot * derived.per_slot + self.element, self.place)
         total = Mux(beat.folded, self.left + self.right, self.left)[: len(result.sum)].as_signed()
         unchanged = (result.sum == total) & (is_value | (result.shift == self.shift))
-        mine = drain.o_valid & (place == self.lane)
+        mine = drain.o.valid & (place == self.lane)
         m.d.comb += self.claim(
             "unchanged",
             implies(mine, unchanged),
@@ -188,7 +188,7 @@ class DrainOrder(_Drained):
         )
         bits = exact_log2(derived.per_slot)
         of_slot = Array(scores.sums[n] for n in range(derived.slots))[self.lane >> bits]
-        its_turn = drain.scores_valid & (self.place == (self.lane & (derived.per_slot - 1)))
+        its_turn = drain.scores.valid & (self.place == (self.lane & (derived.per_slot - 1)))
         m.d.comb += self.claim(
             "score_unchanged",
             implies(its_turn, of_slot == self.left),
@@ -262,23 +262,23 @@ class DrainTiming(_Drained):
         in_phase = implies(takes_turns, phase == its_phase)
         m.d.comb += self.claim(
             "in_phase",
-            implies(drain.o_valid, in_phase),
+            implies(drain.o.valid, in_phase),
             "Rows that are multiplied several times leave in their phase.",
         )
         m.d.comb += self.claim(
             "waits_for_factors",
-            implies(drain.o_valid, self.factors()),
+            implies(drain.o.valid, self.factors()),
             "A sum leaves only when its factor was there, a logit when there was room.",
         )
         overdue = smooth & (self.age == self.limit)
         m.d.comb += self.claim(
             "occupies_no_longer",
-            implies(overdue, drain.i_ready),
+            implies(overdue, drain.i.ready),
             "In the last cycle it may occupy the drain, a pass makes room for the next.",
         )
 
         m.d.comb += self.witness(
-            "in_turn", drain.o_valid & takes_turns & (self.place == (lanes > 1))
+            "in_turn", drain.o.valid & takes_turns & (self.place == (lanes > 1))
         )
         m.d.comb += self.witness("overdue", overdue & self.works)
         return m

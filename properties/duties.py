@@ -86,7 +86,7 @@ class DutiesKept(Whole):
     def _rest(self, m: Module) -> None:
         """What harnesses suppose in terms of their own."""
         decoder, units = self.parts.decoder, self.parts.units
-        logit = units["argmax"].i_valid & (units["argmax"].i.sink == Sink.CLS)
+        logit = units["argmax"].i.valid & (units["argmax"].i.p.sink == Sink.CLS)
         m.d.comb += self.claim(
             "best_stays",
             ~(decoder.o_token.valid & logit),
@@ -94,9 +94,9 @@ class DutiesKept(Whole):
         )
         if self.loops:
             softmax, begun = self.parts.inner["softmax"], Signal()
-            with m.If(softmax.add):
+            with m.If(softmax.adds.valid):
                 m.d.sync += begun.eq(1)
-            begins = implies(softmax.add & ~begun, softmax.add_first)
+            begins = implies(softmax.adds.valid & ~begun, softmax.adds.p.first)
             m.d.comb += self.claim(
                 "softmax_begins",
                 begins,
@@ -104,7 +104,7 @@ class DutiesKept(Whole):
             )
         ran = Signal(5)
         m.d.sync += ran.eq(Cat(self.running, ran))
-        start = self.parts.inner["reciprocals"].start
+        start = self.parts.inner["reciprocals"].totals.complete
         m.d.comb += self.claim(
             "reciprocals_block_after_block",
             ~(start & ran.any()),

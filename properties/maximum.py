@@ -25,7 +25,7 @@ class RunningMaximum(Theorem):
         m = Module()
         softmax, slots = self.softmax, range(self.chosen.size)
         self.chosen.choose(self, m)
-        maximum = self.chosen.of(softmax.maxima[slot] for slot in slots)
+        maximum = self.chosen.of(softmax.totals.maxima[slot] for slot in slots)
         score = self.chosen.of(softmax.trace[2 * slot].value for slot in slots)
         # A score that the solver chooses; whether it came, and whether any did.
         chosen = Signal(maximum.shape(), name="score")

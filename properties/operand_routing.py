@@ -27,7 +27,7 @@ class OperandsRouted(Theorem):
 
     def elaborate(self, platform):
         m = Module()
-        issue, derived, beat = self.issue, derive(self.config), self.issue.o_beat
+        issue, derived, beat = self.issue, derive(self.config), self.issue.o.p.beat
         self.lane.choose(self, m)
         lane = self.lane.which
         bits = exact_log2(derived.per_slot)
@@ -80,7 +80,7 @@ class OperandsRouted(Theorem):
         # A value is multiplied by the softmax weight of its slot.
         self._claim(m, "softmax_weight", kind == Kind.VALUE, is_plain(of_slot(issue.weights)))
 
-        last = issue.o_valid & (lane == self.lane.size - 1)
+        last = issue.o.valid & (lane == self.lane.size - 1)
         m.d.comb += [
             self.witness("key_read", last & (kind == Kind.KEY) & (b > 1)),
             self.witness("value_read", last & (kind == Kind.VALUE) & (b > 1)),
@@ -91,6 +91,6 @@ class OperandsRouted(Theorem):
     def _claim(self, m: Module, name: str, when: Value, condition: Value) -> None:
         m.d.comb += self.claim(
             name,
-            implies(self.issue.o_valid & when, condition),
+            implies(self.issue.o.valid & when, condition),
             "A beat meets what it multiplies as it leaves.",
         )

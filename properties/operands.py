@@ -60,21 +60,23 @@ class OperandsExist(Theorem):
             m.d.sync += [to_reader[name].eq(getattr(issue, name)) for name in TOLD]
             m.d.sync += [to_fetcher[name].eq(to_reader[name]) for name in TOLD]
 
-        steps = Cat(issue.read, issue.fetch) == Cat(self.reads & issue.en, self.fetches & issue.en)
+        steps = Cat(issue.read.valid, issue.fetch.valid) == Cat(
+            self.reads & issue.en, self.fetches & issue.en
+        )
         m.d.comb += self.claim(
             "reads_when_it_moves",
             steps,
             "Memories are read for the beat at their step, when the pipeline moves.",
         )
-        reader = self._told(self.reads, issue.read_beat, to_reader)
-        fetcher = self._told(self.fetches, issue.fetch_beat, to_fetcher)
+        reader = self._told(self.reads, issue.read.p, to_reader)
+        fetcher = self._told(self.fetches, issue.fetch.p, to_fetcher)
         for name in reader:
             m.d.comb += self.claim(
                 name,
                 reader[name] & fetcher[name],
                 "At both steps, of whatever the beat reads, the beat was told.",
             )
-        leaves, kind = issue.o_valid & issue.en, issue.o_beat.kind
+        leaves, kind = issue.o.valid & issue.en, issue.o.p.beat.kind
         of_stream = (kind == Kind.HEADER) | (kind == Kind.WEIGHT)
         takes = leaves & of_stream
         weights = issue.i_weights.valid & issue.i_weights.ready
@@ -85,12 +87,12 @@ class OperandsExist(Theorem):
         )
         m.d.comb += self.claim(
             "weights_foreseen",
-            self.takes_weights == (issue.o_valid & of_stream),
+            self.takes_weights == (issue.o.valid & of_stream),
             "Whether the beat that leaves needs weights is known in a register.",
         )
         column, folded = Signal.like(issue.next_column, name="told_column"), Signal()
         m.d.sync += [column.eq(issue.next_column), folded.eq(issue.next_folded)]
-        told = (issue.fetch_beat.column == column) & (issue.fetch_beat.folded == folded)
+        told = (issue.fetch.p.column == column) & (issue.fetch.p.folded == folded)
         m.d.comb += self.claim(
             "column_ahead",
             implies(self.fetches, told),
@@ -98,9 +100,9 @@ class OperandsExist(Theorem):
         )
         claimed = Signal()
         with m.If(issue.en):
-            m.d.sync += claimed.eq(issue.claims)
-        attends = (issue.read_beat.kind == Kind.KEY) | (issue.read_beat.kind == Kind.VALUE)
-        once = (claimed == (self.reads & attends)) & implies(issue.claims, issue.en)
+            m.d.sync += claimed.eq(issue.claims.valid)
+        attends = (issue.read.p.kind == Kind.KEY) | (issue.read.p.kind == Kind.VALUE)
+        once = (claimed == (self.reads & attends)) & implies(issue.claims.valid, issue.en)
         m.d.comb += self.claim(
             "claims_its_word",
             once,
@@ -120,11 +122,15 @@ class OperandsExist(Theorem):
             "there when it was read, or will be read again.",
         )
 
-        fetched, read = issue.fetch_beat, issue.read_beat
+        fetched, read = issue.fetch.p, issue.read.p
         m.d.comb += [
-            self.witness("column", issue.fetch & (fetched.kind == Kind.WEIGHT) & fetched.column[0]),
-            self.witness("newest_key", issue.read & (read.kind == Kind.KEY) & read.newest),
-            self.witness("newest_value", issue.read & (read.kind == Kind.VALUE) & read.newest),
+            self.witness(
+                "column", issue.fetch.valid & (fetched.kind == Kind.WEIGHT) & fetched.column[0]
+            ),
+            self.witness("newest_key", issue.read.valid & (read.kind == Kind.KEY) & read.newest),
+            self.witness(
+                "newest_value", issue.read.valid & (read.kind == Kind.VALUE) & read.newest
+            ),
             self.witness("weights", takes),
             self.witness("score_read_again", waits_for_score & ~issue.en & issue.next_t_en),
         ]

@@ -99,7 +99,7 @@ class OperandsWritten(Whole):
         m.d.comb += now.eq(written | Mux(queries.wr_en, 1 << index, 0))
         starts = layers.projection_start & (layers.projection_op == Sink.QKV)
         m.d.sync += written.eq(Mux(starts, 0, now))
-        beat = issue.fetch_beat
+        beat = issue.fetch.p
         there = []
         for block in range(derived.head_blocks):
             heads = range(block * derived.slots, min((block + 1) * derived.slots, shape.heads))
@@ -107,7 +107,7 @@ class OperandsWritten(Whole):
                 mine = (beat.block == block) & (beat.d == d)
                 of_slots = Cat(now[head * shape.head_dim + d] for head in heads)
                 there.append(implies(mine, of_slots.all()))
-        reads = issue.fetch & (beat.kind == Kind.KEY)
+        reads = issue.fetch.valid & (beat.kind == Kind.KEY)
         m.d.comb += self.claim(
             "queries",
             implies(reads, Cat(there).all()),
@@ -117,25 +117,25 @@ class OperandsWritten(Whole):
 
     def _scores(self, m: Module) -> None:
         softmax, issue = self.parts.inner["softmax"], self.parts.issue
-        scores = softmax.scores
+        scores = softmax.scores.p
         # The pass whose scores are all stored (those of another make it none).
         whole = _Tag(
             m,
             "scores",
-            softmax.scores_valid & scores.last,
-            forgets=(softmax.scores_valid & ~scores.last) | self._next_token,
+            softmax.scores.valid & scores.last,
+            forgets=(softmax.scores.valid & ~scores.last) | self._next_token,
             layer=scores.layer,
             block=scores.block,
         )
         beat = self.waiting
-        enters = issue.claims & (beat.kind == Kind.VALUE)
+        enters = issue.claims.valid & (beat.kind == Kind.VALUE)
         mine = whole.matches(layer=beat.layer, block=beat.block)
         m.d.comb += self.claim(
             "scores",
             implies(enters, mine),
             "A value waits until all scores of its block and layer are stored.",
         )
-        made, read = self.read_valid & (issue.read_beat.kind == Kind.VALUE), issue.read_beat
+        made, read = self.read_valid & (issue.read.p.kind == Kind.VALUE), issue.read.p
         kept = whole.matches(layer=read.layer, block=read.block)
         m.d.comb += self.claim(
             "maxima",
@@ -145,7 +145,7 @@ class OperandsWritten(Whole):
         if not self.loops:
             seq_len = self.config.shape.seq_len
             stored = Signal(seq_len, name="scores_stored")
-            add = Mux(softmax.scores_valid, 1 << scores.t, 0)
+            add = Mux(softmax.scores.valid, 1 << scores.t, 0)
             m.d.sync += stored.eq(Mux(softmax.clear, 0, stored | add))
             there = stored.bit_select(beat.t, 1)
             m.d.comb += self.claim(
@@ -156,29 +156,29 @@ class OperandsWritten(Whole):
         m.d.comb += self.witness("scores_used", enters & (beat.layer != 0))
 
     def _weight_sums(self, m: Module) -> None:
-        softmax, reciprocals = self.parts.inner["softmax"], self.parts.inner["reciprocals"]
-        used = self.parts.issue.o_beat
-        same = (used.layer == reciprocals.layer) & (used.block == reciprocals.block)
+        softmax, totals = self.parts.inner["softmax"], self.parts.inner["reciprocals"].totals
+        used = self.parts.issue.o.p.beat
+        same = (used.layer == totals.layer) & (used.block == totals.block)
         m.d.comb += self.claim(
             "weights_of_one_block",
-            implies(softmax.add & ~softmax.add_first, same),
+            implies(softmax.adds.valid & ~softmax.adds.p.first, same),
             "A sum of weights is of one block in one layer.",
         )
         more = self.running & (self.slot != derive(self.config).slots - 1)
         m.d.comb += self.claim(
             "weight_sums_stay",
-            ~(more & softmax.add),
+            ~(more & softmax.adds.valid),
             "It stays while its reciprocals are looked for, slot by slot.",
         )
 
     def _biases(self, m: Module) -> None:
-        biases, result = self.parts.inner["biases"], self.parts.inner["writeback"].o
+        biases, result = self.parts.inner["biases"], self.parts.inner["writeback"].o.p
         rows = matrix(self.config, Op.BIAS).rows
         last = Signal(range(rows), init=rows - 1, name="bias_last")
         written = _Tag(
             m, "bias", biases.wr_en, forgets=self._next_token, layer=result.layer
         )  # fmt: skip
-        uses = self.parts.inner["writeback"].o_valid & (result.sink == Sink.QKV)
+        uses = self.parts.inner["writeback"].o.valid & (result.sink == Sink.QKV)
         used = Signal(name="bias_used")
         m.d.sync += used.eq(uses)
         with m.If(biases.wr_en):
@@ -207,7 +207,7 @@ class OperandsWritten(Whole):
         result = writeback.o
         # Updates of the residual in turn: of which the next element is, and the element.
         updates = Cat(is_op(op, result) for op in (Op.EMBED, Op.WO, Op.W2)).any()
-        takes = writeback.o_valid & updates
+        takes = writeback.o.valid & updates
         row = Signal(range(shape.dim), name="residual_row")
         before = _Tag(
             m,
@@ -245,7 +245,7 @@ class OperandsWritten(Whole):
             implies(more, vector.matches(sink=comes.sink, layer=comes.layer)),
             "Of the vector that beats read: whose update its elements are.",
         )
-        beat = issue.fetch_beat
+        beat = issue.fetch.p
         m.d.comb += self.claim(
             "x",
             implies(x.fetch, self._reads(beat.sink, beat.layer, vector)),
@@ -280,7 +280,7 @@ class OperandsWritten(Whole):
     def _vectors(self, m: Module) -> None:
         issue, units = self.parts.issue, self.parts.units
         writeback = self.parts.inner["writeback"]
-        beat = issue.fetch_beat
+        beat = issue.fetch.p
         attention = _Tag(
             m,
             "attention",
@@ -300,16 +300,16 @@ class OperandsWritten(Whole):
             "attention", read, "The attention vector is of one layer; Wo reads that of its own."
         )
 
-        gate = writeback.scaled_valid & (writeback.scaled.sink == Sink.W13)
+        gate = writeback.scaled.valid & (writeback.scaled.p.sink == Sink.W13)
         gates = _Tag(
             m,
             "hidden",
-            gate & (writeback.scaled.row == 0),
+            gate & (writeback.scaled.p.row == 0),
             forgets=self._next_token,
-            layer=writeback.scaled.layer,
+            layer=writeback.scaled.p.layer,
         )
-        of_gates = gates.matches(layer=writeback.scaled.layer)
-        others = gate & (writeback.scaled.row != 0)
+        of_gates = gates.matches(layer=writeback.scaled.p.layer)
+        others = gate & (writeback.scaled.p.row != 0)
         m.d.comb += self.claim(
             "hidden_of_one_layer",
             implies(others, of_gates),
@@ -337,15 +337,15 @@ class OperandsWritten(Whole):
             implies(self.parts.tokens.o_token.valid, last),
             "The answer comes behind the norm of the last residual, when no unit works any more.",
         )
-        raw, half = writeback.i, writeback.o
-        uses_exponent = writeback.i_valid & _is(raw.sink, READERS)
+        raw, half = writeback.i.p, writeback.o.p
+        uses_exponent = writeback.i.valid & _is(raw.sink, READERS)
         ready = self._reads(raw.sink, raw.layer, found) & ~started & ~norm.start
         m.d.comb += self.claim(
             "exponent",
             implies(uses_exponent, ready),
             "A sum leaves the drain with the exponent of its residual, and finds its factor.",
         )
-        uses_factor = writeback.o_valid & _is(half.sink, READERS)
+        uses_factor = writeback.o.valid & _is(half.sink, READERS)
         m.d.comb += self.claim(
             "factor",
             implies(uses_factor, self._reads(half.sink, half.layer, found) & ~norm.start),
@@ -370,8 +370,8 @@ class OperandsWritten(Whole):
             layer=unit.layer,
             block=unit.block,
         )
-        raw, half = writeback.i, writeback.o
-        uses_shift = writeback.i_valid & (raw.sink == Sink.VALUE)
+        raw, half = writeback.i.p, writeback.o.p
+        uses_shift = writeback.i.valid & (raw.sink == Sink.VALUE)
         mine = found.matches(layer=raw.layer, block=raw.block) & (
             age >= raw.slot + unit.shift_latency
         )
@@ -380,7 +380,7 @@ class OperandsWritten(Whole):
             implies(uses_shift, mine),
             "A sum of values is shifted for the weights of its block and slot, ...",
         )
-        uses_factor = writeback.o_valid & (half.sink == Sink.VALUE)
+        uses_factor = writeback.o.valid & (half.sink == Sink.VALUE)
         mine = found.matches(layer=half.layer) & (age >= half.slot + unit.latency) & ~unit.start
         m.d.comb += self.claim(
             "value_factor",

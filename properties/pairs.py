@@ -54,7 +54,7 @@ class UpMeetsSilu(Theorem):
     def elaborate(self, platform):
         m = Module()
         swiglu, pairs, ahead, multiply = self.swiglu, self.pairs, self.ahead, self.multiply
-        comes = swiglu.i_valid & (swiglu.i.sink == Sink.W13)
+        comes = swiglu.i.valid & (swiglu.i.p.sink == Sink.W13)
         up_next = Signal()
         gate, up = comes & ~up_next, comes & up_next
         m.d.sync += up_next.eq(up_next ^ comes)
@@ -66,7 +66,7 @@ class UpMeetsSilu(Theorem):
             self.suppose("phase", swiglu.phase == phase, "Phases follow one another."),
             self.suppose(
                 "take_turns",
-                implies(comes, swiglu.i.row[0] == up_next),
+                implies(comes, swiglu.i.p.row[0] == up_next),
                 "Even rows are gates, odd ones their ups.",
             ),
             self.suppose(
@@ -88,7 +88,7 @@ class UpMeetsSilu(Theorem):
         with m.If(looked_at):
             m.d.sync += [age.eq(Mux(made, age, age + 1)), kept.eq(made)]
             with m.If(up & ~has_up):
-                m.d.sync += [has_up.eq(1), its_up.eq(swiglu.i.value)]
+                m.d.sync += [has_up.eq(1), its_up.eq(swiglu.i.p.value)]
             with m.If(~kept):
                 m.d.sync += its_silu.eq(self.silu)
         with m.Elif(one.begins):
@@ -120,7 +120,7 @@ class UpMeetsSilu(Theorem):
         m.d.sync += asked.eq(Cat(multiply, asked))
         m.d.comb += self.claim(
             "leaves",
-            swiglu.o_valid == asked[-1],
+            swiglu.o.valid == asked[-1],
             "An element leaves its lead time after its product was asked for, and no other.",
         )
 
@@ -212,7 +212,7 @@ class PairsInPlace(Theorem):
 
         # The row that comes next, of which token, and whether its tensor is turned.
         row, pos = Signal(range(starts[-1] + 1)), Signal(range(shape.seq_len))
-        comes = rope.i_valid & (rope.i.sink == Sink.QKV)
+        comes = rope.i.valid & (rope.i.p.sink == Sink.QKV)
         turned, odd = row < starts[2], row[0]
         with m.If(rope.clear):
             m.d.sync += row.eq(0)
@@ -241,7 +241,7 @@ class PairsInPlace(Theorem):
         m.d.comb += [
             self.suppose(
                 "in_order",
-                implies(comes, (rope.i.row == row) & (row < starts[-1])),
+                implies(comes, (rope.i.p.row == row) & (row < starts[-1])),
                 "Rows of QKV come in order, and no more than there are.",
             ),
             self.suppose(
@@ -271,9 +271,9 @@ class PairsInPlace(Theorem):
             exists & (row_of(section, head, d) == row),
             "The element that comes is the one that its row says.",
         )
-        last = Signal.like(rope.i.value)
+        last = Signal.like(rope.i.p.value)
         with m.If(comes):
-            m.d.sync += last.eq(rope.i.value)
+            m.d.sync += last.eq(rope.i.p.value)
         m.d.comb += self.claim(
             "partner",
             implies(turned & odd, self.waiting == last),

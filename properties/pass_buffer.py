@@ -30,7 +30,7 @@ class PassOrder(Theorem):
         m = Module()
         buffer = self.buffer
         comes, offered = _passes(buffer)
-        takes, gives = buffer.i_valid & buffer.i_ready, buffer.o_valid & buffer.o_ready
+        takes, gives = buffer.i.valid & buffer.i.ready, buffer.o.valid & buffer.o.ready
 
         # The pass that was taken and not given away yet.
         owes = Signal()
@@ -43,12 +43,12 @@ class PassOrder(Theorem):
 
         m.d.comb += self.claim(
             "takes_when_empty",
-            buffer.i_ready == ~owes,
+            buffer.i.ready == ~owes,
             "Nothing is taken while a pass is there, and when none is, all is.",
         )
         m.d.comb += self.claim(
             "offers_what_it_owes",
-            buffer.o_valid == (owes | buffer.i_valid),
+            buffer.o.valid == (owes | buffer.i.valid),
             "A pass that is there, or just comes, is offered until it is taken.",
         )
         m.d.comb += self.claim(
@@ -87,11 +87,11 @@ class PassFair(Theorem):
         buffer = self.buffer
         m.d.comb += [
             # Infinitely often, no offer waits.
-            self.drains.eq(~buffer.o_valid | buffer.o_ready),
-            self.takes.eq(~buffer.i_valid | buffer.i_ready),
+            self.drains.eq(~buffer.o.valid | buffer.o.ready),
+            self.takes.eq(~buffer.i.valid | buffer.i.ready),
             self.witness(
                 "waits",
-                buffer.i_valid & ~buffer.i_ready,
+                buffer.i.valid & ~buffer.i.ready,
                 "Infinitely often, no pass waits at the entrance.",
             ),
         ]

@@ -122,13 +122,13 @@ class ShiftsInRange(Theorem):
             ),
             self.suppose(
                 "block_after_block",
-                implies(unit.start, ~Cat(ran).any()),
+                implies(unit.totals.complete, ~Cat(ran).any()),
                 "A block begins when the one before was dealt with.",
             ),
         ]
 
         first = since != all_there
-        takes = running == ((since != 0) & (since < slots) | unit.start)
+        takes = running == ((since != 0) & (since < slots) | unit.totals.complete)
         own = implies(running, self.taken == since)
         idle = implies(~first & ~running, self.taken == 0)
         m.d.comb += self.claim(

@@ -109,5 +109,5 @@ class ResetForgets(Paths):
         self.cut("last_logit", decoder.o_logits.payload.last)
         apart_from_handshakes(self, decoder, kept)
         # What decides `last`.
-        self.apart("rows_to_argmax", kept, Cat(argmax.i_valid, argmax.i.sink, argmax.i.row))
+        self.apart("rows_to_argmax", kept, Cat(argmax.i.valid, argmax.i.p.sink, argmax.i.p.row))
         self.reaches("memories_to_logits", kept, decoder.o_logits.payload.value)

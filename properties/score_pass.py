@@ -37,7 +37,7 @@ class _ScorePass(Theorem):
         self.stores_t = stores_t
         self.empty = empty
         self.slot = Signal(range(slots), name="slot")
-        self.maximum = Signal(softmax.maxima[0].shape())
+        self.maximum = Signal(softmax.totals.maxima[0].shape())
         self.held = Signal.like(self.maximum)
         self.shown = Signal.like(self.maximum)
         self.at_place = Signal.like(self.maximum)
@@ -159,13 +159,13 @@ class SumIncludesTheMaximum(_ScorePass):
         self.looked_up = Signal(greatest.bit_length())
         self.first_entry = Signal.like(self.looked_up)
         self.weight = Signal.like(self.looked_up)
-        self.total = Signal(softmax.sums[0].shape())
+        self.total = Signal(softmax.totals.sums[0].shape())
 
     def elaborate(self, platform):
         m = Module()
         self._follow(m)
         softmax, place, newest = self.softmax, self.place, self.newest
-        total, greatest, added_t = self.total, self.greatest, self.softmax.trace_t
+        total, greatest, added_t = self.total, self.greatest, self.softmax.adds.p.t
         # Whether there is a maximum; its first position.
         known = Signal()
         with m.If(self.stores):
@@ -175,19 +175,19 @@ class SumIncludesTheMaximum(_ScorePass):
         # A sum is open from its first weight to that of the newest position.
         is_open, due, complete = Signal(), Signal(range(self.seq_len + 1)), Signal()
         is_last = added_t == newest
-        with m.If(softmax.add):
+        with m.If(softmax.adds.valid):
             m.d.sync += [is_open.eq(~is_last), complete.eq(is_last), due.eq(added_t + 1)]
         is_out = self.valid[2] & (self.t[2] == added_t)
-        in_turn = (softmax.add_first == ~is_open) & (added_t == Mux(is_open, due, 0))
+        in_turn = (softmax.adds.p.first == ~is_open) & (added_t == Mux(is_open, due, 0))
         m.d.comb += [
             self.suppose(
                 "adds_what_is_out",
-                implies(softmax.add, softmax.en & is_out),
+                implies(softmax.adds.valid, softmax.en & is_out),
                 "What is added is the weight of the beat that is out.",
             ),
             self.suppose(
                 "adds_in_turn",
-                implies(softmax.add, in_turn),
+                implies(softmax.adds.valid, in_turn),
                 "Each position is added once, in order, and the first begins the sum.",
             ),
             self.suppose(

@@ -76,11 +76,11 @@ class ScoreOfItsBeat(Theorem):
         m.d.comb += self.claim(
             "goes_along", Cat(same).all(), "What entered goes along with its beat,"
         )
-        is_out = issue.o_valid & (issue.o_beat.kind == Kind.VALUE)
-        out = (own[0] == is_out) & implies(is_out, own[1] == issue.o_beat.t)
+        is_out = issue.o.valid & (issue.o.p.beat.kind == Kind.VALUE)
+        out = (own[0] == is_out) & implies(is_out, own[1] == issue.o.p.beat.t)
         m.d.comb += self.claim("own_weight", out, "until its weight is out.")
 
-        m.d.comb += self.witness("value_beat", is_out & (issue.o_beat.t == 1))
+        m.d.comb += self.witness("value_beat", is_out & (issue.o.p.beat.t == 1))
         waited = Signal()
         m.d.sync += waited.eq(value_waits & ~value_enters)
         m.d.comb += self.witness("waited", waited & value_enters)

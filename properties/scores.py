@@ -47,7 +47,7 @@ class ScoresKept(Theorem):
         m.d.comb += [
             self.suppose(
                 "comes_in_range",
-                implies(softmax.scores_valid, softmax.scores.t < self.seq_len),
+                implies(softmax.scores.valid, softmax.scores.p.t < self.seq_len),
                 "What comes is of a position that there is, ...",
             ),
             self.suppose(
@@ -59,9 +59,9 @@ class ScoresKept(Theorem):
 
         # The score that came in the cycle before; then it stays where it is.
         comes, t, last = Signal(), Signal.like(self.t), Signal.like(self.stored)
-        m.d.sync += comes.eq(softmax.scores_valid)
-        with m.If(softmax.scores_valid):
-            m.d.sync += [t.eq(softmax.scores.t), last.eq(self.rounded)]
+        m.d.sync += comes.eq(softmax.scores.valid)
+        with m.If(softmax.scores.valid):
+            m.d.sync += [t.eq(softmax.scores.p.t), last.eq(self.rounded)]
         # Reset does not clear a RAM, so it does not clear its shadow.
         known = Signal(reset_less=True)
         kept = Signal.like(self.stored, reset_less=True)

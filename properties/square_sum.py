@@ -47,8 +47,8 @@ class SquareSumHolds(Theorem):
         m = Module()
         residual, dim, adds, first = self.residual, self.dim, self.adds, self.first
         total, square = residual.square_sum, self.square
-        updates = Cat(is_op(op, residual.i) for op in (Op.EMBED, Op.WO, Op.W2)).any()
-        takes = residual.i_valid & updates
+        updates = Cat(is_op(op, residual.i.p) for op in (Op.EMBED, Op.WO, Op.W2)).any()
+        takes = residual.i.valid & updates
         row = Signal(range(dim))  # that comes next
         came_last = Signal()
         m.d.sync += came_last.eq(takes & (row == dim - 1))
@@ -56,7 +56,7 @@ class SquareSumHolds(Theorem):
             m.d.sync += row.eq(Mux(row == dim - 1, 0, row + 1))
         m.d.comb += self.suppose(
             "rows_in_order",
-            implies(takes, residual.i.row == row),
+            implies(takes, residual.i.p.row == row),
             "Each update brings all elements, in order.",
         )
         m.d.comb += self.suppose(

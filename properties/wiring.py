@@ -8,11 +8,11 @@ from amaranth import *
 from design.beat import Kind, Sink
 from properties.dialect import OneOf, Theorem, implies
 
-#: By unit, whose output each of its inputs shows in the same cycle. `decoder` is the whole; of the
-#: cache, `reads` says that it reads, `words` for which beat, `row` which element it is to store.
+#: By unit, whose output each of its inputs shows in the same cycle. `decoder` is the whole; `words`
+#: are the beats for which the cache reads, `row` is the element that it is to store.
 WIRES: Mapping[str, Mapping[str, str]] = {
     "issue": {
-        "i_weights.payload": "decoder.i_weights.payload",
+        "i_weights.p": "decoder.i_weights.p",
         "residual": "x.rd_data",
         "residual_right": "x.rd_right",
         "attention": "attention.rd_data",
@@ -24,32 +24,25 @@ WIRES: Mapping[str, Mapping[str, str]] = {
     },
     "array": {
         "en": "issue.en",
-        "i_valid": "issue.o_valid",
-        "i_beat": "issue.o_beat",
-        "a": "issue.a",
-        "b": "issue.b",
-        "b_exponents": "issue.b_exponents",
-        "sums_taken": "buffer.i_ready",
+        "i.valid": "issue.o.valid",
+        "i.p": "issue.o.p",
+        "o.ready": "buffer.i.ready",
     },
     "buffer": {
-        "i_valid": "array.sums_valid",
-        "sums": "array.sums",
-        "shifts": "array.shifts",
-        "beat": "array.sums_beat",
-        "o_ready": "drain.i_ready",
+        "i.valid": "array.o.valid",
+        "i.p": "array.o.p",
+        "o.ready": "drain.i.ready",
     },
     "drain": {
-        "i_valid": "buffer.o_valid",
-        "sums": "buffer.o_sums",
-        "shifts": "buffer.o_shifts",
-        "beat": "buffer.o_beat",
+        "i.valid": "buffer.o.valid",
+        "i.p": "buffer.o.p",
         "norm_ready": "rmsnorm.ready",
         "reciprocals_ready": "reciprocals.ready",
         "logits_ready": "argmax.ready",
     },
     "writeback": {
-        "i_valid": "drain.o_valid",
-        "i": "drain.o",
+        "i.valid": "drain.o.valid",
+        "i.p": "drain.o.p",
         "norm_exponent": "rmsnorm.exponent",
         "norm_factor": "rmsnorm.factor",
         "value_shifts": "reciprocals.shifts",
@@ -59,32 +52,36 @@ WIRES: Mapping[str, Mapping[str, str]] = {
         "en": "issue.en",
         "rd_en": "issue.next_t_en",
         "rd_t": "issue.next_t",
-        "scores_valid": "drain.scores_valid",
-        "scores": "drain.scores",
+        "scores.valid": "drain.scores.valid",
+        "scores.p": "drain.scores.p",
     },
-    "reciprocals": {"sums": "softmax.sums", "maxima": "softmax.maxima"},
+    "reciprocals": {
+        "totals.sums": "softmax.totals.sums",
+        "totals.first": "softmax.totals.first",
+        "totals.complete": "softmax.totals.complete",
+    },
     "residual": {
-        "coming": "writeback.coming",
-        "coming_row": "writeback.coming_row",
-        "i_valid": "writeback.o_valid",
-        "i": "writeback.o",
+        "coming.valid": "writeback.coming.valid",
+        "coming.p": "writeback.coming.p",
+        "i.valid": "writeback.o.valid",
+        "i.p": "writeback.o.p",
     },
     "rmsnorm": {"start": "residual.complete", "square_sum": "residual.square_sum"},
-    "rope": {"i_valid": "writeback.scaled_valid", "i": "writeback.scaled"},
+    "rope": {"i.valid": "writeback.scaled.valid", "i.p": "writeback.scaled.p"},
     "swiglu": {
-        "i_valid": "writeback.scaled_valid",
-        "i": "writeback.scaled",
+        "i.valid": "writeback.scaled.valid",
+        "i.p": "writeback.scaled.p",
         "phase": "drain.phase",
     },
-    "argmax": {"i_valid": "writeback.scaled_valid", "i": "writeback.scaled"},
+    "argmax": {"i.valid": "writeback.scaled.valid", "i.p": "writeback.scaled.p"},
     "queries": {
         "wr_en": "rope.o.q",
         "wr_head": "rope.o.head",
         "wr_d": "rope.o.d",
         "wr_data": "rope.o.value",
-        "rd_en": "issue.fetch",
-        "rd_block": "issue.fetch_beat.block",
-        "rd_d": "issue.fetch_beat.d",
+        "rd_en": "issue.fetch.valid",
+        "rd_block": "issue.fetch.p.block",
+        "rd_d": "issue.fetch.p.d",
     },
     "cache": {
         "wr_en_k": "row.k",
@@ -94,28 +91,28 @@ WIRES: Mapping[str, Mapping[str, str]] = {
         "wr_d": "row.d",
         "wr_data": "row.value",
         "rd_en": "issue.en",
-        "rd_claim": "issue.claims",
-        "rd_layer": "words.layer",
-        "rd_block": "words.block",
-        "rd_t": "words.t",
-        "rd_d": "words.d",
+        "rd_claim": "issue.claims.valid",
+        "rd_layer": "words.p.layer",
+        "rd_block": "words.p.block",
+        "rd_t": "words.p.t",
+        "rd_d": "words.p.d",
     },
     "x": {
-        "wr_en": "residual.o_valid",
-        "wr_data": "residual.o",
+        "wr_en": "residual.o.valid",
+        "wr_data": "residual.o.p",
         "rd_en": "issue.en",
         "next_index": "issue.next_column",
         "next_folded": "issue.next_folded",
     },
     "attention": {
-        "wr_data": "writeback.scaled.value",
+        "wr_data": "writeback.scaled.p.value",
         "rd_en": "issue.en",
         "next_index": "issue.next_column",
     },
     "hidden": {
         "coming": "swiglu.coming",
-        "wr_en": "swiglu.o_valid",
-        "wr_data": "swiglu.o",
+        "wr_en": "swiglu.o.valid",
+        "wr_data": "swiglu.o.p",
         "rd_en": "issue.en",
         "next_index": "issue.next_column",
     },
@@ -150,14 +147,14 @@ class UnitsConnected(Theorem):
                 m.d.comb += self.claim(
                     name, Cat(conditions).all(), "What comes in is what it should be."
                 )
-        waits = self.port("array.sums_valid") & ~self.port("buffer.i_ready")
+        waits = self.port("array.o.valid") & ~self.port("buffer.i.ready")
         m.d.comb += self.claim(
             "stands_still",
             implies(waits, ~self.port("issue.en")),
             "While a finished pass cannot be taken, nothing moves.",
         )
 
-        m.d.comb += self.witness("multiplies", self.port("issue.o_valid") & self.port("issue.en"))
+        m.d.comb += self.witness("multiplies", self.port("issue.o.valid") & self.port("issue.en"))
         return m
 
     def _shows(self, sink: str, source: str) -> Value:
@@ -170,30 +167,31 @@ class UnitsConnected(Theorem):
     def _on_demand(self) -> dict[str, list[Value]]:
         """What is read, and summed, for a beat of the right kind, and for no other."""
         port = self.port
-        sink, kind = port("issue.fetch_beat.sink"), port("issue.fetch_beat.kind")
+        sink, kind = port("issue.fetch.p.sink"), port("issue.fetch.p.kind")
         vectors = {
             "x": (Sink.QKV, Sink.W13, Sink.CLS),
             "attention": (Sink.WO,),
             "hidden": (Sink.W2,),
         }
-        used = port("issue.o_beat")
+        used = port("issue.o.p.beat")
         first_word = (used.kind == Kind.VALUE) & (used.d == 0)
-        sums = port("issue.o_valid") & port("issue.en") & first_word
+        sums = port("issue.o.valid") & port("issue.en") & first_word
         return {
             "vectors_fetched": [
                 port(f"{vector}.fetch")
-                == port("issue.fetch")
+                == port("issue.fetch.valid")
                 & (kind == Kind.WEIGHT)
                 & Cat(sink == each for each in sinks).any()
                 for vector, sinks in vectors.items()
             ],
             "words_read": [
-                port(f"cache.rd_start_{name}") == port("reads") & (port("words.kind") == kind)
+                port(f"cache.rd_start_{name}")
+                == port("words.valid") & (port("words.p.kind") == kind)
                 for name, kind in (("k", Kind.KEY), ("v", Kind.VALUE))
             ],
             "weights_summed": [
-                port("softmax.add") == sums,
-                implies(sums, port("softmax.add_first") == used.first),
+                port("softmax.adds.valid") == sums,
+                implies(sums, port("softmax.adds.p.first") == used.first),
             ],
         }
 

@@ -26,7 +26,7 @@ class ResultsInTime(Theorem):
     def elaborate(self, platform):
         m = Module()
         came, scaled = self.writeback.i, self.writeback.scaled
-        name = Cat(self.writeback.i_valid & ~self.direct, came.sink, came.row, came.slot)
+        name = Cat(self.writeback.i.valid & ~self.direct, came.sink, came.row, came.slot)
         for cycle in range(self.delay):
             later = Signal(len(name), name=f"came_{cycle + 1}_ago")
             m.d.sync += later.eq(name)
@@ -34,23 +34,23 @@ class ResultsInTime(Theorem):
 
         m.d.comb += self.claim(
             "in_time",
-            self.writeback.scaled_valid == name[0],
+            self.writeback.scaled.valid == name[0],
             "A result is there exactly when its sum came so long ago.",
         )
         same = Cat(name[0], scaled.sink, scaled.row, scaled.slot) == name
         m.d.comb += self.claim(
-            "the_same", ~self.writeback.scaled_valid | same, "It is that of the sum."
+            "the_same", ~self.writeback.scaled.valid | same, "It is that of the sum."
         )
 
-        announced = Signal(1 + len(self.writeback.coming_row))
-        m.d.sync += announced.eq(Cat(self.writeback.coming, self.writeback.coming_row))
-        leaves = Cat(C(1, 1), self.writeback.o.row)
-        for_residual = self.writeback.o_valid & self.direct_out
+        announced = Signal(1 + len(self.writeback.coming.p))
+        m.d.sync += announced.eq(Cat(self.writeback.coming.valid, self.writeback.coming.p))
+        leaves = Cat(C(1, 1), self.writeback.o.p.row)
+        for_residual = self.writeback.o.valid & self.direct_out
         m.d.comb += self.claim(
             "announced",
             ~for_residual | (announced == leaves),
             "What the residual gets was announced in the cycle before, as the same row.",
         )
 
-        m.d.comb += self.witness("result", self.writeback.scaled_valid)
+        m.d.comb += self.witness("result", self.writeback.scaled.valid)
         return m

@@ -19,7 +19,7 @@ from typing import Literal, get_args
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from design.ports import KV_BURST, trace_channels
+from design.ports import KV_BURST
 from sim.harness import Harness
 from sim.tune import tune
 from spec.config import CacheBacking, Config
@@ -183,7 +183,7 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     compiler = find_compiler()
     begin = time.perf_counter()
     text = _rtlil(config, variant, component)
-    constants = defines(config, variant)
+    constants = defines(config, variant, records=len(component.trace) * (variant != "fast"))
     # The design is already represented by the text and the constants.
     simulator = SOURCES.digest(__name__, but=("spec", "design"))
     # Without a digest the sources are unknown, so the library is used for this call only.
@@ -266,11 +266,9 @@ def _feedback(log: str) -> list[str]:
     return signals
 
 
-def defines(config: Config, variant: Variant) -> str:
-    """The constants for compiling the driver."""
-    traced = variant != "fast"
-    channels = trace_channels(config) if traced else 0
-    each_channel = " ".join(f"VD_CHANNEL({n}, top.p_trace{n})" for n in range(channels))
+def defines(config: Config, variant: Variant, *, records: int = 0) -> str:
+    """The constants for compiling the driver of a decoder that shows so many trace records."""
+    each_channel = " ".join(f"VD_CHANNEL({n}, top.p_trace{n})" for n in range(records))
     values = {
         "VD_VOCAB": config.shape.vocab,
         "VD_LOGIT_BITS": config.numerics.logits.width,
@@ -278,8 +276,8 @@ def defines(config: Config, variant: Variant) -> str:
         "VD_KV_BEATS": kv_layout(config).beats,
         "VD_KV_ELEMENTS": kv_layout(config).elements,
         "VD_KV_BURST": KV_BURST,
-        "VD_TRACED": int(traced),
-        "VD_CHANNELS": channels,
+        "VD_TRACED": int(records > 0),
+        "VD_CHANNELS": records,
         "VD_WAVES": int(variant == "waves"),
         "VD_EACH_CHANNEL": each_channel,
     }

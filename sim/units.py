@@ -63,18 +63,20 @@ class Units:
         self._out("norm", factor=norm.factor, exponent=norm.exponent)
 
         reciprocals = self._unit("reciprocal", Reciprocals(config))
-        total = self._in("reciprocal", start=reciprocals.start, sum=reciprocals.sums[0])[1]
-        m.d.comb += [each.eq(total) for each in list(reciprocals.sums)[1:]]
+        totals = reciprocals.totals
+        total = self._in("reciprocal", start=totals.complete, sum=totals.sums[0])[1]
+        m.d.comb += [each.eq(total) for each in list(totals.sums)[1:]]
         found, exponent, _ = reciprocals.trace
         self._out("reciprocal", factor=found.value, exponent=exponent.value)
 
         swiglu = self._unit("swiglu", SwiGlu(config))
         self._swiglu_latency = swiglu.latency
-        came = {"valid": swiglu.i_valid, "value": swiglu.i.value, "row": swiglu.i.row}
+        came = {"valid": swiglu.i.valid, "value": swiglu.i.p.value, "row": swiglu.i.p.row}
         self._in("swiglu", **came, phase=swiglu.phase)
-        m.d.comb += swiglu.i.sink.eq(Sink.W13)
+        m.d.comb += swiglu.i.p.sink.eq(Sink.W13)
         sigmoid, silu, _ = swiglu.trace
-        operand = times_power(swiglu.o.mantissa, swiglu.o.exponent, exponents(config.numerics.ffn))
+        element = swiglu.o.p
+        operand = times_power(element.mantissa, element.exponent, exponents(config.numerics.ffn))
         self._out(
             "swiglu", sigmoid=sigmoid.value, silu=silu.value, o=operand, fault=swiglu.fault
         )  # fmt: skip
@@ -82,17 +84,17 @@ class Units:
         softmax = self._unit("softmax", Softmax(config))
         scores = softmax.scores
         read = {"rd_en": softmax.rd_en, "rd_t": softmax.rd_t}
-        scored = {"valid": softmax.scores_valid, "sum": scores.sums[0], "t": scores.t}
+        scored = {"valid": scores.valid, "sum": scores.p.sums[0], "t": scores.p.t}
         self._in("softmax", clear=softmax.clear, **scored, **read)
         m.d.comb += softmax.en.eq(1)
         self._out("softmax", weight=softmax.weights[0])
 
         rope = self._unit("rope", Rope(config))
         self._rope_latency = max(rope.latencies)
-        came = {"valid": rope.i_valid, "value": rope.i.value, "row": rope.i.row}
+        came = {"valid": rope.i.valid, "value": rope.i.p.value, "row": rope.i.p.row}
         told = {"next": rope.next_token, "first": rope.first_token}
         self._in("rope", clear=rope.clear, **told, **came)
-        m.d.comb += rope.i.sink.eq(Sink.QKV)
+        m.d.comb += rope.i.p.sink.eq(Sink.QKV)
         self._out("rope", out=rope.o.q | rope.o.k | rope.o.v, o=rope.o.value, fault=rope.fault)
         self._columns = Columns(m, self._inputs, self._outputs)
 

@@ -150,7 +150,7 @@ def area(
 @click.option("--bug", "only_bug", is_flag=True, help="Only plant the second reader.")
 @click.option("--list", "listed", is_flag=True, help="Only print the required netlists, as JSON.")
 def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_bug: bool, listed: bool) -> int:
-    """Compare the memories of the synthesised netlists with `design.memories`.
+    """Compare the memories of the synthesised netlists with those that its units declare.
 
     Exit code 0 only if each memory exists with the declared ports, in the smallest RAM that holds
     it, and a planted second reader is detected; 1 otherwise.

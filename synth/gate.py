@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from design.memories import cache_memories, memories
+from design.decoder import Decoder
+from design.memories import Purpose, Ram
 from spec.config import CacheBacking, Config, Shape, named
 from synth.devices import ECP5, XILINX, Device
 from synth.mapping import MappedMemory, mapped_memories
@@ -25,6 +26,11 @@ EXTERNAL = replace(
 )
 CONFIGS = (named("nano"), SMALL, EXTERNAL, named("stories260k"))
 DEVICES = (ECP5, XILINX)
+
+
+def cache_of(declared: list[Ram]) -> list[Ram]:
+    """The memories of the cache among those that are declared."""
+    return [ram for ram in declared if ram.purpose is Purpose.CACHE]
 
 
 def required() -> frozenset[tuple[str, int, str, bool]]:
@@ -67,14 +73,14 @@ def judge(
     if bug is not None:
         text = second_reader(text, bug)
     name = f"{config.name}-{config.geometry.lanes}" + "-bug" * (bug is not None)
-    declared = memories(config)
+    declared = Decoder(config).rams
     mapped = mapped_memories(text, device, name, report)
     return Verdict(
         config=config.name,
         lanes=config.geometry.lanes,
         device=device.name,
         declared=len(declared),
-        cache_expected=len(cache_memories(config)),
+        cache_expected=len(cache_of(declared)),
         cache_found=sum(memory.name.startswith("cache.") for memory in mapped),
         block_rams=_block_rams(mapped, device),
         bug=bug,
@@ -98,7 +104,7 @@ def judge_all(configs: tuple[Config, ...], report: Report) -> Iterator[Verdict]:
 
 def judge_bugs(report: Report) -> Iterator[Verdict]:
     """A second reader on the first key bank of `SMALL`, on every device."""
-    bank = cache_memories(SMALL)[0].name
+    bank = cache_of(Decoder(SMALL).rams)[0].name
     text = decoder_rtlil(SMALL)
     for device in DEVICES:
         yield judge(SMALL, device, text, report, bug=bank)

@@ -7,7 +7,7 @@ behaviour that the device lacks, the tools duplicate a bank without a warning.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from design.memories import Memory
+from design.memories import Ram
 from synth.devices import Device
 from synth.mapping import MappedMemory
 
@@ -25,9 +25,7 @@ class Finding:
         return f"{self.memory}: {self.what}: expected {self.expected}, found {self.found}"
 
 
-def check(
-    declared: Iterable[Memory], mapped: Iterable[MappedMemory], device: Device
-) -> list[Finding]:
+def check(declared: Iterable[Ram], mapped: Iterable[MappedMemory], device: Device) -> list[Finding]:
     """All differences between the netlist and the declaration."""
     want = {memory.name: memory for memory in declared}
     have = {memory.name: memory for memory in mapped}
@@ -49,7 +47,7 @@ def check(
     return findings
 
 
-def _compare(want: Memory, have: MappedMemory, device: Device) -> list[Finding]:
+def _compare(want: Ram, have: MappedMemory, device: Device) -> list[Finding]:
     findings = []
 
     def differ(what: str, expected: str, found: str) -> None:
@@ -65,7 +63,7 @@ def _compare(want: Memory, have: MappedMemory, device: Device) -> list[Finding]:
     return findings
 
 
-def _mapping(want: Memory, have: MappedMemory, device: Device) -> list[Finding]:
+def _mapping(want: Ram, have: MappedMemory, device: Device) -> list[Finding]:
     assert device.block is not None and device.lutram is not None
     kinds = [ram for ram in (device.block, device.lutram) if ram.cells.keys() & have.cells.keys()]
     if want.block_ram and kinds != [device.block]:

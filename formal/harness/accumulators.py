@@ -105,9 +105,9 @@ def lane_sum(config: Config, *, sink: Sink, lane: int | None = None) -> Model:
     bound = 1 << (a_bits - 1 + b_bits - 1 + EXPONENT_STEP * (count - 1))
     theorem = AccumulatesExactly(
         adds=dut.take_product,
-        first=dut.product_beat.first,
+        first=dut.beats.steps[-1].first,
         term=chosen.of(dut.terms),
-        total=chosen.of(dut.sums[n] for n in range(chosen.size)),
+        total=chosen.of(dut.o.p.sums[n] for n in range(chosen.size)),
         terms=terms,
         low=-bound,
         high=bound,
@@ -139,7 +139,7 @@ def array_order(config: Config) -> Model:
 
 def _steps(array: MultiplierArray) -> list[tuple[Value, Any]]:
     """Of the two steps in front of the accumulators: whether a beat is there, and which."""
-    return list(zip(array.valid, (array.operand_beat, array.product_beat), strict=True))
+    return list(zip(array.beats.valid, array.beats.steps, strict=True))
 
 
 def weight_sum(config: Config) -> Model:
@@ -148,10 +148,10 @@ def weight_sum(config: Config) -> Model:
     dut = Softmax(config)
     slots = range(chosen.size)
     theorem = AccumulatesExactly(
-        adds=dut.add,
-        first=dut.add_first,
+        adds=dut.adds.valid,
+        first=dut.adds.p.first,
         term=chosen.of(dut.weights[slot] for slot in slots),
-        total=chosen.of(dut.sums[slot] for slot in slots),
+        total=chosen.of(dut.totals.sums[slot] for slot in slots),
         terms=config.shape.seq_len,
         low=0,
         high=n.weight.max,
@@ -165,8 +165,8 @@ def square_sum(config: Config) -> Model:
     n, derived = config.numerics, derive(config)
     dut = Residual(config)
     theorem = AccumulatesExactly(
-        adds=dut.squared[-1],
-        first=dut.squared_first[-1],
+        adds=dut.squared.valid[-1],
+        first=dut.squared.steps[-1].first,
         term=dut.square,
         total=dut.square_sum,
         terms=config.shape.dim,

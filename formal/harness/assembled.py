@@ -1,6 +1,7 @@
 """Models of the whole decoder."""
 
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from amaranth import *
@@ -46,22 +47,16 @@ def units_connected(config: Config, *, external: bool = False) -> Model:
         config = config.with_cache(CacheBacking.EXTERNAL)
     dut: Any = Decoder(config)
     # The cache on the chip has registers of its own beside these of the units.
-    on_chip = config.geometry.cache is CacheBacking.ON_CHIP
-    of_cache = {
-        "reads": "issue.claims" if on_chip else "issue.read",
-        "words": "issue.claims_beat" if on_chip else "issue.read_beat",
-        "row": "rope.next" if on_chip else "rope.o",
+    early = config.geometry.cache is CacheBacking.ON_CHIP
+    whole = {
+        "decoder": dut,
+        "words": dut.issue.claims if early else dut.issue.read,
+        "row": dut.rope.next if early else dut.rope.o,
     }
 
     def port(path: str) -> Any:
         unit, *names = path.split(".")
-        if unit == "decoder":
-            found: Any = dut
-        else:
-            found = port(of_cache[unit]) if unit in of_cache else getattr(dut, unit)
-        for name in names:
-            found = getattr(found, name)
-        return found
+        return reduce(getattr, names, whole[unit] if unit in whole else getattr(dut, unit))
 
     return Model(dut, UnitsConnected(port))
 

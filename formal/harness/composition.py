@@ -23,12 +23,12 @@ def _held(dut: Decoder) -> dict[str, tuple[Value, Value]]:
     issue, array, drain, writeback = dut.issue, dut.array, dut.drain, dut.writeback
     return {
         "issue_waiting": (issue.waiting, issue.waits),
-        "issue_read_beat": (issue.read_beat, issue.read_valid),
-        "issue_fetch_beat": (issue.fetch_beat, issue.fetch_valid),
-        "issue_o_beat": (issue.o_beat, issue.o_valid),
-        "array_operand_beat": (array.operand_beat, array.valid[0]),
-        "array_product_beat": (array.product_beat, array.valid[1]),
-        "array_sums_beat": (array.sums_beat, array.sums_valid),
+        "issue_read_beat": (issue.read.p, issue.beats.valid[0]),
+        "issue_fetch_beat": (issue.fetch.p, issue.beats.valid[1]),
+        "issue_o_beat": (issue.o.p.beat, issue.o.valid),
+        "array_operand_beat": (array.beats.steps[0], array.beats.valid[0]),
+        "array_product_beat": (array.beats.steps[1], array.beats.valid[1]),
+        "array_sums_beat": (array.o.p.beat, array.o.valid),
         "buffer_held_beat": (dut.buffer.held_beat, dut.buffer.full),
         "drain_beat": (drain.held_beat, drain.occupied),
         "drain_lane": (drain.lane, drain.occupied),

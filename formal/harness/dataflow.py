@@ -145,9 +145,9 @@ def beat_order(config: Config) -> Model:
     dut = Issue(config)
     places = [
         (dut.waits, dut.waiting.as_value()),
-        (dut.read_valid, dut.read_beat.as_value()),
-        (dut.fetch_valid, dut.fetch_beat.as_value()),
-        (dut.o_valid, dut.o_beat.as_value()),
+        (dut.beats.valid[0], dut.read.p.as_value()),
+        (dut.beats.valid[1], dut.fetch.p.as_value()),
+        (dut.o.valid, dut.o.p.beat.as_value()),
     ]
     return Model(dut, BeatOrder(dut, places))
 
@@ -158,8 +158,8 @@ def operands_exist(config: Config) -> Model:
     theorem = OperandsExist(
         dut,
         dim=config.shape.dim,
-        reads=dut.read_valid,
-        fetches=dut.fetch_valid,
+        reads=dut.beats.valid[0],
+        fetches=dut.beats.valid[1],
         waits=dut.waits,
         waiting=dut.waiting,
         takes_weights=dut.needs_weights,

@@ -119,10 +119,10 @@ def _theorems(config: Config, parts: Parts, glue: Module) -> dict[str, Theorem]:
         found["biases"] = BiasesKept(inner["biases"], rows=matrix(config, Op.BIAS).rows)
     softmax, residual = inner["softmax"], inner["residual"]
     found["softmax"] = AccumulatesExactly(
-        adds=softmax.add,
-        first=softmax.add_first,
+        adds=softmax.adds.valid,
+        first=softmax.adds.p.first,
         term=softmax.weights[0],
-        total=softmax.sums[0],
+        total=softmax.totals.sums[0],
         terms=shape.seq_len,
         low=0,
         high=config.numerics.weight.max,
@@ -133,8 +133,8 @@ def _theorems(config: Config, parts: Parts, glue: Module) -> dict[str, Theorem]:
         width=mantissa_bits(config.numerics.residual),
         most=1 << 2 * (operand_bits(config.numerics.residual) - 1),
         epsilon=derive(config).epsilon,
-        adds=residual.squared[-1],
-        first=residual.squared_first[-1],
+        adds=residual.squared.valid[-1],
+        first=residual.squared.steps[-1].first,
         square=residual.square,
     )
     found["scores"] = ScoresKept(
@@ -142,7 +142,7 @@ def _theorems(config: Config, parts: Parts, glue: Module) -> dict[str, Theorem]:
         chosen=OneOf(derive(config).slots, "slot"),
         seq_len=shape.seq_len,
         written=C(0),
-        written_t=softmax.scores.t,
+        written_t=softmax.scores.p.t,
         shown=C(0, signed(config.numerics.score.width)),
     )
     found["score_pass"] = SumIncludesTheMaximum(
@@ -152,7 +152,7 @@ def _theorems(config: Config, parts: Parts, glue: Module) -> dict[str, Theorem]:
         stores=softmax.stored,
         stores_t=softmax.stored_t,
         empty=softmax.empty,
-        enters=parts.issue.claims & (parts.issue.waiting.kind == Kind.VALUE),
+        enters=parts.issue.claims.valid & (parts.issue.waiting.kind == Kind.VALUE),
         greatest=config.numerics.weight.max,
     )
     if config.geometry.cache is CacheBacking.ON_CHIP:
@@ -174,9 +174,9 @@ def duties_kept(config: Config, **changes: Any) -> Model:
         }
         drain, array = parts.inner["drain"], parts.inner["array"]
         used = {
-            "capture": drain.i_valid & drain.i_ready,
+            "capture": drain.i.valid & drain.i.ready,
             "classified": parts.units["argmax"].done,
-            "query": parts.inner["queries"].rd_en & (parts.issue.fetch_beat.kind == Kind.KEY),
+            "query": parts.inner["queries"].rd_en & (parts.issue.fetch.p.kind == Kind.KEY),
             "folded" if derive(config).slots > 1 else "column": parts.units["x"].fetch,
         }
         return DutiesKept(
@@ -184,7 +184,7 @@ def duties_kept(config: Config, **changes: Any) -> Model:
             parts,
             duties=duties,
             used=used,
-            product=(array.take_product, array.product_beat),
+            product=(array.take_product, array.beats.steps[-1]),
             running=parts.inner["reciprocals"].running,
         )
 
@@ -199,7 +199,7 @@ def operands_written(config: Config, **changes: Any) -> Model:
         return OperandsWritten(
             config,
             parts,
-            read_valid=issue.read_valid,
+            read_valid=issue.beats.valid[0],
             waiting=issue.waiting,
             running=reciprocals.running,
             slot=reciprocals.slot,

@@ -102,7 +102,7 @@ def results_in_time(config: Config) -> Model:
     dut = Writeback(config)
     theorem = ResultsInTime(
         dut,
-        direct=any_of(dut.i.sink, DIRECT),
+        direct=any_of(dut.i.p.sink, DIRECT),
         direct_out=for_residual(dut.o),
         delay=dut.scaled_latency,
     )

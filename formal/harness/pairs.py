@@ -21,7 +21,7 @@ def silu_theorem(config: Config, unit: SwiGlu) -> UpMeetsSilu:
         delay=Writeback.scaled_latency,
         lead_time=unit.lead_time,
         up_width=config.numerics.up.width,
-        silu_way=Cat(unit.gate_valid, unit.silu_coming),
+        silu_way=Cat(unit.gates.valid, unit.silu_coming),
         silu_here=unit.silu_here,
         silu=unit.silu,
         multiply=unit.multiply,

@@ -49,9 +49,9 @@ def value_shift(config: Config) -> Model:
         least=n.weight.max,
         running=dut.running,
         taken=dut.slot,
-        total=pick(dut.sums, dut.slot),
-        valid=dut.valid,
-        slot_of=dut.slots[:2],
-        shift_of=[exponent + rebase for exponent in dut.exponents[:2]],
+        total=pick(dut.totals.sums, dut.slot),
+        valid=dut.taken.valid,
+        slot_of=[each.slot for each in dut.taken.steps[:2]],
+        shift_of=[each.exponent + rebase for each in dut.taken.steps[:2]],
     )
     return Model(dut, theorem)

@@ -24,13 +24,13 @@ def power_on(config: Config, *, external: bool = False, layers: int = 0) -> Mode
         registers=[register for part in parts(inside) for register in registers(part)],
         working=[dut.token_sequencer.busy, *(stage.o.valid for stage in stages)],
         under_way=[
-            dut.issue.o_valid,
-            dut.array.sums_valid,
-            dut.buffer.o_valid,
-            dut.drain.o_valid,
-            dut.drain.scores_valid,
-            dut.writeback.o_valid,
-            dut.writeback.scaled_valid,
+            dut.issue.o.valid,
+            dut.array.o.valid,
+            dut.buffer.o.valid,
+            dut.drain.o.valid,
+            dut.drain.scores.valid,
+            dut.writeback.o.valid,
+            dut.writeback.scaled.valid,
         ],
     )
     return Model(dut, theorem, inside=inside)

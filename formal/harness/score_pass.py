@@ -31,7 +31,7 @@ def _pass(config: Config, theorem_of: Any, **more: Any) -> tuple[Softmax, Any, M
     glue = Module()
     glue.d.comb += [port.addr.eq(theorem.place) for port in ports]
     for own, each in (
-        (theorem.maximum, list(dut.maxima)),
+        (theorem.maximum, list(dut.totals.maxima)),
         (theorem.held, dut.held),
         (theorem.shown, [port.read.data for port in dut.ports]),
         (theorem.at_place, [port.data for port in ports]),
@@ -58,7 +58,7 @@ def sum_includes_the_maximum(config: Config) -> Model:
         (theorem.looked_up, [port.lookup.data for port in dut.ports]),
         (theorem.first_entry, [port.data for port in ports]),
         (theorem.weight, list(dut.weights)),
-        (theorem.total, list(dut.sums)),
+        (theorem.total, list(dut.totals.sums)),
     ):
         glue.d.comb += own.eq(pick(each, theorem.slot))
     return Model(dut, theorem, glue=glue)
@@ -73,9 +73,9 @@ def score_of_its_beat(config: Config) -> Model:
         waiting=dut.waiting,
         enters=dut.enter,
         stages=[
-            (dut.read_valid, dut.read_beat),
-            (dut.fetch_valid, dut.fetch_beat),
-            (dut.o_valid, dut.o_beat),
+            (dut.beats.valid[0], dut.read.p),
+            (dut.beats.valid[1], dut.fetch.p),
+            (dut.o.valid, dut.o.p.beat),
         ],
     )
     return Model(dut, theorem)

@@ -36,8 +36,8 @@ def square_sum(config: Config) -> Model:
         width=width,
         most=1 << 2 * (operand_bits(form) - 1),
         epsilon=derive(config).epsilon,
-        adds=dut.squared[-1],
-        first=dut.squared_first[-1],
+        adds=dut.squared.valid[-1],
+        first=dut.squared.steps[-1].first,
         square=dut.square,
     )
     return Model(dut, theorem, glue=glue, driven=("products",))

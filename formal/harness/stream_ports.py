@@ -26,8 +26,8 @@ def offers_first(config: Config, *, external: bool = False) -> Model:
         name: (port.ready, Cat(port.valid, Value.cast(port.payload)))
         for name, port in ports.items()
     }
-    links["pass"] = (buffer.i_ready, Cat(array.sums_valid, array.sums_beat))
-    links["buffered_pass"] = (drain.i_ready, Cat(buffer.o_valid, buffer.o_beat))
+    links["pass"] = (buffer.i.ready, Cat(array.o.valid, array.o.p.beat))
+    links["buffered_pass"] = (drain.i.ready, Cat(buffer.o.valid, buffer.o.p.beat))
     follows = {
         "weights_to_beats": (dut.i_weights.valid, issue.i.ready),
         "logits_to_done": (dut.o_logits.ready, dut.argmax.done),

@@ -125,7 +125,7 @@ def weights_found(config: Config) -> Model:
     looked_up = chosen.of(port.lookup.data for port in dut.ports)
     held, octaves = chosen.of(dut.held), chosen.of(dut.octaves)
     word = chosen.of(port.data for port in ports)
-    maximum = chosen.of(dut.maxima[slot] for slot in slots)
+    maximum = chosen.of(dut.totals.maxima[slot] for slot in slots)
     weight = chosen.of(dut.weights[slot] for slot in slots)
 
     # One enabled cycle to the register behind the memory, one to the table, one to the shift.
@@ -187,7 +187,7 @@ def score_kept(config: Config) -> Model:
     glue.d.comb += [port.addr.eq(theorem.t) for port in ports]
     glue.d.comb += theorem.stored.eq(chosen.of(port.data for port in ports))
     with Circuit(glue):
-        raw = Terms(chosen.of(dut.scores.sums[slot] for slot in slots))
+        raw = Terms(chosen.of(dut.scores.p.sums[slot] for slot in slots))
         shift = n.q.f + n.k.f - n.score.f
         (rounded,) = fixed_math.requantize(raw, shift, n.score, n.rounding)
         glue.d.comb += theorem.rounded.eq(rounded.value)
@@ -200,30 +200,31 @@ def residual_added(config: Config) -> Model:
     dut = Residual(config)
     old = dut.memory.read_port(domain="comb")
     glue = Module()
-    row = later(glue, dut.coming_row, dut.lead_time)
+    row = later(glue, dut.coming.p, dut.lead_time)
     glue.d.comb += old.addr.eq(row)
-    adds = Cat(dut.i.sink == sink for sink in (Sink.WO, Sink.W2)).any()
-    embeds = is_op(Op.EMBED, dut.i)
+    adds = Cat(dut.i.p.sink == sink for sink in (Sink.WO, Sink.W2)).any()
+    embeds = is_op(Op.EMBED, dut.i.p)
     with Circuit(glue, []):
-        value = Terms(Term(dut.i.value))
+        value = Terms(Term(dut.i.p.value))
         (total,) = fixed_math.saturate(Terms(Term(old.data)) + value, n.residual)
         (first,) = fixed_math.saturate(value, n.residual)
         (element,) = elements = Terms(expected(glue, select(embeds, first, total), dut.latency))
-        same = element.equals(dut.new) & _is_operand(dut.o, elements, n.residual, n.rounding)
-    comes = dut.i_valid & (adds | embeds)
+        same = element.equals(dut.new) & _is_operand(dut.o.p, elements, n.residual, n.rounding)
+    comes = dut.i.valid & (adds | embeds)
+    announced = later(glue, dut.coming.valid, dut.lead_time)
     given = {
-        "announced": implies(comes, later(glue, dut.coming, dut.lead_time) & (dut.i.row == row)),
+        "announced": implies(comes, announced & (dut.i.p.row == row)),
         "row_exists": row < config.shape.dim,
     }
     begun = later(glue, comes, dut.latency)
     # Its mantissa is squared, and the square moved by twice the exponent.
     request = dut.requests[0]
-    asks = request.en & (request.a == dut.o.mantissa) & (request.b == dut.o.mantissa)
-    exponent = later(glue, dut.o.exponent, ScalarMultiplier.latency)
+    asks = request.en & (request.a == dut.o.p.mantissa) & (request.b == dut.o.p.mantissa)
+    exponent = later(glue, dut.o.p.exponent, ScalarMultiplier.latency)
     moved = dut.products[0] << (2 * EXPONENT_STEP * exponent)
     squared = implies(later(glue, begun, ScalarMultiplier.latency), dut.square == moved)
     theorem = theorems.AddsUp(
-        {"element": implies(begun, dut.o_valid & same & asks) & squared},
+        {"element": implies(begun, dut.o.valid & same & asks) & squared},
         given=given,
         shown={"greatest": begun & later(glue, adds, dut.latency) & (dut.new == n.residual.max)},
     )
@@ -239,7 +240,7 @@ def reciprocals_found(config: Config) -> Model:
     (product,) = stand_in(glue, dut)
     slot, running = dut.slot, dut.running
     total = Signal(derived.softmax_sum_width)
-    glue.d.comb += total.eq(pick(dut.sums, slot))
+    glue.d.comb += total.eq(pick(dut.totals.sums, slot))
     # The product is asked for so long after the slot is taken; then there is the rest of the way.
     asks = 1 + Interpolator.asks_after
     rest = dut.latency - asks
@@ -269,7 +270,7 @@ def reciprocals_found(config: Config) -> Model:
     given = {
         "at_least_the_maximum": implies(running, total >= least),
         "block_after_block": implies(
-            dut.start, ~Cat(later(glue, running, n + 1) for n in range(dut.latency)).any()
+            dut.totals.complete, ~Cat(later(glue, running, n + 1) for n in range(dut.latency)).any()
         ),
         "table_of_factors": implies(begun, in_table),
     }
@@ -285,8 +286,8 @@ def gates(config: Config) -> Model:
     glue = Module()
     first, second = stand_in(glue, dut)
     rounded = ScalarMultiplier.latency + 1  # behind each product a register
-    came = dut.i_valid & (dut.i.sink == Sink.W13) & ~dut.i.row[0]
-    gate = dut.i.value[: n.gate.width].as_signed()
+    came = dut.i.valid & (dut.i.p.sink == Sink.W13) & ~dut.i.p.row[0]
+    gate = dut.i.p.value[: n.gate.width].as_signed()
     with Circuit(glue, [first]):
         x: Any = Terms(later(glue, gate, dut.asks_slope)) - n.gate.min
         (sigmoid,) = _interpolated(glue, dut.sigmoid, tables.sigmoid(config), x)
@@ -294,7 +295,7 @@ def gates(config: Config) -> Model:
         same_sigmoid = expected(glue, sigmoid, rounded).equals(dut.sigmoid_value)
         (ffn,) = steps.multiplied(n, Terms(first.a), Terms(first.b))
         (element,) = elements = Terms(expected(glue, ffn, rounded))
-        same_ffn = element.equals(dut.ffn) & _is_operand(dut.o, elements, n.ffn, n.rounding)
+        same_ffn = element.equals(dut.ffn) & _is_operand(dut.o.p, elements, n.ffn, n.rounding)
     with Circuit(glue, [second]):
         (silu,) = steps.gated(n, Terms(second.a), Terms(second.b))
         same_silu = expected(glue, silu, rounded).equals(dut.silu)
@@ -320,7 +321,7 @@ def gates(config: Config) -> Model:
             "The phases of the drain keep gates and silus apart.",
         ),
     }
-    shown = {"element": dut.o_valid & (dut.ffn != 0)}
+    shown = {"element": dut.o.valid & (dut.ffn != 0)}
     theorem = theorems.Gates(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, driven=("products",))
 
@@ -331,12 +332,12 @@ def pairs_turned(config: Config) -> Model:
     dut = Rope(config)
     cycles = dut.asks_after
     glue = Module()
-    take = dut.i_valid & (dut.i.sink == Sink.QKV)
+    take = dut.i.valid & (dut.i.p.sink == Sink.QKV)
     query, key, value = dut.arrived.q, dut.arrived.k, dut.arrived.v
     b_here = query | key
-    before = Signal.like(dut.i.value)
+    before = Signal.like(dut.i.p.value)
     with glue.If(take):
-        glue.d.sync += before.eq(dut.i.value)
+        glue.d.sync += before.eq(dut.i.p.value)
 
     # Of a half: the first product, of port 0, was asked for so many cycles before the second.
     port_0, port_1 = stand_in(glue, dut)
@@ -357,7 +358,7 @@ def pairs_turned(config: Config) -> Model:
         # a and b are the pair that came, the angle is that of the table.
         operands = (
             (a == later(glue, before, asked))
-            & (b == later(glue, dut.i.value, asked))
+            & (b == later(glue, dut.i.p.value, asked))
             & (Cat(cos[: n.rope.width], sin[: n.rope.width]) == dut.angle.as_value())
         )
         equal[f"{name}_operands"] = implies(later(glue, b_here, asked), operands)
@@ -365,7 +366,7 @@ def pairs_turned(config: Config) -> Model:
     for tensor, flag, out in (("query", query, dut.o.q), ("key", key, dut.o.k)):
         equal[tensor] = out == (later(glue, flag, early) | later(glue, flag, late))
     came = later(glue, value, late)
-    passed = later(glue, dut.i.value, late)[: len(dut.o.value)].as_signed()
+    passed = later(glue, dut.i.p.value, late)[: len(dut.o.value)].as_signed()
     equal["value"] = (dut.o.v == came) & implies(came, dut.o.value == passed)
     same_operands = (first.a == port_1.a) & (first.b == port_1.b)
     soon = [later(glue, b_here, cycle) for cycle in range(1, 2 * turn)]

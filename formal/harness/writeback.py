@@ -98,9 +98,9 @@ def sums_rounded(config: Config) -> Model:
         value_exponent = Terms(Term(shift_of_slot - rebase, sum_exponents))
         ((golden[None],),) = steps.value_sum(n, total, value_exponent)
         result = expected(glue, _select(raw, golden), dut.latency)
-        same = result.equals(dut.o.value)
-    came = later(glue, dut.i_valid, dut.latency)
-    in_time = dut.o_valid == came
+        same = result.equals(dut.o.p.value)
+    came = later(glue, dut.i.valid, dut.latency)
+    in_time = dut.o.valid == came
     if config.shape.qkv_bias:
         # Biases are kept as they come, nothing else is.
         kept = dut.biases
@@ -112,14 +112,14 @@ def sums_rounded(config: Config) -> Model:
     given = {
         # Only of what comes: a pass of scores lies in the drain, too, and before the first norm and
         # block there are neither exponents nor shifts.
-        "no_score": implies(dut.i_valid, raw.sink != Sink.SCORE),
-        "row_exists": implies(dut.i_valid, _row_exists(config, raw)),
+        "no_score": implies(dut.i.valid, raw.sink != Sink.SCORE),
+        "row_exists": implies(dut.i.valid, _row_exists(config, raw)),
         "norm_exponent": implies(
-            dut.i_valid & any_of(raw.sink, NORMED), dut.norm_exponent < exponents.stop
+            dut.i.valid & any_of(raw.sink, NORMED), dut.norm_exponent < exponents.stop
         ),
-        "value_shift": implies(dut.i_valid & (raw.sink == Sink.VALUE), in_range),
+        "value_shift": implies(dut.i.valid & (raw.sink == Sink.VALUE), in_range),
     }
-    shown = _shown(golden, dut.o, dut.o_valid)
+    shown = _shown(golden, dut.o.p, dut.o.valid)
     return Model(dut, theorems.RoundsSums(equal, given=given, shown=shown), glue=glue)
 
 
@@ -134,7 +134,7 @@ def sums_scaled(config: Config) -> Model:
     scaling = dut.scaled_latency - dut.latency
     came, factor, of_slot = (
         later(glue, each, scaling - 1)
-        for each in (dut.o, dut.norm_factor, pick(dut.value_factors, dut.o.slot))
+        for each in (dut.o.p, dut.norm_factor, pick(dut.value_factors, dut.o.p.slot))
     )
     came = result_layout(config, sum_bits(config))(came)
     golden: dict[Op | None, Term] = {}
@@ -151,8 +151,8 @@ def sums_scaled(config: Config) -> Model:
             ((golden[op],),) = projection.scaled(sums, Terms(factor), bias)
         ((golden[None],),) = steps.attended(n, sums, Terms(of_slot))
         result = expected(glue, _select(came, golden), 1)
-        same = result.equals(dut.scaled.value)
-    asks = dut.o_valid & ~any_of(dut.o.sink, DIRECT) & (dut.o.sink != Sink.SCORE)
+        same = result.equals(dut.scaled.p.value)
+    asks = dut.o.valid & ~any_of(dut.o.p.sink, DIRECT) & (dut.o.p.sink != Sink.SCORE)
     there = later(glue, asks, scaling)
     given = {"row_exists": implies(asks, _row_exists(config, dut.o))}
     shown = _shown(golden, dut.scaled, there)

@@ -12,14 +12,14 @@ BIASES = (
         "nano_bias", "arith.writeback_scale",
         "a bias is multiplied by the factor of the norm, too",
         "design.writeback", "Writeback._scale",
-        "self._bias(m, coming[-2], before, element) << TABLE_FRACTION",
-        "self._bias(m, coming[-2], before, element) * factor",
+        "self._bias(m) << TABLE_FRACTION",
+        "self._bias(m) * factor",
     ),
     planted(
         "nano_bias", "composition.operands",
         "every layer has the biases of the first",
-        "design.writeback", "Writeback._bias", "self.o_valid & is_op(Op.BIAS, self.o)",
-        "self.o_valid & is_op(Op.BIAS, self.o) & (self.o.layer == 0)",
+        "design.writeback", "Writeback._bias", "self.o.valid & is_op(Op.BIAS, self.o.p)",
+        "self.o.valid & is_op(Op.BIAS, self.o.p) & (self.o.p.layer == 0)",
     ),
     planted(
         "nano_bias", "schedule.layer",
@@ -35,7 +35,7 @@ BIASES = (
     planted(
         "nano_bias", "arith.square_sum",
         "biases go to the residual, too",
-        "design.residual", "Residual.elaborate", "is_op(Op.EMBED, self.i)", "(sink == Sink.EMBED)",
+        "design.residual", "Residual.elaborate", "is_op(Op.EMBED, result)", "(sink == Sink.EMBED)",
     ),
     planted(
         "nano_bias", "schedule.token",

@@ -7,18 +7,19 @@ DUTIES = (
     planted(
         "thin", "composition.operands",
         "a token is answered when any norm is done",
-        "design.decoder", "Decoder.elaborate", "rmsnorm.done & rmsnorm.final", "rmsnorm.done",
+        "design.decoder", "Decoder._connect_stages", "self.rmsnorm.done & self.rmsnorm.final",
+        "self.rmsnorm.done",
     ),
     planted(
         "nano@16", "composition.operands",
         "a key does not wait for its queries",
-        "design.decoder", "Decoder.elaborate", "queries.full", "1",
+        "design.decoder", "Decoder._connect_operands", "queries.full", "1",
     ),
     planted(
         "nano", "dataflow.results_in_time",
         "the residual's row is announced a cycle late",
-        "design.writeback", "Writeback._round_sum", "self.coming_row.eq(element.row)",
-        "self.coming_row.eq(self.o.row)",
+        "design.writeback", "Writeback._round_sum", "self.coming.p.eq(element.row)",
+        "self.coming.p.eq(self.o.p.row)",
     ),
     planted(
         "nano@16", "composition.duties",
@@ -36,13 +37,14 @@ DUTIES = (
     planted(
         "nano", "composition.duties",
         "RoPE never begins anew",
-        "design.decoder", "Decoder.elaborate", "rope.clear.eq(starts_qkv)", "rope.clear.eq(0)",
+        "design.decoder", "Decoder._connect_stages", "self.rope.clear.eq(starts_qkv)",
+        "self.rope.clear.eq(0)",
     ),
     planted(
         "nano", "composition.duties",
         "RoPE begins when its first row is there",
-        "design.decoder", "Decoder.elaborate", "rope.clear.eq(starts_qkv)",
-        "rope.clear.eq(writeback.scaled_valid & (writeback.scaled.row == 0))",
+        "design.decoder", "Decoder._connect_stages", "self.rope.clear.eq(starts_qkv)",
+        "self.rope.clear.eq(self.rope.i.valid & (self.rope.i.p.row == 0))",
     ),
     planted(
         "nano@2", "dataflow.drain_timing",
@@ -53,7 +55,7 @@ DUTIES = (
     planted(
         "nano", "composition.duties",
         "RoPE is not told that a text begins",
-        "design.decoder", "Decoder.elaborate", "tokens.first_token", "0",
+        "design.decoder", "Decoder._connect_stages", "tokens.first_token", "0",
     ),
     planted(
         "nano", "composition.duties",
@@ -64,13 +66,14 @@ DUTIES = (
     planted(
         "nano", "composition.duties",
         "reciprocals are looked for at every position",
-        "design.decoder", "Decoder.elaborate", "adds_weight & used.last", "adds_weight",
+        "design.softmax", "Softmax.elaborate", "adds.valid & adds.p.last", "adds.valid",
     ),
     planted(
         "nano", "composition.duties",
         "a sum of weights never begins anew",
-        "design.decoder", "Decoder.elaborate", "softmax.add_first.eq(used.first)",
-        "softmax.add_first.eq(0)",
+        "design.decoder", "Decoder._connect_sums_of_weights",
+        "softmax.adds.p.eq(used.p.beat)",
+        "softmax.adds.p.eq(used.p.beat), softmax.adds.p.first.eq(0)",
     ),
     planted(
         "nano", "arith.square_sum",
@@ -81,18 +84,18 @@ DUTIES = (
         "nano", "dataflow.argmax",
         "the best changes while its answer waits",
         "design.argmax", "Argmax.elaborate",
-        "take & ((self.i.row == 0) | (logit.value > greatest))",
-        "(take | ~queue.r_rdy) & ((self.i.row == 0) | (logit.value > greatest))",
+        "take & ((self.i.p.row == 0) | (logit.value > greatest))",
+        "(take | ~queue.r_rdy) & ((self.i.p.row == 0) | (logit.value > greatest))",
     ),
     planted(
         "nano", "composition.cache_kept_external",
         "a word of the external cache is claimed when it is read",
-        "design.decoder", "Decoder.elaborate", "cache.rd_claim.eq(issue.claims)",
-        "cache.rd_claim.eq(issue.read)",
+        "design.decoder", "Decoder._connect_operands", "cache.rd_claim.eq(issue.claims.valid)",
+        "cache.rd_claim.eq(issue.read.valid)",
     ),
     planted(
         "nano", "composition.operands",
         "reciprocals are looked for at the first weight",
-        "design.decoder", "Decoder.elaborate", "used.last", "used.first",
+        "design.softmax", "Softmax.elaborate", "adds.p.last", "adds.p.first",
     ),
 )  # fmt: skip

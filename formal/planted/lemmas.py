@@ -21,8 +21,8 @@ LEMMAS = (
         "nano", "softmax.sum_includes_the_maximum",
         "the first weight of a sum is left out",
         "design.softmax", "Softmax.elaborate",
-        "Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]",
-        "Mux(self.add_first, 0, self.sums[slot] + self.weights[slot])",
+        "Mux(adds.p.first, 0, totals.sums[slot]) + self.weights[slot]",
+        "Mux(adds.p.first, 0, totals.sums[slot] + self.weights[slot])",
     ),
     planted(
         "nano", "softmax.sum_includes_the_maximum",
@@ -37,7 +37,7 @@ LEMMAS = (
     planted(
         "nano", "arith.square_sum",
         "the residual is complete before its last square is added",
-        "design.residual", "Residual.elaborate", "squared[-1] & squared_last[-1]",
-        "squared[-2] & squared_last[-2]",
+        "design.residual", "Residual.elaborate", "there & asked.last",
+        "squared.valid[-2] & squared.steps[-2].last",
     ),
 )  # fmt: skip

@@ -34,7 +34,7 @@ OPERANDS = (
     planted(
         "nano_wide", "arith.residual",
         "a square is moved by the exponent of the element that comes next",
-        "design.residual", "Residual.elaborate", "of_square = later", "",
+        "design.residual", "Residual.elaborate", "asked.exponent", "operand.exponent",
     ),
     planted(
         "nano_wide", "arith.lanes",

@@ -26,8 +26,8 @@ SLOTS = (
         "nano", "arith.sum.softmax",
         "every slot sums the weights of slot 0",
         "design.softmax", "Softmax.elaborate",
-        "Mux(self.add_first, 0, self.sums[slot]) + self.weights[slot]",
-        "Mux(self.add_first, 0, self.sums[slot]) + self.weights[0]",
+        "Mux(adds.p.first, 0, totals.sums[slot]) + self.weights[slot]",
+        "Mux(adds.p.first, 0, totals.sums[slot]) + self.weights[0]",
     ),
     planted(
         "nano", "arith.maximum",
@@ -38,7 +38,7 @@ SLOTS = (
     planted(
         "nano", "arith.scores",
         "every slot keeps the scores of slot 0",
-        "design.softmax", "Softmax.elaborate", "self.scores.sums[slot]", "self.scores.sums[0]",
+        "design.softmax", "Softmax.elaborate", "scores.sums[slot]", "scores.sums[0]",
     ),
     planted(
         "nano", "dataflow.drain_order",
@@ -64,7 +64,7 @@ SLOTS = (
     planted(
         "nano@16", "dataflow.wiring",
         "every slot is given the query of slot 0, on the way to the array",
-        "design.decoder", "Decoder.elaborate", "issue.queries.eq(queries.rd_data)",
+        "design.decoder", "Decoder._connect_operands", "issue.queries.eq(queries.rd_data)",
         "*(issue.queries[n].eq(queries.rd_data[0]) for n in range(len(issue.queries)))",
     ),
     planted(

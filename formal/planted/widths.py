@@ -35,7 +35,7 @@ WIDTHS = (
     planted(
         "nano", "arith.reciprocals",
         "a shift is that of the slot before",
-        "design.reciprocals", "Reciprocals.elaborate", "slots[known]", "slots[known + 1]",
+        "design.reciprocals", "Reciprocals.elaborate", "taken[known].slot", "taken[known + 1].slot",
     ),
     planted(
         "nano", "dataflow.activations.residual",
@@ -94,7 +94,8 @@ WIDTHS = (
     planted(
         "nano@16", "dataflow.drain_order",
         "the first row of a column-split pass loses its right half",
-        "design.drain", "Drain.elaborate", "Mux(self.beat.folded, self.sums[middle], 0)", "C(0, 1)",
+        "design.drain", "Drain.elaborate", "Mux(passed.beat.folded, passed.sums[middle], 0)",
+        "C(0, 1)",
     ),
     planted(
         "nano@16", "dataflow.drain_timing",

@@ -50,8 +50,8 @@ SHIFTED = PlantedBug(
     "a shift is that of the sum before",
     "design.reciprocals",
     "Reciprocals.elaborate",
-    "exponents[known]",
-    "exponents[known + 1]",
+    "taken[known].exponent",
+    "taken[known + 1].exponent",
 )
 TRUNCATED = PlantedBug(
     "silu is truncated",
@@ -106,7 +106,7 @@ TAKEN_AGAIN = PlantedBug(
     "while the array stands still, sums that were taken are offered again",
     "design.array",
     "MultiplierArray.elaborate",
-    "self.sums_taken",
+    "self.o.ready",
     "0",
 )
 ALL_OCTAVES = PlantedBug(
@@ -127,15 +127,15 @@ WRAPS = PlantedBug(
     "the residual wraps",
     "design.residual",
     "Residual.elaborate",
-    "saturate(old + self.i.value, form)",
-    "old + self.i.value",
+    "saturate(old + result.value, form)",
+    "old + result.value",
 )
 NEVER_CLEARED = PlantedBug(
     "a sum of weights begins with the one before",
     "design.softmax",
     "Softmax.elaborate",
-    "Mux(self.add_first, 0, self.sums[slot])",
-    "self.sums[slot]",
+    "Mux(adds.p.first, 0, totals.sums[slot])",
+    "totals.sums[slot]",
 )
 NO_EPSILON = PlantedBug(
     "a sum of squares begins with nothing",

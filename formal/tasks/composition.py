@@ -24,7 +24,7 @@ from tools.planting import PlantedBug
 FORGOTTEN_EARLY = PlantedBug(
     "a stage that starts forgets what the last beat of the one before still waits for",
     "design.decoder",
-    "Decoder.elaborate",
+    "Decoder._connect_stages",
     "(starts | late) & issue.i.ready",
     "starts | late",
 )
@@ -40,26 +40,26 @@ ALL_MULTIPLIED = PlantedBug(
     "design.writeback",
     "Writeback._scale",
     "m.If(valid)",
-    "m.If(self.o_valid)",
+    "m.If(self.o.valid)",
 )
 ANNOUNCED_TWICE = PlantedBug(
     "a row is announced again when its keys are read",
     "design.decoder",
-    "Decoder.elaborate",
-    "cache.row_start.eq(starts_qkv)",
-    "cache.row_start.eq(starts_qkv | starts_attention)",
+    "Decoder._connect_stages",
+    "self.cache.row_start.eq(starts_qkv)",
+    "self.cache.row_start.eq(starts_qkv | starts_attention)",
 )
 NO_SCORES = PlantedBug(
     "a value does not wait for the scores",
     "design.decoder",
-    "Decoder.elaborate",
+    "Decoder._connect_operands",
     "softmax.ready",
     "1",
 )
 OFF_PHASE = PlantedBug(
     "SwiGLU is a phase ahead of the drain",
     "design.decoder",
-    "Decoder.elaborate",
+    "Decoder._connect_results",
     "drain.phase",
     "drain.phase + 1",
 )

@@ -54,7 +54,7 @@ WRONG_OPERAND = PlantedBug(
 WRONG_VECTOR = PlantedBug(
     "the output projection multiplies the hidden vector",
     "design.decoder",
-    "Decoder.elaborate",
+    "Decoder._connect_operands",
     "attention.rd_data",
     "hidden.rd_data",
 )
@@ -76,14 +76,14 @@ OVERWRITTEN = PlantedBug(
     "a pass that comes takes the place of the one that waits",
     "design.pass_buffer",
     "PassBuffer.elaborate",
-    "self.i_valid & ~full & ~self.o_ready",
-    "self.i_valid & ~self.o_ready",
+    "self.i.valid & ~full & ~self.o.ready",
+    "self.i.valid & ~self.o.ready",
 )
 STUCK = PlantedBug(
     "the buffer stays full",
     "design.pass_buffer",
     "PassBuffer.elaborate",
-    "holds | (full & ~self.o_ready)",
+    "holds | (full & ~self.o.ready)",
     "holds | full",
 )
 
@@ -107,8 +107,8 @@ RESULT_LATE = PlantedBug(
     "a sum for the residual leaves as a product, too",
     "design.writeback",
     "Writeback._scale",
-    "self.o_valid & ~any_of(self.o.sink, DIRECT)",
-    "self.o_valid",
+    "self.o.valid & ~any_of(asked.sink, DIRECT)",
+    "self.o.valid",
 )
 NO_RESERVE = PlantedBug(
     "a logit on its way is not counted",

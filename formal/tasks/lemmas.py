@@ -68,7 +68,7 @@ IDLE: dict[str, tuple[int, PlantedBug]] = {
             "sigmoid",
             "swiglu",
             "SwiGlu.elaborate",
-            "with m.If(gate_valid[-1])",
+            "with m.If(gates.valid[-1])",
             "self.requests[1].b.eq(sigmoid_value)",
         ),
     ),
@@ -161,8 +161,8 @@ TOO_SOON = PlantedBug(
     "value sums leave two cycles before their shift is there",
     "design.reciprocals",
     "Reciprocals.elaborate",
-    "Cat(running, valid)[ready] & ([slot, *slots][ready] == enough)",
-    "self.start",
+    "Cat(running, valid)[ready] & (slots[ready] == enough)",
+    "totals.complete",
 )
 
 

@@ -130,9 +130,9 @@ def heads_of(config: Config, block: int) -> dict[int, int]:
 
 def offer(ctx: Any, unit: Any, result: dict | None) -> None:
     """Put a result of `Writeback` (by the fields of its layout), or none, on a unit's input."""
-    ctx.set(unit.i_valid, result is not None)
+    ctx.set(unit.i.valid, result is not None)
     if result is not None:
-        ctx.set(unit.i, result)
+        ctx.set(unit.i.payload, result)
 
 
 def in_format(form: SQ) -> st.SearchStrategy[int]:

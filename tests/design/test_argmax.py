@@ -56,7 +56,7 @@ def test_first_of_the_greatest(case, leaving, taking):
                 logit = here and dict(value=here[1], sink=Sink.CLS, row=here[0])
                 offer(ctx, dut, logit or other)
                 shown = [(Tensor.LOGITS, 0, *here)] if here else []
-                assert records(ctx, [dut.trace]) == shown
+                assert records(ctx, dut.trace) == shown
                 expect(ctx, dut.fault, 0)
 
                 take = next(takes, True)

@@ -110,14 +110,14 @@ def test_sums_and_shifts(data):
         while left:
             en, take, beat = next(enables, True), next(taken, True), left[0]
             ctx.set(dut.en, en)
-            ctx.set(dut.sums_taken, take)
-            ctx.set(dut.i_valid, beat is not None)
+            ctx.set(dut.o.ready, take)
+            ctx.set(dut.i.valid, beat is not None)
             if beat is not None:
                 names = ("kind", "first", "last", "shift_index", "macs")
-                ctx.set(dut.i_beat, {name: getattr(beat, name) for name in names})
-                ctx.set(dut.a, beat.a)
-                ctx.set(dut.b, beat.b)
-                ctx.set(dut.b_exponents, beat.exponents)
+                ctx.set(dut.i.p.beat, {name: getattr(beat, name) for name in names})
+                ctx.set(dut.i.p.a, beat.a)
+                ctx.set(dut.i.p.b, beat.b)
+                ctx.set(dut.i.p.exponents, beat.exponents)
             macs = model.macs(en)
             await ctx.tick()
             expect(ctx, dut.macs, macs)
@@ -125,14 +125,14 @@ def test_sums_and_shifts(data):
                 model.step(left.pop(0))
             elif take:
                 model.valid = False
-            expect(ctx, dut.sums_valid, model.valid)
+            expect(ctx, dut.o.valid, model.valid)
             if model.valid:
                 finished = model.stages[2]
                 assert finished is not None
-                expect(ctx, dut.sums_beat.kind, finished.kind)
-                assert [ctx.get(total) for total in dut.sums] == model.sums
+                expect(ctx, dut.o.p.beat.kind, finished.kind)
+                assert [ctx.get(total) for total in dut.o.p.sums] == model.sums
                 place = SHIFT_BITS * finished.shift_index
                 shifts = [header >> place & MAX_SHIFT for header in model.headers]
-                assert [ctx.get(shift) for shift in dut.shifts] == shifts
+                assert [ctx.get(shift) for shift in dut.o.p.shifts] == shifts
 
     simulate(dut, testbench)

@@ -95,12 +95,12 @@ def shown(ctx, port, expected: dict) -> dict:
 
 
 def put(ctx, dut: Drain, one_pass: tuple | None) -> None:
-    ctx.set(dut.i_valid, one_pass is not None)
+    ctx.set(dut.i.valid, one_pass is not None)
     if one_pass is not None:
         beat, sums, shifts = one_pass
-        ctx.set(dut.sums, sums)
-        ctx.set(dut.shifts, shifts)
-        ctx.set(dut.beat, beat)
+        ctx.set(dut.i.p.sums, sums)
+        ctx.set(dut.i.p.shifts, shifts)
+        ctx.set(dut.i.p.beat, beat)
 
 
 @costly
@@ -138,14 +138,14 @@ def test_results_leave_in_order_and_in_their_cycles(data):
                     leaving = None
             for name in ("serial", "scores"):
                 port, valid = (
-                    (dut.o, dut.o_valid) if name == "serial" else (dut.scores, dut.scores_valid)
+                    (dut.o.p, dut.o.valid) if name == "serial" else (dut.scores.p, dut.scores.valid)
                 )
                 expected = leaving and getattr(leaving, name)
                 expect(ctx, valid, expected is not None)
                 if expected is not None:
                     assert shown(ctx, port, expected) == expected
             i_ready = not held or (leaving is not None and len(held) == 1)
-            expect(ctx, dut.i_ready, i_ready)
+            expect(ctx, dut.i.ready, i_ready)
             await ctx.tick()
             cycle += 1
             if leaving is not None:
@@ -174,10 +174,10 @@ def test_a_folded_row_is_the_sum_of_its_halves():
             for beat in (dict(sink=Sink.CLS, folded=1), dict(sink=Sink.CLS, folded=0)):
                 put(ctx, dut, (beat | dict(count=len(left)), left + right, [0] * 2 * len(left)))
                 await ctx.tick()
-                ctx.set(dut.i_valid, 0)
+                ctx.set(dut.i.valid, 0)
                 found = []
-                while not ctx.get(dut.i_ready) or ctx.get(dut.o_valid):
-                    found += [ctx.get(dut.o.sum)] if ctx.get(dut.o_valid) else []
+                while not ctx.get(dut.i.ready) or ctx.get(dut.o.valid):
+                    found += [ctx.get(dut.o.p.sum)] if ctx.get(dut.o.valid) else []
                     await ctx.tick()
                 both = [x + y for x, y in zip(left, right, strict=True)]
                 assert found == (both if beat["folded"] else left)
@@ -206,7 +206,7 @@ def test_a_pass_occupies_the_drain_for_count_cycles():
                 times: list[int] = []  # of captures
                 cycle = 0
                 while len(times) < 3:
-                    if ctx.get(dut.i_ready):
+                    if ctx.get(dut.i.ready):
                         times.append(cycle)
                     await ctx.tick()
                     cycle += 1

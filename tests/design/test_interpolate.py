@@ -32,8 +32,8 @@ def test_equals_golden_with_any_bubbles(data):
     async def testbench(ctx):
         for cycle in range(len(inputs) + Interpolator.latency):
             now = inputs[cycle] if cycle < len(inputs) else None
-            ctx.set(unit.i_valid, now is not None)
-            ctx.set(unit.i, now or 0)
+            ctx.set(unit.i.valid, now is not None)
+            ctx.set(unit.i.p, now or 0)
             before = cycle - Interpolator.latency
             if before >= 0 and inputs[before] is not None:
                 base, slope = np.array(table.base), np.array(table.slope)

@@ -194,7 +194,7 @@ def test_beats_meet_their_operands(data):
             expect(ctx, dut.en, en)
             expect(ctx, dut.i_weights.ready, from_stream and not now["blocked"])
             reads_cache = enters and waiting["kind"] in (Kind.KEY, Kind.VALUE)
-            expect(ctx, dut.claims, reads_cache)
+            expect(ctx, dut.claims.valid, reads_cache)
             ready = waiting is None or enters
             expect(ctx, dut.i.ready, ready)
             entered = waiting if enters else None
@@ -210,18 +210,18 @@ def test_beats_meet_their_operands(data):
                 assert asked == (stages[1]["column"], stages[1]["folded"])
             asked = ctx.get(dut.next_column), ctx.get(dut.next_folded)
             for inside, valid, port in (
-                (stages[0], dut.read, dut.read_beat),
-                (stages[1], dut.fetch, dut.fetch_beat),
+                (stages[0], dut.read.valid, dut.read.p),
+                (stages[1], dut.fetch.valid, dut.fetch.p),
             ):
                 expect(ctx, valid, en and inside is not None)
                 if inside is not None:
                     assert shown(ctx, port, inside) == inside
-            expect(ctx, dut.o_valid, out is not None)
+            expect(ctx, dut.o.valid, out is not None)
             if out is not None:
-                assert shown(ctx, dut.o_beat, out) == out
+                assert shown(ctx, dut.o.p.beat, out) == out
                 a, b = expected_operands(config, out, read)
-                assert [ctx.get(lane) for lane in dut.a] == a
-                powers = zip(dut.b, dut.b_exponents, strict=True)
+                assert [ctx.get(lane) for lane in dut.o.p.a] == a
+                powers = zip(dut.o.p.b, dut.o.p.exponents, strict=True)
                 found = [dict(mantissa=ctx.get(x), exponent=ctx.get(power)) for x, power in powers]
                 plain = [dict(mantissa=x, exponent=0) if isinstance(x, int) else x for x in b]
                 assert found == plain

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from amaranth import *
+from amaranth.lib.wiring import connect
 
 from design.activations import ActivationBuffer
 from design.argmax import Argmax
@@ -74,7 +75,7 @@ def since(cycle: int, value: Any = 1) -> Callable[[int], Any]:
 
 def result(cycle: int, **fields: Any) -> dict[str, Callable[[int], Any]]:
     """An element on port `i`, in that cycle."""
-    return {"i_valid": at(cycle), "i": at(cycle, fields)}
+    return {"i.valid": at(cycle), "i.p": at(cycle, fields)}
 
 
 def rows(sink: Sink, turn: int, count: int, value: int) -> dict[str, Callable[[int], Any]]:
@@ -84,8 +85,10 @@ def rows(sink: Sink, turn: int, count: int, value: int) -> dict[str, Callable[[i
         return now % turn == 0 and now // turn < count
 
     return {
-        "i_valid": valid,
-        "i": lambda now: {"sink": sink, "row": now // turn, "value": value} if valid(now) else None,
+        "i.valid": valid,
+        "i.p": lambda now: (
+            {"sink": sink, "row": now // turn, "value": value} if valid(now) else None
+        ),
     }
 
 
@@ -94,7 +97,9 @@ def _norm(unit: RmsNorm) -> Drives:
 
 
 def _sums(unit: Reciprocals) -> Drives:
-    return {"start": at(3), "sums": since(0, [3 * ROOMY.numerics.weight.max] * len(unit.sums))}
+    sums = unit.totals.sums
+    weights = [3 * ROOMY.numerics.weight.max] * len(sums)
+    return {"totals.complete": at(3), "totals.sums": since(0, weights)}
 
 
 def _pairs(unit: Rope) -> Drives:
@@ -115,7 +120,7 @@ def _gate_and_up(unit: SwiGlu) -> Drives:
 
 
 def _pass(sink: Sink, **drives: Any) -> Callable[[Drain], Drives]:
-    return lambda unit: {"i_valid": at(0), "beat": at(0, {"sink": sink, "count": 1}), **drives}
+    return lambda unit: {"i.valid": at(0), "i.p.beat": at(0, {"sink": sink, "count": 1}), **drives}
 
 
 def _beat(unit: Issue) -> Drives:
@@ -129,11 +134,11 @@ def _beat(unit: Issue) -> Drives:
 def _scores(unit: Softmax) -> Drives:
     n = unit.config.numerics
     below = -1 << (n.q.f + n.k.f)  # one octave
-    score = {0: {"t": 0}, 1: {"t": 1, "sums": [below] * len(unit.scores.sums)}}
+    score = {0: {"t": 0}, 1: {"t": 1, "sums": [below] * len(unit.scores.p.sums)}}
     return {
         "clear": at(0),
-        "scores_valid": lambda now: now - 2 in score,
-        "scores": lambda now: score.get(now - 2),
+        "scores.valid": lambda now: now - 2 in score,
+        "scores.p": lambda now: score.get(now - 2),
         "en": since(0),
         "rd_en": at(READ),
         "rd_t": at(READ, 1),
@@ -153,13 +158,13 @@ LATENCIES = [
     ),
     Latency(
         "slope", lambda: Interpolator(tables.rsqrt(ROOMY)), lambda unit: unit.asks_after,
-        lambda unit: {"i_valid": at(0), "i": at(0, 70_000)},
-        lambda unit: unit.i_valid, lambda unit: unit.request.en, flag=True,
+        lambda unit: {"i.valid": at(0), "i.p": at(0, 70_000)},
+        lambda unit: unit.i.valid, lambda unit: unit.request.en, flag=True,
     ),
     Latency(
         "interpolated", lambda: Interpolator(tables.rsqrt(ROOMY)), lambda unit: unit.latency,
-        lambda unit: {"i_valid": at(0), "i": at(0, 70_000)},
-        lambda unit: unit.i_valid, lambda unit: unit.o != 0, flag=True,
+        lambda unit: {"i.valid": at(0), "i.p": at(0, 70_000)},
+        lambda unit: unit.i.valid, lambda unit: unit.o != 0, flag=True,
     ),
     *(
         Latency(
@@ -167,9 +172,9 @@ LATENCIES = [
             lambda unit: unit.enter, end, flag=True,
         )
         for name, declared, end in (
-            ("read", lambda unit: unit.read_latency, lambda unit: unit.read),
-            ("fetch", lambda unit: unit.fetch_latency, lambda unit: unit.fetch),
-            ("operands", lambda unit: unit.latency, lambda unit: unit.o_valid),
+            ("read", lambda unit: unit.read_latency, lambda unit: unit.read.valid),
+            ("fetch", lambda unit: unit.fetch_latency, lambda unit: unit.fetch.valid),
+            ("operands", lambda unit: unit.latency, lambda unit: unit.o.valid),
         )
     ),
     Latency(
@@ -185,47 +190,47 @@ LATENCIES = [
     Latency(
         "array", lambda: MultiplierArray(ROOMY), lambda unit: unit.latency,
         lambda unit: {
-            "en": since(0), "i_valid": at(0), "i_beat": at(0, {"kind": Kind.WEIGHT, "last": 1}),
+            "en": since(0), "i.valid": at(0), "i.p.beat": at(0, {"kind": Kind.WEIGHT, "last": 1}),
         },
-        lambda unit: unit.i_valid, lambda unit: unit.sums_valid, flag=True,
+        lambda unit: unit.i.valid, lambda unit: unit.o.valid, flag=True,
     ),
     Latency(
         "pass buffer", lambda: PassBuffer(ROOMY), lambda unit: unit.latency,
-        lambda unit: {"i_valid": at(3)},
-        lambda unit: unit.i_valid, lambda unit: unit.o_valid, flag=True,
+        lambda unit: {"i.valid": at(3)},
+        lambda unit: unit.i.valid, lambda unit: unit.o.valid, flag=True,
     ),
     Latency(
         "drain", lambda: Drain(ROOMY), lambda unit: unit.latency, _pass(Sink.EMBED),
-        lambda unit: unit.i_valid, lambda unit: unit.o_valid, flag=True,
+        lambda unit: unit.i.valid, lambda unit: unit.o.valid, flag=True,
     ),
     Latency(
         "drain, decision", lambda: Drain(ROOMY), lambda unit: unit.decision_latency,
         _pass(Sink.CLS, norm_ready=since(0), logits_ready=since(7)),
-        lambda unit: unit.logits_ready, lambda unit: unit.o_valid, flag=True,
+        lambda unit: unit.logits_ready, lambda unit: unit.o.valid, flag=True,
     ),
     Latency(
         "writeback", lambda: Writeback(ROOMY), lambda unit: unit.latency,
         lambda unit: result(0, sink=Sink.EMBED),
-        lambda unit: unit.i_valid, lambda unit: unit.o_valid, flag=True,
+        lambda unit: unit.i.valid, lambda unit: unit.o.valid, flag=True,
     ),
     Latency(
         "writeback, ahead of a sum", lambda: Writeback(ROOMY), lambda unit: unit.lead_time,
         lambda unit: result(0, sink=Sink.EMBED),
-        lambda unit: unit.coming, lambda unit: unit.o_valid, flag=True,
+        lambda unit: unit.coming.valid, lambda unit: unit.o.valid, flag=True,
     ),
     Latency(
         "writeback, scaled", lambda: Writeback(ROOMY), lambda unit: unit.scaled_latency,
         lambda unit: result(0, sink=Sink.CLS),
-        lambda unit: unit.i_valid, lambda unit: unit.scaled_valid, flag=True,
+        lambda unit: unit.i.valid, lambda unit: unit.scaled.valid, flag=True,
     ),
     *(
         Latency(
             f"residual, {name}", lambda: Residual(ROOMY), declared,
             lambda unit: result(0, sink=Sink.EMBED, row=ROOMY.shape.dim - 1),
-            lambda unit: unit.i_valid, end, flag=True,
+            lambda unit: unit.i.valid, end, flag=True,
         )
         for name, declared, end in (
-            ("element", lambda unit: unit.latency, lambda unit: unit.o_valid),
+            ("element", lambda unit: unit.latency, lambda unit: unit.o.valid),
             ("complete", lambda unit: unit.complete_latency, lambda unit: unit.complete),
         )
     ),
@@ -233,11 +238,11 @@ LATENCIES = [
         "residual, old element", lambda: Residual(ROOMY),
         lambda unit: unit.lead_time + unit.latency,
         lambda unit: {
-            "coming": at(READ),
-            "i_valid": lambda now: now == 0 or now >= READ,
-            "i": lambda now: {"sink": Sink.WO if now else Sink.EMBED, "value": 1 if now else 5},
+            "coming.valid": at(READ),
+            "i.valid": lambda now: now == 0 or now >= READ,
+            "i.p": lambda now: {"sink": Sink.WO if now else Sink.EMBED, "value": 1 if now else 5},
         },
-        lambda unit: unit.coming, lambda unit: unit.new == 6, flag=True,
+        lambda unit: unit.coming.valid, lambda unit: unit.new == 6, flag=True,
     ),
     *(
         Latency(
@@ -253,7 +258,7 @@ LATENCIES = [
     *(
         Latency(
             f"reciprocals, {name}", lambda: Reciprocals(ROOMY), declared, _sums,
-            lambda unit: unit.start, end, flag=False,
+            lambda unit: unit.totals.complete, end, flag=False,
         )
         for name, declared, end in (
             ("shift", lambda unit: unit.shift_latency, lambda unit: unit.shifts[0]),
@@ -270,16 +275,16 @@ LATENCIES = [
         for name, declared, begin, end in (
             (
                 "first half", lambda unit: unit.latencies[0],
-                lambda unit: unit.i_valid & (unit.i.row == 1), lambda unit: unit.o.q,
+                lambda unit: unit.i.valid & (unit.i.p.row == 1), lambda unit: unit.o.q,
             ),
             (
                 "second half", lambda unit: unit.latencies[1],
-                lambda unit: unit.i_valid & (unit.i.row == 1),
+                lambda unit: unit.i.valid & (unit.i.p.row == 1),
                 lambda unit: unit.o.q & (unit.o.d == 1),
             ),
             (
                 "last product", lambda unit: unit.asks_after[-1],
-                lambda unit: unit.i_valid & (unit.i.row == 1),
+                lambda unit: unit.i.valid & (unit.i.p.row == 1),
                 lambda unit: unit.since[-1] if unit.asks_after[-1] else unit.requests[1].en,
             ),
             # What was announced in the cycle before.
@@ -302,44 +307,44 @@ LATENCIES = [
         for name, declared, begin, end in (
             (
                 "slope", lambda unit: unit.asks_slope,
-                lambda unit: unit.i_valid, lambda unit: unit.requests[0].en,
+                lambda unit: unit.i.valid, lambda unit: unit.requests[0].en,
             ),
             (
                 "sigmoid", lambda unit: unit.sigmoid_latency,
-                lambda unit: unit.i_valid, lambda unit: unit.trace[0].valid,
+                lambda unit: unit.i.valid, lambda unit: unit.trace[0].valid,
             ),
             (
                 "silu", lambda unit: unit.silu_latency,
-                lambda unit: unit.i_valid, lambda unit: unit.trace[1].valid,
+                lambda unit: unit.i.valid, lambda unit: unit.trace[1].valid,
             ),
             (
                 "up", lambda unit: unit.asks_up,
-                lambda unit: unit.i_valid, lambda unit: unit.coming,
+                lambda unit: unit.i.valid, lambda unit: unit.coming,
             ),
             (
                 "element", lambda unit: unit.latency,
-                lambda unit: unit.i_valid, lambda unit: unit.o_valid,
+                lambda unit: unit.i.valid, lambda unit: unit.o.valid,
             ),
             (
                 "coming", lambda unit: unit.lead_time,
-                lambda unit: unit.coming, lambda unit: unit.o_valid,
+                lambda unit: unit.coming, lambda unit: unit.o.valid,
             ),
         )
     ),
     Latency(
         "logit", lambda: Argmax(ROOMY), lambda unit: unit.latency,
         lambda unit: result(0, sink=Sink.CLS),
-        lambda unit: unit.i_valid, lambda unit: unit.o_logits.valid, flag=True,
+        lambda unit: unit.i.valid, lambda unit: unit.o_logits.valid, flag=True,
     ),
     Latency(
         # Those that leave from the cycle on in which there is no room.
         "logits on their way", lambda: Chain(Drain(ROOMY), Writeback(ROOMY)),
         lambda unit: Argmax.on_their_way,
         lambda unit: {
-            "drain.i_valid": at(0), "drain.beat": at(0, {"sink": Sink.CLS, "count": 1}),
+            "drain.i.valid": at(0), "drain.i.p.beat": at(0, {"sink": Sink.CLS, "count": 1}),
             "drain.norm_ready": since(0), "drain.logits_ready": since(7),
         },
-        lambda unit: unit.drain.logits_ready, lambda unit: unit.writeback.scaled_valid, flag=True,
+        lambda unit: unit.drain.logits_ready, lambda unit: unit.writeback.scaled.valid, flag=True,
     ),
     Latency(
         "bias", lambda: Biases(BIASED), lambda unit: unit.latency,
@@ -353,7 +358,7 @@ LATENCIES = [
     ),
     Latency(
         "score", lambda: Softmax(ROOMY), lambda unit: unit.store_latency, _scores,
-        lambda unit: unit.scores_valid, lambda unit: unit.stored, flag=True,
+        lambda unit: unit.scores.valid, lambda unit: unit.stored, flag=True,
     ),
     Latency(
         "weight", lambda: Softmax(ROOMY), lambda unit: unit.read_latency + unit.latency, _scores,
@@ -404,8 +409,7 @@ class Chain(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules += [self.drain, self.writeback]
-        m.d.comb += [self.writeback.i_valid.eq(self.drain.o_valid)]
-        m.d.comb += [self.writeback.i.eq(self.drain.o)]
+        connect(m, self.drain.o, self.writeback.i)
         return m
 
 

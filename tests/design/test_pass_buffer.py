@@ -28,19 +28,19 @@ def test_passes_in_order(case):
     async def testbench(ctx):
         held = None
         for offered, ready in cycles:
-            ctx.set(dut.i_valid, offered is not None)
+            ctx.set(dut.i.valid, offered is not None)
             if offered is not None:
-                ctx.set(dut.sums, offered[0])
-                ctx.set(dut.shifts, offered[1])
-                ctx.set(dut.beat, dict(count=offered[2]))
-            ctx.set(dut.o_ready, ready)
-            expect(ctx, dut.i_ready, held is None)
+                ctx.set(dut.i.p.sums, offered[0])
+                ctx.set(dut.i.p.shifts, offered[1])
+                ctx.set(dut.i.p.beat, dict(count=offered[2]))
+            ctx.set(dut.o.ready, ready)
+            expect(ctx, dut.i.ready, held is None)
             shown = held or offered
-            expect(ctx, dut.o_valid, shown is not None)
+            expect(ctx, dut.o.valid, shown is not None)
             if shown is not None:
-                found = [ctx.get(total) for total in dut.o_sums]
-                shifts = [ctx.get(shift) for shift in dut.o_shifts]
-                assert (found, shifts, ctx.get(dut.o_beat.count)) == shown
+                found = [ctx.get(total) for total in dut.o.p.sums]
+                shifts = [ctx.get(shift) for shift in dut.o.p.shifts]
+                assert (found, shifts, ctx.get(dut.o.p.beat.count)) == shown
             held = None if ready else shown
             await ctx.tick()
 

@@ -46,18 +46,20 @@ def test_equals_golden(case):
     async def run_round(ctx, block: int, sums: list[int], pause: int) -> None:
         m, e = fixed_math.reciprocal_operand(column(sums))
         mantissas = fixed_math.interpolate(table, np.array(table.base), np.array(table.slope), m)
-        ctx.set(unit.sums, sums)
-        ctx.set(unit.maxima, [slot - 1 for slot in range(derived.slots)])
-        ctx.set(unit.block, block)
-        ctx.set(unit.layer, layer)
+        totals = unit.totals
+        ctx.set(totals.sums, sums)
+        ctx.set(totals.maxima, [slot - 1 for slot in range(derived.slots)])
+        ctx.set(totals.block, block)
+        ctx.set(totals.layer, layer)
         # With one multiplier, value sums wait for the last slot.
         awaited = 0 if derived.scalar_multipliers > 1 else derived.slots - 1
-        for port in (unit.clear, unit.start):
+        for port in (totals.first, totals.complete):
             ctx.set(port, 1)
             await ctx.tick()
             ctx.set(port, 0)
-            expect(ctx, unit.ready, port is unit.start and Reciprocals.ready_latency + awaited == 1)
-        # `start` was one cycle ago.
+            at_once = Reciprocals.ready_latency + awaited == 1
+            expect(ctx, unit.ready, port is totals.complete and at_once)
+        # `complete` was one cycle ago.
         enough = Reciprocals.ready_latency + awaited
         heads = heads_of(config, block)
         for cycle in range(1, Reciprocals.latency + derived.slots + pause):

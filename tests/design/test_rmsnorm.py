@@ -114,20 +114,20 @@ async def run_update(ctx, dut: NormPath, config: Config, x: list[int] | None, up
     for now in range(complete + RmsNorm.latency + 4):
         others = dict(value=1, sink=Sink.QKV, row=now % dim)
         offer(ctx, residual, offered.get(now, others))
-        ctx.set(residual.coming, now + 1 in offered)
-        ctx.set(residual.coming_row, offered.get(now + 1, others)["row"])
+        ctx.set(residual.coming.valid, now + 1 in offered)
+        ctx.set(residual.coming.p, offered.get(now + 1, others)["row"])
         ctx.set(rmsnorm.clear, now + 1 == begins)
-        expect(ctx, residual.o_valid, now in written)
+        expect(ctx, residual.o.valid, now in written)
         expected = []
         if now in written:
             row = written[now]
             form, rounding = config.numerics.residual, config.numerics.rounding
             operand = fixed_math.operand(np.int64(new[row]), form, rounding)
-            assert operand_value(ctx, residual.o) == operand
+            assert operand_value(ctx, residual.o.p) == operand
             expected.append((UPDATED[sink], layer, row, new[row]))
         if now == complete + RmsNorm.latency + 1:
             expected += [(norm, norm_layer, 0, mantissa), (norm, norm_layer, 1, exponent)]
-        assert records(ctx, [residual.trace, *rmsnorm.trace]) == expected
+        assert records(ctx, [*residual.trace, *rmsnorm.trace]) == expected
         expect(ctx, residual.complete, now == complete)
         if now >= complete:
             expect(ctx, residual.square_sum, square_sum)

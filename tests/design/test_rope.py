@@ -117,9 +117,9 @@ def test_turns_pairs_of_queries_and_keys(case):
                 port, head, d, value, tensor, index = expected[now]
                 assert found == [port]
                 assert (out.head, out.d, out.value, out.layer) == (head, d, value, layer)
-                assert records(ctx, [unit.trace]) == [(tensor, layer, index, value)]
+                assert records(ctx, unit.trace) == [(tensor, layer, index, value)]
             else:
-                assert not found and not records(ctx, [unit.trace])
+                assert not found and not records(ctx, unit.trace)
             expect(ctx, unit.keys_coming, now >= last_out["k"] - 1)
             expect(ctx, unit.values_coming, now >= last_out["v"] - 1)
             expect(ctx, unit.fault, 0)

@@ -63,14 +63,14 @@ async def store(ctx, dut: Softmax, block: int, sums: list[list[int]], bubbles) -
     for t in range(length):
         for wait in (*[True] * next(bubbles, 0), False):
             expect(ctx, dut.ready, 0)
-            ctx.set(dut.scores_valid, not wait)
+            ctx.set(dut.scores.valid, not wait)
             ctx.set(
-                dut.scores,
+                dut.scores.payload,
                 dict(sums=[s[t] for s in sums], t=t, block=block, layer=0, last=t == length - 1),
             )
             await ctx.tick()
             traced += records(ctx, dut.trace)
-    ctx.set(dut.scores_valid, 0)
+    ctx.set(dut.scores.valid, 0)
     # The first beat waits already.
     ctx.set(dut.rd_en, 1)
     ctx.set(dut.rd_t, 0)
@@ -105,7 +105,7 @@ def test_weights(drawn, data):
             waiting = deque([None, None, None])
             maxima = [maximum for _, maximum, _ in golden]
             expect(ctx, dut.ready, 1)
-            ctx.set(dut.trace_block, block)
+            ctx.set(dut.adds.p.block, block)
             pending = deque([*positions, None, None, None])
             while pending:
                 en = next(enables, True)
@@ -115,9 +115,9 @@ def test_weights(drawn, data):
                 then = pending[1] if len(pending) > 1 else None
                 ctx.set(dut.rd_en, en)
                 ctx.set(dut.rd_t, then or 0)
-                ctx.set(dut.add, en and out is not None)
-                ctx.set(dut.add_first, out == 0)
-                ctx.set(dut.trace_t, out or 0)
+                ctx.set(dut.adds.valid, en and out is not None)
+                ctx.set(dut.adds.p.first, out == 0)
+                ctx.set(dut.adds.p.t, out or 0)
                 if out is not None:
                     for slot in range(derived.slots):
                         expect(ctx, dut.weights[slot], golden[slot][2][out])
@@ -130,9 +130,9 @@ def test_weights(drawn, data):
                     waiting.append(pending.popleft())
                 await ctx.tick()
                 expect(ctx, dut.ready, 1)
-                assert [ctx.get(maximum) for maximum in dut.maxima] == maxima
-            ctx.set(dut.add, 0)
+                assert [ctx.get(maximum) for maximum in dut.totals.maxima] == maxima
+            ctx.set(dut.adds.valid, 0)
             for slot in range(derived.slots):
-                expect(ctx, dut.sums[slot], sum(golden[slot][2]))
+                expect(ctx, dut.totals.sums[slot], sum(golden[slot][2]))
 
     simulate(dut, testbench)

@@ -83,11 +83,11 @@ def test_equals_golden(case):
             ctx.set(unit.phase, now % (2 * turn))
             offer(ctx, unit, offered.get(now, dict(value=1, sink=Sink.WO)))
             expect(ctx, unit.coming, now + unit.lead_time in outputs)
-            expect(ctx, unit.o_valid, now in outputs)
+            expect(ctx, unit.o.valid, now in outputs)
             if now in outputs:
                 n = config.numerics
                 operand = fixed_math.operand(np.int64(outputs[now]), n.ffn, n.rounding)
-                assert operand_value(ctx, unit.o) == operand
+                assert operand_value(ctx, unit.o.p) == operand
             for record in records(ctx, unit.trace):
                 traced[record[0]].append(record)
             expect(ctx, unit.fault, 0)

@@ -103,9 +103,9 @@ def test_a_drain_that_forgets_a_stall_is_found(monkeypatch):
 
     class Twice(design.array.MultiplierArray):
         def elaborate(self, platform):
-            taken, self.sums_taken = self.sums_taken, design.array.Signal()
+            taken, self.o.ready = self.o.ready, design.array.Signal()
             module = super().elaborate(platform)
-            self.sums_taken = taken
+            self.o.ready = taken
             return module
 
     monkeypatch.setattr("design.decoder.MultiplierArray", Twice)
@@ -181,7 +181,7 @@ class ByTheWay(Decoder):
     def elaborate(self, platform):
         m = super().elaborate(platform)
         array = m.submodules.array
-        m.d.sync += self.macs.eq(self.macs + array.macs + array.sums_valid)
+        m.d.sync += self.macs.eq(self.macs + array.macs + array.o.valid)
         return m
 
 

@@ -48,7 +48,7 @@ class Toy(wiring.Component):
     def __init__(self, config: Config, bug: str | None = None):
         self.config = config
         self.bug = bug
-        super().__init__(DecoderSignature(config))
+        super().__init__(DecoderSignature(config, records=2))
 
     def elaborate(self, platform):
         m = Module()

@@ -5,11 +5,12 @@ from collections import defaultdict
 
 import pytest
 
-from design.memories import cache_memories
+from design.decoder import Decoder
 from spec.config import CacheBacking, Config, named
 from spec.derived import derive
 from synth.devices import ECP5, ICE40, Device
 from synth.floorplan import floorplan, with_floorplan
+from synth.gate import cache_of
 
 STORIES = named("stories260k")
 CASES = [STORIES, STORIES.with_lanes(64), named("nano")]
@@ -19,7 +20,7 @@ def _cells(config: Config, rams: int = 4) -> list[str]:
     """Cells as yosys calls them, Amaranth's numbers included, of banks of `rams` block RAMs."""
     banks = [
         re.sub(r"layer_(\d+)", lambda layer: f"{layer[0]}${100 + int(layer[1])}", memory.name)
-        for memory in cache_memories(config)
+        for memory in cache_of(Decoder(config).rams)
         if "bank" in memory.name
     ]
     lanes = range(config.geometry.lanes)

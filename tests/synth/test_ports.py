@@ -6,7 +6,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from design.memories import BLOCK_BITS, Memory, cache_memories, memories
+from design.decoder import Decoder
+from design.memories import BLOCK_BITS, Purpose, Ram
 from spec.config import CONFIGS, CacheBacking, named
 from synth import gate
 from synth.__main__ import main
@@ -16,9 +17,9 @@ from synth.netlist import decoder_rtlil
 from synth.planted import second_reader
 from synth.ports import check
 
-BANK = Memory(name="cache.bank", purpose="cache", depth=4096, width=16, lane=16)
-ROW = Memory(name="row.memory", purpose="activation", depth=64, width=18, lane=18)
-TABLE = Memory(name="table", purpose="table", depth=256, width=27, lane=27, writes=0)
+BANK = Ram(name="cache.bank", purpose=Purpose.CACHE, depth=4096, width=16, lane=16)
+ROW = Ram(name="row.memory", purpose=Purpose.ACTIVATION, depth=64, width=18, lane=18)
+TABLE = Ram(name="table", purpose=Purpose.TABLE, depth=256, width=27, lane=27)
 DECLARED = (BANK, ROW, TABLE)
 MAPPED = {
     "bank": MappedMemory(
@@ -135,23 +136,23 @@ def test_least_lut_rams(device: Device, depth: int, width: int, units: int):
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=lambda config: config.name)
 def test_the_declaration_has_two_cache_memories_per_head_and_layer(config):
     config = config.with_cache(CacheBacking.ON_CHIP)
-    cache = cache_memories(config)
+    cache = gate.cache_of(Decoder(config).rams)
     assert len(cache) == 2 * config.shape.kv_heads * config.shape.layers
-    names = [memory.name for memory in memories(config)]
+    names = [memory.name for memory in Decoder(config).rams]
     assert len(set(names)) == len(names)
 
 
 def test_an_external_cache_declares_its_queue_and_its_buffer():
-    cache = cache_memories(named("llama2_7b"))
+    cache = gate.cache_of(Decoder(named("llama2_7b")).rams)
     assert [(memory.name, memory.depth, memory.width) for memory in cache] == [
         ("cache.writer.queue", 8192, 16),
         ("cache.reader.buffer", 64, 2048),
     ]
-    assert set(cache) < set(memories(named("llama2_7b")))
+    assert set(cache) < set(Decoder(named("llama2_7b")).rams)
 
 
 def test_the_planted_bank_is_one_that_only_block_ram_may_hold():
-    bank = cache_memories(gate.SMALL)[0]
+    bank = gate.cache_of(Decoder(gate.SMALL).rams)[0]
     assert bank.depth * bank.width >= BLOCK_BITS
 
 
@@ -187,7 +188,7 @@ def small() -> str:
 
 
 def test_a_real_netlist_is_as_declared_and_a_second_reader_doubles_its_bank(small: str):
-    bank = cache_memories(gate.SMALL)[0].name
+    bank = gate.cache_of(Decoder(gate.SMALL).rams)[0].name
     good = gate.judge(gate.SMALL, ECP5, small, lambda *_: None)
     assert good.ok and good.findings == []
     bad = gate.judge(gate.SMALL, ECP5, small, lambda *_: None, bug=bank)
@@ -208,7 +209,7 @@ def test_a_netlist_with_an_external_cache_is_as_declared():
 
 def test_a_forgotten_declaration_is_red(small: str):
     mapped = mapped_memories(small, ECP5, f"{gate.SMALL.name}-8", lambda *_: None)
-    declared = memories(gate.SMALL)
+    declared = Decoder(gate.SMALL).rams
     for memory in (declared[0], declared[-1]):
         rest = [other for other in declared if other is not memory]
         (finding,) = check(rest, mapped, ECP5)
