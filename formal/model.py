@@ -75,7 +75,9 @@ class Model(Elaboratable):
         for path, member, port in self.dut.signature.flatten(self.dut):
             name = "__".join(map(str, path))
             value = Value.cast(port)
-            if member.flow == wiring.In and name not in self.driven and len(value) > 0:
+            # That a stream which never waits is ready is a constant.
+            free = isinstance(value, Signal) and len(value) > 0 and name not in self.driven
+            if member.flow == wiring.In and free:
                 ports[name] = value
         return {name: (value, None) for name, value in (ports | dict(self.outputs)).items()}
 

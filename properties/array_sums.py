@@ -80,7 +80,7 @@ class SumsOfAPass(Theorem):
         m.d.sync += macs.eq(Mux(multiplies & ~is_header, beat.macs, 0))
 
         in_step = [
-            (valid == came[n]) & (each == beats[n].as_value())
+            (valid == came[n]) & implies(valid, Value.cast(each) == beats[n].as_value())
             for n, (valid, each) in enumerate(self.steps)
         ]
         m.d.comb += self.claim(

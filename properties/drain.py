@@ -150,7 +150,7 @@ class DrainOrder(_Drained):
                 self.right.eq(Array(drain.i.p.sums)[(self.lane + lanes // 2)[: len(self.lane)]]),
                 self.shift.eq(Array(drain.i.p.shifts)[self.lane]),
             ]
-        result, scores = drain.o, drain.scores
+        result, scores = drain.o.p, drain.scores.p
         is_score, is_value = beat.sink == Sink.SCORE, beat.sink == Sink.VALUE
         leaves = drain.o.valid | drain.scores.valid
         same_pass = (result.sink == beat.sink) & (result.block == beat.block)

@@ -36,8 +36,8 @@ class OperandsRouted(Theorem):
         def of_slot(each: Any) -> Value:
             return Array(each[n] for n in range(derived.slots))[slot]
 
-        a = self.lane.of(issue.a[n] for n in range(self.lane.size))
-        b, exponent = of_slot(issue.b), of_slot(issue.b_exponents)
+        a = self.lane.of(issue.o.p.a[n] for n in range(self.lane.size))
+        b, exponent = of_slot(issue.o.p.b), of_slot(issue.o.p.exponents)
 
         def is_plain(value: Value | int) -> Value:
             return (b == value) & (exponent == 0)

@@ -204,7 +204,7 @@ class OperandsWritten(Whole):
     def _residual(self, m: Module) -> None:
         shape = self.config.shape
         writeback, x, issue = self.parts.inner["writeback"], self.parts.units["x"], self.parts.issue
-        result = writeback.o
+        result = writeback.o.p
         # Updates of the residual in turn: of which the next element is, and the element.
         updates = Cat(is_op(op, result) for op in (Op.EMBED, Op.WO, Op.W2)).any()
         takes = writeback.o.valid & updates
@@ -230,7 +230,7 @@ class OperandsWritten(Whole):
             "written.",
         )
 
-        comes = self.parts.inner["drain"].o
+        comes = self.parts.inner["drain"].o.p
         vector = _Tag(
             m,
             "x",
@@ -286,10 +286,10 @@ class OperandsWritten(Whole):
             "attention",
             units["attention"].coming & (units["attention"].filled == 0),
             forgets=self._next_token,
-            layer=writeback.o.layer,
+            layer=writeback.o.p.layer,
         )
         more = units["attention"].coming & (units["attention"].filled != 0)
-        of_one = implies(more, attention.matches(layer=writeback.o.layer))
+        of_one = implies(more, attention.matches(layer=writeback.o.p.layer))
         m.d.comb += self.claim(
             "attention_of_one_layer",
             of_one,

@@ -7,15 +7,6 @@ from amaranth import *
 from properties.dialect import ASSERT_FAIR, ASSUME_FAIR, Theorem, implies
 
 
-def _passes(buffer: Any) -> tuple[Value, Value]:
-    """What `buffer` takes, and what it offers."""
-    ports = ("sums", "shifts", "beat")
-    return (
-        Cat(Value.cast(getattr(buffer, port)) for port in ports),
-        Cat(Value.cast(getattr(buffer, f"o_{port}")) for port in ports),
-    )
-
-
 class PassOrder(Theorem):
     """Each pass that the buffer takes it gives away once, unchanged and in order; until then it
     takes no other.
@@ -29,7 +20,7 @@ class PassOrder(Theorem):
     def elaborate(self, platform):
         m = Module()
         buffer = self.buffer
-        comes, offered = _passes(buffer)
+        comes, offered = (Value.cast(each.payload) for each in (buffer.i, buffer.o))
         takes, gives = buffer.i.valid & buffer.i.ready, buffer.o.valid & buffer.o.ready
 
         # The pass that was taken and not given away yet.

@@ -101,7 +101,7 @@ class ShiftsInRange(Theorem):
         # Cycles since the first start, until all its shifts are there; cycles of `ready`.
         all_there = slots + _FIRST_SHIFT
         since, ready_for = Signal(range(all_there + 1)), Signal(range(slots + 1))
-        with m.If((unit.start | (since != 0)) & (since != all_there)):
+        with m.If((unit.totals.complete | (since != 0)) & (since != all_there)):
             m.d.sync += since.eq(since + 1)
         with m.If(~unit.ready):
             m.d.sync += ready_for.eq(0)

@@ -25,7 +25,7 @@ class ResultsInTime(Theorem):
 
     def elaborate(self, platform):
         m = Module()
-        came, scaled = self.writeback.i, self.writeback.scaled
+        came, scaled = self.writeback.i.p, self.writeback.scaled.p
         name = Cat(self.writeback.i.valid & ~self.direct, came.sink, came.row, came.slot)
         for cycle in range(self.delay):
             later = Signal(len(name), name=f"came_{cycle + 1}_ago")

@@ -75,9 +75,10 @@ def lanes_multiply(config: Config) -> Model:
         range(config.geometry.lanes),
         [n // derive(config).per_slot for n in range(config.geometry.lanes)],
     )
+    of = dut.i.p
     theorem = EachLaneMultiplies(
         en=dut.en,
-        given=[(dut.a[n], dut.b[slot[n]], dut.b_exponents[slot[n]]) for n in lanes],
+        given=[(of.a[n], of.b[slot[n]], of.exponents[slot[n]]) for n in lanes],
         held=[(dut.lane_a[n], dut.slot_b[slot[n]], dut.exponents[slot[n]]) for n in lanes],
         products=dut.products,
         terms=dut.terms,

@@ -103,7 +103,7 @@ def results_in_time(config: Config) -> Model:
     theorem = ResultsInTime(
         dut,
         direct=any_of(dut.i.p.sink, DIRECT),
-        direct_out=for_residual(dut.o),
+        direct_out=for_residual(dut.o.p),
         delay=dut.scaled_latency,
     )
     return Model(dut, theorem)

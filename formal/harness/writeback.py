@@ -78,7 +78,7 @@ def sums_rounded(config: Config) -> Model:
     """Sums as they come, with the shifts that their units give."""
     derived, n = derive(config), config.numerics
     dut, glue = Writeback(config), Module()
-    raw = dut.i
+    raw = dut.i.p
     exponents, shifts = norm_exponents(config), value_shifts(config)
     shift_of_slot = pick(dut.value_shifts, raw.slot)
     # Reciprocals adds a constant to the exponent of the sum of weights.
@@ -154,8 +154,8 @@ def sums_scaled(config: Config) -> Model:
         same = result.equals(dut.scaled.p.value)
     asks = dut.o.valid & ~any_of(dut.o.p.sink, DIRECT) & (dut.o.p.sink != Sink.SCORE)
     there = later(glue, asks, scaling)
-    given = {"row_exists": implies(asks, _row_exists(config, dut.o))}
-    shown = _shown(golden, dut.scaled, there)
+    given = {"row_exists": implies(asks, _row_exists(config, dut.o.p))}
+    shown = _shown(golden, dut.scaled.p, there)
     equal = {"value": implies(there, same & later(glue, right_row, 1))}
     theorem = theorems.ScalesSums(equal, given=given, shown=shown)
     return Model(dut, theorem, glue=glue, driven=("products",))
