@@ -355,20 +355,21 @@ class OperandsWritten(Whole):
     def _reciprocals(self, m: Module) -> None:
         derived = derive(self.config)
         unit, writeback = self.parts.inner["reciprocals"], self.parts.inner["writeback"]
+        totals = unit.totals
         # Cycles since the first sum was taken, until all are found.
         most = derived.slots + unit.latency + 1
         age = Signal(range(most + 1))
-        with m.If(unit.start):
+        with m.If(totals.complete):
             m.d.sync += age.eq(1)
         with m.Elif((age != 0) & (age != most)):
             m.d.sync += age.eq(age + 1)
         found = _Tag(
             m,
             "reciprocals",
-            unit.start,
+            totals.complete,
             forgets=self._next_token,
-            layer=unit.layer,
-            block=unit.block,
+            layer=totals.layer,
+            block=totals.block,
         )
         raw, half = writeback.i.p, writeback.o.p
         uses_shift = writeback.i.valid & (raw.sink == Sink.VALUE)
@@ -381,7 +382,9 @@ class OperandsWritten(Whole):
             "A sum of values is shifted for the weights of its block and slot, ...",
         )
         uses_factor = writeback.o.valid & (half.sink == Sink.VALUE)
-        mine = found.matches(layer=half.layer) & (age >= half.slot + unit.latency) & ~unit.start
+        mine = (
+            found.matches(layer=half.layer) & (age >= half.slot + unit.latency) & ~totals.complete
+        )
         m.d.comb += self.claim(
             "value_factor",
             implies(uses_factor, mine),
