@@ -113,16 +113,18 @@ class Decoder(wiring.Component):
         }
         count = derive(config).scalar_multipliers
         self.clients: list[list[tuple[Any, int]]] = [[] for _ in range(count)]
-        for part in self._with("requests"):
-            for port, multiplier in enumerate(part.multipliers):
+        for part in self.with_port("requests").values():
+            ports = range(len(part.requests))
+            for port, multiplier in zip(ports, part.multipliers, strict=True):
                 self.clients[multiplier % count].append((part, port))
         self.scalars = [ScalarMultiplier(len(sharing)) for sharing in self.clients]
-        self._records = [record for part in self._with("trace") for record in part.trace]
+        traced = self.with_port("trace").values()
+        self._records = [record for part in traced for record in part.trace]
         super().__init__(DecoderSignature(config, records=len(self._records)))
 
-    def _with(self, port: str) -> list[Any]:
+    def with_port(self, name: str) -> dict[str, Any]:
         """The parts that have such a port."""
-        return [part for part in self.parts.values() if port in part.signature.members]
+        return {part: each for part, each in self.parts.items() if name in each.signature.members}
 
     @property
     def rams(self) -> list[Ram]:
@@ -379,7 +381,8 @@ class Decoder(wiring.Component):
                 ]
 
     def _observe(self, m: Module) -> None:
-        faults = [part.fault for part in (*self._with("fault"), *self.scalars)]
+        units = (*self.with_port("fault").values(), *self.scalars)
+        faults = [unit.fault for unit in units]
         with m.If(self.token_sequencer.busy):
             m.d.sync += self.cycles.eq(self.cycles + 1)
         with m.If(Cat(faults).any()):

@@ -7,6 +7,7 @@ from typing import Any
 from amaranth import *
 
 from design.decoder import Decoder
+from design.pipeline import Pipeline
 from formal.model import Model
 from properties.composition import EveryTokenAnswered, NoClash, Parts, Whole
 from properties.composition_cache import (
@@ -18,16 +19,17 @@ from properties.loops import Counters
 from spec.config import CacheBacking, Config
 
 
+def _steps(name: str, pipeline: Pipeline) -> dict[str, tuple[Value, Value]]:
+    return {f"{name}_beat_{n}": (step, pipeline.valid[n]) for n, step in enumerate(pipeline.steps)}
+
+
 def _held(dut: Decoder) -> dict[str, tuple[Value, Value]]:
     """Registers of units, each with the register of one bit without which it holds nothing."""
     issue, array, drain, writeback = dut.issue, dut.array, dut.drain, dut.writeback
     return {
         "issue_waiting": (issue.waiting, issue.waits),
-        "issue_read_beat": (issue.read.p, issue.beats.valid[0]),
-        "issue_fetch_beat": (issue.fetch.p, issue.beats.valid[1]),
-        "issue_o_beat": (issue.o.p.beat, issue.o.valid),
-        "array_operand_beat": (array.beats.steps[0], array.beats.valid[0]),
-        "array_product_beat": (array.beats.steps[1], array.beats.valid[1]),
+        **_steps("issue", issue.beats),
+        **_steps("array", array.beats),
         "array_sums_beat": (array.o.p.beat, array.o.valid),
         "buffer_held_beat": (dut.buffer.held_beat, dut.buffer.full),
         "drain_beat": (drain.held_beat, drain.occupied),
@@ -68,26 +70,8 @@ def parts_of(config: Config, *, loops: bool) -> tuple[Parts, Module]:
         issue=dut.issue,
         cache=dut.cache,
         caches=dut.cache.owners if on_chip else [dut.cache],
-        units={
-            "rope": rope,
-            "cache": dut.cache,
-            "swiglu": dut.swiglu,
-            "argmax": dut.argmax,
-            "x": dut.x,
-            "attention": dut.attention,
-            "hidden": dut.hidden,
-        },
-        inner={
-            "array": dut.array,
-            "drain": dut.drain,
-            "writeback": dut.writeback,
-            "residual": dut.residual,
-            "rmsnorm": dut.rmsnorm,
-            "softmax": dut.softmax,
-            "reciprocals": dut.reciprocals,
-            "queries": dut.queries,
-        }
-        | biases,
+        units=dut.with_port("fault"),
+        inner=dut.parts | biases,
         scalars=dut.scalars,
         asks=asks,
         held=held,
