@@ -99,8 +99,8 @@ def print_verdicts(console: Console, verdicts: list[Verdict]) -> None:
     for column in ("declared", "cache", "block RAMs", "findings"):
         table.add_column(column, justify="right")
     for verdict in verdicts:
-        good = "[green]ok[/]" if verdict.bug is None else "[green]caught[/]"
-        bad = "[bold red]RED[/]" if verdict.bug is None else "[bold red]MISSED[/]"
+        good = "[green]ok[/]" if not verdict.bug else "[green]caught[/]"
+        bad = "[bold red]RED[/]" if not verdict.bug else "[bold red]MISSED[/]"
         device = DEVICES[verdict.device]
         assert device.block is not None
         table.add_row(

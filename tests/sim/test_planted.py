@@ -1,22 +1,12 @@
 """Bugs planted in the decoder: the comparison finds each, and names the tensor it shows in."""
 
-import dataclasses
-import itertools
+from typing import Any
 
 import pytest
 
-import design.activations
-import design.array
-import design.cache
-import design.external_cache
 import design.ports
-import design.rmsnorm
-import design.rope
-import design.scalar
-import design.swiglu
 from benchmarks.utilisation import greedy_steps
 from design.decoder import Decoder
-from design.requantize import requantize
 from golden.checkpoint import random_checkpoint
 from golden.fast.decoder import FixedDecoder
 from golden.image import pack
@@ -24,18 +14,119 @@ from golden.quantise import quantise
 from sim.compare import Difference, compare
 from sim.rtl_decoder import RtlDecoder, SimulationError
 from spec.config import CONFIGS, CacheBacking, Config
-from spec.fixed import Rounding
 from spec.trace import Tensor
+from tools.planting import PlantedBug, build_under
 
 NANO = CONFIGS["nano"]
+EXTERNAL = NANO.with_cache(CacheBacking.EXTERNAL)
+
+#: Each with the configuration, and the position, layer and tensor of the first wrong value.
+VALUES = [
+    (
+        PlantedBug(
+            "silu is truncated", "design.swiglu", "SwiGlu.elaborate",
+            "requantize(self.products[1], silu_shift, n.silu, n.rounding)",
+            "requantize(self.products[1], silu_shift, n.silu, type(n.rounding).TRUNCATE)",
+        ),
+        NANO, (0, 0, Tensor.SILU),
+    ),
+    (
+        # Position 0 has no rotation, and so no rounding.
+        PlantedBug(
+            "turned elements are truncated", "design.rope", "Rope.elaborate",
+            "requantize(total, n.rope.f, form, n.rounding)",
+            "requantize(total, n.rope.f, form, type(n.rounding).TRUNCATE)",
+        ),
+        NANO, (1, 0, Tensor.Q),
+    ),
+    (
+        PlantedBug(
+            "every query head reads KV head 0", "design.cache", "CacheLayers._pick",
+            "head // shape.group", "head // shape.heads",
+        ),
+        NANO, (0, 0, Tensor.SCORE),
+    ),
+    (
+        PlantedBug(
+            "a write is taken for stored when it is on its way", "design.kv_writer",
+            "RowWriter.elaborate", "self.i_written", "taken",
+        ),
+        EXTERNAL, (0, 0, Tensor.SCORE),
+    ),
+    (
+        PlantedBug(
+            "value sums do not wait for their reciprocal", "design.drain",
+            "Drain._leaves.may_leave", "self.reciprocals_ready", "1",
+        ),
+        NANO.with_lanes(16), (0, 0, Tensor.ATTENTION_SUM),
+    ),
+]  # fmt: skip
+
+GIVES_TWICE = PlantedBug(
+    "the array gives its sums away twice when the weight stream pauses behind them",
+    "design.array", "MultiplierArray.elaborate", "self.o.ready", "0",
+)  # fmt: skip
+
+FAULTS = [
+    PlantedBug(
+        "the residual counts elements long before they are written",
+        "design.activations", "ActivationBuffer.elaborate",
+        "self.filled.eq(0)", "self.filled.eq(self.depth)",
+    ),
+    PlantedBug(
+        "a norm never stops asking for a product",
+        "design.rmsnorm", "RmsNorm.elaborate",
+        "self.requests[0].eq(interpolator.request)", "self.requests[0].as_value().eq(-1)",
+    ),
+]  # fmt: skip
+
+BY_THE_WAY = PlantedBug(
+    "cycles in which sums are complete count as products, too",
+    "design.decoder", "Decoder._observe",
+    "self.macs + self.array.macs", "self.macs + self.array.macs + self.array.o.valid",
+)  # fmt: skip
+
+#: Each with lanes, the counter that it makes lie, and stalls.
+COUNTERS = [
+    (BY_THE_WAY, 4, "macs", None),
+    (
+        PlantedBug(
+            "a weight beat counts for every lane, padding or not",
+            "design.decoder", "Decoder._connect_stages",
+            "m.d.comb += issue.i.p.layer.eq(tokens.layer)",
+            "m.d.comb += issue.i.p.layer.eq(tokens.layer)\n"
+            "with m.If(projection.o.p.macs != 0):\n"
+            "    m.d.comb += issue.i.p.macs.eq(self.config.geometry.lanes)",
+        ),
+        16, "macs", None,
+    ),
+    (
+        PlantedBug(
+            "the clock runs as soon as a token is offered", "design.decoder", "Decoder._observe",
+            "self.token_sequencer.busy", "self.token_sequencer.busy | self.i_token.valid",
+        ),
+        4, "cycles", None,
+    ),
+    (
+        PlantedBug(
+            "the clock stands still while an answer waits", "design.decoder", "Decoder._observe",
+            "self.token_sequencer.busy",
+            "self.token_sequencer.busy & ~(self.o_token.valid & ~self.o_token.ready)",
+        ),
+        4, "cycles", 3,
+    ),
+]  # fmt: skip
 
 
 def first_difference(
-    config: Config, stalls: int | None = None, decoder: type[Decoder] = Decoder
+    config: Config,
+    bug: PlantedBug | None = None,
+    stalls: int | None = None,
+    component: Decoder | None = None,
 ) -> Difference | None:
-    """Compare golden with the decoder as it is patched now."""
+    """Compare golden with the decoder, under `bug` if one is given, or with `component`."""
     model = quantise(random_checkpoint(config.shape, seed=1), config)
-    component = decoder(config)
+    component = component or build_under(bug, Decoder, config)
     with RtlDecoder(config, pack(model), "quick", stalls, component, quiet=True) as rtl:
         prompt = [1, 5, 2]
         for progress in compare(FixedDecoder(model), rtl, prompt, config.shape.seq_len):
@@ -44,193 +135,40 @@ def first_difference(
     return None
 
 
-def truncating(value, shift, form, rounding):
-    return requantize(value, shift, form, Rounding.TRUNCATE)
+def _name(value: Any) -> str | None:
+    return value.name if isinstance(value, PlantedBug) else None
 
 
 def test_the_design_as_it_is_has_no_difference():
     assert first_difference(NANO, stalls=3) is None
 
 
-@pytest.mark.parametrize(
-    ("module", "tensor", "position"),
-    [
-        (design.swiglu, Tensor.SILU, 0),
-        (design.rope, Tensor.Q, 1),  # position 0 has no rotation, and so no rounding
-    ],
-)
-def test_a_rounding_step_is_named(monkeypatch, module, tensor, position):
-    monkeypatch.setattr(module, "requantize", truncating)
-    difference = first_difference(NANO)
+@pytest.mark.parametrize(("bug", "config", "place"), VALUES, ids=_name)
+def test_the_first_wrong_value_is_named(bug, config, place):
+    difference = first_difference(config, bug)
     assert difference is not None
     assert difference.kind == "value"
-    assert (difference.position, difference.layer, difference.tensor) == (position, 0, tensor)
+    assert (difference.position, difference.layer, difference.tensor) == place
 
 
-def test_a_wrong_kv_head_is_named(monkeypatch):
-    # Every query head reads KV head 0, as if all heads were one group.
-    wrong = dataclasses.replace(NANO.shape, kv_heads=1)
-
-    class OneGroup(design.cache.CacheLayers):
-        def _pick(self, m, words, of_layer, layer, block):
-            config = self.config
-            self.config = dataclasses.replace(config, shape=wrong)
-            super()._pick(m, words, of_layer, layer, block)
-            self.config = config
-
-    monkeypatch.setattr("design.decoder.CacheLayers", OneGroup)
-    difference = first_difference(NANO)
-    assert difference is not None
-    assert (difference.position, difference.tensor) == (0, Tensor.SCORE)
+def test_what_only_stalls_can_show_is_found():
+    assert first_difference(NANO, GIVES_TWICE) is None
+    assert first_difference(NANO, GIVES_TWICE, stalls=3) is not None
 
 
-def test_a_row_that_is_stored_too_early_is_found(monkeypatch):
-    """The writer takes a write for stored when it is only on its way."""
-
-    class Hasty(design.external_cache.RowWriter):
-        def elaborate(self, platform):
-            self.i_written = self.o_write.valid & self.o_write.ready
-            return super().elaborate(platform)
-
-    monkeypatch.setattr("design.external_cache.RowWriter", Hasty)
-    difference = first_difference(NANO.with_cache(CacheBacking.EXTERNAL))
-    assert difference is not None
-    assert (difference.position, difference.tensor) == (0, Tensor.SCORE)
-
-
-def test_a_drain_that_forgets_a_stall_is_found(monkeypatch):
-    """The array gives its sums away twice when the weight stream pauses behind them."""
-
-    class Twice(design.array.MultiplierArray):
-        def elaborate(self, platform):
-            taken, self.o.ready = self.o.ready, design.array.Signal()
-            module = super().elaborate(platform)
-            self.o.ready = taken
-            return module
-
-    monkeypatch.setattr("design.decoder.MultiplierArray", Twice)
-    assert first_difference(NANO) is None, "only stalls can show it"
-    assert first_difference(NANO, stalls=3) is not None
-
-
-@pytest.mark.parametrize("says_so", [True, False])
-def test_a_late_norm_is_named_unless_it_says_that_it_is_late(monkeypatch, says_so):
-    """Rows wait for it, or take the factor of the norm before."""
-
-    class Late(design.rmsnorm.RmsNorm):
-        def elaborate(self, platform):
-            start, clear = self.start, self.clear
-            late = [design.rmsnorm.Signal() for _ in range(20)]
-            self.start = late[-1]
-            if not says_so:
-                self.clear = design.rmsnorm.Signal()
-            module = super().elaborate(platform)
-            module.d.sync += [then.eq(now) for now, then in itertools.pairwise([start, *late])]
-            self.start, self.clear = start, clear
-            return module
-
-    monkeypatch.setattr("design.decoder.RmsNorm", Late)
-    difference = first_difference(NANO)
-    if says_so:
-        assert difference is None
-    else:
-        assert difference is not None
-        assert (difference.kind, difference.position) == ("value", 0)
-        assert (difference.layer, difference.tensor) == (0, Tensor.W13_SUM)
-
-
-def test_a_vector_announced_too_soon_is_a_fault(monkeypatch):
-    """The residual counts what is still in the drain, long before it is written."""
-
-    class Early(design.activations.ActivationBuffer):
-        def elaborate(self, platform):
-            module = super().elaborate(platform)
-            started = design.activations.Signal()
-            with module.If(self.clear):
-                module.d.sync += [started.eq(1), self.filled.eq(self.depth)]
-            with module.Elif(started):
-                module.d.sync += self.filled.eq(self.depth)
-            return module
-
-    monkeypatch.setattr("design.decoder.ActivationBuffer", Early)
-    difference = first_difference(NANO)
+@pytest.mark.parametrize("bug", FAULTS, ids=_name)
+def test_a_fault_is_reported(bug):
+    difference = first_difference(NANO, bug)
     assert difference is not None
     assert difference.kind == "simulation"
     assert "fault is high" in difference.detail
 
 
-def test_two_users_of_a_scalar_multiplier_are_a_fault(monkeypatch):
-    """A norm that never stops asking for a product."""
-
-    class Restless(design.rmsnorm.RmsNorm):
-        def elaborate(self, platform):
-            module = super().elaborate(platform)
-            module.d.comb += design.scalar.ask(self.requests[0], 1, 1)
-            return module
-
-    monkeypatch.setattr("design.decoder.RmsNorm", Restless)
-    difference = first_difference(NANO)
+@pytest.mark.parametrize(("bug", "lanes", "counter", "stalls"), COUNTERS, ids=_name)
+def test_a_counter_that_lies_is_named(bug, lanes, counter, stalls):
+    difference = first_difference(NANO.with_lanes(lanes), bug, stalls)
     assert difference is not None
-    assert difference.kind == "simulation"
-    assert "fault is high" in difference.detail
-
-
-class ByTheWay(Decoder):
-    """The counter of products counts the cycles in which sums are complete as well."""
-
-    def elaborate(self, platform):
-        m = super().elaborate(platform)
-        array = m.submodules.array
-        m.d.sync += self.macs.eq(self.macs + array.macs + array.o.valid)
-        return m
-
-
-class AllLanes(Decoder):
-    """A weight beat counts for every lane, padding or not."""
-
-    def elaborate(self, platform):
-        m = super().elaborate(platform)
-        beat = m.submodules.projection.o.payload
-        with m.If(beat.macs != 0):
-            m.d.comb += m.submodules.issue.i.payload.macs.eq(self.config.geometry.lanes)
-        return m
-
-
-class Eager(Decoder):
-    """The clock runs as soon as a token is offered."""
-
-    def elaborate(self, platform):
-        m = super().elaborate(platform)
-        with m.If(self.i_token.valid):
-            m.d.sync += self.cycles.eq(self.cycles + 1)
-        return m
-
-
-class Patient(Decoder):
-    """The clock stands still while the answer waits to be taken."""
-
-    def elaborate(self, platform):
-        m = super().elaborate(platform)
-        with m.If(self.o_token.valid & ~self.o_token.ready):
-            m.d.sync += self.cycles.eq(self.cycles)
-        return m
-
-
-@pytest.mark.parametrize(
-    ("decoder", "counter", "position", "stalls"),
-    [
-        (ByTheWay, "macs", 0, None),
-        (AllLanes, "macs", 0, None),
-        (Eager, "cycles", 0, None),
-        (Patient, "cycles", 0, 3),
-    ],
-)
-def test_a_counter_that_lies_is_named(decoder, counter, position, stalls):
-    config = NANO.with_lanes(16) if decoder is AllLanes else NANO
-    difference = first_difference(config, stalls, decoder)
-    assert difference is not None
-    assert (difference.kind, difference.detail) == ("counter", counter)
-    assert difference.position == position
+    assert (difference.kind, difference.detail, difference.position) == ("counter", counter, 0)
     assert difference.golden != difference.rtl
     assert f"counter {counter}: expected {difference.golden}, RTL {difference.rtl}" in str(
         difference
@@ -239,17 +177,27 @@ def test_a_counter_that_lies_is_named(decoder, counter, position, stalls):
 
 def test_no_utilisation_is_published_of_a_counter_that_lies():
     image = pack(quantise(random_checkpoint(NANO.shape, seed=1), NANO))
+    component = build_under(BY_THE_WAY, Decoder, NANO)
     with (
-        RtlDecoder(NANO, image, "quick", component=ByTheWay(NANO), quiet=True) as rtl,
+        RtlDecoder(NANO, image, "quick", component=component, quiet=True) as rtl,
         pytest.raises(SimulationError, match="counter macs: expected"),
     ):
         list(greedy_steps(rtl, 3))
 
 
+class ByTheWay(Decoder):
+    """As `BY_THE_WAY`, with the width of the counters as it is patched."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.sync += self.macs.eq(self.macs + self.array.macs + self.array.o.valid)
+        return m
+
+
 @pytest.mark.parametrize("stalls", [None, 3])
 def test_counters_that_wrap_are_compared_as_well(monkeypatch, stalls):
     monkeypatch.setattr(design.ports, "COUNTER_BITS", 9)
-    assert first_difference(NANO, stalls) is None
-    difference = first_difference(NANO, stalls, ByTheWay)
+    assert first_difference(NANO, stalls=stalls) is None
+    difference = first_difference(NANO, stalls=stalls, component=ByTheWay(NANO))
     assert difference is not None
     assert difference.detail == "macs"

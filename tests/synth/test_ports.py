@@ -14,8 +14,8 @@ from synth.__main__ import main
 from synth.devices import ECP5, XILINX, Device
 from synth.mapping import MappedMemory, mapped_memories, match
 from synth.netlist import decoder_rtlil
-from synth.planted import second_reader
 from synth.ports import check
+from tools.planting import build_under
 
 BANK = Ram(name="cache.bank", purpose=Purpose.CACHE, depth=4096, width=16, lane=16)
 ROW = Ram(name="row.memory", purpose=Purpose.ACTIVATION, depth=64, width=18, lane=18)
@@ -176,29 +176,24 @@ def test_ram_cells_go_to_the_memory_they_are_named_for():
     }
 
 
-def test_there_must_be_a_reader_to_plant_beside():
-    text = decoder_rtlil(named("nano"))
-    with pytest.raises(ValueError, match="'nothing' has 0 read"):
-        second_reader(text, "nothing")
-
-
 @pytest.fixture(scope="module")
 def small() -> str:
     return decoder_rtlil(gate.SMALL)
 
 
 def test_a_real_netlist_is_as_declared_and_a_second_reader_doubles_its_bank(small: str):
-    bank = gate.cache_of(Decoder(gate.SMALL).rams)[0].name
     good = gate.judge(gate.SMALL, ECP5, small, lambda *_: None)
     assert good.ok and good.findings == []
-    bad = gate.judge(gate.SMALL, ECP5, small, lambda *_: None, bug=bank)
+    text = build_under(gate.SECOND_READER, decoder_rtlil, gate.SMALL)
+    bad = gate.judge(gate.SMALL, ECP5, text, lambda *_: None, bug=True)
     assert bad.ok  # it was caught
     assert {(finding.memory, finding.what) for finding in bad.findings} == {
-        (bank, "ports"),
-        (bank, "RAM"),
+        (bank.name, what)
+        for bank in gate.cache_of(Decoder(gate.SMALL).rams)
+        for what in ("ports", "RAM")
     }
-    assert not dataclasses.replace(bad, bug=None).ok
-    assert not dataclasses.replace(good, bug=bank).ok
+    assert not dataclasses.replace(bad, bug=False).ok
+    assert not dataclasses.replace(good, bug=True).ok
 
 
 def test_a_netlist_with_an_external_cache_is_as_declared():
@@ -219,7 +214,7 @@ def test_a_forgotten_declaration_is_red(small: str):
 def test_the_command_tells_the_verdict(monkeypatch, tmp_path):
     bad = gate.Verdict(
         config="nano", lanes=4, device="ecp5", declared=3, cache_expected=8, cache_found=9,
-        block_rams=7, bug=None, findings=check([BANK], [], ECP5),
+        block_rams=7, bug=False, findings=check([BANK], [], ECP5),
     )  # fmt: skip
     monkeypatch.setattr("synth.__main__.judge_bugs", lambda report: iter(()))
     monkeypatch.setattr("synth.__main__.judge_all", lambda cases, report: iter([bad]))
