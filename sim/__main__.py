@@ -21,7 +21,7 @@ from golden.image import load_case
 from golden.quantise import Model, quantise
 from golden.sampler import Sampler
 from golden.tokenizers import Tokenizer
-from sim import generation, models
+from sim import cycles, generation, models
 from sim.build import VARIANTS, Variant, build
 from sim.compare import Progress
 from sim.replay import Run, run_case
@@ -324,6 +324,27 @@ def enumerate_units(names: tuple[str, ...]) -> int:
     Console(width=None if sys.stdout.isatty() else 140).print(table)
     write_atomically(UNITS, json.dumps({"units": records}, indent=2) + "\n")
     return 0 if all(record["good"] for record in records) else 1
+
+
+@main.command("cycles")
+@click.option("--accept", "accepts", is_flag=True, help="Write what is measured into the file.")
+def count_cycles(accepts: bool) -> int:
+    """Compare the cycles of every token of nano and tales260k, at 8 and 64
+    lanes, with those in sim/cycles.json; exit code 1 if they differ.
+    """
+    if accepts:
+        check_writable(cycles.FILE, "file of cycles")
+    found = {cycles.case_name(config): cycles.measured(config) for config in cycles.CASES}
+    accepted = cycles.accepted()
+    differ = [cycles.changes(name, accepted.get(name), now) for name, now in found.items()]
+    for sentence in filter(None, differ):
+        click.echo(sentence)
+    if accepts:
+        cycles.accept(found)
+        return 0
+    if any(differ):
+        click.echo("accept with: python -m sim cycles --accept")
+    return int(any(differ))
 
 
 @main.command("build")

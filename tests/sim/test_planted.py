@@ -55,10 +55,11 @@ VALUES = [
     ),
     (
         PlantedBug(
-            "value sums do not wait for their reciprocal", "design.drain",
-            "Drain._leaves.may_leave", "self.reciprocals_ready", "1",
+            "rows are shifted a bit too far for their norm", "design.rmsnorm", "RmsNorm.elaborate",
+            "self.exponent.eq(e - derived.norm_floor)",
+            "self.exponent.eq(e - derived.norm_floor + 1)",
         ),
-        NANO.with_lanes(16), (0, 0, Tensor.ATTENTION_SUM),
+        NANO, (0, 0, Tensor.QKV_SUM),
     ),
 ]  # fmt: skip
 
