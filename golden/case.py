@@ -1,11 +1,13 @@
-"""The test case of a reproducer: its tokens, and the seed of the stalls of the streams."""
+"""The test case of a reproducer: what the host does, and the seed of the stalls of the streams."""
 
 import dataclasses
 import json
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
 from spec.config import Config
+from spec.shape import Shape
 from tools.errors import BadInput
 
 #: Seeds of stalls are below this.
@@ -13,8 +15,41 @@ STALL_SEEDS = 1 << 60
 
 
 @dataclass(frozen=True)
+class Feed:
+    """One token as a host offers it: its id, whether it begins a text, whether the decoder is to
+    choose the next."""
+
+    token: int
+    first: bool
+    sample: bool
+
+
+#: Makes feeds, and is sent the answer to each.
+Host = Generator[Feed, int, None]
+
+
+def greedy(prompt: tuple[int, ...], steps: int, shape: Shape, *, once: bool = False) -> Host:
+    """A polite host: `prompt`, and then what the decoder chooses, over `steps` tokens.
+
+    Prompt tokens except the last are not sampled. After the end of a text, a new one with the same
+    prompt begins, unless `once` is true.
+    """
+    position, token = 0, prompt[0]
+    for _ in range(steps):
+        answer = yield Feed(token, position == 0, position >= len(prompt) - 1)
+        position += 1
+        forced = position < len(prompt)
+        token = prompt[position] if forced else answer
+        if position == shape.seq_len or shape.ends_text(token, forced=forced):
+            if once:
+                return
+            position, token = 0, prompt[0]
+
+
+@dataclass(frozen=True)
 class Case:
-    """A run for comparing golden and RTL: forced tokens, number of steps, seed of the stalls.
+    """A run for comparing golden and RTL: forced tokens, number of steps, seed of the stalls. With
+    `feeds`, the host does exactly these instead: no prompt, as many steps.
 
     Raises :class:`BadInput`, naming the field, for an impossible value.
     """
@@ -22,9 +57,30 @@ class Case:
     prompt: tuple[int, ...]
     steps: int
     stalls: int | None = None
+    feeds: tuple[Feed, ...] = ()
+
+    @classmethod
+    def of_feeds(cls, feeds: tuple[Feed, ...], stalls: int | None = None) -> "Case":
+        """A host that does just these."""
+        return cls((), len(feeds), stalls, feeds)
+
+    def host(self, shape: Shape, *, once: bool = False) -> Host:
+        """What it does; with `once` a greedy one ends with the text."""
+        return self._fed() if self.feeds else greedy(self.prompt, self.steps, shape, once=once)
+
+    def _fed(self) -> Host:
+        for feed in self.feeds:  # noqa: UP028 - a tuple cannot be sent answers
+            yield feed
 
     def __post_init__(self):
-        if not self.prompt or not all(_whole(token, 0) for token in self.prompt):
+        for number, feed in enumerate(self.feeds):
+            good = _whole(feed.token, 0) and isinstance(feed.first, bool)
+            if not good or not isinstance(feed.sample, bool):
+                raise BadInput(f"case.feeds[{number}] = {feed} must be an id and two truth values")
+        if self.feeds:
+            if self.prompt or self.steps != len(self.feeds):
+                raise BadInput(f"case.steps = {self.steps!r} must be the number of feeds, alone")
+        elif not self.prompt or not all(_whole(token, 0) for token in self.prompt):
             raise BadInput(f"case.prompt = {list(self.prompt)} must be token ids, at least one")
         if not _whole(self.steps, 1):
             raise BadInput(f"case.steps = {self.steps!r} must be a positive integer")
@@ -34,10 +90,14 @@ class Case:
     def check(self, config: Config) -> None:
         """Raise :class:`BadInput` when the prompt does not fit the vocabulary or the context."""
         shape = config.shape
-        if max(self.prompt) >= shape.vocab:
-            raise BadInput(
-                f"case.prompt holds {max(self.prompt)}, which is not below vocab = {shape.vocab}"
-            )
+        for name, tokens in (
+            ("prompt", self.prompt),
+            ("feeds", [feed.token for feed in self.feeds]),
+        ):
+            if tokens and max(tokens) >= shape.vocab:
+                raise BadInput(
+                    f"case.{name} holds {max(tokens)}, which is not below vocab = {shape.vocab}"
+                )
         if len(self.prompt) > shape.seq_len:
             raise BadInput(f"case.prompt has {len(self.prompt)} tokens, seq_len = {shape.seq_len}")
 
@@ -53,11 +113,18 @@ class Case:
         except (ValueError, RecursionError) as error:
             raise BadInput(f"case is not readable ({error})") from None
         names = [field.name for field in dataclasses.fields(cls)]
+        if isinstance(values, dict):
+            values = {"feeds": []} | values  # files of earlier versions have none
         if not isinstance(values, dict) or sorted(values) != sorted(names):
             raise BadInput(f"case is not readable (must hold {', '.join(names)})")
-        if not isinstance(values["prompt"], list):
-            raise BadInput(f"case.prompt = {values['prompt']!r} must be a list")
-        return cls(**values | {"prompt": tuple(values["prompt"])})
+        for name in ("prompt", "feeds"):
+            if not isinstance(values[name], list):
+                raise BadInput(f"case.{name} = {values[name]!r} must be a list")
+        try:
+            feeds = tuple(Feed(**feed) for feed in values["feeds"])
+        except TypeError:
+            raise BadInput(f"case.feeds = {values['feeds']!r} must be feeds") from None
+        return cls(**values | {"prompt": tuple(values["prompt"]), "feeds": feeds})
 
 
 def _whole(value: object, least: int) -> bool:

@@ -255,7 +255,7 @@ def _compare(
         def watch(progress: Progress) -> None:
             bar.update(task, advance=1, note=f"{progress.values} values")
             if printer is not None and progress.difference is None:
-                printer.put(progress.token)
+                printer.put(progress.feed.token)
 
         run = run_case(model, case, variant, once=printer is not None, watch=watch)
     seconds = time.perf_counter() - begin

@@ -1,13 +1,14 @@
 """Compares the golden decoder with the RTL: every traced value of every step, bit-exactly."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from design import ports
+from golden.case import Feed, Host
 from sim.rtl_decoder import RtlDecoder, SimulationError, Step
 from spec.config import Config
 from spec.derived import ceil_pow2
@@ -79,19 +80,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Progress:
-    """Totals after each token; `seconds` is the time spent in the RTL.
+    """Totals after each token, which was at `position`; `seconds` is the time spent in the RTL.
 
-    `difference` ends the comparison; `ends`: the text ends.
+    `difference` ends the comparison.
     """
 
     position: int
-    token: int
-    sample: bool
+    feed: Feed
     values: int
     cycles: int
     macs: int
     seconds: float
-    ends: bool = False
     difference: Difference | None = None
 
 
@@ -202,32 +201,31 @@ def miscount(products: int, step: Step, position: int, token: int) -> Difference
     return None
 
 
-def compare(
-    golden: Golden, rtl: RtlDecoder, prompt: Sequence[int], steps: int, *, once: bool = False
-) -> Iterator[Progress]:
-    """Compare greedy decoding, token by token; ends at a difference or after `steps` tokens.
+def compare(golden: Golden, rtl: RtlDecoder, host: Host) -> Iterator[Progress]:
+    """Compare token by token what `host` offers, which is sent golden's answers; ends with it, or
+    at a difference.
 
-    `rtl` must be a variant with trace. After the end of a text, a new sequence with the same prompt
-    begins, so that `steps` tokens are always compared, unless `once` is true. Prompt tokens except
-    the last are not sampled, which is compared, too, as are the RTL's counters after every token.
+    `rtl` must be a variant with trace. A token behind the end of a text begins one, whether it says
+    so or not, as does the first of all. The RTL's counters are compared after every token, too.
     """
     flattener, shape = Flattener(rtl.config), rtl.config.shape
     values = cycles = macs = 0
     seconds = 0.0
-    position, token = 0, prompt[0]
-    golden.reset()
-    for _ in range(steps):
-        sample = position >= len(prompt) - 1
+    position, ended = 0, True
+    feed: Feed | None = next(host)
+    while feed is not None:
+        token, sample = feed.token, feed.sample
+        if feed.first or ended:
+            golden.reset()
+            position = 0
         logits = golden.step(np.array([token]), trace=True)
         expected = flattener.golden(golden.trace, sample)
         begin = time.perf_counter()
         try:
-            step = rtl.step(token, first=position == 0, sample=sample)
+            step = rtl.feed(feed)
         except SimulationError as error:
             broken = Difference("simulation", position, token, detail=str(error))
-            yield Progress(
-                position, token, sample, values, cycles, macs, seconds, difference=broken
-            )
+            yield Progress(position, feed, values, cycles, macs, seconds, difference=broken)
             return
         seconds += time.perf_counter() - begin
         assert step.records is not None, "compare needs a variant with trace"
@@ -254,13 +252,11 @@ def compare(
         values += len(expected[0])
         cycles += step.cycles
         macs += step.macs
-        forced = position + 1 < len(prompt)
-        following = prompt[position + 1] if forced else answer
-        ends = full or shape.ends_text(following, forced=forced)
-        yield Progress(position, token, sample, values, cycles, macs, seconds, ends, difference)
-        if difference is not None or (ends and once):
+        yield Progress(position, feed, values, cycles, macs, seconds, difference)
+        if difference is not None:
             return
-        position, token = position + 1, following
-        if ends:
-            position, token = 0, prompt[0]
-            golden.reset()
+        position += 1
+        try:
+            feed = host.send(answer)
+        except StopIteration:
+            feed = None

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.case import Case
+from golden.case import Case, Feed
 from golden.fast.decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import Model
 from sim.build import Variant
 from sim.compare import Difference, Progress, compare
 from sim.rtl_decoder import RtlDecoder
-from sim.waves import Feed, Window, record
+from sim.waves import Window, record
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ def run_case(
 ) -> Run:
     """Compare every traced value of `case`, up to the first difference.
 
-    `variant` must have a trace; with `once` the run ends with the text (see `sim.compare.compare`);
+    `variant` must have a trace; with `once` the run ends with the text (see `golden.case.greedy`);
     `watch` is called after each token.
     """
     golden, image = FixedDecoder(model), pack(model)
     feeds: list[Feed] = []
     with RtlDecoder(model.config, image, variant, case.stalls, quiet=quiet) as rtl:
-        for progress in compare(golden, rtl, case.prompt, case.steps, once=once):
-            feeds.append(Feed(progress.token, progress.position == 0, progress.sample))
+        for progress in compare(golden, rtl, case.host(model.config.shape, once=once)):
+            feeds.append(progress.feed)
             watch(progress)
     return Run(model, case, image, tuple(feeds), progress, golden.saturation.sentence())

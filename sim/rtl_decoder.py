@@ -11,7 +11,7 @@ import numpy as np
 from amaranth.lib import wiring
 
 from design import ports
-from golden.case import STALL_SEEDS
+from golden.case import STALL_SEEDS, Feed
 from sim.build import Build, Variant, build
 from spec.config import Config
 from spec.schedule import image as image_layout
@@ -133,10 +133,9 @@ class RtlDecoder:
         self.build: Build = made or build(config, variant, component, quiet=quiet)
         self.cycles = 0
         self.macs = 0
-        self.pos = 0
         self._before = _Result()
-        self._text: list[int] = []  # tokens since the last `first`
-        self._ended = False
+        self._text: list[int] = []
+        self._ended = True
         self._image = np.ascontiguousarray(image)  # kept alive: the driver reads it in place
         self._library = _library(self.build.library)
         limit = patience(config) if watchdog is None else watchdog
@@ -160,28 +159,46 @@ class RtlDecoder:
         self.close()
 
     @property
+    def pos(self) -> int:
+        """Tokens of the text so far."""
+        return len(self._text)
+
+    @property
     def clock(self) -> int:
         """Clock cycles simulated so far."""
         return self._library.vd_cycle(self._sim)
 
     def step(self, token: int, first: bool | None = None, sample: bool = True) -> Step:
-        """Process one token; `first` begins a new sequence (by default: the first call does).
+        """Process one token; `first` begins a new text (by default: the first call does).
 
-        After a choice that ends the text, the decoder expects a new sequence. A host that picks
-        another token, or continues a chat, must send the text again, as this method does. Raises
+        Behind a choice that ends the text the decoder begins another. A host that picks another
+        token, or continues a chat, must send the text again, as this method does. Raises
         :class:`SimulationError` when the design violates its protocol; the simulation cannot
         continue after that.
         """
-        first = self._check(token, first)
-        result = _Result()
+        first = self.pos == 0 if first is None else first
+        if not first and self.pos >= self.config.shape.seq_len:
+            raise BadInput(f"position {self.pos} is beyond seq_len = {self.config.shape.seq_len}")
         if self._ended and not first:
-            for position, earlier in enumerate(self._text):
-                self._finish(
-                    self._library.vd_step(self._sim, earlier, position == 0, False, result)
-                )
-            self._before = _Result.from_buffer_copy(result)
-        self._text = [token] if first else [*self._text, token]
-        self._finish(self._library.vd_step(self._sim, token, first, sample, result))
+            cycles, macs = self.cycles, self.macs
+            for position, earlier in enumerate(list(self._text)):
+                self.feed(Feed(earlier, position == 0, False))
+            self.cycles, self.macs = cycles, macs
+        return self.feed(Feed(token, first, sample))
+
+    def feed(self, feed: Feed) -> Step:
+        """Process one token just as the host offers it. Behind the end of a text another begins,
+        whether `first` says so or not. Raises as `step` does.
+        """
+        if self._sim is None:
+            raise ValueError("this simulation was closed")
+        token, sample = feed.token, feed.sample
+        if not 0 <= token < self.config.shape.vocab:
+            raise BadInput(f"token id {token} is not below vocab = {self.config.shape.vocab}")
+        begins = feed.first or self._ended
+        self._text = [token] if begins else [*self._text, token]
+        result = _Result()
+        self._finish(self._library.vd_step(self._sim, token, feed.first, sample, result))
         self._ended = bool(result.end)
         records = None
         if self.variant != "fast":
@@ -211,24 +228,10 @@ class RtlDecoder:
         if not good:
             raise BadInput(f"waveform {str(path)!r} could not be written to its end")
 
-    def _check(self, token: int, first: bool | None) -> bool:
-        if self._sim is None:
-            raise ValueError("this simulation was closed")
-        shape = self.config.shape
-        if not 0 <= token < shape.vocab:
-            raise BadInput(f"token id {token} is not below vocab = {shape.vocab}")
-        first = self.pos == 0 if first is None else first
-        if first:
-            self.pos = 0
-        elif self.pos >= shape.seq_len:
-            raise BadInput(f"position {self.pos} is beyond seq_len = {shape.seq_len}")
-        return first
-
     def _account(self, result: _Result) -> tuple[int, int, int]:
         """Since the previous result: macs and cycles by the design's counters, cycles by ours."""
         # A copy, because the caller may reuse the memory of `result`.
         before, self._before = self._before, _Result.from_buffer_copy(result)
-        self.pos += 1
         self.cycles += result.cycles
         macs = _since(before.design_macs, result.design_macs)
         self.macs += macs

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from amaranth.lib import wiring
 
+from golden.case import Feed
 from sim.rtl_decoder import RtlDecoder, SimulationError
 from spec.config import Config
 from tools.errors import BadInput
@@ -26,15 +27,6 @@ class Window:
     def __post_init__(self):
         if not 0 <= self.first <= self.last:
             raise BadInput(f"waveform window from {self.first} to {self.last} is empty")
-
-
-@dataclass(frozen=True)
-class Feed:
-    """The inputs of one token, enough to repeat it."""
-
-    token: int
-    first: bool
-    sample: bool
 
 
 def default_path(config: Config) -> Path:
@@ -72,7 +64,7 @@ def record(
                 if number == window.first:
                     recording.enter_context(rtl.waveform(temporary))
                 try:
-                    rtl.step(feed.token, feed.first, feed.sample)
+                    rtl.feed(feed)
                 except SimulationError as error:
                     failure = error
                     break

@@ -95,7 +95,7 @@ def _compare(opened: measure.Opened, ids: list[int], tokens: int) -> Run:
 
     def watch(progress: measure.Progress) -> None:
         nonlocal fed
-        printer.put(progress.token, silent=fed < len(ids))
+        printer.put(progress.feed.token, silent=fed < len(ids))
         fed += 1
 
     begin = time.perf_counter()

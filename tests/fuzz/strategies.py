@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from golden.case import Case
+from golden.case import Case, Feed
 from golden.checkpoint import random_checkpoint
 from golden.quantise import Model, Rows, quantise
 from spec.config import Config
@@ -61,3 +61,20 @@ def cases(draw: st.DrawFn, config: Config, steps: st.SearchStrategy[int]) -> Cas
     ids = st.integers(0, config.shape.vocab - 1)
     prompt = draw(st.lists(ids, min_size=1, max_size=config.shape.seq_len))
     return Case(tuple(prompt), draw(steps), draw(stall_seeds))
+
+
+@st.composite
+def impolite_cases(draw: st.DrawFn, config: Config) -> Case:
+    """What any host may do: texts begun in the middle of another, or behind an end without saying
+    so; tokens sampled anywhere, or never; a choice taken, or ignored; texts of one token, and
+    contexts that fill up."""
+    shape = config.shape
+    ids = st.integers(0, shape.vocab - 1)
+    # Ids that end a text are often offered, too.
+    tokens = ids | st.sampled_from(shape.end_ids) if shape.end_ids else ids
+    seldom = st.sampled_from([False] * 7 + [True])
+    firsts = draw(st.sampled_from([seldom, st.booleans(), st.just(False)]))
+    feeds = st.builds(Feed, tokens, firsts, st.booleans())
+    most = 2 * shape.seq_len + 4
+    drawn = draw(st.lists(feeds, min_size=1, max_size=most))
+    return Case.of_feeds(tuple(drawn), draw(stall_seeds))

@@ -10,7 +10,7 @@ from spec.config import CacheBacking, Config, Geometry
 from spec.derived import derive
 from spec.shape import Llama3Scaling, Shape
 from tests.fuzz.reproducer import check
-from tests.fuzz.strategies import cases, models
+from tests.fuzz.strategies import cases, impolite_cases, models
 from tests.strategies import NUMERICS, configs
 
 
@@ -78,6 +78,11 @@ SHAPES = (
     decoder("external-group3", 8, 24, 9, 2, 12, 4, 8, 7, cache=CacheBacking.EXTERNAL),
 )
 
+#: Those whose hosts are drawn as well: on the chip, outside, with ids that end a text often.
+IMPOLITE = tuple(
+    config for config in SHAPES if config.name in ("mha", "one-lane", "biases", "external-mqa")
+)
+
 
 def test_chosen_shapes_share_one_scalar_multiplier_and_have_three():
     covered = {(derive(config).turn, config.geometry.lanes == 1) for config in SHAPES}
@@ -94,6 +99,20 @@ def test_chosen_shapes(config: Config, fuzz_record, reproducer) -> None:
     def run(data: st.DataObject) -> None:
         model = data.draw(models(config), label="model")
         case = data.draw(cases(config, steps), label="case")
+        fuzz_record(check(model, case), case.steps)
+
+    with reproducer:
+        run()
+
+
+@pytest.mark.parametrize("config", IMPOLITE, ids=lambda config: config.name)
+def test_hosts_that_do_as_they_like(config: Config, fuzz_record, reproducer) -> None:
+    """Texts that begin and end anywhere, and tokens sampled or not."""
+
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        model = data.draw(models(config), label="model")
+        case = data.draw(impolite_cases(config), label="case")
         fuzz_record(check(model, case), case.steps)
 
     with reproducer:

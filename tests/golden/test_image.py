@@ -1,6 +1,7 @@
 """The image file: saved images are loaded, and anything else is refused in one line."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden.case import Case
+from golden.case import Case, Feed
 from golden.checkpoint import random_checkpoint
 from golden.image import FILE_VERSION, load, load_case, pack, save, unpack
 from golden.quantise import quantise
@@ -103,12 +104,25 @@ def test_another_number_of_lanes_is_refused(model):
         unpack(NANO, pack(model)[:, 1:])
 
 
+_FEED = {"token": 1, "first": False, "sample": True}
+
+
+def _fed(feeds: object, steps: int = 1, prompt: Sequence[int] = ()) -> str:
+    return json.dumps({"prompt": list(prompt), "steps": steps, "stalls": None, "feeds": feeds})
+
+
+def test_a_host_of_its_own_is_kept(tmp_path, model):
+    case = Case.of_feeds((Feed(3, False, True), Feed(1, True, False)), stalls=5)
+    save(tmp_path / "host", model, case)
+    assert load_case(tmp_path / "host")[1] == case
+
+
 @pytest.mark.parametrize(
     ("case", "said"),
     [
         ("{", "case is not readable ("),
         ("[" * 100_000, "case is not readable ("),
-        ("[]", "case is not readable (must hold prompt, steps, stalls)"),
+        ("[]", "case is not readable (must hold prompt, steps, stalls, feeds)"),
         ('{"prompt": [1], "steps": 1}', "case is not readable (must hold"),
         ('{"prompt": 1, "steps": 1, "stalls": null}', "case.prompt = 1 must be a list"),
         ('{"prompt": [], "steps": 1, "stalls": null}', "case.prompt = [] must be token ids"),
@@ -120,6 +134,14 @@ def test_another_number_of_lanes_is_refused(model):
         ('{"prompt": [1], "steps": 2.5, "stalls": null}', "case.steps = 2.5 must"),
         ('{"prompt": [1], "steps": 1, "stalls": -1}', "case.stalls = -1 must"),
         ('{"prompt": [1], "steps": 1, "stalls": 1152921504606846976}', "case.stalls = 11529"),
+        (_fed(3), "case.feeds = 3 must be a list"),
+        (_fed([3]), "case.feeds = [3] must be feeds"),
+        (_fed([{"token": 1}]), "must be feeds"),
+        (_fed([_FEED | {"token": -1}]), "case.feeds[0] = Feed(token=-1"),
+        (_fed([_FEED | {"first": 1}]), "must be an id and two truth values"),
+        (_fed([_FEED | {"token": 16}]), "case.feeds holds 16, which is not"),
+        (_fed([_FEED], steps=2), "case.steps = 2 must be the number of feeds"),
+        (_fed([_FEED], prompt=[1]), "case.steps = 1 must be the number of feeds"),
     ],
 )  # fmt: skip
 def test_other_cases_are_refused(tmp_path, model, case, said):

@@ -7,6 +7,7 @@ import pytest
 import design.ports
 from benchmarks.utilisation import greedy_steps
 from design.decoder import Decoder
+from golden.case import greedy
 from golden.checkpoint import random_checkpoint
 from golden.fast.decoder import FixedDecoder
 from golden.image import pack
@@ -129,8 +130,8 @@ def first_difference(
     model = quantise(random_checkpoint(config.shape, seed=1), config)
     component = component or build_under(bug, Decoder, config)
     with RtlDecoder(config, pack(model), "quick", stalls, component, quiet=True) as rtl:
-        prompt = [1, 5, 2]
-        for progress in compare(FixedDecoder(model), rtl, prompt, config.shape.seq_len):
+        host = greedy((1, 5, 2), config.shape.seq_len, config.shape)
+        for progress in compare(FixedDecoder(model), rtl, host):
             if progress.difference is not None:
                 return progress.difference
     return None

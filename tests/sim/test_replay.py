@@ -7,17 +7,22 @@ from hypothesis import strategies as st
 
 import design.swiglu
 import sim.build
+from design.requantize import requantize
 from golden.case import Case
 from golden.checkpoint import random_checkpoint
 from golden.image import load_case, save
 from golden.quantise import quantise
 from sim.__main__ import main
 from spec.config import named
+from spec.fixed import Rounding
 from tests.fuzz.reproducer import check, reproducing
 from tests.fuzz.strategies import cases, models
-from tests.sim.test_planted import truncating
 
 NANO = named("nano")
+
+
+def truncating(value, shift, form, rounding):
+    return requantize(value, shift, form, Rounding.TRUNCATE)
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from golden.case import Feed, greedy
 from sim.build import build
 from sim.compare import Flattener, compare, first_difference
 from sim.rtl_decoder import RECORD, NoProgress, RtlDecoder, SimulationError
-from sim.waves import Feed, Window, record
+from sim.waves import Window, record
 from spec.trace import Tensor
 from tests.sim.toy import GoldenToy, Toy, toy_config, toy_image
 from tools.errors import BadInput
@@ -85,16 +86,18 @@ def test_broken_ports_are_found(bug, error, message):
 
 def test_compare_finds_nothing_in_a_right_design():
     with _open("traced", stalls=1) as rtl:
-        progress = list(compare(GoldenAdapter(prompt=2), rtl, [5, 6], 12))
+        progress = list(compare(GoldenAdapter(prompt=2), rtl, greedy((5, 6), 12, CONFIG.shape)))
     assert len(progress) == 12
     assert [step.difference for step in progress] == [None] * 12
     assert progress[0].values == CONFIG.shape.dim
-    assert not progress[0].sample
+    assert not progress[0].feed.sample
 
 
 def test_compare_names_the_planted_difference():
     with _open("traced", bug="trace") as rtl:
-        difference = list(compare(GoldenAdapter(), rtl, [5], 3))[-1].difference
+        difference = list(compare(GoldenAdapter(), rtl, greedy((5,), 3, CONFIG.shape)))[
+            -1
+        ].difference
     assert (difference.kind, difference.position, difference.token) == ("value", 0, 5)
     assert (difference.tensor, difference.element) == (Tensor.LOGITS, 3)
     assert difference.rtl == difference.golden + 1
