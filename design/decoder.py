@@ -233,7 +233,8 @@ class Decoder(wiring.Component):
         assert residual.lead_time == writeback.lead_time
         m.d.comb += [
             issue.blocked.eq(array.sums_valid & ~buffer.i_ready),
-            issue.residual_filled.eq(x.filled),
+            # What comes of the residual first is turned: until the angles are there, it waits.
+            issue.residual_filled.eq(Mux(rope.ready, x.filled, 0)),
             issue.attention_filled.eq(attention.filled),
             issue.hidden_filled.eq(hidden.filled),
             issue.queries_full.eq(queries.full),

@@ -4,51 +4,20 @@ Whoever adds, drops or reshapes a memory says so here. `synth` compares the list
 that the tools find in the synthesised netlist, and how they map them.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 from design.argmax import Argmax
 from design.arith import ram_depth
 from design.biases import bias_width
 from design.interpolate import entry_layout
 from design.kv_reader import BUFFER
+from design.memory import Memory, table, vector
 from design.operand import operand_layout
+from design.rope import ANGLES
 from design.swiglu import waiting_ups
 from spec import tables
 from spec.config import CacheBacking, Config
 from spec.derived import ceil_div, derive
 from spec.kv_layout import kv_layout
 from spec.schedule import Op, matrix
-
-Purpose = Literal["cache", "activation", "score", "table"]
-
-#: A memory of at least so many bits is to lie in block RAM; of a smaller one the tools may make
-#: RAM of LUTs, and of a smaller table logic. Half of what a block holds on ECP5 and 7 series.
-BLOCK_BITS = 8192
-
-
-@dataclass(frozen=True, kw_only=True)
-class Memory:
-    """One memory of the decoder.
-
-    `lane` are the bits that a write changes on their own; a table has no write port.
-    """
-
-    name: str
-    """Path of its instance below the decoder, parts joined by dots."""
-    purpose: Purpose
-    depth: int
-    """Words."""
-    width: int
-    """Bits of a word."""
-    lane: int
-    reads: int = 1
-    writes: int = 1
-
-    @property
-    def block_ram(self) -> bool:
-        """Whether it must lie in block RAM, on every device."""
-        return self.depth * self.width >= BLOCK_BITS
 
 
 def cache_memories(config: Config) -> list[Memory]:
@@ -89,20 +58,8 @@ def cache_memories(config: Config) -> list[Memory]:
     ]
 
 
-def _vector(name: str, elements: int, width: int) -> Memory:
-    return Memory(
-        name=name, purpose="activation", depth=ram_depth(elements), width=width, lane=width
-    )
-
-
-def _table(name: str, entries: int, width: int) -> Memory:
-    return Memory(
-        name=name, purpose="table", depth=ram_depth(entries), width=width, lane=width, writes=0
-    )
-
-
-def _interpolated(name: str, table: tables.Interpolated) -> Memory:
-    return _table(f"{name}.memory", len(table.base), entry_layout(table).size)
+def _interpolated(name: str, function: tables.Interpolated) -> Memory:
+    return table(f"{name}.memory", len(function.base), entry_layout(function).size)
 
 
 def memories(config: Config) -> list[Memory]:
@@ -120,31 +77,31 @@ def memories(config: Config) -> list[Memory]:
     ]
     halves = 2 if derived.slots > 1 else 1  # a folded pass reads two elements at once
     activations = [
-        _vector("residual.memory", shape.dim, n.residual.width),
+        vector("residual.memory", shape.dim, n.residual.width),
         *(
-            _vector(f"x.memory_{half}", shape.dim // halves, operand_layout(n.residual).size)
+            vector(f"x.memory_{half}", shape.dim // halves, operand_layout(n.residual).size)
             for half in range(halves)
         ),
-        _vector("attention.memory_0", shape.q_dim, n.attention.width),
-        _vector("hidden.memory_0", shape.hidden, operand_layout(n.ffn).size),
+        vector("attention.memory_0", shape.q_dim, n.attention.width),
+        vector("hidden.memory_0", shape.hidden, operand_layout(n.ffn).size),
         *(
-            _vector(f"queries.slot_{slot}", derived.head_blocks * shape.head_dim, n.q.width)
+            vector(f"queries.slot_{slot}", derived.head_blocks * shape.head_dim, n.q.width)
             for slot in range(derived.slots)
         ),
         *(
-            [_vector("writeback.biases.memory", matrix(config, Op.BIAS).rows, bias_width(config))]
+            [vector("writeback.biases.memory", matrix(config, Op.BIAS).rows, bias_width(config))]
             if shape.qkv_bias
             else []
         ),
-        _vector("swiglu.ups.storage", waiting_ups(config), n.up.width),
-        _vector("argmax.queue.storage", Argmax.depth, n.logits.width + 1),
+        vector("swiglu.ups.storage", waiting_ups(config), n.up.width),
+        vector("argmax.queue.storage", Argmax.depth, n.logits.width + 1),
     ]
     exp2 = len(tables.exp2(config))
     lookups = [
         _interpolated("rmsnorm.rsqrt", tables.rsqrt(config)),
         _interpolated("reciprocals.reciprocal", tables.reciprocal(config)),
         _interpolated("swiglu.sigmoid", tables.sigmoid(config)),
-        _table("rope.table", len(tables.rope(config).cos), 2 * n.rope.width),
-        *(_table(f"softmax.exp2_{slot}", exp2, n.weight.f) for slot in range(derived.slots)),
+        *ANGLES[n.rope_by].memories(config),
+        *(table(f"softmax.exp2_{slot}", exp2, n.weight.f) for slot in range(derived.slots)),
     ]
     return [*cache_memories(config), *activations, *scores, *lookups]

@@ -7,7 +7,7 @@ behaviour that the device lacks, the tools duplicate a bank without a warning.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from design.memories import Memory
+from design.memory import Memory
 from synth.devices import Device
 from synth.mapping import MappedMemory
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec.config import CacheBacking, Config, Geometry
+from spec.config import CacheBacking, Config, Geometry, RopeBy
 from spec.derived import derive
 from spec.shape import Llama3Scaling, Shape
 from tests.fuzz.reproducer import check
@@ -20,11 +20,13 @@ def decoder(
     *sizes: int,
     numerics: str = "default",
     cache: CacheBacking = CacheBacking.ON_CHIP,
+    rope_by: RopeBy = RopeBy.TABLE,
     **facts: Any,
 ) -> Config:
     shape = Shape.of_sizes(*sizes, **facts)
     geometry = Geometry(lanes=lanes, cache=cache)
-    return Config(name=name, shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
+    config = Config(name=name, shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
+    return config.with_rope(rope_by)
 
 
 #: Stretched RoPE with fast, interpolated and slow pairs; several end-of-text ids.

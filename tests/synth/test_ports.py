@@ -6,7 +6,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from design.memories import BLOCK_BITS, Memory, cache_memories, memories
+from design.memories import cache_memories, memories
+from design.memory import BLOCK_BITS, Memory
 from spec.config import CONFIGS, CacheBacking, named
 from synth import gate
 from synth.__main__ import main
