@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from design.angles import TableAngles
 from design.beat import Sink, beat_layout
+from design.cordic import CordicAngles
 from design.issue import Issue
 from design.ports import trace_layout
 from design.requantize import requantize
@@ -23,6 +24,7 @@ from spec.trace import Tensor
 #: Of each variant: the component with `AnglesSignature`.
 ANGLES: dict[RopeBy, Any] = {
     RopeBy.TABLE: TableAngles,
+    RopeBy.CORDIC: CordicAngles,
 }
 
 

@@ -36,6 +36,8 @@ class RopeBy(enum.Enum):
 
     TABLE = "table"
     """A table of every position and pair."""
+    CORDIC = "cordic"
+    """Rotations by shifts and additions, for each token."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from spec import cordic
 from spec.config import Config, RopeBy
 from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from spec.fixed import SQ
@@ -122,6 +123,7 @@ def _rounded(rates: tuple[float, ...], seq_len: int, form: SQ) -> Rotations:
 #: Of each variant: its rotations at so many radians a position, over so many positions.
 ROTATIONS: dict[RopeBy, Callable[[tuple[float, ...], int, SQ], Rotations]] = {
     RopeBy.TABLE: _rounded,
+    RopeBy.CORDIC: cordic.rotations,
 }
 
 

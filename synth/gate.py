@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from design.memories import cache_memories, memories
-from spec.config import CacheBacking, Config, Shape, named
+from spec.config import CacheBacking, Config, RopeBy, Shape, named
 from synth.devices import ECP5, XILINX, Device
 from synth.mapping import MappedMemory, mapped_memories
 from synth.netlist import decoder_rtlil
@@ -23,7 +23,8 @@ EXTERNAL = replace(
     name="small-external",
     shape=replace(SMALL.shape, qkv_bias=True),
 )
-CONFIGS = (named("nano"), SMALL, EXTERNAL, named("stories260k"))
+CORDIC = replace(SMALL.with_rope(RopeBy.CORDIC), name="small-cordic")
+CONFIGS = (named("nano"), SMALL, EXTERNAL, CORDIC, named("stories260k"))
 DEVICES = (ECP5, XILINX)
 
 

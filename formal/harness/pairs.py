@@ -10,6 +10,7 @@ from design.rope import Rope
 from design.swiglu import SwiGlu
 from design.writeback import Writeback
 from formal.harness.angles import Angles, by_table
+from formal.harness.cordic import by_cordic
 from formal.harness.inside import queue_inside
 from formal.model import Model
 from properties.pairs import PairsInPlace, UpMeetsSilu
@@ -35,6 +36,7 @@ def silu_theorem(config: Config, unit: SwiGlu) -> UpMeetsSilu:
 #: Of each variant: what is inside.
 ANGLES: dict[RopeBy, Callable[[Any], Angles]] = {
     RopeBy.TABLE: by_table,
+    RopeBy.CORDIC: by_cordic,
 }
 
 
