@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from board.kit import FILES, check_folder, write_kit
-from design.options import with_geometry
+from design.options import with_options
 from golden.calibrate import config_for
 from golden.checkpoints import load_checkpoint
 from golden.image import is_image, load, unpack
@@ -23,6 +23,7 @@ def export_model(
     source: Path,
     lanes: str | None,
     cache: str | None,
+    rope: str | None,
     folder: Path,
     tokenizer_path: Path | None,
     prompt: str,
@@ -38,7 +39,7 @@ def export_model(
     check_folder(folder)
     with _stderr.status("reading") as status:
         stored = is_image(source)
-        model = (_stored if stored else _quantised)(source, lanes, cache)
+        model = (_stored if stored else _quantised)(source, lanes, cache, rope)
         shape = model.config.shape
 
         @functools.cache
@@ -54,16 +55,16 @@ def export_model(
     _stderr.print(f"{folder}: {model.config.describe()}: {', '.join(FILES)}", soft_wrap=True)
 
 
-def _stored(source: Path, lanes: str | None, cache: str | None) -> Model:
+def _stored(source: Path, lanes: str | None, cache: str | None, rope: str | None) -> Model:
     """The model of a weight image."""
     config, packed = load(source)
     if lanes is not None and int(lanes) != config.geometry.lanes:
         raise BadInput(f"--lanes = {lanes}: {source} is an image for {config.geometry.lanes} lanes")
-    return unpack(with_geometry(config, None, cache), packed)
+    return unpack(with_options(config, cache=cache, rope=rope), packed)
 
 
-def _quantised(source: Path, lanes: str | None, cache: str | None) -> Model:
+def _quantised(source: Path, lanes: str | None, cache: str | None, rope: str | None) -> Model:
     """The model of a checkpoint."""
     checkpoint = load_checkpoint(source)
     config = config_for(checkpoint, progress=calibrating(checkpoint))
-    return quantise(checkpoint, with_geometry(config, lanes, cache))
+    return quantise(checkpoint, with_options(config, lanes, cache, rope))

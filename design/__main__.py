@@ -8,7 +8,7 @@ from rich.table import Table
 
 from design.decoder import multipliers
 from design.export import cache_bits, to_verilog
-from design.options import cache_option, lanes_option, with_geometry
+from design.options import cache_option, lanes_option, rope_option, with_options
 from spec.config import CONFIGS, named
 from spec.derived import derive
 from tools.cli import Cli
@@ -54,6 +54,7 @@ def main() -> None:
 @click.option("--config", "name", help="A named configuration, see --list, in place of MODEL.")
 @lanes_option
 @cache_option
+@rope_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 @click.option(
     "--tokenizer", type=click.Path(path_type=Path),
@@ -66,6 +67,7 @@ def export(
     name: str | None,
     lanes: str | None,
     cache: str | None,
+    rope: str | None,
     output: Path,
     tokenizer: Path | None,
     prompt: str,
@@ -81,10 +83,10 @@ def export(
         # Quantising and simulating are for rooms above this one, of which only the command knows.
         from board.command import export_model
 
-        export_model(model, lanes, cache, output, tokenizer, prompt, tokens)
+        export_model(model, lanes, cache, rope, output, tokenizer, prompt, tokens)
         return
     assert name is not None
-    config = with_geometry(named(name), lanes, cache)
+    config = with_options(named(name), lanes, cache, rope)
     check_writable(output, "--output")
     write_atomically(output, to_verilog(config))
     click.echo(f"{output}: {config.describe()}", err=True)

@@ -248,7 +248,8 @@ class Decoder(wiring.Component):
         assert issue.latency == issue.fetch_latency + queries.latency, "queries"
         m.d.comb += [
             issue.blocked.eq(self.array.o.valid & ~self.array.o.ready),
-            issue.residual_filled.eq(x.filled),
+            # What comes of the residual first is turned: until the angles are there, it waits.
+            issue.residual_filled.eq(Mux(self.rope.ready, x.filled, 0)),
             issue.attention_filled.eq(attention.filled),
             issue.hidden_filled.eq(hidden.filled),
             issue.queries_full.eq(queries.full),

@@ -1,27 +1,33 @@
-"""Rotary embedding of queries and keys, by table; values pass by."""
+"""Rotary embedding of queries and keys; values pass by."""
 
 import itertools
+from typing import Any
 
 from amaranth import *
-from amaranth.hdl import signed, unsigned
+from amaranth.hdl import signed
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from design.arith import ram_depth
+from design.angles import TableAngles
 from design.beat import Sink, beat_layout
+from design.cordic import CordicAngles
 from design.issue import Issue
-from design.memories import Purpose, Ram
+from design.memories import Ram
 from design.pipeline import flow
 from design.ports import trace_layout
 from design.requantize import requantize
 from design.scalar import ScalarMultiplier, ask, client_members
 from design.tracing import record
 from design.writeback import Writeback, result_layout
-from spec import tables
-from spec.config import Config
+from spec.config import Config, RopeBy
 from spec.derived import SCALAR_BITS, derive
 from spec.trace import Tensor
+
+#: Of each variant: the component with `AnglesSignature`.
+ANGLES: dict[RopeBy, Any] = {
+    RopeBy.TABLE: TableAngles,
+    RopeBy.CORDIC: CordicAngles,
+}
 
 
 def asks_after(turn: int) -> tuple[int, int, int, int]:
@@ -96,7 +102,10 @@ class Rope(wiring.Component):
     clear : In(1)
         A new QKV projection begins.
     next_token : In(1)
-        Advance to the next position. `first_token`: to position 0.
+        Advance to the next position. `first_token`: to position 0. Comes only while `ready`.
+    ready : Out(1)
+        The angles of this position are there. Elements may come once it has been high, and the
+        inputs above low, for 2 cycles.
     i : In(flow(result_layout))
         Scaled results from `Writeback`; those for other sinks are ignored.
     o : Out
@@ -124,8 +133,8 @@ class Rope(wiring.Component):
         Bit n: the b of a pair came n + 1 cycles ago.
     stages : list
         What arrived so many cycles ago, and one.
-    table, base, pair, angle
-        Cosines and sines; of this position the first; of which pair the next is; those in use.
+    angles
+        What pairs are turned by, see `AnglesSignature`.
     """
 
     multipliers = (1, 2)
@@ -144,6 +153,7 @@ class Rope(wiring.Component):
                 "clear": In(1),
                 "next_token": In(1),
                 "first_token": In(1),
+                "ready": Out(1),
                 "i": In(flow(result_layout(config))),
                 "o": Out(turned),
                 "next": Out(turned),
@@ -154,7 +164,7 @@ class Rope(wiring.Component):
                 "trace": Out(data.ArrayLayout(trace_layout(config), 1)),
             }
         )
-        shape, form = config.shape, config.numerics.rope
+        shape = config.shape
         self.section = Signal(range(3))
         self.d = Signal(range(shape.head_dim))
         self.head = Signal(range(shape.heads))
@@ -165,27 +175,12 @@ class Rope(wiring.Component):
         self.stages = [
             Signal(arrived, name=f"stage_{n}") for n in range(second + ScalarMultiplier.latency)
         ]
-        table = tables.rope(config)
-        entry = data.StructLayout({"cos": signed(form.width), "sin": signed(form.width)})
-        # As plain integers: thousands of positions make as many structures slow to spell out.
-        mask = (1 << form.width) - 1
-        self.table = Memory(
-            shape=unsigned(entry.size),
-            depth=ram_depth(len(table.cos)),
-            init=[
-                cos & mask | (sin & mask) << form.width
-                for cos, sin in zip(table.cos, table.sin, strict=True)
-            ],
-        )
-        # pos * pairs, without a multiplier
-        self.base = Signal(range(shape.seq_len * table.pairs), name="row")
-        self.pair = Signal(range(table.pairs))
-        self.angle = Signal(entry)
+        self.angles = ANGLES[config.numerics.rope_by](config)
 
     @property
     def rams(self) -> list[Ram]:
         """The memories here."""
-        return [Ram.of("table", self.table, Purpose.TABLE)]
+        return [ram.below("angles") for ram in self.angles.rams]
 
     def elaborate(self, platform):
         m = Module()
@@ -196,8 +191,16 @@ class Rope(wiring.Component):
         is_q, is_k, is_v, d, head, row, last = self._position(m, take)
         turn = derive(self.config).turn
         b_is_here = take & d[0] & ~is_v
-        # The angle stays for as long as its products are asked for.
-        cos, sin = self._angle(m, take & ~d[0] if turn == 1 else b_is_here)
+        m.submodules.angles = angles = self.angles
+        cos, sin = angles.o.cos, angles.o.sin
+        m.d.comb += [
+            angles.next_token.eq(self.next_token),
+            angles.first_token.eq(self.first_token),
+            angles.clear.eq(self.clear),
+            # The angle stays for as long as its products are asked for.
+            angles.next.eq(take & ~d[0] if turn == 1 else b_is_here),
+            self.ready.eq(angles.ready),
+        ]
 
         # a waits for b; both stay until the next b.
         a = Signal.like(self.i.p.value)
@@ -313,25 +316,3 @@ class Rope(wiring.Component):
                     m.d.sync += [head.eq(0), section.eq(section + 1)]
         last = last_head & (d == shape.head_dim - 1)  # of its section
         return is_q, is_k, is_v, d, head, self.i.p.row, last
-
-    def _angle(self, m: Module, is_next: Value) -> tuple[Value, Value]:
-        """Cosine and sine of pair after pair, each from the cycle after its `is_next` on.
-
-        The table is read ahead, into a register: it is large, slow block RAM.
-        """
-        table = tables.rope(self.config)
-        row, pair, angle = self.base, self.pair, self.angle
-        m.submodules.table = self.table
-        read = self.table.read_port()
-        with m.If(self.first_token):
-            m.d.sync += row.eq(0)
-        with m.Elif(self.next_token):
-            m.d.sync += row.eq(row + table.pairs)
-        with m.If(self.clear):
-            m.d.sync += pair.eq(0)
-        with m.Elif(is_next):
-            m.d.sync += pair.eq(Mux(pair == table.pairs - 1, 0, pair + 1))
-        m.d.comb += read.addr.eq(row + pair)
-        with m.If(is_next):
-            m.d.sync += angle.eq(read.data)
-        return angle.cos, angle.sin

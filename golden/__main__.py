@@ -18,7 +18,7 @@ from golden.progress import Steps, calibrating
 from golden.quantise import quantise
 from golden.ranges import explain, numerics_for, positions_for
 from golden.tokenizers import tokenizer_of
-from spec.config import CONFIGS, LANES, Config, Numerics
+from spec.config import CONFIGS, LANES, Config, Numerics, RopeBy
 from tools.cli import Cli
 from tools.errors import BadInput
 from tools.files import check_writable
@@ -30,11 +30,14 @@ _checkpoint = click.argument(
 )
 _numerics = click.option("--numerics", type=click.Choice(NUMERICS), default="default")
 _lanes = click.option("--lanes", type=click.Choice([str(n) for n in LANES]), default=None)
+_rope = click.option("--rope", type=click.Choice([rope_by.value for rope_by in RopeBy]))
 
 
-def _config(checkpoint: Checkpoint, lanes: str | None, numerics: str) -> Config:
+def _config(checkpoint: Checkpoint, lanes: str | None, numerics: str, rope: str | None) -> Config:
     number = int(lanes) if lanes else None
-    return config_for(checkpoint, lanes=number, numerics=numerics, progress=calibrating(checkpoint))
+    progress = calibrating(checkpoint)
+    config = config_for(checkpoint, lanes=number, numerics=numerics, progress=progress)
+    return config if rope is None else config.with_rope(RopeBy(rope))
 
 
 @click.group(cls=Cli)
@@ -78,11 +81,14 @@ def calibrate(checkpoint: Path, steps: int | None) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 @_lanes
 @_numerics
-def quantise_command(checkpoint: Path, output: Path, lanes: str | None, numerics: str) -> None:
+@_rope
+def quantise_command(
+    checkpoint: Path, output: Path, lanes: str | None, numerics: str, rope: str | None
+) -> None:
     """Write the weight image of MODEL, in schedule order and with its formats."""
     check_writable(output, "--output")
     model = load_checkpoint(checkpoint)
-    config = _config(model, lanes, numerics)
+    config = _config(model, lanes, numerics, rope)
     save(output, quantise(model, config))
     _stderr.print(f"{output}: {config.describe()}, {_formats(config)}")
 
@@ -91,7 +97,8 @@ def _formats(config: Config) -> str:
     """The weight width of `config`, and the origin of its formats."""
     bits = config.numerics.weight_bits
     named = CONFIGS.get(config.name)
-    same = named and named.numerics == dataclasses.replace(config.numerics, weight_bits=16)
+    numerics = dataclasses.replace(config.numerics, weight_bits=16, rope_by=RopeBy.TABLE)
+    same = named and named.numerics == numerics
     origin = f"formats of {config.name}" if same else "calibrated formats"
     return f"{bits}-bit weights, {origin}"
 
@@ -102,6 +109,7 @@ def _formats(config: Config) -> str:
 @click.option("--prompt", "prompts", multiple=True, help="Text to begin with; a result row each.")
 @click.option("--chat", "chats", multiple=True, help="Message of a user; a result row each.")
 @_numerics
+@_rope
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def accuracy(
     checkpoint: Path,
@@ -109,6 +117,7 @@ def accuracy(
     prompts: tuple[str, ...],
     chats: tuple[str, ...],
     numerics: str,
+    rope: str | None,
     as_json: bool,
 ) -> None:
     """Compare the fixed-point decoder with float along the model's own greedy text.
@@ -126,7 +135,7 @@ def accuracy(
     most = model.shape.seq_len + 1 - longest
     if not 1 <= steps <= most:
         raise BadInput(f"--steps = {steps} must be 1 to {most}: the model's seq_len allows no more")
-    config = _config(model, None, numerics)
+    config = _config(model, None, numerics, rope)
     progress = Steps(longest - 1 + steps, "measuring")
     measured = accuracy_of.along(
         model, quantise(model, config), steps, list(ids.values()), progress

@@ -1,12 +1,13 @@
 """Which up meets which silu, and which element of a query or key which partner."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 from amaranth import *
 from amaranth.lib import data
 
-from design.arith import ram_depth, times_constant
+from design.arith import times_constant
 from design.beat import Sink
 from properties.dialect import Theorem, implies
 from properties.followed import follow
@@ -168,8 +169,9 @@ class PairsInPlace(Theorem):
     `rope` has the signature of `design.rope.Rope`. `outs` says how many cycles after b the halves
     of a pair leave, `asked_last` after how many the last product is asked for. Of the inside,
     `place` are section, head and element that come next, `waiting` is the first of a pair, `angle`
-    what pairs are turned by; the table is read at ``base + pair``. `in_table` must be driven with
-    its word at `at`. Obligations: 8.
+    what pairs are turned by; that of `pair` is read next, if `at_position` says that those of the
+    position are. `in_memory` must be driven with the angle of pair `at_pair` at `pos`.
+    Obligations: 9.
     """
 
     def __init__(
@@ -183,8 +185,8 @@ class PairsInPlace(Theorem):
         place: tuple[Value, Value, Value],
         waiting: Value,
         angle: Value,
-        base: Value,
         pair: Value,
+        at_position: Callable[[Value], Value],
     ):
         self.rope = rope
         self.shape = shape
@@ -194,10 +196,11 @@ class PairsInPlace(Theorem):
         self.place = place
         self.waiting = waiting
         self.angle = angle
-        self.base = base
         self.pair = pair
-        self.at = Signal(range(ram_depth(shape.seq_len * shape.head_dim // 2)))
-        self.in_table = Signal(len(angle))
+        self.at_position = at_position
+        self.pos = Signal(range(shape.seq_len))
+        self.at_pair = Signal(range(shape.head_dim // 2))
+        self.in_memory = Signal(len(angle))
 
     def elaborate(self, platform):
         m = Module()
@@ -211,7 +214,7 @@ class PairsInPlace(Theorem):
             return Array(starts)[section] + times_constant(head, shape.head_dim) + d
 
         # The row that comes next, of which token, and whether its tensor is turned.
-        row, pos = Signal(range(starts[-1] + 1)), Signal(range(shape.seq_len))
+        row, pos = Signal(range(starts[-1] + 1)), self.pos
         comes = rope.i.valid & (rope.i.p.sink == Sink.QKV)
         turned, odd = row < starts[2], row[0]
         with m.If(rope.clear):
@@ -233,9 +236,10 @@ class PairsInPlace(Theorem):
             came[0].pair.eq(d >> 1),
         ]
         m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(came)]
-        told = rope.clear | rope.next_token | rope.first_token
+        begins = rope.next_token | rope.first_token
+        told = rope.clear | begins
         quiet = Signal(2)
-        m.d.sync += quiet.eq(Cat(~told, quiet))
+        m.d.sync += quiet.eq(Cat(rope.ready & ~told, quiet))
         recent = Cat(each.b for each in came[1 : 2 * self.turn])
         busy = Cat(Cat(each.b, each.value) for each in came[1:])
         m.d.comb += [
@@ -251,11 +255,14 @@ class PairsInPlace(Theorem):
             ),
             self.suppose(
                 "begins_empty",
-                implies(told, ~comes & ~busy.any() & ~(turned & odd)),
-                "Token and projection begin while nothing is on its way, ...",
+                implies(told, ~comes & ~busy.any() & ~(turned & odd)) & implies(begins, rope.ready),
+                "Token and projection begin while nothing is on its way, a token while the angles"
+                " of the one before are there, ...",
             ),
             self.suppose(
-                "then_rows", implies(comes, quiet.all()), "... and rows 2 cycles later, or more."
+                "then_rows",
+                implies(comes, quiet.all()),
+                "... and rows 2 cycles later, or more, and 2 after its angles are there.",
             ),
             self.suppose(
                 "position_exists",
@@ -284,20 +291,26 @@ class PairsInPlace(Theorem):
         pair = d >> 1
         for each in since_b:
             pair = Mux(each.b, each.pair, pair)
-        m.d.comb += self.at.eq(times_constant(pos, pairs) + pair)
+        m.d.comb += self.at_pair.eq(pair)
         is_turned = before_b | Cat(each.b for each in since_b).any()
         m.d.comb += self.claim(
             "angle",
-            implies(is_turned, self.angle == self.in_table),
+            implies(is_turned, self.angle == self.in_memory),
             "From the first of its products to the last, a pair is turned by its own angle.",
         )
         next_pair = (d + (self.turn == 1)) >> 1
         at_pair = self.pair == Mux(next_pair == pairs, 0, next_pair)
-        at_pos = (pos < shape.seq_len) & (self.base == times_constant(pos, pairs))
+        at_pos = (pos < shape.seq_len) & self.at_position(pos)
         m.d.comb += self.claim(
             "reads_ahead",
             at_pos & implies(turned, at_pair),
-            "The table is read at the token's position, which exists, and the pair that comes.",
+            "What is read is of the token's position, which exists, and of the pair that comes.",
+        )
+
+        m.d.comb += self.claim(
+            "empty",
+            implies(~rope.ready, ~busy.any() & ~(turned & odd)),
+            "Nothing is on its way while the angles are not there.",
         )
 
         first, second = (came[ago] for ago in self.outs)

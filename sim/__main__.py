@@ -14,7 +14,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from design.options import cache_option, lanes_option, with_geometry
+from design.options import cache_option, lanes_option, rope_option, with_options
 from golden.calibrate import NUMERICS
 from golden.case import Case
 from golden.image import load_case
@@ -29,7 +29,7 @@ from sim.rtl_decoder import SimulationError
 from sim.saturated import warning
 from sim.units import Units
 from sim.waves import Window, default_path
-from spec.config import CONFIGS, named
+from spec.config import CONFIGS, RopeBy, named
 from tools.cli import Cli
 from tools.errors import BadInput
 from tools.files import check_writable, write_atomically
@@ -75,6 +75,7 @@ def main() -> None:
 @_config
 @lanes_option
 @cache_option
+@rope_option
 @_numerics
 def generate(
     model: Path | None,
@@ -92,6 +93,7 @@ def generate(
     name: str | None,
     lanes: str | None,
     cache: str | None,
+    rope: str | None,
     numerics: str,
 ) -> None:
     """Print the text of MODEL, token by token; nothing else goes to stdout.
@@ -113,7 +115,7 @@ def generate(
     printer = generation.Printer(None if as_ids else tokenizer().stream())
     config, quantised, counters = None, None, models.Counters()
     if backend != "float":
-        config = with_geometry(models.configure(checkpoint, name, numerics), lanes, cache)
+        config = with_options(models.configure(checkpoint, name, numerics), lanes, cache, rope)
         quantised = quantise(checkpoint, config)
     text = [ids[0]]
 
@@ -171,6 +173,7 @@ def generate(
 @_config
 @lanes_option
 @cache_option
+@rope_option
 @_numerics
 def compare(
     model: Path | None,
@@ -189,6 +192,7 @@ def compare(
     name: str | None,
     lanes: str | None,
     cache: str | None,
+    rope: str | None,
     numerics: str,
 ) -> None:
     """Compare every traced value of every step, golden against RTL; exit code 1 if they differ.
@@ -212,7 +216,7 @@ def compare(
         if window.last >= steps:
             raise BadInput(f"--to = {window.last} must be below --steps = {steps}")
     ids = models.prompt_ids(prompt, tokenizer, checkpoint.shape, chat=chat)
-    config = with_geometry(models.configure(checkpoint, name, numerics), lanes, cache)
+    config = with_options(models.configure(checkpoint, name, numerics), lanes, cache, rope)
     case = Case(tuple(ids), steps, stalls)
     printer = generation.Printer(tokenizer().stream()) if as_text else None
     run = _compare(quantise(checkpoint, config), case, "traced", window=window, printer=printer)
@@ -309,7 +313,7 @@ def enumerate_units(names: tuple[str, ...]) -> int:
     records = []
     with _bar() as bar:
         for name in names:
-            task = bar.add_task(f"units of {name}", total=7, note="compiling")
+            task = bar.add_task(f"units of {name}", total=6 + len(RopeBy), note="compiling")
             units = Units(named(name))
             bar.update(task, advance=1, note="")
             for row in units.rows():
@@ -352,9 +356,10 @@ def count_cycles(accepts: bool) -> int:
 @click.option("--variant", type=click.Choice(VARIANTS), default="fast", show_default=True)
 @lanes_option
 @cache_option
-def warm(name: str, variant: str, lanes: str | None, cache: str | None) -> None:
+@rope_option
+def warm(name: str, variant: str, lanes: str | None, cache: str | None, rope: str | None) -> None:
     """Build one simulation into the cache and print the time that it took."""
-    config = with_geometry(named(name), lanes, cache)
+    config = with_options(named(name), lanes, cache, rope)
     made = build(config, variant)  # type: ignore[arg-type]
     state = "was in the cache, took" if made.cached else "built in"
     click.echo(

@@ -25,7 +25,7 @@ from design.writeback import Writeback
 from golden import fixed_math, steps
 from sim.columns import Columns
 from spec import tables
-from spec.config import Config
+from spec.config import Config, RopeBy
 from spec.derived import SCALAR_BITS, TABLE_FRACTION, ceil_div, derive, exponents
 
 UNIT = 2.0**TABLE_FRACTION
@@ -89,13 +89,15 @@ class Units:
         m.d.comb += softmax.en.eq(1)
         self._out("softmax", weight=softmax.weights[0])
 
-        rope = self._unit("rope", Rope(config))
-        self._rope_latency = max(rope.latencies)
-        came = {"valid": rope.i.valid, "value": rope.i.p.value, "row": rope.i.p.row}
-        told = {"next": rope.next_token, "first": rope.first_token}
-        self._in("rope", clear=rope.clear, **told, **came)
-        m.d.comb += rope.i.p.sink.eq(Sink.QKV)
-        self._out("rope", out=rope.o.q | rope.o.k | rope.o.v, o=rope.o.value, fault=rope.fault)
+        self._ropes = {rope_by: Rope(config.with_rope(rope_by)) for rope_by in RopeBy}
+        for rope_by, rope in self._ropes.items():
+            name = f"rope_{rope_by.value}"
+            self._unit(name, rope)
+            came = {"valid": rope.i.valid, "value": rope.i.p.value, "row": rope.i.p.row}
+            told = {"next": rope.next_token, "first": rope.first_token}
+            self._in(name, clear=rope.clear, **told, **came)
+            m.d.comb += rope.i.p.sink.eq(Sink.QKV)
+            self._out(name, out=rope.o.q | rope.o.k | rope.o.v, o=rope.o.value, fault=rope.fault)
         self._columns = Columns(m, self._inputs, self._outputs)
 
     def _unit(self, name: str, unit: wiring.Component):
@@ -134,7 +136,8 @@ class Units:
         yield self._reciprocal()
         yield from self._swiglu()
         yield self._exp2()
-        yield self._rope()
+        for rope_by in RopeBy:
+            yield self._rope(rope_by)
 
     def _norm(self) -> Row:
         derived = derive(self.config)
@@ -252,9 +255,9 @@ class Units:
         return _row("exp2", what, weight != golden, weight / n.weight.scale, exact,
                     n.weight.scale, falls)  # fmt: skip
 
-    def _rope(self) -> Row:
+    def _rope(self, rope_by: RopeBy) -> Row:
         shape, n, turn = self.config.shape, self.config.numerics, derive(self.config).turn
-        table = tables.rope(self.config)
+        unit, table = self._ropes[rope_by], tables.rope(self.config.with_rope(rope_by))
         rows = shape.q_dim + 2 * shape.kv_dim
         turned = shape.q_dim + shape.kv_dim
         tokens = shape.seq_len * max(4, 2048 // shape.seq_len)
@@ -265,7 +268,8 @@ class Units:
         x = np.where(
             random.integers(2, size=drawn.shape), random.choice(corners, drawn.shape), drawn
         )
-        cycles = 4 + turn * rows + self._rope_latency + 1
+        begin = 4 + unit.angles.latency  # the first element
+        cycles = begin + turn * rows + max(unit.latencies) + 1
         columns = {
             name: np.zeros((tokens, cycles), np.int64)
             for name in ("clear", "next", "first", "valid", "value", "row")
@@ -273,10 +277,12 @@ class Units:
         columns["clear"][:, 0] = 1
         position = np.arange(tokens) % shape.seq_len
         columns["first"][:, 0], columns["next"][:, 0] = position == 0, position > 0
-        coming = slice(4, 4 + turn * rows, turn)
+        coming = slice(begin, begin + turn * rows, turn)
         columns["valid"][:, coming], columns["value"][:, coming] = 1, x
         columns["row"][:, coming] = np.arange(rows)
-        found = self._run("rope", **{name: each.ravel() for name, each in columns.items()})
+        found = self._run(
+            f"rope_{rope_by.value}", **{name: each.ravel() for name, each in columns.items()}
+        )
         out = found("o")[found("out") == 1]
         assert len(out) == tokens * rows and not found("fault").any(), "RoPE lost an element"
         out = out.reshape(tokens, rows)
@@ -294,11 +300,12 @@ class Units:
         exact = np.stack([real.real, real.imag], axis=-1).reshape(tokens, turned)
         limit = n.q
         exact = np.clip(exact, limit.min, limit.max) / limit.scale
-        what = "every angle of the table, with corners and operands drawn"
+        what = "every angle, with corners and operands drawn"
         different = (out != golden).any(axis=1)
         return _row(
-            "rope", what, different, out[:, :turned] / limit.scale, exact, limit.scale, None
-        )
+            f"rope by {rope_by.value}", what, different, out[:, :turned] / limit.scale, exact,
+            limit.scale, None,
+        )  # fmt: skip
 
 
 def _interpolated(table: tables.Interpolated, x: np.ndarray) -> np.ndarray:

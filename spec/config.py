@@ -8,7 +8,7 @@ import enum
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from spec.fixed import SQ, Rounding
 from spec.shape import Llama3Scaling, Shape, shape_from_dict, shape_to_dict
@@ -29,6 +29,15 @@ SUM_HEADROOM = 2
 def sum_format(form: SQ) -> SQ:
     """The format of a sum before its factor, for a tensor of format `form`."""
     return SQ(form.i + SUM_HEADROOM, form.f)
+
+
+class RopeBy(enum.Enum):
+    """Where the cosines and sines of RoPE come from."""
+
+    TABLE = "table"
+    """A table of every position and pair."""
+    CORDIC = "cordic"
+    """Rotations by shifts and additions, for each token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +76,7 @@ class Numerics:
     logits: SQ = SQ(6, 10)
     weight: SQ = SQ(1, 15)  # softmax weights exp2(score - max), 1.0 saturates to max
     rope: SQ = SQ(2, 14)
+    rope_by: RopeBy = RopeBy.TABLE
     rsqrt_index_bits: int = 8
     reciprocal_index_bits: int = 8
     sigmoid_index_bits: int = 9
@@ -99,6 +109,8 @@ class Numerics:
             )
         if self.rope.i != 2:
             raise BadInput(f"Numerics.rope = {self.rope} must be SQ(2, f): it holds -1 and 1")
+        if not isinstance(self.rope_by, RopeBy):
+            raise BadInput(f"Numerics.rope_by = {self.rope_by!r} must be a RopeBy")
         for name in ("rsqrt_index_bits", "reciprocal_index_bits", "sigmoid_index_bits"):
             if not 4 <= getattr(self, name) <= 12:
                 raise BadInput(f"Numerics.{name} = {getattr(self, name)} must be 4 to 12")
@@ -155,9 +167,11 @@ class Config:
                 raise BadInput(f"Numerics.{name} has {count} gains for {self.shape.layers} layers")
 
     def describe(self) -> str:
-        """Name and geometry, in one line."""
+        """Name, geometry and RoPE, in one line."""
         cache = ", external cache" if self.geometry.cache is CacheBacking.EXTERNAL else ""
-        return f"{self.name}, {self.geometry.lanes} lanes{cache}"
+        rope_by = self.numerics.rope_by
+        rope = f", RoPE by {rope_by.value}" if rope_by is not RopeBy.TABLE else ""
+        return f"{self.name}, {self.geometry.lanes} lanes{cache}{rope}"
 
     def with_lanes(self, lanes: int) -> "Config":
         """The same decoder with another number of lanes."""
@@ -170,6 +184,10 @@ class Config:
     def with_numerics(self, numerics: Numerics) -> "Config":
         """The same decoder with other formats."""
         return dataclasses.replace(self, numerics=numerics)
+
+    def with_rope(self, rope_by: RopeBy) -> "Config":
+        """The same decoder with another RoPE."""
+        return self.with_numerics(dataclasses.replace(self.numerics, rope_by=rope_by))
 
 
 def _named(
@@ -278,7 +296,7 @@ def config_to_dict(config: Config) -> dict[str, Any]:
     """`config` as plain values, for JSON."""
     numerics: dict[str, Any] = {}
     for name, value in dataclasses.asdict(config.numerics).items():
-        value = value.value if isinstance(value, Rounding) else value
+        value = value.value if isinstance(value, enum.Enum) else value
         numerics[name] = list(value) if isinstance(value, tuple) else value
     return {
         "name": config.name,
@@ -297,10 +315,22 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+_Choice = TypeVar("_Choice", bound=enum.Enum)
+
+
+def _chosen(kind: type[_Choice], field: str, value: Any) -> _Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        names = ", ".join(str(choice.value) for choice in kind)
+        raise BadInput(f"{field} = {value!r} is not one of {names}") from None
+
+
 def config_from_dict(values: dict[str, Any]) -> Config:
     """The inverse of `config_to_dict`.
 
-    Raises :class:`BadInput`, TypeError or KeyError for malformed values.
+    Without `rope_by`, RoPE is by table. Raises :class:`BadInput`, TypeError or KeyError for
+    malformed values.
     """
     numerics: dict[str, Any] = {
         name: SQ(**value) if isinstance(value, dict) else value
@@ -308,8 +338,11 @@ def config_from_dict(values: dict[str, Any]) -> Config:
     }
     for name in ("v_gains", "up_gains"):
         numerics[name] = tuple(numerics.get(name, ()))
-    numerics["rounding"] = Rounding(numerics["rounding"])
-    geometry = values["geometry"] | {"cache": CacheBacking(values["geometry"]["cache"])}
+    numerics["rounding"] = _chosen(Rounding, "Numerics.rounding", numerics["rounding"])
+    rope_by = numerics.get("rope_by", RopeBy.TABLE.value)
+    numerics["rope_by"] = _chosen(RopeBy, "Numerics.rope_by", rope_by)
+    cache = _chosen(CacheBacking, "Geometry.cache", values["geometry"]["cache"])
+    geometry = values["geometry"] | {"cache": cache}
     return Config(
         name=values["name"],
         shape=shape_from_dict(values["shape"]),

@@ -3,10 +3,11 @@
 import functools
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from spec.config import Config
+from spec import cordic
+from spec.config import Config, RopeBy
 from spec.derived import SCALAR_BITS, TABLE_FRACTION, derive
 from spec.fixed import SQ
 from tools.errors import BadInput
@@ -99,26 +100,43 @@ def exp2(config: Config) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Rope:
-    """Cosine and sine of pos * `Shape.rope_rates[pair]`, at ``pos * pairs + pair``."""
+    """Cosine and sine of pos * `Shape.rope_rates[pair]`, at ``pos * pairs + pair``.
+
+    What RoPE turns by, whether the hardware has it as a table or not.
+    """
 
     pairs: int
     cos: tuple[int, ...]
     sin: tuple[int, ...]
 
 
+#: (cosine, sine) position after position, pair after pair.
+Rotations = Iterable[tuple[int, int]]
+
+
+def _rounded(rates: tuple[float, ...], seq_len: int, form: SQ) -> Rotations:
+    for position, rate in itertools.product(range(seq_len), rates):
+        angle = position * rate
+        yield round(math.cos(angle) * form.scale), round(math.sin(angle) * form.scale)
+
+
+#: Of each variant: its rotations at so many radians a position, over so many positions.
+ROTATIONS: dict[RopeBy, Callable[[tuple[float, ...], int, SQ], Rotations]] = {
+    RopeBy.TABLE: _rounded,
+    RopeBy.CORDIC: cordic.rotations,
+}
+
+
 @functools.cache
-def _rope(rates: tuple[float, ...], seq_len: int, form: SQ) -> Rope:
-    angles = [position * rate for position in range(seq_len) for rate in rates]
-    return Rope(
-        pairs=len(rates),
-        cos=tuple(round(math.cos(angle) * form.scale) for angle in angles),
-        sin=tuple(round(math.sin(angle) * form.scale) for angle in angles),
-    )
+def _rope(rope_by: RopeBy, rates: tuple[float, ...], seq_len: int, form: SQ) -> Rope:
+    cos, sin = zip(*ROTATIONS[rope_by](rates, seq_len, form), strict=True)
+    return Rope(pairs=len(rates), cos=cos, sin=sin)
 
 
 def rope(config: Config) -> Rope:
-    """The table of the rotary embedding."""
-    return _rope(config.shape.rope_rates, config.shape.seq_len, config.numerics.rope)
+    """The rotations of the rotary embedding."""
+    shape, n = config.shape, config.numerics
+    return _rope(n.rope_by, shape.rope_rates, shape.seq_len, n.rope)
 
 
 def check_scalar(table: Interpolated) -> None:

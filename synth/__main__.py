@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from design.options import rope_option, with_options
 from spec.config import LANES, Config, named
 from synth import report
 from synth.area import LIMIT, measure
@@ -61,11 +62,13 @@ def _progress() -> Iterator[Report]:
         yield show
 
 
-def _cases(configs: tuple[str, ...], lanes: tuple[str, ...]) -> list[Config]:
+def _cases(configs: tuple[str, ...], lanes: tuple[str, ...], rope: str | None) -> list[Config]:
     """The selected decoders."""
     chosen = []
     for name in configs or tuple(MEASURED):
-        config = named(name)
+        config = with_options(named(name), rope=rope)
+        if rope is not None:  # not to be compared with the baseline
+            config = dataclasses.replace(config, name=f"{name}_{rope}")
         default = MEASURED.get(name, (None,)) if not configs else (None,)
         for number in tuple(map(int, lanes)) or default:
             chosen.append(config if number is None else config.with_lanes(number))
@@ -89,6 +92,7 @@ def main() -> None:
 @main.command()
 @click.option("--config", "configs", multiple=True, help="A named configuration; repeatable.")
 @click.option("--lanes", multiple=True, type=click.Choice([str(n) for n in LANES]))
+@rope_option
 @click.option(
     "--device", "devices", multiple=True, help=f"One of {', '.join(DEVICES)}; repeatable."
 )
@@ -108,6 +112,7 @@ def main() -> None:
 def area(
     configs: tuple[str, ...],
     lanes: tuple[str, ...],
+    rope: str | None,
     devices: tuple[str, ...],
     seed: int,
     limit: float,
@@ -123,7 +128,7 @@ def area(
     other devices are estimates by yosys.
     """
     check_writable(output, "--json")
-    cases = _cases(configs, lanes)
+    cases = _cases(configs, lanes, rope)
     targets = [device_named(name) for name in devices or tuple(DEVICES)]
     _warm_up(places=any(device.nextpnr for device in targets))
     baseline = read_baseline()
@@ -147,9 +152,16 @@ def area(
 @main.command()
 @click.option("--config", "configs", multiple=True, help="A named configuration; repeatable.")
 @click.option("--lanes", multiple=True, type=click.Choice([str(n) for n in LANES]))
+@rope_option
 @click.option("--bug", "only_bug", is_flag=True, help="Only plant the second reader.")
 @click.option("--list", "listed", is_flag=True, help="Only print the required netlists, as JSON.")
-def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_bug: bool, listed: bool) -> int:
+def ports(
+    configs: tuple[str, ...],
+    lanes: tuple[str, ...],
+    rope: str | None,
+    only_bug: bool,
+    listed: bool,
+) -> int:
     """Compare the memories of the synthesised netlists with those that its units declare.
 
     Exit code 0 only if each memory exists with the declared ports, in the smallest RAM that holds
@@ -158,7 +170,7 @@ def ports(configs: tuple[str, ...], lanes: tuple[str, ...], only_bug: bool, list
     if listed:
         click.echo(json.dumps(sorted(required())))
         return 0
-    cases = tuple(_cases(configs, lanes)) if configs or lanes else CONFIGS
+    cases = tuple(_cases(configs, lanes, rope)) if configs or lanes or rope else CONFIGS
     _warm_up(places=False)
     with _progress() as show:
         verdicts = list(judge_bugs(show))

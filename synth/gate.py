@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from design.decoder import Decoder
 from design.memories import Purpose, Ram
-from spec.config import CacheBacking, Config, Shape, named
+from spec.config import CacheBacking, Config, RopeBy, Shape, named
 from synth.devices import ECP5, XILINX, Device
 from synth.mapping import MappedMemory, mapped_memories
 from synth.netlist import decoder_rtlil
@@ -41,7 +41,8 @@ SECOND_READER = PlantedBug(
         )
     )""",
 )
-CONFIGS = (named("nano"), SMALL, EXTERNAL, named("stories260k"))
+CORDIC = replace(SMALL.with_rope(RopeBy.CORDIC), name="small-cordic")
+CONFIGS = (named("nano"), SMALL, EXTERNAL, CORDIC, named("stories260k"))
 DEVICES = (ECP5, XILINX)
 
 

@@ -3,9 +3,11 @@
 The first of each choice is the simplest, because failures shrink towards it.
 """
 
+import dataclasses
+
 from hypothesis import strategies as st
 
-from spec.config import CacheBacking, Config, Geometry, Numerics
+from spec.config import CacheBacking, Config, Geometry, Numerics, RopeBy
 from spec.fixed import SQ, Rounding
 from spec.shape import Llama3Scaling, Shape
 
@@ -74,8 +76,10 @@ def scalings(draw: st.DrawFn) -> Llama3Scaling:
     )
 
 
-#: One of `NUMERICS`, the default first.
-numerics = st.sampled_from(tuple(NUMERICS.values()))
+#: One of `NUMERICS` with any RoPE, the default first.
+numerics = st.builds(
+    dataclasses.replace, st.sampled_from(tuple(NUMERICS.values())), rope_by=st.sampled_from(RopeBy)
+)
 
 
 @st.composite

@@ -1,15 +1,20 @@
 """Models of the units whose elements meet each other: SwiGLU and RoPE."""
 
+from collections.abc import Callable
+from typing import Any
+
 from amaranth import *
 from amaranth.hdl import Fragment
 
 from design.rope import Rope
 from design.swiglu import SwiGlu
 from design.writeback import Writeback
+from formal.harness.angles import Angles, by_table
+from formal.harness.cordic import by_cordic
 from formal.harness.inside import queue_inside
 from formal.model import Model
 from properties.pairs import PairsInPlace, UpMeetsSilu
-from spec.config import Config
+from spec.config import Config, RopeBy
 from spec.derived import derive
 
 
@@ -28,8 +33,20 @@ def silu_theorem(config: Config, unit: SwiGlu) -> UpMeetsSilu:
     )
 
 
+#: Of each variant: what is inside.
+ANGLES: dict[RopeBy, Callable[[Any], Angles]] = {
+    RopeBy.TABLE: by_table,
+    RopeBy.CORDIC: by_cordic,
+}
+
+
+def _inside(config: Config, unit: Rope) -> Angles:
+    return ANGLES[config.numerics.rope_by](unit.angles)
+
+
 def rope_theorem(config: Config, unit: Rope) -> PairsInPlace:
     """About a RoPE, wherever it is."""
+    inside = _inside(config, unit)
     return PairsInPlace(
         unit,
         config.shape,
@@ -38,9 +55,9 @@ def rope_theorem(config: Config, unit: Rope) -> PairsInPlace:
         asked_last=unit.asks_after[-1],
         place=(unit.section, unit.head, unit.d),
         waiting=unit.waiting,
-        angle=unit.angle.as_value(),
-        base=unit.base,
-        pair=unit.pair,
+        angle=unit.angles.o.as_value(),
+        pair=inside.pair,
+        at_position=inside.at_position,
     )
 
 
@@ -55,10 +72,14 @@ def up_meets_silu(config: Config) -> Model:
 
 
 def pairs_in_place(config: Config) -> Model:
-    """Adds to the table a port at the angle of the pair that is turned."""
+    """Adds to the memory of angles a port at that of the pair that is turned."""
     dut = Rope(config)
-    in_table = dut.table.read_port(domain="comb")
+    inside = _inside(config, dut)
+    in_memory = inside.memory.read_port(domain="comb")
     theorem = rope_theorem(config, dut)
     glue = Module()
-    glue.d.comb += [in_table.addr.eq(theorem.at), theorem.in_table.eq(in_table.data)]
+    glue.d.comb += [
+        in_memory.addr.eq(inside.address(theorem.pos, theorem.at_pair)),
+        theorem.in_memory.eq(in_memory.data),
+    ]
     return Model(dut, theorem, glue=glue)

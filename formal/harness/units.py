@@ -359,7 +359,7 @@ def pairs_turned(config: Config) -> Model:
         operands = (
             (a == later(glue, before, asked))
             & (b == later(glue, dut.i.p.value, asked))
-            & (Cat(cos[: n.rope.width], sin[: n.rope.width]) == dut.angle.as_value())
+            & (Cat(cos[: n.rope.width], sin[: n.rope.width]) == dut.angles.o.as_value())
         )
         equal[f"{name}_operands"] = implies(later(glue, b_here, asked), operands)
     early, late = dut.latencies

@@ -29,6 +29,7 @@ LINES: tuple[Line, ...] = (
         ),
     ),
     line("dataflow.pairs_in_place", "in_order no_faster begins_empty then_rows", duty("rope")),
+    line("rope.cordic", "*", duty("rope")),
     line("dataflow.logit_room", "left_when_ready", duty("argmax_room")),
     line(
         "dataflow.logit_order streams.stand.logits",

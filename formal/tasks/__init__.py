@@ -9,6 +9,7 @@ from formal.tasks.arithmetic import ARITHMETIC
 from formal.tasks.composition import COMPOSITION
 from formal.tasks.configs import CORE, PROOF_CONFIGS, WIDE
 from formal.tasks.control import CONTROL
+from formal.tasks.cordic import CORDIC
 from formal.tasks.dataflow import DATAFLOW
 from formal.tasks.kv_external import KV_EXTERNAL
 from formal.tasks.kv_layers import KV_LAYERS
@@ -170,6 +171,7 @@ TASKS: tuple[Task, ...] = (
     *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,
+    *CORDIC,
     *ARITHMETIC,
     *LEMMAS,
     *LEAKS,

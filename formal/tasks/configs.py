@@ -6,7 +6,7 @@ lanes, and how many blocks of heads there are; a theorem at one width says nothi
 
 import dataclasses
 
-from spec.config import CONFIGS, Config, Geometry, Numerics
+from spec.config import CONFIGS, Config, Geometry, Numerics, RopeBy
 from spec.fixed import SQ
 from spec.shape import Shape
 
@@ -26,6 +26,8 @@ _MQA3 = Shape(dim=6, hidden=5, layers=2, heads=3, kv_heads=1, vocab=10, seq_len=
 _BIAS = Shape.of_sizes(
     4, 5, 2, 3, 1, 10, 5, head_dim=2, qkv_bias=True, norm_epsilon=2e-5, end_ids=(0, 7), bos=None
 )
+#: Heads of two pairs, and one KV head.
+_TWO_PAIRS = Shape.of_sizes(8, 12, 2, 2, 1, 16, 8)
 
 #: Operands of 3 exponents, and of 2.
 _WIDE_STATE = Numerics(residual=SQ(10, 12), ffn=SQ(9, 12))
@@ -37,6 +39,7 @@ _WIDE_STATE = Numerics(residual=SQ(10, 12), ffn=SQ(9, 12))
 #: a head. From nano@8 on words hold several elements; the last word of a row is not full in mqa3
 #: and mha3, nor in mha3 that of a head. There are column-split passes in nano@16, nano@32,
 #: stories260k@64 and mqa3. In mqa3 3 query heads share the only KV head, in mha3 none is shared.
+#: `rope_cordic` has angles that are computed, and heads of two pairs.
 #: `thin` is for the whole decoder alone. Biases are in `nano_bias`, whose heads together have more
 #: elements than dim.
 PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
@@ -49,6 +52,9 @@ PROOF_CONFIGS: dict[str, Config] = CONFIGS | {
         Config(name="mqa3", shape=_MQA3, geometry=Geometry(lanes=8)),
         Config(name="thin", shape=_THIN, geometry=Geometry(lanes=16)),
         Config(name="nano_bias", shape=_BIAS, geometry=Geometry(lanes=4)),
+        Config(name="rope_cordic", shape=_TWO_PAIRS, geometry=Geometry(lanes=4)).with_rope(
+            RopeBy.CORDIC
+        ),
         _named("stories260k@64", _STORIES260K.with_lanes(64)),
     )
 }
@@ -59,7 +65,7 @@ CORE = ("nano", "stories260k", "nano@16")
 #: Proved besides by ``prove --all``, in the gate and nightly.
 WIDE = (
     "nano@1", "nano@2", "nano@8", "nano@32", "nano_int8", "nano_wide", "mha3", "mqa3", "nano_bias",
-    "stories260k@64",
+    "rope_cordic", "stories260k@64",
 )  # fmt: skip
 #: Those of the table with biases, and those without.
 BIASED_CONFIGS = tuple(name for name in (*CORE, *WIDE) if PROOF_CONFIGS[name].shape.qkv_bias)

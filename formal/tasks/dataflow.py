@@ -263,7 +263,7 @@ DATAFLOW: tuple[Task, ...] = (
         family="dataflow",
         theorem=PairsInPlace,
         harness=pairs.pairs_in_place,
-        obligations=8,
+        obligations=9,
         bug=WRONG_HALF,
         # The way of a pair.
         depth=10,

@@ -4,6 +4,7 @@ A configuration that refutes a theorem is shrunk, kept in `KEPT`, and proved fir
 """
 
 import dataclasses
+import enum
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,6 @@ from spec.config import (
     config_from_dict,
     config_to_dict,
 )
-from spec.fixed import Rounding
 from spec.shape import Shape
 from tests.strategies import configs
 from tools.files import write_atomically
@@ -50,7 +50,7 @@ def describe(config: Config) -> str:
     geometry, numerics = config.geometry, config.numerics
     formats = {field.name: field.default for field in dataclasses.fields(Numerics)}
     others = [
-        f"{name} {value.value if isinstance(value, Rounding) else value}"
+        f"{name} {value.value if isinstance(value, enum.Enum) else value}"
         for name, value in vars(numerics).items()
         if value != formats[name]
     ]

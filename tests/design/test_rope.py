@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from design.beat import Sink
-from design.rope import Rope
+from design.rope import ANGLES, Rope
 from design.writeback import Writeback
+from formal.harness import pairs
 from golden.fixed_math import requantize
 from spec import tables
-from spec.config import Config
+from spec.config import Config, RopeBy
 from spec.derived import derive
 from spec.trace import Tensor
 from tests.design.support import (
@@ -39,7 +40,7 @@ def sections(config: Config):
 
 @st.composite
 def cases(draw):
-    config = draw(small_configs)
+    config = draw(small_configs).with_rope(draw(st.sampled_from(RopeBy)))
     head_dim = config.shape.head_dim
     vector = [
         draw(st.lists(in_format(form), min_size=heads * head_dim, max_size=heads * head_dim))
@@ -102,8 +103,12 @@ def test_turns_pairs_of_queries_and_keys(case):
             ctx.set(unit.first_token, token == 0)
             ctx.set(unit.next_token, 1)
             await ctx.tick()
-        ctx.set(unit.first_token, 0)
-        ctx.set(unit.next_token, 0)
+            ctx.set(unit.first_token, 0)
+            ctx.set(unit.next_token, 0)
+            for _ in range(unit.angles.latency):
+                expect(ctx, unit.ready, 0)
+                await ctx.tick()
+            expect(ctx, unit.ready, 1)
         ctx.set(unit.clear, 1)
         await ctx.tick()
         ctx.set(unit.clear, 0)
@@ -148,3 +153,8 @@ def test_pairs_out_of_phase_are_a_fault():
             await ctx.tick()
 
     simulate(WithScalars(unit), testbench)
+
+
+def test_every_variant_stands_in_every_table():
+    for variants in (tables.ROTATIONS, ANGLES, pairs.ANGLES):
+        assert list(variants) == list(RopeBy)

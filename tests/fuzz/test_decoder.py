@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec.config import CacheBacking, Config, Geometry
+from spec.config import CacheBacking, Config, Geometry, RopeBy
 from spec.derived import derive
 from spec.shape import Llama3Scaling, Shape
 from tests.fuzz.reproducer import check
@@ -20,11 +20,13 @@ def decoder(
     *sizes: int,
     numerics: str = "default",
     cache: CacheBacking = CacheBacking.ON_CHIP,
+    rope_by: RopeBy = RopeBy.TABLE,
     **facts: Any,
 ) -> Config:
     shape = Shape.of_sizes(*sizes, **facts)
     geometry = Geometry(lanes=lanes, cache=cache)
-    return Config(name=name, shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
+    config = Config(name=name, shape=shape, numerics=NUMERICS[numerics], geometry=geometry)
+    return config.with_rope(rope_by)
 
 
 #: Stretched RoPE with fast, interpolated and slow pairs; several end-of-text ids.
@@ -69,6 +71,9 @@ SHAPES = (
     decoder("wide-state", 8, 16, 11, 2, 4, 2, 13, 9, numerics="wide state"),
     decoder("wider-state", 16, 18, 7, 2, 3, 3, 8, 6, numerics="wider state"),
     decoder("wide-residual", 1, 4, 5, 2, 2, 1, 7, 6, numerics="wide residual"),
+    # The second position of a text comes before the angles of a long head are there.
+    decoder("cordic", 32, 8, 3, 1, 1, 1, 6, 20, rope_by=RopeBy.CORDIC),
+    decoder("cordic-group3", 4, 18, 7, 2, 3, 1, 10, 11, numerics="narrow", rope_by=RopeBy.CORDIC),
     # Several bursts a run and several windows; blocks that share a window; a window wider than
     # any block needs.
     decoder("external", 4, 20, 5, 2, 5, 5, 9, 40, cache=CacheBacking.EXTERNAL),

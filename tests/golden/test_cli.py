@@ -116,6 +116,7 @@ def test_what_is_refused(tmp_path, checkpoint):
     assert "--steps = 0 must be 1 to 8" in refused("accuracy", checkpoint, "--steps", 0)
     assert "--steps = 256 must be 1 to 8" in refused("accuracy", checkpoint)
     assert "'3' is not one of" in refused("quantise", checkpoint, "-o", image, "--lanes", "3")
+    assert "'spline' is not" in refused("quantise", checkpoint, "-o", image, "--rope", "spline")
     assert "Missing option" in refused("quantise", checkpoint)
     assert "No such command" in refused("prove")
     assert "No such option" in refused("accuracy", checkpoint, "--fast")

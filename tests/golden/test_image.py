@@ -14,7 +14,7 @@ from golden.case import Case, Feed
 from golden.checkpoint import random_checkpoint
 from golden.image import FILE_VERSION, load, load_case, pack, save, unpack
 from golden.quantise import quantise
-from spec.config import config_to_dict, named
+from spec.config import RopeBy, config_to_dict, named
 from tests.fuzz.strategies import cases, models
 from tests.strategies import configs
 from tools.errors import BadInput
@@ -224,6 +224,14 @@ def test_other_configurations_are_refused(tmp_path, model, changed):
     config = config_to_dict(NANO) | changed
     refused(tmp_path / "bad", written(model, config=config), "config is not readable (")
     refused(tmp_path / "bad", written(model, config=[]), "config is not readable (")
+
+
+def test_a_rope_that_does_not_exist_lists_those_that_do(tmp_path, model):
+    config = config_to_dict(NANO)
+    config["numerics"]["rope_by"] = "spline"
+    names = ", ".join(each.value for each in RopeBy)
+    sentence = f"config is not readable (Numerics.rope_by = 'spline' is not one of {names})"
+    refused(tmp_path / "bad", written(model, config=config), sentence)
 
 
 def test_other_lanes_are_another_image(tmp_path, model):

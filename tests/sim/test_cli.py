@@ -9,9 +9,11 @@ import pytest
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import llama2c
 from sim.models import random_model
+from spec.config import RopeBy
 
 ROOT = Path(__file__).parents[2]
 SIZES = "8,12,2,4,2,300,16"
+ROPES = ("one of " if len(RopeBy) > 1 else "") + ", ".join(repr(each.value) for each in RopeBy)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,7 @@ COMPARE = ("compare", "{0}/model.bin", "--tokenizer", "{0}/tok.bin")
         ((*GENERATE, "--prompt", "x" * 40), "--prompt has"),
         ((*GENERATE, "--config", "nano"), "--config = 'nano'"),
         ((*GENERATE, "--lanes", "3"), "'3' is not one of"),
+        ((*GENERATE, "--rope", "spline"), f"'--rope': 'spline' is not {ROPES}"),
         ((*GENERATE, "--stats", "{0}/nowhere/s.json"), "--stats = "),
         ((*GENERATE, "--temperature", "-1"), "temperature = -1.0"),
         (("generate", "{0}/none.bin", "--tokenizer", "{0}/tok.bin"), "none.bin"),

@@ -15,6 +15,7 @@ from spec.config import (
     Config,
     Geometry,
     Numerics,
+    RopeBy,
     config_from_dict,
     config_to_dict,
     named,
@@ -75,6 +76,7 @@ def refused(message: str):
             "Numerics.weight = SQ(2, 14) must be SQ(1, f): weights are in [0, 1)",
         ),
         ({"rope": SQ(1, 15)}, "Numerics.rope = SQ(1, 15) must be SQ(2, f): it holds -1 and 1"),
+        ({"rope_by": "table"}, "Numerics.rope_by = 'table' must be a RopeBy"),
         ({"rsqrt_index_bits": 3}, "Numerics.rsqrt_index_bits = 3 must be 4 to 12"),
         ({"reciprocal_index_bits": 13}, "Numerics.reciprocal_index_bits = 13 must be 4 to 12"),
         ({"sigmoid_index_bits": 0}, "Numerics.sigmoid_index_bits = 0 must be 4 to 12"),
@@ -148,6 +150,29 @@ def test_a_shape_of_sizes_alone_has_the_defaults():
     values = config_to_dict(named("nano"))
     sizes = {name: values["shape"][name] for name in SIZES}
     assert config_from_dict(values | {"shape": sizes}) == named("nano")
+
+
+def test_a_file_that_does_not_say_rotates_by_table():
+    values = config_to_dict(named("nano"))
+    del values["numerics"]["rope_by"]
+    assert config_from_dict(values) == named("nano")
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "field"),
+    [
+        (RopeBy, "numerics", "rope_by"),
+        (Rounding, "numerics", "rounding"),
+        (CacheBacking, "geometry", "cache"),
+    ],
+)
+@pytest.mark.parametrize("value", ["spline", 3, None, ["table"]])
+def test_a_variant_that_does_not_exist_lists_those_that_do(kind, part, field, value):
+    values = config_to_dict(named("nano"))
+    values[part][field] = value
+    names = ", ".join(each.value for each in kind)
+    with refused(f"{part.capitalize()}.{field} = {value!r} is not one of {names}"):
+        config_from_dict(values)
 
 
 @given(configs())

@@ -29,7 +29,7 @@ def _cells(config: Config, rams: int = 4) -> list[str]:
         *(f"array.product_{lane}_TRELLIS_FF_Q_7_DI_MULT18X18D_P14" for lane in lanes),
         "scalar_0.product_TRELLIS_FF_Q_DI_MULT18X18D_P14",
         "array.product_0_TRELLIS_FF_Q",
-        "rope.table.0.0",
+        "rope.angles.table.0.0",
     ]
 
 

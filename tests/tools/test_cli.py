@@ -84,6 +84,7 @@ def test_what_is_refused(tmp_path):
         "export", "--config", "nano", "--cache", "flash", "-o", out
     )
     assert "'3' is not one of" in refused("export", "--config", "nano", "--lanes", "3", "-o", out)
+    assert "'spline' is not" in refused("export", "--config", "nano", "--rope", "spline", "-o", out)
     assert " is a folder, not a file" in refused("export", "--config", "nano", "-o", tmp_path)
     nowhere = tmp_path / "no" / "x.v"
     assert " does not exist" in refused("export", "--config", "nano", "-o", nowhere)
