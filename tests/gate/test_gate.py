@@ -318,7 +318,7 @@ def test_every_fuzz_test_that_compares_has_a_least_number_of_examples():
         for line in source.splitlines()
         if "fuzz_record," in line
     ]
-    assert len(recording) == 2
+    assert len(recording) == 3
     assert all(PROFILES["dev"].least(f"tests/fuzz/test_decoder.py::{name}") for name in recording)
 
 
