@@ -339,7 +339,7 @@ def test_the_requirements_match_the_repository():
     assert core.proofs < required.proofs == required.table.keys()
     assert required.swept and not core.swept
     assert required.linted.keys() == lint.CHECKS.keys() and min(required.linted.values()) > 100
-    assert ("small", 8, "ecp5", True) in required.netlists and len(required.netlists) == 10
+    assert ("small", 8, "ecp5", True) in required.netlists and len(required.netlists) == 12
 
 
 def test_the_digest_is_of_contents_alone(tmp_path):
