@@ -4,8 +4,7 @@ A class around Verilator's model has the ports of the CXXRTL model, so that both
 loop and the same stimuli.
 """
 
-import contextlib
-import hashlib
+import dataclasses
 import json
 import re
 import secrets
@@ -18,9 +17,9 @@ from amaranth.back import rtlil
 from sim.build import FLAGS, Build, cache_folder, copy_driver, decoder_component, defines
 from sim.harness import Harness
 from spec.config import Config
+from tools import cache
 from tools.compiler import find_compiler, processor
 from tools.errors import BadInput
-from tools.files import scratch_folder, writing
 from tools.sources import SOURCES
 from tools.verilator import compile_model, root, verilate, version
 from tools.yosys import run_tool, run_yosys
@@ -95,13 +94,10 @@ def build(config: Config) -> Build:
     compiler = find_compiler()
     simulator = SOURCES.digest("sim.build", __name__, but=("spec", "design")) or secrets.token_hex()
     parts = (text, str(version()), compiler.identity, " ".join(FLAGS["fast"]), processor())
-    key = hashlib.sha256("\0".join((*parts, simulator)).encode()).hexdigest()[:20]
+    key = cache.key(*parts, simulator)
     folder = cache_folder() / f"{config.name}-{config.geometry.lanes}-verilator-{key}"
-    with contextlib.suppress(OSError, ValueError):
-        return _load(folder, cached=True)
-    with writing(folder), contextlib.ExitStack() as stack:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = stack.enter_context(scratch_folder(folder.parent, ".building-"))
+
+    def make(scratch: Path) -> None:
         begin = time.perf_counter()
         (scratch / "top.il").write_text(text)
         run_yosys(_TO_VERILOG, scratch)
@@ -114,14 +110,14 @@ def build(config: Config) -> Build:
             path.unlink()
         shutil.rmtree(scratch / "model")
         (scratch / "info.json").write_text(json.dumps({"seconds": seconds}))
-        with contextlib.suppress(OSError):  # a parallel build was faster
-            scratch.rename(folder)
-    return _load(folder, cached=False)
+
+    found, there = cache.made(folder, make, _load)
+    return dataclasses.replace(found, cached=there)
 
 
-def _load(folder: Path, *, cached: bool) -> Build:
+def _load(folder: Path) -> Build:
     seconds = json.loads((folder / "info.json").read_text())["seconds"]
-    return Build(folder / "decoder.so", "fast", seconds, 0.0, seconds, (), cached)
+    return Build(folder / "decoder.so", "fast", seconds, 0.0, seconds, (), cached=True)
 
 
 def _compile(folder: Path, compiler: list[str]) -> None:

@@ -5,7 +5,7 @@ that appears by an atomic rename, so that parallel and interrupted builds are ha
 """
 
 import contextlib
-import hashlib
+import dataclasses
 import importlib.metadata
 import json
 import os
@@ -24,9 +24,10 @@ from sim.harness import Harness
 from sim.tune import tune
 from spec.config import CacheBacking, Config
 from spec.kv_layout import kv_layout
+from tools import cache
 from tools.compiler import compile_library, find_compiler, processor, runtime_headers
 from tools.errors import BadInput
-from tools.files import scratch_folder, write_atomically, writing
+from tools.files import write_atomically
 from tools.sources import SOURCES
 from tools.yosys import run_yosys, yosys_version
 
@@ -143,10 +144,10 @@ def _build_decoder(config: Config, variant: Variant, quiet: bool) -> Build:
     sources = SOURCES.digest(__name__)
     if sources is None:
         return _build(config, variant, decoder_component(config), quiet)
-    key = _digest(repr(config), sources, *_tools(variant), importlib.metadata.version("amaranth"))
+    key = cache.key(repr(config), sources, *_tools(variant), importlib.metadata.version("amaranth"))
     note = cache_folder() / f"{_prefix(config, variant)}-{key}.built"
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return _load(note.parent / note.read_text(), variant, cached=True)
+        return _load(note.parent / note.read_text(), variant)
     made = _build(config, variant, decoder_component(config), quiet)
     if SOURCES.on_disk(__name__):
         with contextlib.suppress(OSError):  # optional: it only saves time
@@ -157,13 +158,6 @@ def _build_decoder(config: Config, variant: Variant, quiet: bool) -> Build:
 def _prefix(config: Config, variant: Variant) -> str:
     external = "-external" if config.geometry.cache is CacheBacking.EXTERNAL else ""
     return f"{config.name}-{config.geometry.lanes}{external}-{variant}"
-
-
-def _digest(*parts: str) -> str:
-    key = hashlib.sha256()
-    for part in parts:
-        key.update(part.encode() + b"\0")
-    return key.hexdigest()[:20]
 
 
 def _tools(variant: Variant) -> tuple[str, ...]:
@@ -187,17 +181,13 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
     # The design is already represented by the text and the constants.
     simulator = SOURCES.digest(__name__, but=("spec", "design"))
     # Without a digest the sources are unknown, so the library is used for this call only.
-    key = _digest(text, constants, simulator or secrets.token_hex(), *_tools(variant))
+    key = cache.key(text, constants, simulator or secrets.token_hex(), *_tools(variant))
     folder = cache_folder() / f"{_prefix(config, variant)}-{key}"
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return _load(folder, variant, cached=True)
 
-    if not quiet:
-        name = f"{config.describe()}, {variant}"
-        print(f"building the simulation of {name} (cached afterwards) ...", file=sys.stderr)
-    with writing(folder), contextlib.ExitStack() as stack:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = stack.enter_context(scratch_folder(folder.parent, ".building-"))
+    def make(scratch: Path) -> None:
+        if not quiet:
+            name = f"{config.describe()}, {variant}"
+            print(f"building the simulation of {name} (cached afterwards) ...", file=sys.stderr)
         (scratch / "design.il").write_text(text)
         yosys_begin = time.perf_counter()
         log = run_yosys(script(variant), scratch)
@@ -224,10 +214,9 @@ def _build(config: Config, variant: Variant, component: wiring.Component, quiet:
             "feedback": feedback,
         }
         (scratch / "info.json").write_text(json.dumps(info))
-        scratch.chmod(0o755)
-        with contextlib.suppress(OSError):  # a parallel build was faster
-            scratch.rename(folder)
-    return _load(folder, variant, cached=False)
+
+    found, there = cache.made(folder, make, lambda folder: _load(folder, variant))
+    return dataclasses.replace(found, cached=there)
 
 
 def copy_driver(folder: Path) -> list[Path]:
@@ -239,12 +228,12 @@ def copy_driver(folder: Path) -> list[Path]:
     return copies
 
 
-def _load(folder: Path, variant: Variant, *, cached: bool) -> Build:
+def _load(folder: Path, variant: Variant) -> Build:
     info = json.loads((folder / "info.json").read_text())
     info["feedback"] = tuple(info["feedback"])
     library = folder / "decoder.so"
     library.stat()
-    return Build(library=library, variant=variant, cached=cached, **info)
+    return Build(library=library, variant=variant, cached=True, **info)
 
 
 def _rtlil(config: Config, variant: Variant, component: wiring.Component) -> str:

@@ -4,14 +4,11 @@ Both are WebAssembly: each is compiled on its first call on a machine, and neith
 4 GB of memory.
 """
 
-import contextlib
-import hashlib
 import importlib.metadata
 import json
 import math
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -20,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tools import cache
 from tools.errors import BadInput
-from tools.files import scratch_folder, write_atomically, writing
+from tools.files import write_atomically
 from tools.sources import SOURCES
 
 BUILD = Path(__file__).resolve().parent.parent / "build" / "synth"
@@ -143,22 +141,12 @@ def cached(
     `but`, which `parts` must cover. The folder keeps the files that `make` leaves in it (logs), and
     appears by an atomic rename, with its result.
     """
-    digest = hashlib.sha256()
-    for part in (*parts, SOURCES.digest(by, but=but) or secrets.token_hex()):
-        digest.update(part.encode() + b"\0")
-    folder = BUILD / "cache" / f"{name}-{digest.hexdigest()[:20]}"
-    result = folder / "result.json"
-    if not fresh:
-        try:
-            return json.loads(result.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            pass
-    with writing(folder), contextlib.ExitStack() as stack:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = stack.enter_context(scratch_folder(folder.parent, ".making-"))
-        value = make(scratch)
-        write_atomically(scratch / "result.json", json.dumps(value))
-        scratch.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        scratch.rename(folder)
-    return value
+    key = cache.key(*parts, SOURCES.digest(by, but=but) or secrets.token_hex())
+
+    def fill(folder: Path) -> None:
+        write_atomically(folder / "result.json", json.dumps(make(folder)))
+
+    def read(folder: Path) -> Any:
+        return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+
+    return cache.made(BUILD / "cache" / f"{name}-{key}", fill, read, fresh=fresh)[0]
