@@ -13,7 +13,7 @@ def flow(layout: ShapeLike) -> stream.Signature:
 class Pipeline:
     """Registers behind one another, each with a bit that says whether an element moved into it.
 
-    Latency: n + 1 (enabled) cycles to ``steps[n]``. A step keeps its element until the next comes.
+    Latency: n + 1 (enabled) cycles to ``steps[n]``.
 
     Attributes
     ----------
@@ -28,11 +28,12 @@ class Pipeline:
         self.valid = Signal(length, name=f"{name}_valid")
         self.steps = [Signal(layout, name=f"{name}_{n}") for n in range(length)]
 
-    def follow(self, m: Module, valid: Value, element: object, *, en: Value | int = 1) -> None:
-        """Take `element` while `valid`; everything moves only in cycles with `en`."""
+    def follow(self, m: Module, valid: Value, element: object, *, en: Value | None = None) -> None:
+        """Take `element` while `valid`. With an enable, everything moves in its cycles, and only in
+        these; without, each step keeps its element until the next one comes."""
         moves = Cat(valid, self.valid)
-        with m.If(en):
+        with m.If(1 if en is None else en):
             m.d.sync += self.valid.eq(moves)
             for n, step in enumerate(self.steps):
-                with m.If(moves[n]):
+                with m.If(moves[n] if en is None else 1):
                     m.d.sync += step.eq(self.steps[n - 1] if n else element)
