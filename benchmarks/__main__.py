@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import report, simulators, throughput, utilisation
+from benchmarks import report, rules, simulators, throughput, utilisation
 from benchmarks.growth.command import growth
 from benchmarks.report import Row
 from benchmarks.smollm2.command import smollm2
@@ -45,6 +45,7 @@ main.add_command(smollm2)
 @click.option("--rounds", default=3, show_default=True, help="Runs of each; the best counts.")
 @click.option("--verilator/--no-verilator", default=True, show_default=True)
 @click.option("--large/--no-large", default=True, show_default=True, help=f"Also {LARGE}'s shape.")
+@click.option("--rules", "only_rules", is_flag=True, help="Only what each rule of sim.tune is worth.")
 @click.option(
     "--json",
     "output",
@@ -60,6 +61,7 @@ def bench(
     rounds: int,
     verilator: bool,
     large: bool,
+    only_rules: bool,
     output: Path,
 ) -> None:
     """Measure MODEL, by default the model of the repository.
@@ -82,6 +84,11 @@ def bench(
         def report_step(step: str) -> None:
             progress.update(task, description=step)
 
+        if only_rules:
+            rows = [row for config in configs for row in rules.rows(checkpoint, config, report_step)]
+            progress.stop()
+            Console(width=120).print(report.table(rows))
+            return
         for config in configs:
             rows += simulators.rows(
                 checkpoint, config, steps, rounds, with_verilator=verilator, report=report_step,

@@ -10,16 +10,16 @@ that most intermediate values are local to one function.
 """
 
 import re
-from collections.abc import Container
 
 from sim.tune.statements import Source, Statement
 
 
-def order(source: Source, single: Container[str] = ()) -> set[str] | None:
+def order(source: Source, *, neighbours: bool = True) -> set[str] | None:
     """Order the statements of `source`; returns the names that keep their second copy.
 
-    Statements that write the other names are rewritten to write in place. None if a name of
-    `single`, which can have only one copy, would need a second.
+    Statements that write the other names are rewritten to write in place. None if a loop, whose
+    arrays have only one copy, would need a second. `neighbours`: prefer an order in which
+    statements of the same group and guard follow one another.
     """
     statements = source.statements
     position = {statement: number for number, statement in enumerate(statements)}
@@ -30,125 +30,83 @@ def order(source: Source, single: Container[str] = ()) -> set[str] | None:
             readers.setdefault(name, []).append(statement)
         for name in statement.writes:
             writers.setdefault(name, []).append(statement)
-
+    # What must come before a statement, and how many that come after it are not yet placed.
     before: dict[Statement, set[Statement]] = {statement: set() for statement in statements}
-    after: dict[Statement, set[Statement]] = {statement: set() for statement in statements}
-
-    def link(first: Statement, second: Statement) -> None:
-        before[second].add(first)
-        after[first].add(second)
-
-    kept: set[str] = set()
     in_place: set[Statement] = set()
     for statement in statements:
+        reading = {reader for name in statement.writes for reader in readers.get(name, ())}
         if not statement.clocked:
-            for name in statement.writes:
-                for reader in readers.get(name, ()):
-                    link(statement, reader)
+            for reader in reading:
+                before[reader].add(statement)
         elif _can_be_in_place(source, statement, writers):
             in_place.add(statement)
-            for name in statement.writes:
-                for reader in readers.get(name, ()):
-                    if reader is not statement:
-                        link(reader, statement)
-        elif any(name in single for name in statement.writes):
-            return None
-        else:
-            kept |= statement.writes
-
-    waiting = {statement: len(after[statement]) for statement in statements}
+            before[statement] |= reading - {statement}
+    waiting = dict.fromkeys(statements, 0)
+    for earlier in before.values():
+        for statement in earlier:
+            waiting[statement] += 1
     ready = [statement for statement in statements if not waiting[statement]]
+    remaining = dict.fromkeys(statements)
     result: list[Statement] = []
-    remaining = set(statements)
 
-    def release(statement: Statement) -> None:
-        waiting[statement] -= 1
-        if not waiting[statement]:
-            ready.append(statement)
-
-    last: Statement | None = None
-
-    def benefit(statement: Statement) -> tuple[float, int]:
-        """Released statements per word of the second copy."""
-        released = len(before[statement] & remaining)
-        return released / _words(source, statement), -position[statement]
+    def release(earlier: set[Statement]) -> None:
+        for statement in sorted(earlier, key=position.__getitem__):
+            waiting[statement] -= 1
+            if not waiting[statement]:
+                ready.append(statement)
 
     while remaining:
-        while ready:
-            statement = ready.pop(_next_to(last, ready))
-            last = statement
+        if ready:
+            statement = ready.pop(_next_to(result[-1], ready) if result and neighbours else -1)
             result.append(statement)
-            remaining.discard(statement)
-            for earlier in sorted(before[statement], key=position.__getitem__):
-                release(earlier)
-        if not remaining:
-            break
+            del remaining[statement]
+            release(before[statement])
+            continue
         # A cycle: give a second copy to the statement that releases most of its readers.
-        candidates = [
-            statement
-            for statement in in_place & remaining
-            if not any(name in single for name in statement.writes)
-        ]
-        if not candidates:
+        keeper = max(
+            (statement for statement in remaining if statement in in_place and not statement.loop),
+            key=lambda statement: len(before[statement] & remaining.keys()),
+            default=None,
+        )
+        if keeper is None:
             return None
-        keeper = max(candidates, key=benefit)
         in_place.discard(keeper)
-        kept |= keeper.writes
-        readers_only = [reader for reader in before[keeper] if not _computes_for(reader, keeper)]
-        for reader in sorted(readers_only, key=position.__getitem__):
-            before[keeper].discard(reader)
-            after[reader].discard(keeper)
-            if reader in remaining:
-                release(reader)
-
+        only_read = {part for part in before[keeper] if not _computes_for(part, keeper)}
+        before[keeper] -= only_read
+        release(only_read & remaining.keys())
     source.statements = result[::-1]
     for statement in in_place:
         statement.lines = [_in_place(line) for line in statement.lines]
-    return kept
+    copied = [part for part in statements if part.clocked and part not in in_place]
+    if any(statement.loop for statement in copied):
+        return None
+    return {name for statement in copied for name in statement.writes}
 
 
-def _next_to(last: Statement | None, ready: list[Statement]) -> int:
-    """The index in `ready` of the best statement to place before `last`.
+def _next_to(last: Statement, ready: list[Statement]) -> int:
+    """The best statement to place before `last`: of its group, with its guard, or the newest."""
 
-    Prefers one with the same tests. A new gated group starts only when no ungated statement is
-    ready, so that many of its statements are ready by then.
-    """
-    newest_first = list(reversed(range(len(ready))))
-    if last is not None and last.guard is not None:
-        for n in newest_first:
-            if (ready[n].guard, ready[n].group) == (last.guard, last.group):
-                return n
-    by_group: dict[int | None, list[int]] = {}
-    for n in newest_first:
-        by_group.setdefault(ready[n].group, []).append(n)
-    if last is not None and last.group in by_group:
-        return by_group[last.group][0]
-    if None in by_group:
-        return by_group[None][0]
-    return max(by_group.values(), key=len)[0]
+    def likeness(n: int) -> tuple[bool, bool, int]:
+        same = ready[n].group == last.group
+        return same, same and ready[n].guard == last.guard is not None, n
+
+    return max(range(len(ready)), key=likeness)
 
 
 def _computes_for(first: Statement, second: Statement) -> bool:
     return not first.clocked and bool(first.writes & second.reads)
 
 
-def _words(source: Source, statement: Statement) -> int:
-    """Words of a second copy."""
-    return sum(1 + source.registers.get(name, 64) // 64 for name in statement.writes)
-
-
 def _can_be_in_place(
     source: Source, statement: Statement, writers: dict[str, list[Statement]]
 ) -> bool:
     """Whether the statement may overwrite its targets immediately."""
-    if statement.writes & source.ports:
-        return False
     for name in statement.writes:
         if name.startswith("memory_"):
             # Several ports of a memory have priorities, which only the queue of writes respects.
             if len(writers[name]) > 1 or statement.text.count(name) > 1:
                 return False
-        elif name in statement.reads and not statement.single:
+        elif name in source.ports or name in statement.reads and not statement.single:
             return False
     return True
 
