@@ -45,7 +45,9 @@ main.add_command(smollm2)
 @click.option("--rounds", default=3, show_default=True, help="Runs of each; the best counts.")
 @click.option("--verilator/--no-verilator", default=True, show_default=True)
 @click.option("--large/--no-large", default=True, show_default=True, help=f"Also {LARGE}'s shape.")
-@click.option("--rules", "only_rules", is_flag=True, help="Only what each rule of sim.tune is worth.")
+@click.option(
+    "--rules", "only_rules", is_flag=True, help="Only the worth of each rule of sim.tune."
+)
 @click.option(
     "--json",
     "output",
@@ -85,7 +87,8 @@ def bench(
             progress.update(task, description=step)
 
         if only_rules:
-            rows = [row for config in configs for row in rules.rows(checkpoint, config, report_step)]
+            for config in configs:
+                rows += rules.rows(checkpoint, config, report_step)
             progress.stop()
             Console(width=120).print(report.table(rows))
             return

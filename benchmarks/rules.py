@@ -1,7 +1,7 @@
 """What each rule of `sim.tune` is worth, in instructions per clock cycle.
 
-Valgrind counts instructions, so other load on the machine changes nothing. Two runs of different
-length are subtracted, which leaves out the start. The code is for AVX2, the most that valgrind knows.
+Valgrind counts instructions, so other load on the machine changes nothing. The difference of two
+runs of different length leaves out the start. The code uses AVX2, the most that valgrind knows.
 """
 
 import re

@@ -94,13 +94,6 @@ CXXRTL_ALWAYS_INLINE value<Bits> vd_slice(const value<Wide> &a) {
   }
 }
 
-// The lowest bit.
-template <size_t Bits>
-CXXRTL_ALWAYS_INLINE bool vd_bit(const value<Bits> &a) {
-  if constexpr (Bits == 1) return a.data[0] != 0;
-  else return a.data[0] & 1;
-}
-
 // Overwrites bits from Start on; CXXRTL would copy the whole of `to` for each of its parts.
 template <size_t Start, size_t Wide, size_t Bits>
 CXXRTL_ALWAYS_INLINE void vd_put(value<Wide> &to, const value<Bits> &from) {

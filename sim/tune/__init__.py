@@ -4,21 +4,19 @@ Every rule checks the form that it relies on, and leaves other text unchanged. A
 behaviour for a caller that alternates between eval() and commit(), and reads only ports in between.
 """
 
-from collections.abc import Container
-
 from sim.tune.functions import write
 from sim.tune.gating import add_gating, add_wakeups
-from sim.tune.guards import add_guards, inline, propagate_guards
+from sim.tune.guards import add_guards, propagate_guards
 from sim.tune.lanes import roll
 from sim.tune.order import order
 from sim.tune.statements import parse
 
 #: The rules that can be left out, for a measurement of what each is worth.
-RULES = ("lanes", "guards", "inlining", "propagation", "gating", "neighbours", "short circuits")
+RULES = ("lanes", "guards", "propagation", "gating", "neighbours")
 
 
 def tune(
-    text: str, *, feedback: bool = False, observed: bool = False, without: Container[str] = ()
+    text: str, *, feedback: bool = False, observed: bool = False, without: tuple[str, ...] = ()
 ) -> str:
     """The generated source, rewritten by all rules but those in `without`.
 
@@ -37,8 +35,6 @@ def tune(
         roll(source)
     if "guards" not in without:
         add_guards(source)
-    if "inlining" not in without:
-        inline(source)
     if "gating" not in without:
         add_gating(source)
     if "propagation" not in without:
@@ -47,4 +43,4 @@ def tune(
     if kept is None:  # an element of an array would need a second copy
         return tune(text, without=("lanes", *without))
     add_wakeups(source)
-    return write(source, kept, short="short circuits" not in without)
+    return write(source, kept)

@@ -9,7 +9,6 @@ from itertools import groupby
 
 from sim.tune import gating
 from sim.tune.statements import SIGNAL, Source, Statement
-from sim.tune.text import short_circuit
 
 #: Characters of generated code in one function.
 CHUNK = 80_000
@@ -22,7 +21,7 @@ _MEMBER = re.compile(rf"^\twire<\d+> ({SIGNAL});\n", re.MULTILINE)
 _COMMIT = re.compile(r"^\t*if \((\w+)\.commit\(observer\)\) changed = true;\n", re.MULTILINE)
 
 
-def write(source: Source, kept: set[str], *, short: bool = False) -> str:
+def write(source: Source, kept: set[str]) -> str:
     """The file; names in `kept` have a second copy, which commit() copies to the first."""
     by_group = groupby(source.statements, key=lambda statement: statement.group)
     blocks = [list(statements) for _, statements in by_group]
@@ -47,9 +46,8 @@ def write(source: Source, kept: set[str], *, short: bool = False) -> str:
     for number, (chunk, words) in enumerate(zip(chunks, used, strict=True)):
         names = [name for name in source.local if name in words - shared]
         local = "".join(f"\tvalue<{source.local[name]}> {name};\n" for name in names)
-        text = short_circuit(chunk) if short else chunk
         functions.append(
-            f"__attribute__((noinline)) void p_top::eval_{number}() {{\n{local}{text}}}\n"
+            f"__attribute__((noinline)) void p_top::eval_{number}() {{\n{local}{chunk}}}\n"
         )
         members.append(f"\tvoid eval_{number}();\n")
     for name, bits in source.local.items():

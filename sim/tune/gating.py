@@ -56,8 +56,8 @@ def _is_mostly_idle(name: str, source: Source) -> bool:
 
 
 def _path(name: str) -> tuple[str, ...]:
-    """The component of the decoder, or register of another design, that `name` belongs to."""
-    return tuple(re.sub(r"^(memory_)?p_", "", name).split("_2e_")[:2])
+    """The decoder and the component of it that `name` belongs to."""
+    return tuple(re.sub(r"^(memory_)?p_", "", name).split("_2e_")[:-1][:2])
 
 
 def add_wakeups(source: Source) -> None:

@@ -11,12 +11,9 @@ from collections.abc import Callable
 from sim.tune.statements import NAME, SIGNAL, Source, Statement
 from sim.tune.text import split, ternary
 
-_COMPUTED = re.compile(rf"^\t({SIGNAL}) = (.*);$")
 _WRITE = re.compile(r"^\t*memory_\w+\.update\((.*)\);$", re.MULTILINE)
 _NAME = re.compile(rf"\b{SIGNAL}(?:\.curr)?")
 _JOINED = re.compile(r"(?:slice<[\d,]+>|repeat<\d+>|val|concat|[.() ])*")
-#: Longest statement, in characters, and most uses of a value that is inlined into branches.
-LONGEST, MOST = 600, 2
 
 
 def add_guards(source: Source) -> None:
@@ -82,47 +79,6 @@ def _may_keep(value: str, keep: str) -> bool:
     return value == keep or any(_may_keep(part, keep) for part in (parts or ())[1:])
 
 
-def inline(source: Source) -> None:
-    """Inline values that are used only in branches."""
-    users: dict[str, list[Statement]] = {}
-    kept: list[Statement] = []
-    for statement in reversed(source.statements):
-        match = _COMPUTED.match(statement.text)
-        name, value = match.groups() if match else ("", "")
-        readers = users.get(name, [])
-        uses = sum(len(_uses(name, reader.text)) for reader in readers)
-        if (
-            name in source.local
-            and len(value) <= LONGEST
-            and uses <= MOST
-            and all(_in_branches(reader, name, statement) for reader in readers)
-        ):
-            value = f"value<{source.local[name]}>({value})"
-            for reader in readers:
-                reader.lines = [re.sub(rf"\b{name}\b", value, line) for line in reader.lines]
-                reader.reads = reader.reads - {name} | statement.reads
-        else:
-            kept.append(statement)
-            readers = [statement]
-        for operand in statement.reads:
-            users.setdefault(operand, []).extend(readers)
-    source.statements = kept[::-1]
-
-
-def _in_branches(reader: Statement, name: str, computes: Statement) -> bool:
-    """Whether `reader` uses `name` only in branches, and can compute it there."""
-    # With several lanes, one lane may change an operand of the next.
-    if reader.loop and reader.writes & computes.reads:
-        return False
-    if reader.guard is not None:
-        return not _uses(name, reader.guard)
-    return all(line.startswith("\t\t") for line in reader.lines if _uses(name, line))
-
-
-def _uses(name: str, text: str) -> list[str]:
-    return re.findall(rf"\b{name}\b", text)
-
-
 def propagate_guards(source: Source) -> None:
     """Copy the guard to signals that are used only by statements with that guard.
 
@@ -136,8 +92,9 @@ def propagate_guards(source: Source) -> None:
             guard = guards.pop() if len(guards) == 1 else None
             groups = {None, *(reader.group for reader in readers)}
             same = statement.group is None or groups == {None, statement.group}
-            if guard and same and not any(_uses(name, guard) for name in statement.writes):
+            operands = set(NAME.findall(guard or ""))
+            if guard and same and not statement.writes & operands:
                 statement.guard = guard
-                statement.reads.update(NAME.findall(guard))
+                statement.reads |= operands
         for name in statement.reads:
             users.setdefault(name, []).append(statement)

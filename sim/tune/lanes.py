@@ -66,7 +66,9 @@ def _numbers(lane: _Lane) -> list[int]:
 def _place(source: Source, forms: list[list[_Lane]]) -> _Place:
     """Array and index of the registers that are in the same position of a form."""
     place: _Place = {}
-    columns = (column for lanes in forms for column in zip(*(lane.names for lane in lanes)))
+    columns = (
+        column for lanes in forms for column in zip(*(lane.names for lane in lanes), strict=True)
+    )
     for array, names in enumerate(columns):
         free = set(names) & source.registers.keys() - source.ports - place.keys()
         if len(free) == len(names) and source.registers[names[0]] <= 64:

@@ -106,7 +106,7 @@ def _can_be_in_place(
             # Several ports of a memory have priorities, which only the queue of writes respects.
             if len(writers[name]) > 1 or statement.text.count(name) > 1:
                 return False
-        elif name in source.ports or name in statement.reads and not statement.single:
+        elif name in source.ports or (name in statement.reads and not statement.single):
             return False
     return True
 

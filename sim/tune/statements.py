@@ -33,8 +33,8 @@ class Statement:
 
     `clocked`: writes registers and memories at the clock edge; otherwise it computes signals.
     `guard`: the condition of an `if` around the lines. `single`: it was one assignment, which reads
-    all operands before it writes. `loop`: the elements of an array that it writes, which have one copy.
-    `group`: the number of its group if it is gated, see `sim.tune.gating`.
+    all operands before it writes. `loop`: the elements of an array that it writes; they have one
+    copy. `group`: the number of its group if it is gated, see `sim.tune.gating`.
     """
 
     lines: list[str]
