@@ -38,10 +38,10 @@ def write(source: Source, kept: set[str]) -> str:
         chunks[-1] += closes
 
     used = [set(_WORD.findall(chunk)) for chunk in chunks]
-    # A local used by two functions becomes a member; so does one whose value must survive while
-    # its writer is gated.
+    # A local used by two functions becomes a member; so does one whose writer is gated.
     uses = Counter(name for words in used for name in words)
-    shared = gating.outlive(blocks) | {name for name, count in uses.items() if count > 1}
+    shared = {name for name, count in uses.items() if count > 1}
+    shared.update(*(part.writes for part in source.statements if part.group is not None))
     functions, members = [], []
     for number, (chunk, words) in enumerate(zip(chunks, used, strict=True)):
         names = [name for name in source.local if name in words - shared]

@@ -113,21 +113,3 @@ def declarations(source: Source) -> str:
         if name in source.activates
     )
     return f"\tbool vd_active[{source.groups}], vd_next[{source.groups}] = {{}};\n" + "".join(was)
-
-
-def outlive(blocks: list[list[Statement]]) -> set[str]:
-    """Signals that a gated block computes and another block uses."""
-    writer = {
-        name: number
-        for number, block in enumerate(blocks)
-        for statement in block
-        if statement.group is not None and not statement.clocked
-        for name in statement.writes
-    }
-    return {
-        name
-        for number, block in enumerate(blocks)
-        for statement in block
-        for name in statement.reads
-        if writer.get(name, number) != number
-    }

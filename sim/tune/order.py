@@ -10,6 +10,8 @@ that most intermediate values are local to one function.
 """
 
 import re
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
 
 from sim.tune.statements import Source, Statement
 
@@ -21,66 +23,52 @@ def order(source: Source, *, neighbours: bool = True) -> set[str] | None:
     arrays have only one copy, would need a second. `neighbours`: prefer an order in which
     statements of the same group and guard follow one another.
     """
-    statements = source.statements
-    position = {statement: number for number, statement in enumerate(statements)}
     readers: dict[str, list[Statement]] = {}
-    writers: dict[str, list[Statement]] = {}
-    for statement in statements:
+    writers = Counter(name for statement in source.statements for name in statement.writes)
+    for statement in source.statements:
         for name in statement.reads:
             readers.setdefault(name, []).append(statement)
-        for name in statement.writes:
-            writers.setdefault(name, []).append(statement)
-    # What must come before a statement, and how many that come after it are not yet placed.
-    before: dict[Statement, set[Statement]] = {statement: set() for statement in statements}
-    in_place: set[Statement] = set()
-    for statement in statements:
-        reading = {reader for name in statement.writes for reader in readers.get(name, ())}
-        if not statement.clocked:
-            for reader in reading:
-                before[reader].add(statement)
-        elif _can_be_in_place(source, statement, writers):
-            in_place.add(statement)
-            before[statement] |= reading - {statement}
-    waiting = dict.fromkeys(statements, 0)
-    for earlier in before.values():
-        for statement in earlier:
-            waiting[statement] += 1
-    ready = [statement for statement in statements if not waiting[statement]]
-    remaining = dict.fromkeys(statements)
-    result: list[Statement] = []
-
-    def release(earlier: set[Statement]) -> None:
-        for statement in sorted(earlier, key=position.__getitem__):
-            waiting[statement] -= 1
-            if not waiting[statement]:
-                ready.append(statement)
-
-    while remaining:
-        if ready:
-            statement = ready.pop(_next_to(result[-1], ready) if result and neighbours else -1)
-            result.append(statement)
-            del remaining[statement]
-            release(before[statement])
-            continue
-        # A cycle: give a second copy to the statement that releases most of its readers.
-        keeper = max(
-            (statement for statement in remaining if statement in in_place and not statement.loop),
-            key=lambda statement: len(before[statement] & remaining.keys()),
-            default=None,
-        )
-        if keeper is None:
-            return None
-        in_place.discard(keeper)
-        only_read = {part for part in before[keeper] if not _computes_for(part, keeper)}
-        before[keeper] -= only_read
-        release(only_read & remaining.keys())
-    source.statements = result[::-1]
-    for statement in in_place:
-        statement.lines = [_in_place(line) for line in statement.lines]
-    copied = [part for part in statements if part.clocked and part not in in_place]
-    if any(statement.loop for statement in copied):
+    clocked = [statement for statement in source.statements if statement.clocked]
+    copied = [part for part in clocked if not _can_be_in_place(source, part, writers)]
+    while not any(statement.loop for statement in copied):
+        backwards = _backwards(source, readers, copied)
+        try:
+            backwards.prepare()
+            break
+        except CycleError as error:
+            cycle = [part for part in error.args[1] if part.clocked and part not in copied]
+            copied.append(min(cycle, key=lambda statement: bool(statement.loop)))
+    else:
         return None
+    ready: list[Statement] = []
+    result: list[Statement] = []
+    while backwards.is_active():
+        ready += backwards.get_ready()
+        statement = ready.pop(_next_to(result[-1], ready) if result and neighbours else -1)
+        result.append(statement)
+        backwards.done(statement)
+    source.statements = result[::-1]
+    for statement in clocked:
+        if statement not in copied:
+            statement.lines = [_in_place(line) for line in statement.lines]
     return {name for statement in copied for name in statement.writes}
+
+
+def _backwards(
+    source: Source, readers: dict[str, list[Statement]], copied: list[Statement]
+) -> TopologicalSorter[Statement]:
+    """The statements from the last to the first, if those in `copied` have a second copy."""
+    sorter: TopologicalSorter[Statement] = TopologicalSorter()
+    for statement in source.statements:
+        reading = [reader for name in sorted(statement.writes) for reader in readers.get(name, ())]
+        if not statement.clocked:
+            sorter.add(statement, *reading)
+            continue
+        sorter.add(statement)
+        for reader in reading:
+            if statement not in copied and reader is not statement:
+                sorter.add(reader, statement)
+    return sorter
 
 
 def _next_to(last: Statement, ready: list[Statement]) -> int:
@@ -93,18 +81,12 @@ def _next_to(last: Statement, ready: list[Statement]) -> int:
     return max(range(len(ready)), key=likeness)
 
 
-def _computes_for(first: Statement, second: Statement) -> bool:
-    return not first.clocked and bool(first.writes & second.reads)
-
-
-def _can_be_in_place(
-    source: Source, statement: Statement, writers: dict[str, list[Statement]]
-) -> bool:
+def _can_be_in_place(source: Source, statement: Statement, writers: Counter[str]) -> bool:
     """Whether the statement may overwrite its targets immediately."""
     for name in statement.writes:
         if name.startswith("memory_"):
             # Several ports of a memory have priorities, which only the queue of writes respects.
-            if len(writers[name]) > 1 or statement.text.count(name) > 1:
+            if writers[name] > 1 or statement.text.count(name) > 1:
                 return False
         elif name in source.ports or (name in statement.reads and not statement.single):
             return False
