@@ -12,7 +12,7 @@ from sim.tune.order import order
 from sim.tune.statements import parse
 
 #: The rules that can be left out, for a measurement of what each is worth.
-RULES = ("lanes", "guards", "propagation", "gating", "neighbours")
+RULES = ("lanes", "guards", "gating", "propagation", "order", "neighbours")
 
 
 def tune(
@@ -29,8 +29,11 @@ def tune(
     source = None if feedback else parse(text)
     if source is None:
         return text
+    written = {name for statement in source.statements for name in statement.writes}
     if observed:
-        return write(source, kept={name for part in source.statements for name in part.writes})
+        return write(source, written)
+    if "order" in without:  # which the other two rely on
+        without = (*without, "lanes", "propagation")
     if "lanes" not in without:
         roll(source)
     if "guards" not in without:
@@ -39,7 +42,8 @@ def tune(
         add_gating(source)
     if "propagation" not in without:
         propagate_guards(source)
-    kept = order(source, neighbours="neighbours" not in without)
+    neighbours = "neighbours" not in without
+    kept = written if "order" in without else order(source, neighbours=neighbours)
     if kept is None:  # an element of an array would need a second copy
         return tune(text, without=("lanes", *without))
     add_wakeups(source)

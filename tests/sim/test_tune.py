@@ -96,6 +96,46 @@ class MostlyIdle(Elaboratable):
         return m
 
 
+class Row(Elaboratable):
+    """A row filled from one of two others: a loop in each branch. Only it activates `out`."""
+
+    def __init__(self, control, left, right):
+        self.control, self.left, self.right = control, left, right
+        self.out = Signal(64)
+
+    def elaborate(self, platform):
+        m = Module()
+        row = [Signal(24, name=f"row_{n}", init=n) for n in range(LANES)]
+        for element, left, right in zip(row, self.left, self.right, strict=True):
+            with m.If(self.control[4]):
+                m.d.sync += element.eq(left)
+            with m.Elif(self.control[8]):
+                m.d.sync += element.eq(Mux(self.control[10], right ^ element, right))
+        m.d.sync += self.out.eq(sum(Cat(row[n], row[-n]) << n for n in range(LANES)))
+        return m
+
+
+class Table(Elaboratable):
+    """A memory; only what is written to it activates `out`."""
+
+    def __init__(self, control, data):
+        self.control, self.data = control, data
+        self.out = Signal(24)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=24, depth=4, init=[1, 2, 3])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.comb += [
+            write.addr.eq(self.control),
+            write.data.eq(self.data),
+            write.en.eq(self.control[5]),
+            read.addr.eq(1),
+        ]
+        m.d.sync += self.out.eq(read.data)
+        return m
+
+
 class Lanes(Elaboratable):
     """Lanes, shift registers in both directions, circles of registers, memories, guards."""
 
@@ -114,7 +154,7 @@ class Lanes(Elaboratable):
         m.d.sync += count.eq(count + control[0])
         m.submodules.softmax = idle = MostlyIdle(self.control, self.wide[:24])
         parts = [self._pipeline(m), self._shifts(m), self._circles(m), self._memories(m, count)]
-        parts += [self._rows(m), self._rounded(m), self._conditions(m, count), idle.out]
+        parts += [self._watched(m), self._rounded(m), self._conditions(m, count), idle.out]
         total = Signal(64)
         m.d.comb += total.eq(sum(parts, C(0, 64)))
         m.d.comb += self.out.eq(Mux(self.tie, 0, total))
@@ -156,18 +196,15 @@ class Lanes(Elaboratable):
             m.d.sync += fan[n].eq(fan[0] + up[n])
         return Cat(up) ^ Cat(down) ^ Cat(fan)
 
-    def _rows(self, m):
-        """A row filled from one of two others: a loop in each branch. Half of it is in `out`."""
-        fill, move, merge = self.control[4], self.control[8], self.control[10]
-        rows = [[Signal(24, name=f"row_{r}_{n}", init=n) for n in range(LANES)] for r in range(3)]
-        for n, (row, left, right) in enumerate(zip(*rows, strict=True)):
+    def _watched(self, m):
+        """The sources of `Row` and `Table` are registers of this component, and inputs."""
+        left, right = ([Signal(24, name=f"{side}_{n}") for n in range(LANES)] for side in "lr")
+        for n in range(LANES):
             word = self.wide.word_select(n, 16)
-            m.d.sync += [left.eq(left ^ word), right.eq(right + word)]
-            with m.If(fill):
-                m.d.sync += row.eq(left)
-            with m.Elif(move):
-                m.d.sync += row.eq(Mux(merge, right ^ row, right))
-        return Cat(rows[0]) ^ rows[0][3]
+            m.d.sync += [left[n].eq(left[n] ^ word), right[n].eq(right[n] + word)]
+        m.submodules.row = row = Row(self.control, left, right)
+        m.submodules.watched = table = Table(self.control, left[0])
+        return row.out ^ table.out
 
     def _rounded(self, m):
         """Numbers at other scales, and what a shift drops, in more than 64 bits."""
@@ -272,7 +309,7 @@ def test_every_rule_can_be_left_out(generated, expected, tmp_path, rule):
 
 
 def test_conditions_of_all_lanes_are_outside_their_loop(generated):
-    assert re.search(r"\t\tfor \(size_t n = 0; n < 4; n\+\+\) vd_array", tune(generated))
+    assert re.search(rf"\t\tfor \(size_t n = 0; n < {LANES}; n\+\+\) vd_array", tune(generated))
 
 
 @pytest.mark.parametrize(
