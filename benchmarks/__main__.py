@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import report, simulators, throughput, utilisation
+from benchmarks import report, rules, simulators, throughput, utilisation
 from benchmarks.growth.command import growth
 from benchmarks.report import Row
 from benchmarks.smollm2.command import smollm2
@@ -46,6 +46,9 @@ main.add_command(smollm2)
 @click.option("--verilator/--no-verilator", default=True, show_default=True)
 @click.option("--large/--no-large", default=True, show_default=True, help=f"Also {LARGE}'s shape.")
 @click.option(
+    "--rules", "only_rules", is_flag=True, help="Only the worth of each rule of sim.tune."
+)
+@click.option(
     "--json",
     "output",
     type=click.Path(path_type=Path),
@@ -60,6 +63,7 @@ def bench(
     rounds: int,
     verilator: bool,
     large: bool,
+    only_rules: bool,
     output: Path,
 ) -> None:
     """Measure MODEL, by default the model of the repository.
@@ -82,6 +86,12 @@ def bench(
         def report_step(step: str) -> None:
             progress.update(task, description=step)
 
+        if only_rules:
+            for config in configs:
+                rows += rules.rows(checkpoint, config, report_step)
+            progress.stop()
+            Console(width=120).print(report.table(rows))
+            return
         for config in configs:
             rows += simulators.rows(
                 checkpoint, config, steps, rounds, with_verilator=verilator, report=report_step,

@@ -94,42 +94,6 @@ CXXRTL_ALWAYS_INLINE value<Bits> vd_slice(const value<Wide> &a) {
   }
 }
 
-// Bits High to Low, and bit High repeated above them: a number in more bits, or at another scale.
-template <size_t Repeat, size_t High, size_t Low, size_t Wide>
-CXXRTL_ALWAYS_INLINE value<Repeat + High + 1 - Low> vd_extend(const value<Wide> &a) {
-  constexpr size_t bits = Repeat + High + 1 - Low;
-  if constexpr (Native<Wide> && bits <= 128) {
-    const int64_t top = int64_t(vd_unsigned(a) << (63 - High)), low = top >> (63 - High + Low);
-    if constexpr (Native<bits>) return vd_value<bits>(uint64_t(low));
-    else return vd_value_wide<bits>(vd_wide(low));
-  } else {
-    return vd_slice<1, High>(a).template repeat<Repeat>().concat(vd_slice<High + 1 - Low, Low>(a));
-  }
-}
-
-// All of it, with bit High repeated above: mostly the highest.
-template <size_t Repeat, size_t High, size_t Wide>
-CXXRTL_ALWAYS_INLINE value<Repeat + Wide> vd_extend(const value<Wide> &a) {
-  if constexpr (High + 1 == Wide) return vd_extend<Repeat, High, 0>(a);
-  else return vd_slice<1, High>(a).template repeat<Repeat>().concat(a);
-}
-
-// Whether `a` is one of the numbers whose bits are set in Numbers.
-template <uint64_t Numbers, size_t Bits>
-CXXRTL_ALWAYS_INLINE value<1> vd_among(const value<Bits> &a) {
-  const uint64_t n = vd_unsigned(a);
-  bool far = Bits > 6 && n > 63;
-  for (size_t chunk = 2; chunk < value<Bits>::chunks; chunk++) far |= a.data[chunk] != 0;
-  return vd_value<1>(far ? 0 : Numbers >> n);
-}
-
-// The lowest bit.
-template <size_t Bits>
-CXXRTL_ALWAYS_INLINE bool vd_bit(const value<Bits> &a) {
-  if constexpr (Bits == 1) return a.data[0] != 0;
-  else return a.data[0] & 1;
-}
-
 // Overwrites bits from Start on; CXXRTL would copy the whole of `to` for each of its parts.
 template <size_t Start, size_t Wide, size_t Bits>
 CXXRTL_ALWAYS_INLINE void vd_put(value<Wide> &to, const value<Bits> &from) {
@@ -145,25 +109,27 @@ CXXRTL_ALWAYS_INLINE void vd_put(value<Wide> &to, const value<Bits> &from) {
   }
 }
 
-// Word number `n` of a value, where words of 8, 16 or 32 bits do not cross its chunks.
-static_assert(std::endian::native == std::endian::little);
-template <size_t Bits, size_t Wide>
-CXXRTL_ALWAYS_INLINE value<Bits> vd_word(const value<Wide> &a, size_t n) {
-  using Word __attribute__((may_alias)) =
-      std::conditional_t<Bits == 8, uint8_t, std::conditional_t<Bits == 16, uint16_t, uint32_t>>;
-  return value<Bits>{uint32_t(reinterpret_cast<const Word *>(a.data)[n])};
-}
-
 template <size_t Bits>
 CXXRTL_ALWAYS_INLINE bool vd_differ(const value<Bits> &a, const value<Bits> &b) {
   if constexpr (Native<Bits>) return vd_unsigned(a) != vd_unsigned(b);
   else return __builtin_memcmp(a.data, b.data, sizeof a.data) != 0;
 }
 
+// A register with one copy, as an element of an array, in the smallest type that holds it.
+template <size_t Bits>
+struct vd_element {
+  std::conditional_t<(Bits <= 8), uint8_t, std::conditional_t<(Bits <= 16), uint16_t,
+      std::conditional_t<(Bits <= 32), uint32_t, uint64_t>>> data;
+
+  CXXRTL_ALWAYS_INLINE value<Bits> operator()() const { return vd_exact<Bits>(data); }
+  CXXRTL_ALWAYS_INLINE void operator=(const value<Bits> &a) { data = vd_unsigned(a); }
+  void operator=(const wire<Bits> &a) { *this = a.curr; }
+};
+
 // Elements of an array as they are now.
-template <size_t Count, class Element>
-CXXRTL_ALWAYS_INLINE std::array<Element, Count> vd_lanes(const Element *from) {
-  std::array<Element, Count> lanes;
+template <size_t Count, size_t Bits>
+CXXRTL_ALWAYS_INLINE std::array<vd_element<Bits>, Count> vd_lanes(const vd_element<Bits> *from) {
+  std::array<vd_element<Bits>, Count> lanes;
   __builtin_memcpy(&lanes, from, sizeof lanes);
   return lanes;
 }

@@ -6,49 +6,45 @@ behaviour for a caller that alternates between eval() and commit(), and reads on
 
 from sim.tune.functions import write
 from sim.tune.gating import add_gating, add_wakeups
-from sim.tune.guards import add_guards, inline, merge, propagate_guards
-from sim.tune.lanes import Arrays, roll
+from sim.tune.guards import add_guards, propagate_guards
+from sim.tune.lanes import roll
 from sim.tune.order import order
 from sim.tune.statements import parse
 
+#: The rules that can be left out, for a measurement of what each is worth.
+RULES = ("lanes", "guards", "gating", "propagation", "order", "neighbours")
 
-def tune(text: str, *, feedback: bool = False, observed: bool = False) -> str:
-    """The generated source, rewritten.
+
+def tune(
+    text: str, *, feedback: bool = False, observed: bool = False, without: tuple[str, ...] = ()
+) -> str:
+    """The generated source, rewritten by all rules but those in `without`.
 
     `feedback`: a combinational loop needs several evaluations, so nothing may change. `observed`:
-    waveforms show all registers and signals between eval() and commit(), so all must be computed.
+    waveforms show all registers and signals between eval() and commit(), so all must be computed,
+    and the same statements are only spread over several functions.
     """
     # The longest function, which runs once and needs no optimisation.
     text = text.replace("\nvoid p_top::reset()", "\nCXXRTL_EXTREMELY_COLD void p_top::reset()")
-    if feedback:
+    source = None if feedback else parse(text)
+    if source is None:
         return text
+    written = {name for statement in source.statements for name in statement.writes}
     if observed:
-        return _split(text) or text
-    return _faster(text, rolled=True) or _faster(text, rolled=False) or text
-
-
-def _split(text: str) -> str | None:
-    """The same statements in the same order, in several functions."""
-    source = parse(text)
-    if source is None:
-        return None
-    kept = {name for statement in source.statements for name in statement.writes}
-    return write(source, kept, Arrays(source))
-
-
-def _faster(text: str, *, rolled: bool) -> str | None:
-    """Fewer statements in a better order; None if no order is valid."""
-    source = parse(text)
-    if source is None:
-        return None
-    arrays = roll(source) if rolled else Arrays(source)
-    add_guards(source)
-    inline(source)
-    propagate_guards(source)
-    add_gating(source)
-    kept = order(source, arrays.place)
-    if kept is None:
-        return None
-    add_wakeups(source, arrays.place)
-    merge(source)
-    return write(source, kept, arrays)
+        return write(source, written)
+    if "order" in without:  # which the other two rely on
+        without = (*without, "lanes", "propagation")
+    if "lanes" not in without:
+        roll(source)
+    if "guards" not in without:
+        add_guards(source)
+    if "gating" not in without:
+        add_gating(source)
+    if "propagation" not in without:
+        propagate_guards(source)
+    neighbours = "neighbours" not in without
+    kept = written if "order" in without else order(source, neighbours=neighbours)
+    if kept is None:  # an element of an array would need a second copy
+        return tune(text, without=("lanes", *without))
+    add_wakeups(source)
+    return write(source, kept)

@@ -2,236 +2,114 @@
 
 Most of a decoder is idle most of the time: its softmax while a projection runs, its cache between
 requests. A statement depends, through signals, on registers, memories and inputs: its sources.
-After it has run, it need not run again until one of them changes. So statements form groups, each
-with a bit in `vd_active`. A write that changes a source activates the groups of its readers in
-`vd_activate`, which takes effect in the next cycle. The sources of a guard are sources of its
-group, except for the guards in :data:`BUSY`: their groups stay active until the guard is true and
-they have run, as recorded in `vd_ran`, so that the sources of the guard activate nothing.
+After it has run, it need not run again until one of them changes. So statements form groups. A
+write that changes a source activates the groups of its readers in `vd_next`, for the next cycle.
 
-A test costs time, and pays off only for parts that are idle much longer than active. This cannot
-be derived from the text: :data:`MOSTLY_IDLE` lists them.
+A test costs time, and pays off only where sources keep their value in most cycles. So nothing is
+gated that depends on the components in :data:`BUSY`, except on single bits of control.
 """
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
+from collections.abc import Iterable
 
-from sim.tune.statements import NAME, SIGNAL, Source, Statement
-from spec.derived import ceil_div
+from sim.tune.statements import Source, Statement
 
-_READ = re.compile(rf"\b(?:memory_)?{SIGNAL}\b(?!\.next|\.update)")
-#: Components (or single registers) that are mostly idle. The list affects only the speed.
-MOSTLY_IDLE = (
-    "argmax", "attention", "buffer", "cache", "layer_sequencer", "queries", "reciprocals",
-    "residual", "rmsnorm", "rope", "softmax", "token_sequencer", "array.sums_valid",
-    "issue.needs_weights", "projection.done", "score.done", "value.done",
-)  # fmt: skip
-#: Guards that are true nearly always.
-BUSY = ("array.en", "issue.next_t_en")
-#: Fewest characters of text in a group.
-SMALLEST = 300
-#: Share of common sources with which two groups are merged.
-ALIKE = 0.3
-
-
-def _named(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Matches the CXXRTL names of `names` and of their contents."""
-    escaped = "|".join(name.replace("_", "__").replace(".", "_2e_") for name in names)
-    return re.compile(rf"^(?:memory_)?p_(?:\w+_2e_)?(?:{escaped})(?:_24_\d+)?(?:_2e_|\b)")
-
-
-@dataclass
-class _Group:
-    """Statements that are gated together; `families` are the sources without lane numbers."""
-
-    guard: str | None
-    sources: set[str]
-    families: set[str]
-    statements: list[Statement] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        return sum(len(statement.text) for statement in self.statements)
-
-    def is_like(self, other: "_Group") -> bool:
-        common, union = self.families & other.families, self.families | other.families
-        return self.guard == other.guard and len(common) >= ALIKE * len(union)
+#: Components of the decoder that every beat passes. The list affects only the speed.
+BUSY = {"array", "drain", "issue", "scalar", "writeback"}
+#: Widest input that is compared with its last value, in bits.
+WIDEST = 64
 
 
 def add_gating(source: Source) -> None:
-    """Set the `group` of gated statements, and the groups that each source `activates`."""
-    computed = {
-        name
-        for statement in source.statements
-        if not statement.clocked
-        for name in statement.writes
-    }
-    groups = sorted(_groups(source), key=lambda group: -group.size)
-    merged: list[_Group] = []
-    for group in groups:
-        similar = next((other for other in merged if group.is_like(other)), None)
-        if similar is None:
-            merged.append(group)
-        else:
-            similar.sources |= group.sources
-            similar.families |= group.families
-            similar.statements += group.statements
-    for group in merged:
-        if group.size < SMALLEST:
-            continue
-        number = len(source.guards)
-        source.guards.append(group.guard)
-        for statement in group.statements:
-            statement.group = number
-        for name in group.sources:
-            assert name not in computed, f"no wake-up source for readers of {name}"
-            source.activates[name] = source.activates.get(name, 0) | 1 << number
+    """Set the `group` of gated statements, and the groups that each source `activates`.
 
-
-def _groups(source: Source) -> list[_Group]:
-    """Statements whose sources are all mostly idle, grouped by guard and sources."""
+    A group has the statements whose sources lie in the same components of the decoder.
+    """
+    computed = source.computed
     written = Counter(name for statement in source.statements for name in statement.writes)
-    idle, busy = _named(MOSTLY_IDLE), _named(BUSY)
-    inputs = {name for name, bits in source.inputs.items() if bits <= 64}
     sources_of: dict[str, set[str]] = {}
-    groups: dict[tuple[str | None, frozenset[str]], _Group] = {}
-    for statement in _computed_first(source):
+    groups: dict[frozenset[tuple[str, ...]], int] = {}
+    for statement in source.statements:
         # Memories without a writer are constants, and so no sources.
-        held = statement.guard is not None and busy.match(statement.guard)
-        names = _data(statement) if held else statement.reads
-        reads = {name for name in names if name in written or name in source.inputs}
+        reads = {name for name in statement.reads if name in written or name in source.inputs}
         sources = set[str]().union(*(sources_of.get(name, {name}) for name in reads))
         if not statement.clocked:
             sources_of |= dict.fromkeys(statement.writes, sources)
         # If several statements write a name, all of them must run.
-        if any(written[name] > 1 for name in statement.writes):
+        several = any(written[name] > 1 for name in statement.writes)
+        if several or not all(_is_mostly_idle(name, source) for name in sources):
             continue
-        if all(name in inputs or idle.match(name) for name in sources):
-            families = {re.sub(r"\d+", "#", name) for name in sources}
-            guard = statement.guard if held else None
-            key = guard, frozenset(families)
-            group = groups.setdefault(key, _Group(guard, set(), families))
-            group.sources |= sources
-            group.statements.append(statement)
-    return list(groups.values())
+        parts = frozenset(_path(name) for name in sources)
+        statement.group = groups.setdefault(parts, len(groups))
+        for name in sources:
+            assert name not in computed, f"no wake-up source for readers of {name}"
+            source.activates.setdefault(name, set()).add(statement.group)
+    source.groups = len(groups)
 
 
-def _computed_first(source: Source) -> list[Statement]:
-    """Signals after their operands, guards included, and then the clocked statements."""
-    clocked = [statement for statement in source.statements if statement.clocked]
-    combinational = [statement for statement in source.statements if not statement.clocked]
-    computes = {name: statement for statement in combinational for name in statement.writes}
-    order: TopologicalSorter[Statement] = TopologicalSorter()
-    for statement in combinational:
-        operands = (computes[name] for name in sorted(statement.reads) if name in computes)
-        order.add(statement, *operands)
-    return [*order.static_order(), *clocked]
+def _is_mostly_idle(name: str, source: Source) -> bool:
+    if name in source.inputs:
+        return source.inputs[name] <= WIDEST
+    parts = {re.sub(r"(__\d+)?$", "", part) for part in _path(name)}
+    return source.registers.get(name) == 1 or not parts & BUSY
 
 
-def _data(statement: Statement) -> set[str]:
-    """The names that a statement reads if its guard is true."""
-    tested = set(NAME.findall(statement.guard or ""))
-    return statement.reads - tested | statement.reads & set(_READ.findall(statement.text))
+def _path(name: str) -> tuple[str, ...]:
+    """The decoder and the component of it that `name` belongs to."""
+    return tuple(re.sub(r"^(memory_)?p_", "", name).split("_2e_")[:-1][:2])
 
 
-def add_wakeups(source: Source, place: dict[str, tuple[int, int]]) -> None:
+def add_wakeups(source: Source) -> None:
     """Make statements, in their final order and form, activate the groups of their readers."""
     for number, statement in enumerate(source.statements):
-        mask = 0
-        for name in statement.writes:
-            mask |= source.activates.get(name, 0)
-        if not statement.clocked or not mask:
+        groups = set[int]().union(*(source.activates.get(name, ()) for name in statement.writes))
+        if not statement.clocked or not groups:
             continue
-        name, *others = statement.writes
+        name = min(statement.writes)
         old, new = f"{name}.curr", f"{name}.next"
-        if statement.writes <= place.keys():  # a lane, or a loop over some
-            array, first = min(place[target] for target in statement.writes)
-            new = f"vd_lanes<{len(statement.writes)}>(&vd_array_{array}[{first}])"
-        elif others or name not in source.registers:
+        if not statement.loop and (len(statement.writes) > 1 or name not in source.registers):
             # Memories: any write counts as a change.
-            statement.lines.append(f"\t{_set('vd_activate', mask)}")
+            statement.lines.append(f"\t{_set('vd_next', groups)}")
             continue
-        elif not any(f"{new} = " in line for line in statement.lines):
-            new = old
-        if not new.endswith(".next"):  # it is written in place
-            old = f"vd_old_{number}"
+        if not any(f"{new} = " in line for line in statement.lines):  # it is written in place
+            old, new = f"vd_old_{number}", statement.loop or old
             statement.lines.insert(0, f"\tconst auto {old} = {new};")
-        for word, bits in _words(mask):
-            # A branch, because most registers keep their value in most cycles.
-            statement.lines.append(
-                f"\tif (vd_differ({old}, {new})) [[unlikely]] vd_activate[{word}] |= {bits:#x}u;"
-            )
+        # A branch, because most registers keep their value in most cycles.
+        test = f"\tif (vd_differ({old}, {new})) [[unlikely]]"
+        statement.lines.append(f"{test} {{ {_set('vd_next', groups)} }}")
 
 
-def opens(source: Source, group: int) -> str:
-    """The test before the statements of a group."""
-    word, bit = divmod(group, 64)
-    test = f"vd_active[{word}] & {1 << bit:#x}u"
-    guard = source.guards[group]
-    if guard is None:
-        return f"\tif ({test}) {{\n"
-    return f"\tif (({test}) && ({guard})) {{\n\tvd_ran[{word}] |= {1 << bit:#x}u;\n"
-
-
-def _set(words: str, mask: int) -> str:
-    return " ".join(f"{words}[{word}] |= {bits:#x}u;" for word, bits in _words(mask))
-
-
-def _words(mask: int) -> list[tuple[int, int]]:
-    words = range(ceil_div(mask.bit_length(), 64))
-    parts = ((word, mask >> 64 * word & (1 << 64) - 1) for word in words)
-    return [(word, bits) for word, bits in parts if bits]
-
-
-def _size(source: Source) -> int:
-    """64-bit words for all groups."""
-    return ceil_div(len(source.guards), 64)
+def _set(array: str, groups: Iterable[int]) -> str:
+    return "".join(f"{array}[{group}] = " for group in sorted(groups)) + "true;"
 
 
 def begin(source: Source) -> str:
     """The beginning of eval(): activates the groups of inputs that have changed."""
     return "".join(
         f"\tif (vd_differ(vd_was_{name}, {name})) {{\n"
-        f"\t\tvd_was_{name} = {name};\n"
-        f"\t\t{_set('vd_active', source.activates[name])}\n"
-        "\t}\n"
+        f"\t\tvd_was_{name} = {name};\n\t\t{_set('vd_active', source.activates[name])}\n\t}}\n"
         for name in source.inputs
         if name in source.activates
     )
 
 
-def end(source: Source) -> str:
-    """The end of eval(): groups that have run become inactive, unless they are activated."""
-    unguarded = 0
-    for number, guard in enumerate(source.guards):
-        unguarded |= (guard is None) << number
-    lines = []
-    for word in range(_size(source)):
-        always = unguarded >> 64 * word & (1 << 64) - 1
-        lines.append(
-            f"\tvd_active[{word}] = (vd_active[{word}] & ~(vd_ran[{word}] | {always:#x}u))"
-            f" | vd_activate[{word}];\n\tvd_activate[{word}] = vd_ran[{word}] = 0;\n"
-        )
-    return "".join(lines)
+def opens(statement: Statement) -> str:
+    """The test before the statements of a group."""
+    return "" if statement.group is None else f"\tif (vd_active[{statement.group}]) {{\n"
 
 
-def reset(source: Source) -> str:
-    """The beginning of reset(): all groups are active."""
-    return "".join(f"\tvd_active[{word}] = ~uint64_t(0);\n" for word in range(_size(source)))
+#: The end of eval(): the next cycle begins.
+END = "\tmemcpy(vd_active, vd_next, sizeof vd_next);\n\tmemset(vd_next, 0, sizeof vd_next);\n"
+#: The beginning of reset(): all groups are active.
+RESET = "\tmemset(vd_active, true, sizeof vd_active);\n"
 
 
 def declarations(source: Source) -> str:
     """Declarations of members."""
-    if not source.guards:
-        return ""
     was = (
         f"\tvalue<{bits}> vd_was_{name};\n"
         for name, bits in source.inputs.items()
         if name in source.activates
     )
-    size = _size(source)
-    return (
-        f"\tuint64_t vd_active[{size}], vd_activate[{size}] = {{}}, vd_ran[{size}] = {{}};\n"
-        + "".join(was)
-    )
+    return f"\tbool vd_active[{source.groups}], vd_next[{source.groups}] = {{}};\n" + "".join(was)

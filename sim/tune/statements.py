@@ -32,7 +32,9 @@ class Statement:
     """Lines at one tab, whose order is kept.
 
     `clocked`: writes registers and memories at the clock edge; otherwise it computes signals.
-    `guard`: the condition of an `if` around the lines.
+    `guard`: the condition of an `if` around the lines. `single`: it was one assignment, which reads
+    all operands before it writes. `loop`: the elements of an array that it writes; they have one
+    copy. `group`: the number of its group if it is gated, see `sim.tune.gating`.
     """
 
     lines: list[str]
@@ -41,13 +43,18 @@ class Statement:
     reads: set[str] = field(default_factory=set)
     guard: str | None = None
     single: bool = False
-    """Whether it was one assignment, which reads all operands before it writes."""
+    loop: str = ""
     group: int | None = None
-    """The number of its group if it is gated, see `sim.tune.gating`."""
 
     @property
     def text(self) -> str:
         return "\n".join(self.lines)
+
+    @property
+    def assignment(self) -> tuple[str, str] | None:
+        """Register and value, if it assigns one."""
+        match = _NEXT.match(self.text) if self.single else None
+        return (match[1], match[2]) if match else None
 
 
 @dataclass
@@ -63,10 +70,19 @@ class Source:
     ports: set[str]
     """Ports, which the driver sets and reads between eval() and commit()."""
     inputs: dict[str, int]
-    guards: list[str | None] = field(default_factory=list)
-    """The guard of the statements of each gated group."""
-    activates: dict[str, int] = field(default_factory=dict)
-    """The groups, as bits, that a register, memory or input activates when it changes."""
+    elements: dict[str, str] = field(default_factory=dict)
+    """The element of an array that a register becomes."""
+    arrays: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Width and number of the elements of each array."""
+    groups: int = 0
+    """Number of gated groups."""
+    activates: dict[str, set[int]] = field(default_factory=dict)
+    """The groups that a register, memory or input activates when it changes."""
+
+    @property
+    def computed(self) -> set[str]:
+        """The signals, which are not stored."""
+        return {name for part in self.statements if not part.clocked for name in part.writes}
 
 
 def parse(text: str) -> Source | None:
@@ -142,29 +158,18 @@ def _is_regular(source: Source) -> bool:
 
     Only registers are read as `.curr`.
     """
+    computed = source.computed
     written: set[str] = set()
-    computed = {
-        name
-        for statement in source.statements
-        if not statement.clocked
-        for name in statement.writes
-    }
     for statement in source.statements:
-        if statement.reads & computed - written and not statement.clocked:
+        if statement.reads & computed - written:
             return False
         for name in statement.writes:
-            if name in written and not name.startswith("memory_"):
+            if name.startswith("memory_"):
+                continue
+            if name in written or (name in source.registers) != statement.clocked:
                 return False
-            if not name.startswith("memory_") and (name in source.registers) != statement.clocked:
+        written |= statement.writes
+        for name, suffix in re.findall(rf"\b({SIGNAL})(\.curr|\.next)?\b", statement.text):
+            if (name in source.registers) != bool(suffix):
                 return False
-            written.add(name)
-        for match in re.finditer(rf"\b({SIGNAL})(\.curr|\.next)?\b", statement.text):
-            if (match[1] in source.registers) != bool(match[2]):
-                return False
-    # A clocked statement may not read a signal that is computed after it.
-    seen: set[str] = set()
-    for statement in source.statements:
-        if statement.clocked and statement.reads & computed - seen:
-            return False
-        seen |= statement.writes
     return True

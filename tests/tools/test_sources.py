@@ -72,7 +72,7 @@ def attend():
 SOFTMAX = ("design/softmax.py", "empty.eq(1)", "empty.eq(0)")
 HARNESS = ("sim/harness.py", "sync.rst.eq(0)", "sync.rst.eq(1)")
 DRIVER = ("sim/driver/driver.cc", "<cinttypes>", "<cstdint>  ")
-TUNE = ("sim/tune/order.py", "import Container", "import  Container")
+TUNE = ("sim/tune/order.py", "import Counter", "import  Counter")
 _AFTER = "\n        with m.If(self.o.valid"
 TOY = ("tests/formal/toys.py", f"self.done.eq(0){_AFTER}", f"self.done.eq(1){_AFTER}")
 
