@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "formal": {"tools", "spec", "design", "golden", "properties"},
     "synth": {"tools", "spec", "design", "golden", "sim"},
     "training": {"tools", "spec", "golden"},
+    "mutate": {"tools", "spec", "design", "golden", "sim", "properties", "formal"},
 }
 FREE = {"gate", "tests", "benchmarks"}
 #: The rooms that must not import Amaranth.
