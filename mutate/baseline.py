@@ -4,16 +4,18 @@ A mutant in a line that is not executed changes nothing there, so nobody needs t
 """
 
 import dataclasses
+import functools
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mutate.judged import DECODERS
 from mutate.pool import ROOMS
 from mutate.process import Answer, Lines, call
 from tools import evidence
 from tools.files import write_atomically
+from tools.sources import ROOT
 
 Progress = Callable[[str], None]
 
@@ -49,18 +51,42 @@ def executed(lines: dict[str, list[int]], path: str, statement: tuple[int, int])
     return any(first <= number <= last for number in lines.get(path, ()))
 
 
-def decoders(folder: Path, progress: Progress) -> list[Decoder]:
-    """The small decoders as they are, remembered in `folder` by the digest of the sources."""
-    known = folder / f"decoders-{evidence.sources()[:16]}.json"
-    if known.is_file():
-        return [Decoder(**entry) for entry in json.loads(known.read_text("utf-8"))]
-    folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for name in DECODERS:
+#: What netlists, golden and proofs depend on, and with them a verdict.
+_JUDGED = (
+    "tools", "spec", "design", "golden", "sim", "properties", "formal", "mutate/inside",
+    "mutate/judged.py",
+)  # fmt: skip
+_JUDGING = (
+    "mutate",
+    "tests/design",
+    "tests/golden",
+    "tests/sim",
+    "tests/spec",
+    "tests/conftest.py",
+)
+
+
+@functools.cache
+def digest(*, judging: bool = False) -> str:
+    """A digest of the sources that are judged; with `judging`, of what judges them as well."""
+    total = hashlib.sha256()
+    for path in evidence.files((*_JUDGED, *(_JUDGING if judging else ()))):
+        total.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def decoders(names: Sequence[str], folder: Path, progress: Progress) -> list[Decoder]:
+    """Small decoders as they are, remembered in `folder` by the digest of the sources."""
+    return [_remembered(name, folder, progress) for name in names]
+
+
+def _remembered(name: str, folder: Path, progress: Progress) -> Decoder:
+    known = folder / f"{name}-{digest()}.json"
+    if not known.is_file():
         progress(f"{name} as it is")
-        made.append(_decoder(name, folder))
-    write_atomically(known, json.dumps([dataclasses.asdict(decoder) for decoder in made]))
-    return made
+        made = _decoder(name, folder)
+        write_atomically(known, json.dumps(dataclasses.asdict(made)))
+    return Decoder(**json.loads(known.read_text("utf-8")))
 
 
 def _decoder(name: str, folder: Path) -> Decoder:

@@ -38,9 +38,11 @@ class Case:
     asked: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     undecided: list[str] = field(default_factory=list)
-    #: The decoders whose netlist the changed statement has a part in, and those that come out other.
+    #: The decoders whose netlist the changed statement is part of, and those that come out other.
     executed_in: list[str] = field(default_factory=list)
     differs_in: list[str] = field(default_factory=list)
+    #: The theorems whose models it is a part of, the narrowest first.
+    theorems: list[str] = field(default_factory=list)
 
     def asks(self, detector: str, seconds: float) -> None:
         """Note that `detector` took `seconds` on this mutant."""

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mutate.baseline import Broken, Progress, checked, executed
+from mutate.baseline import Broken, Progress, checked, digest, executed
 from mutate.cases import Case
 from mutate.pool import ROOMS
 from mutate.process import call
-from tools import evidence
 from tools.files import write_atomically
 
 #: Seconds: a theorem that takes longer on the unchanged sources is not asked; all theorems about
@@ -29,7 +28,7 @@ class Theorem:
 
 def theorems(folder: Path, progress: Progress) -> list[Theorem]:
     """All theorems that are quick enough, the quickest first; remembered in `folder`."""
-    known = folder / f"theorems-{evidence.sources()[:16]}.json"
+    known = folder / f"theorems-{digest()}.json"
     if known.is_file():
         return [Theorem(**entry) for entry in json.loads(known.read_text("utf-8"))]
     made = []
@@ -40,7 +39,7 @@ def theorems(folder: Path, progress: Progress) -> list[Theorem]:
             "mutate.inside.proofs:prove", task, folder / "formal",
             limit=SLOWEST, observe=ROOMS, log=folder / "log.txt",
         )  # fmt: skip
-        if answer.status == "late" or answer.value and answer.value["late"]:
+        if answer.status == "late" or (answer.value and answer.value["late"]):
             continue
         if answer.status != "done" or answer.value["refuted"]:
             refuted = answer.detail or answer.value["refuted"]
@@ -67,6 +66,8 @@ class Proofs:
         for number, case in enumerate(cases, 1):
             statement = case.change.statement
             asked = [entry for entry in known if executed(entry.lines, case.path, statement)]
+            narrowest = sorted(asked, key=lambda entry: sum(map(len, entry.lines.values())))
+            case.theorems = [entry.task for entry in narrowest]
             left = BUDGET
             for theorem in asked:
                 self.progress(f"proofs: {number}/{len(cases)} {case.name}: {theorem.task}")
@@ -84,7 +85,7 @@ class Proofs:
             path=case.path, content=case.change.content, limit=limit, log=self.folder / "log.txt",
         )  # fmt: skip
         case.asks("proofs", answer.seconds)
-        if answer.status == "late" or answer.value and answer.value["late"]:
+        if answer.status == "late" or (answer.value and answer.value["late"]):
             case.undecided.append(f"proofs: {theorem.task} not in time")
         elif answer.status != "done":
             case.killed("proofs", f"{theorem.task}: {answer.detail}")

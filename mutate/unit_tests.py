@@ -10,7 +10,17 @@ from mutate.process import call
 from tools.sources import ROOT, SOURCES
 
 #: Folders of tests that serve other detectors, or test what is not mutated.
-_NOT_ASKED = ("fuzz", "formal", "gate", "mutate", "benchmarks", "training", "synth", "board", "tools")
+_NOT_ASKED = (
+    "fuzz",
+    "formal",
+    "gate",
+    "mutate",
+    "benchmarks",
+    "training",
+    "synth",
+    "board",
+    "tools",
+)
 #: How many files of tests are asked, and how long one of them may take.
 MOST_FILES = 3
 LIMIT = 90.0

@@ -61,8 +61,11 @@ def readme_commands() -> list[str]:
 
 @pytest.mark.parametrize(
     "folder",
-    ["design", "golden", "sim", "formal", "gate.summary", "synth", "training", "benchmarks"],
-)
+    [
+        "design", "golden", "sim", "formal", "gate.summary", "synth", "training", "benchmarks",
+        "mutate",
+    ],
+)  # fmt: skip
 def test_every_command_answers_help(folder: str):
     answer = subprocess.run(
         [sys.executable, "-m", folder, "--help"],

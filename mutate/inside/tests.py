@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import Phase, settings
 
 from tools import evidence
 from tools.sources import ROOT
@@ -20,6 +19,9 @@ class _Watch:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Load settings that shrink nothing, behind those of `tests/conftest.py`."""
+        # Not above: pytest wants to import this plugin itself.
+        from hypothesis import Phase, settings
+
         settings.register_profile(
             "mutant",
             settings(),
