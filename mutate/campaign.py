@@ -11,6 +11,7 @@ from mutate import baseline, pool
 from mutate.baseline import Progress
 from mutate.cases import Case, Kill
 from mutate.controls import Control
+from mutate.equivalence import Equivalence
 from mutate.judged import DECODERS
 from mutate.pool import Mutant
 from mutate.proofs import Proofs
@@ -40,6 +41,7 @@ class Campaign:
     def __post_init__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         self._decoders = baseline.decoders(self.decoders, self.folder, self.progress)
+        self._equivalence = Equivalence(self._decoders, self.folder, self.progress)
         self._tests = Tests(self.folder, self.progress)
         self._proofs = Proofs(self.folder, self.progress)
 
@@ -83,11 +85,13 @@ class Campaign:
 
         for decoder in self._decoders:
             Round(decoder, self.folder, self.progress).run(open_for("elaboration", "comparison"))
+        unseen = [case for case in cases if case.room == "design" and case.status == "SURVIVOR"]
+        self._equivalence.run([case for case in unseen if case.differs_in])
         if self.tests:
             self._tests.run(open_for("elaboration"))
         if self.proofs:
             # What makes no other netlist has the same theorems, too.
-            self._proofs.run([case for case in open_for("elaboration") if not case.identical])
+            self._proofs.run([case for case in open_for("elaboration") if not case.equivalent])
 
     @property
     def _memory(self) -> Path:
@@ -99,7 +103,7 @@ class Campaign:
         return json.loads(self._memory.read_text("utf-8")) if self._memory.is_file() else {}
 
 
-_KEPT = ("asked", "seconds", "undecided", "executed_in", "differs_in", "theorems")
+_KEPT = ("asked", "seconds", "undecided", "executed_in", "differs_in", "proved_in", "theorems")
 
 
 def _memory(case: Case) -> dict:

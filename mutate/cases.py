@@ -41,6 +41,8 @@ class Case:
     #: The decoders whose netlist the changed statement is part of, and those that come out other.
     executed_in: list[str] = field(default_factory=list)
     differs_in: list[str] = field(default_factory=list)
+    #: Those of the latter in which it is proved to be equivalent all the same.
+    proved_in: list[str] = field(default_factory=list)
     #: The theorems whose models it is a part of, the narrowest first.
     theorems: list[str] = field(default_factory=list)
 
@@ -62,20 +64,20 @@ class Case:
         return self.path.partition("/")[0]
 
     @property
-    def identical(self) -> bool:
-        """Whether it is executed, and yet makes the same netlists.
+    def equivalent(self) -> bool:
+        """Whether it is executed, and yet makes netlists that are the same or proved equivalent.
 
         That is an answer for code that does nothing else: not for golden, which computes.
         """
-        known = bool(self.executed_in) and not self.differs_in and not self.undecided
-        return known and self.room != "golden"
+        known = bool(self.executed_in) and not self.undecided
+        return known and set(self.differs_in) == set(self.proved_in) and self.room != "golden"
 
     @property
     def status(self) -> Status:
         """The verdict."""
         if self.kills:
             return "KILLED"
-        return "EQUIVALENT" if self.identical else "SURVIVOR"
+        return "EQUIVALENT" if self.equivalent else "SURVIVOR"
 
     @property
     def reason(self) -> str:
@@ -84,6 +86,12 @@ class Case:
             first = self.kills[0]
             cycle = "" if first.cycle is None else f" (cycle {first.cycle})"
             return f"{first.detector}: {first.detail}{cycle}"
-        if self.identical:
-            return f"identical netlists of {', '.join(self.executed_in)}"
+        if self.equivalent:
+            same = [name for name in self.executed_in if name not in self.proved_in]
+            reasons = [f"identical netlists of {', '.join(same)}"] if same else []
+            if self.proved_in:
+                reasons.append(
+                    f"proved by ABC of the changed modules of {', '.join(self.proved_in)}"
+                )
+            return "; ".join(reasons)
         return "; ".join(self.undecided) or "no detector saw it"

@@ -5,6 +5,7 @@ of the mutated rooms, so nothing stands of the original. The working tree is nev
 `tools.sources` loads modules from the given content, and digests it in place of the file's.
 """
 
+import atexit
 import contextlib
 import importlib
 import multiprocessing
@@ -25,6 +26,9 @@ from tools.sources import ROOT, SOURCES
 Status = Literal["done", "raised", "died", "late"]
 #: The executed lines of each file of the mutated rooms.
 Lines = dict[str, set[int]]
+
+#: Seconds for clearing up.
+CLEARING = 5.0
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["mutate.preload"])
@@ -63,6 +67,7 @@ def call(
     theirs.close()
     try:
         if not ours.poll(limit):
+            _kill(process)
             return Answer("late", detail=f"no answer in {limit:.0f} s", seconds=limit)
         answer: Answer = ours.recv()
     except EOFError:
@@ -77,10 +82,16 @@ def call(
 
 
 def _end(process: Any) -> None:
-    """End the process with all that it started; it leads a group of its own."""
+    """End the process, which may clear up first, and all that it started."""
+    process.join(CLEARING)
+    _kill(process)
+    process.join()
+
+
+def _kill(process: Any) -> None:
+    """Kill the process and its group, which it leads."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.join()
 
 
 def _answer(
@@ -109,6 +120,7 @@ def _answer(
         answer = Answer("raised", detail=f"{type(error).__name__}: {error}")
     seconds = time.perf_counter() - begin
     connection.send(Answer(answer.status, answer.value, answer.detail[:1000], seconds, lines))
+    atexit._run_exitfuncs()  # a forked process would leave them out, and with them scratch folders
 
 
 @contextlib.contextmanager
