@@ -92,6 +92,7 @@ def _kill(process: Any) -> None:
     """Kill the process and its group, which it leads."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    process.kill()  # if it does not lead a group yet
 
 
 def _answer(

@@ -49,7 +49,7 @@ class Round:
             entry = self._elaborate(case) if elaborates else None
             if entry:
                 changed.append(entry)
-            elif computes and not case.kills and not case.undecided:
+            elif computes and not case.kills and self.decoder.name not in case.differs_in:
                 same.append(case)
         if same:
             library = self._build(self.decoder.netlist, self.decoder.constants).value[0]
@@ -68,7 +68,7 @@ class Round:
         answer = self._call(case, "netlists:elaborate", ELABORATION, self.decoder.name, path)
         case.asks("elaboration", answer.seconds)
         if answer.status == "late":
-            case.undecided.append(f"elaboration of {self.decoder.name}: {answer.detail}")
+            self._undecided(case, "elaboration", answer)
         elif answer.status != "done":
             case.killed("elaboration", answer.detail)
         else:
@@ -127,7 +127,7 @@ class Round:
                 return
         elif built.status != "done":
             if built.status == "late":
-                batch[0].case.undecided.append(f"build of {self.decoder.name}: {built.detail}")
+                self._undecided(batch[0].case, "build", built)
             else:
                 batch[0].case.killed("elaboration", f"not simulated: {built.detail}")
             return
@@ -164,12 +164,18 @@ class Round:
         case.asks("comparison", answer.seconds)
         where = self.decoder.name
         if answer.status == "late":
-            case.undecided.append(f"comparison of {where}: {answer.detail}")
+            self._undecided(case, "comparison", answer)
         elif answer.status != "done":
             case.killed("comparison", f"{where}: {answer.detail}")
         elif answer.value["difference"]:
             difference = answer.value["difference"]
             case.killed("comparison", f"{where}: {difference}", answer.value["cycle"])
+
+    def _undecided(self, case: Case, what: str, answer: Answer) -> None:
+        name = self.decoder.name
+        case.undecided.append(f"{what} of {name}: {answer.detail}")
+        if name not in case.differs_in:
+            case.differs_in.append(name)
 
     def _check_golden(self, case: Case) -> None:
         """What golden and RTL share may change both: then the netlist says nothing."""

@@ -86,8 +86,10 @@ def test_identity_is_an_answer_only_where_it_was_executed_and_not_for_golden():
     assert found.status == "EQUIVALENT" and found.reason == "identical netlists of nano"
     assert dataclasses.replace(found, differs_in=["nano"]).status == "SURVIVOR"
     assert dataclasses.replace(found, path="golden/steps.py").status == "SURVIVOR"
-    late = dataclasses.replace(found, undecided=["elaboration of nano: no answer in 60 s"])
-    assert late.status == "SURVIVOR" and "no answer" in late.reason
+    proved = dataclasses.replace(found, differs_in=["nano"], proved_in=["nano"])
+    assert proved.status == "EQUIVALENT" and "proved by ABC" in proved.reason
+    late = dataclasses.replace(found, differs_in=["nano"], undecided=["elaboration: no answer"])
+    assert late.status == "SURVIVOR" and late.reason == "elaboration: no answer"
     found.killed("comparison", "a\n  difference", 7)
     found.killed("comparison", "another")
     assert found.status == "KILLED" and found.reason == "comparison: a difference (cycle 7)"
