@@ -61,7 +61,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests/fuzz": 15,
     "tests/gate": 100,
     "tests/golden": 560,
-    "tests/mutate": 20,
+    "tests/mutate": 75,
     "tests/sim": 95,
     "tests/spec": 350,
     "tests/synth": 60,
