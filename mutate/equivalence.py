@@ -6,6 +6,7 @@ them, so what is proved holds; what is not proved remains a survivor. Undefined 
 behind the end of a memory, are 0 in both, as in the simulation.
 """
 
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from mutate.baseline import Decoder, Progress
 from mutate.cases import Case
 from mutate.process import call
 from mutate.rounds import ELABORATION
-from mutate.schemata import Design, NotMergeable, places
+from mutate.schemata import Child, Design, NotMergeable, Place, places
 from tools.yosys import BuildError, run_yosys
 
 #: Seconds for one module.
@@ -23,20 +24,19 @@ LIMIT = 60
 
 _SCRIPT = """\
 read_rtlil {side}.il
-hierarchy -top {name}
+hierarchy -top {side}
 proc
 memory_collect
 memory_map
 setundef -zero
 flatten
 opt -full
-rename {name} {side}
 write_rtlil {side}.flat
 """
 _MITER = """\
 read_rtlil original.flat
 read_rtlil mutant.flat
-{inputs}miter -equiv -flatten original mutant miter
+miter -equiv -flatten original mutant miter
 hierarchy -top miter
 delete original mutant
 opt -full
@@ -47,6 +47,8 @@ aigmap
 opt_clean
 write_aiger -zinit miter.aig
 """
+#: A net with the highest of its bits, in what a port is connected to.
+_NET = re.compile(r"(\\\S+)(?: \[(\d+)(?::\d+)?\])?")
 #: Signal correspondence leaves nothing of a difference that is none; PDR decides the rest.
 _PROOF = f"read_aiger miter.aig; strash; scorr; write_aiger -s proved.aig; pdr -T {LIMIT}"
 
@@ -82,17 +84,18 @@ class Equivalence:
             changed = places(original, mutant)
         except NotMergeable:
             return False
-        return all(self._proved(original, mutant, place.name, place.other) for place in changed)
+        return all(self._proved(original, mutant, place) for place in changed)
 
-    def _proved(self, original: Design, mutant: Design, name: str, other: str) -> bool:
-        """Whether two modules have equal outputs for ever."""
-        sides = (("original", original, name), ("mutant", mutant, other))
-        inputs = _missing_inputs(original, mutant, name, other)
+    def _proved(self, original: Design, mutant: Design, place: Place) -> bool:
+        """Whether a module has the same outputs for ever."""
+        sides = (("original", original, place.before), ("mutant", mutant, place.after))
         try:
-            for side, design, module in sides:
-                (self.folder / f"{side}.il").write_text("".join(_below(design, module)))
-                run_yosys(_SCRIPT.format(side=side, name=module), self.folder)
-            run_yosys(_MITER.format(inputs=inputs), self.folder)
+            for side, design, child in sides:
+                modules = [_around(side, design, child, _inputs(original, mutant, place))]
+                modules += _below(design, child.module)
+                (self.folder / f"{side}.il").write_text("".join(modules))
+                run_yosys(_SCRIPT.format(side=side), self.folder)
+            run_yosys(_MITER, self.folder)
             proof = subprocess.run(
                 [abc_program(), "-c", _PROOF],
                 cwd=self.folder, capture_output=True, text=True, check=False, timeout=10 * LIMIT,
@@ -115,13 +118,30 @@ def _below(design: Design, name: str) -> Iterator[str]:
         yield from _below(design, child.module)
 
 
-def _missing_inputs(original: Design, mutant: Design, name: str, other: str) -> str:
-    """Commands that give both modules the inputs that only one of them reads."""
-    before, after = original.modules[name].ports, mutant.modules[other].ports
-    lines = [
-        f"cd {side}\nadd -input {port.name} {port.width}\ncd ..\n"
-        for side, own, others in (("original", before, after), ("mutant", after, before))
-        for port in others.values()
-        if port.name not in own
-    ]
-    return "".join(lines)
+def _inputs(original: Design, mutant: Design, place: Place) -> dict[str, int]:
+    """The nets that the inputs of both modules are connected to, with their least width."""
+    widths: dict[str, int] = {}
+    for design, child in ((original, place.before), (mutant, place.after)):
+        for port in design.modules[child.module].ports.values():
+            if port.is_input and port.name in child.nets:
+                for net, high in _NET.findall(child.nets[port.name]):
+                    width = int(high) + 1 if high else port.width
+                    widths[net] = max(width, widths.get(net, 0))
+    return widths
+
+
+def _around(side: str, design: Design, child: Child, inputs: dict[str, int]) -> str:
+    """A module `side` with `child` alone, whose inputs are the nets around it."""
+    outputs = [port for port in design.modules[child.module].ports.values() if not port.is_input]
+    wires = [(name, width, "input") for name, width in inputs.items()]
+    wires += [(f"{port.name}.out", port.width, "output") for port in outputs]
+    nets = child.nets | {port.name: f"{port.name}.out" for port in outputs}
+    return "".join(
+        [
+            f"module \\{side}\n",
+            *(f"  wire width {w} {kind} {n} {name}\n" for n, (name, w, kind) in enumerate(wires)),
+            f"  cell {child.module} {child.cell}\n",
+            *(f"    connect {port} {net}\n" for port, net in nets.items()),
+            "  end\nend\n",
+        ]
+    )

@@ -21,9 +21,13 @@ from typing import Any, Literal
 
 from tools.sources import ROOT, SOURCES
 
-#: `done`: the function returned; `raised`: an import or the function raised; `died`: the process
-#: did, for instance in compiled code; `late`: it was stopped at its limit, which says nothing.
-Status = Literal["done", "raised", "died", "late"]
+#: `done`: the function returned; `raised`: an import or the function raised; `crashed`: the process
+#: did, in compiled code; `unanswered`: it was stopped, at its limit or by others: nobody knows.
+Status = Literal["done", "raised", "crashed", "unanswered"]
+#: Signals that a program sends to itself.
+_CRASHES = tuple(
+    -number for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT)
+)
 #: The executed lines of each file of the mutated rooms.
 Lines = dict[str, set[int]]
 
@@ -68,12 +72,13 @@ def call(
     try:
         if not ours.poll(limit):
             _kill(process)
-            return Answer("late", detail=f"no answer in {limit:.0f} s", seconds=limit)
+            return Answer("unanswered", detail=f"no answer in {limit:.0f} s", seconds=limit)
         answer: Answer = ours.recv()
     except EOFError:
         process.join()
         seconds = time.perf_counter() - begin
-        return Answer("died", detail=f"exit code {process.exitcode}", seconds=seconds)
+        status: Status = "crashed" if process.exitcode in _CRASHES else "unanswered"
+        return Answer(status, detail=f"exit code {process.exitcode}", seconds=seconds)
     else:
         return answer
     finally:

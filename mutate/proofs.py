@@ -39,7 +39,7 @@ def theorems(folder: Path, progress: Progress) -> list[Theorem]:
             "mutate.inside.proofs:prove", task, folder / "formal",
             limit=SLOWEST, observe=ROOMS, log=folder / "log.txt",
         )  # fmt: skip
-        if answer.status == "late" or (answer.value and answer.value["late"]):
+        if answer.status == "unanswered" or (answer.value and answer.value["late"]):
             continue
         if answer.status != "done" or answer.value["refuted"]:
             refuted = answer.detail or answer.value["refuted"]
@@ -85,7 +85,7 @@ class Proofs:
             path=case.path, content=case.change.content, limit=limit, log=self.folder / "log.txt",
         )  # fmt: skip
         case.asks("proofs", answer.seconds)
-        if answer.status == "late" or (answer.value and answer.value["late"]):
+        if answer.status == "unanswered" or (answer.value and answer.value["late"]):
             case.undecided.append(f"proofs: {theorem.task} not in time")
         elif answer.status != "done":
             case.killed("proofs", f"{theorem.task}: {answer.detail}")

@@ -67,7 +67,7 @@ class Round:
         case.executed_in.append(self.decoder.name)
         answer = self._call(case, "netlists:elaborate", ELABORATION, self.decoder.name, path)
         case.asks("elaboration", answer.seconds)
-        if answer.status == "late":
+        if answer.status == "unanswered":
             self._undecided(case, "elaboration", answer)
         elif answer.status != "done":
             case.killed("elaboration", answer.detail)
@@ -126,7 +126,7 @@ class Round:
                 self._halve(batch)
                 return
         elif built.status != "done":
-            if built.status == "late":
+            if built.status == "unanswered":
                 self._undecided(batch[0].case, "build", built)
             else:
                 batch[0].case.killed("elaboration", f"not simulated: {built.detail}")
@@ -163,7 +163,7 @@ class Round:
         )
         case.asks("comparison", answer.seconds)
         where = self.decoder.name
-        if answer.status == "late":
+        if answer.status == "unanswered":
             self._undecided(case, "comparison", answer)
         elif answer.status != "done":
             case.killed("comparison", f"{where}: {answer.detail}")

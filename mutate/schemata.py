@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 SELECT = "\\vd_select"
 SELECT_BITS = 16
@@ -117,14 +117,21 @@ def _ranks(ports: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Place:
-    """A module of the original that a mutant changes: its `name` there, and `other` in the mutant.
+    """A module that a mutant changes, as it stands in the original and in the mutant."""
 
-    `inputs` are those that only the mutant reads, with the net at each.
-    """
+    before: Child
+    after: Child
 
-    name: str
-    other: str
-    inputs: dict[str, str] = field(default_factory=dict)
+    @property
+    def name(self) -> str:
+        """The name of the module in the original."""
+        return self.before.module
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The inputs that only the mutant reads, with the net at each."""
+        nets = self.after.nets
+        return {name: net for name, net in nets.items() if name not in self.before.nets}
 
 
 def places(original: Design, mutant: Design) -> list[Place]:
@@ -157,13 +164,13 @@ def _below(original: Design, mutant: Design, name: str, other: str) -> list[Plac
 
 def _place(original: Design, mutant: Design, old: Child, new: Child) -> Place | None:
     """The place of a changed module, if the mutant's fits: all outputs, and the same nets."""
+    place = Place(old, new)
     before, after = original.modules[old.module].ports, mutant.modules[new.module].ports
-    extra = {name: net for name, net in new.nets.items() if name not in old.nets}
     fits = all(old.nets[name] == net for name, net in new.nets.items() if name in old.nets)
     fits &= all(after.get(port.name) == port for port in before.values() if not port.is_input)
     fits &= all(before[name] == after[name] for name in before.keys() & after.keys())
-    fits &= all(after[name].is_input for name in extra)
-    return Place(old.module, new.module, extra) if fits else None
+    fits &= all(after[name].is_input for name in place.inputs)
+    return place if fits else None
 
 
 def merged(original: str, mutants: Sequence[str]) -> str:
@@ -188,7 +195,7 @@ class _Merge:
         self.extra: dict[str, dict[str, str]] = defaultdict(dict)
         for number, design in enumerate(designs[1:], 1):
             for place in places(designs[0], design):
-                self.variants[place.name][number] = place.other
+                self.variants[place.name][number] = place.after.module
                 for port, net in place.inputs.items():
                     if self.extra[place.name].setdefault(port, net) != net:
                         raise NotMergeable(f"two mutants add {port} to {place.name}")

@@ -81,7 +81,7 @@ class Tests:
                     content=case.change.content, limit=LIMIT, log=self.folder / "log.txt",
                 )  # fmt: skip
                 case.asks("unit tests", answer.seconds)
-                if answer.status == "late":
+                if answer.status == "unanswered":
                     case.undecided.append(f"{test}: {answer.detail}")
                 elif answer.status != "done":
                     case.killed("unit tests", f"{test}: {answer.detail}")
@@ -97,7 +97,9 @@ class Tests:
             answer = call(
                 "mutate.inside.tests:run", (test,), limit=LIMIT, log=self.folder / "log.txt"
             )
-            if answer.status != "late" and (answer.status != "done" or answer.value["failed"]):
+            if answer.status != "unanswered" and (
+                answer.status != "done" or answer.value["failed"]
+            ):
                 failed = answer.detail or answer.value["failed"]
                 raise Broken(f"{test} fails on the unchanged sources: {failed}")
             self._usable[test] = answer.status == "done" and answer.value["passed"] > 0

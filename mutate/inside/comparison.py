@@ -36,7 +36,9 @@ def _traces(run: Run) -> list[np.ndarray]:
     token = run.prompt[0]
     for position in range(run.model.config.shape.seq_len):
         logits = fixed.step(np.array([token]), trace=True)
-        traces += [*fixed.trace.values(), np.array(fixed.products(classified=True))]
+        # Their order depends on the hashes of this process.
+        traces += [fixed.trace[tensor] for tensor in sorted(fixed.trace, key=lambda t: t.value)]
+        traces.append(np.array(fixed.products(classified=True)))
         following = run.prompt[position + 1 :][:1]
         token = following[0] if following else int(logits[0].argmax())
     return traces

@@ -1,6 +1,7 @@
 """Functions for `mutate.process`."""
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -15,9 +16,14 @@ def width() -> tuple[int, str | None]:
     return SQ(6, 12).width, SOURCES.digest("spec.fixed")
 
 
-def die() -> None:
-    """Leave without an answer."""
+def crash() -> None:
+    """As compiled code may."""
     os.abort()
+
+
+def leave() -> None:
+    """As if somebody else had ended the process, for instance a system without memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def sleep() -> None:
