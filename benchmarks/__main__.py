@@ -88,7 +88,7 @@ def bench(
 
         if only_rules:
             for config in configs:
-                rows += rules.rows(checkpoint, config, report_step)
+                rows += rules.rows(checkpoint, config, rounds, report_step)
             progress.stop()
             Console(width=120).print(report.table(rows))
             return

@@ -1,9 +1,11 @@
-"""What each rule of `sim.tune` is worth, in instructions per clock cycle.
+"""What each rule of `sim.tune` is worth: speed, and instructions per clock cycle.
 
-Valgrind counts instructions, so other load on the machine changes nothing. The difference of two
-runs of different length leaves out the start. The code uses AVX2, the most that valgrind knows.
+Valgrind counts the instructions, so other load changes nothing, but they leave out what costs most:
+branches that are predicted wrongly, and code that the cache does not hold. The code uses AVX2, the
+most that valgrind knows.
 """
 
+import functools
 import re
 import shutil
 import tempfile
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from amaranth.back import rtlil
 
+from benchmarks.measure import interleaved
 from benchmarks.report import Row
 from golden.checkpoint import Checkpoint
 from golden.image import pack
@@ -21,11 +24,10 @@ from sim.harness import Harness
 from sim.tune import RULES, tune
 from spec.config import Config
 from tools.compiler import find_compiler, runtime_headers
-from tools.errors import BadInput
 from tools.yosys import run_tool, run_yosys
 
-#: Tokens of the shorter and of the longer run.
-TOKENS = 1, 9
+#: Tokens of a run that is timed, and of two whose difference is counted.
+TIMED, SHORT, LONG = 64, 1, 9
 _MAIN = """\
 #include "ports.h"
 #include "native.h"
@@ -45,11 +47,11 @@ int main(int, char **arguments) {
 """
 
 
-def rows(checkpoint: Checkpoint, config: Config, report: Callable[[str], None]) -> Iterator[Row]:
-    """Instructions per cycle with all rules, without each of them, and of CXXRTL's own code."""
-    if shutil.which("valgrind") is None:
-        raise BadInput("valgrind, which counts the instructions, is not installed")
-    topic = f"instructions per cycle, {config.geometry.lanes} lanes"
+def rows(
+    checkpoint: Checkpoint, config: Config, rounds: int, report: Callable[[str], None]
+) -> Iterator[Row]:
+    """The simulation with all rules, without each of them, and of CXXRTL's own code."""
+    topic = f"rules of sim.tune, {config.geometry.lanes} lanes"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         report(f"{topic}: yosys")
@@ -62,33 +64,48 @@ def rows(checkpoint: Checkpoint, config: Config, report: Callable[[str], None]) 
         (folder / "ports.h").write_text(defines(config, "fast") + "#define VD_FEEDBACK 0\n")
         (folder / "main.cc").write_text(_MAIN.replace("FIRST", str(config.shape.first_id)))
         (folder / "image").write_bytes(pack(quantise(checkpoint, config)).tobytes())
-
-        def row(name: str, text: str, whole: float) -> Row:
+        texts = {"all rules": tune(generated)}
+        texts |= {f"without {rule}": tune(generated, without=(rule,)) for rule in RULES}
+        texts["CXXRTL's own code"] = generated
+        jobs = {}
+        for number, (name, text) in enumerate(texts.items()):
             report(f"{topic}: {name}")
-            count = _instructions(text, folder)
-            worth = f"{count / whole - 1:+.1%}" if whole else ""
-            return Row(topic, name, count, "", note=worth)
+            (folder / "design.cc").write_text(text)
+            _compile(folder, f"./main{number}")
+            jobs[name] = functools.partial(_cycles, folder, TIMED, f"./main{number}")
+        report(f"{topic}: timing")
+        rate = interleaved(jobs, rounds)
+        for name in texts:
+            worth = rate["all rules"] / rate[name] - 1
+            yield Row(topic, name, rate[name], "cycles/s", note=f"{worth:+.1%} time")
+        for number, name in enumerate(texts):
+            report(f"{topic}: {name}, instructions")
+            count, note = None, "valgrind is not installed"
+            if shutil.which("valgrind") is not None:
+                count, note = _instructions(folder, f"./main{number}"), ""
+            yield Row(topic, name, count, "instructions/cycle", note=note)
 
-        every = row("all rules", tune(generated), 0)
-        yield every
-        for rule in RULES:
-            yield row(f"without {rule}", tune(generated, without=(rule,)), every.value or 0)
-        yield row("CXXRTL's own", generated, every.value or 0)
 
-
-def _instructions(text: str, folder: Path) -> float:
-    """Instructions per cycle of the simulation with `text` as its design."""
-    (folder / "design.cc").write_text(text)
+def _compile(folder: Path, program: str) -> None:
     flags = [flag.replace("native", "x86-64-v3") for flag in FLAGS["fast"]]
     include = [f"-I{runtime_headers()}", "-I."]
-    run_tool([*find_compiler().command, *flags, *include, "main.cc", "-o", "main"], folder)
-    size = str((folder / "image").stat().st_size)
+    run_tool([*find_compiler().command, *flags, *include, "main.cc", "-o", program], folder)
+
+
+def _cycles(folder: Path, tokens: int, *program: str) -> int:
+    """Run `program`; returns the clock cycles."""
+    size = (folder / "image").stat().st_size
+    return int(run_tool([*program, "image", str(tokens), str(size)], folder).split()[0])
+
+
+def _instructions(folder: Path, program: str) -> float:
+    """Instructions per cycle. The difference of two runs leaves out their start."""
+    tool = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-file=log")
     counts = []
-    for tokens in TOKENS:
-        tool = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-file=log")
-        output = run_tool([*tool, "./main", "image", str(tokens), size], folder)
+    for tokens in (SHORT, LONG):
+        cycles = _cycles(folder, tokens, *tool, program)
         collected = re.search(r"Collected : (\d+)", (folder / "log").read_text())
         assert collected is not None, "callgrind reports no count"
-        counts.append((int(collected[1]), int(output.split()[0])))
+        counts.append((int(collected[1]), cycles))
     (first, begin), (second, end) = counts
     return (second - first) / (end - begin)

@@ -176,6 +176,16 @@ struct slice_expr<T, Stop, Start> : public expr_base<slice_expr<T, Stop, Start>>
   }
 
   CXXRTL_ALWAYS_INLINE value<bits> val() const { return *this; }
+
+  // A repeated bit, without the branch that CXXRTL has there: signs are hard to predict.
+  template <size_t Count>
+  CXXRTL_ALWAYS_INLINE value<Count> repeat() const {
+    const uint32_t ones = -val().data[0];
+    value<Count> result;
+    for (uint32_t &chunk : result.data) chunk = ones;
+    result.data[value<Count>::chunks - 1] &= value<Count>::msb_mask;
+    return result;
+  }
 };
 
 // Concatenations join and take apart each part once, where CXXRTL shifts all that came before.

@@ -17,6 +17,8 @@ _DECLARATION = "\tbool eval(performer *performer = nullptr) override;\n"
 _RESET = "\nCXXRTL_EXTREMELY_COLD void p_top::reset() {\n"
 _WORD = re.compile(rf"\b{SIGNAL}")
 _USE = re.compile(rf"\b({SIGNAL})(\.curr(?: =(?!=))?)?")
+#: Of a part of a value, which `native.h` repeats without a branch.
+_REPEAT = (".val().repeat<", ".repeat<")
 _MEMBER = re.compile(rf"^\twire<\d+> ({SIGNAL});\n", re.MULTILINE)
 _COMMIT = re.compile(r"^\t*if \((\w+)\.commit\(observer\)\) changed = true;\n", re.MULTILINE)
 
@@ -76,7 +78,7 @@ def write(source: Source, kept: set[str]) -> str:
     head = head.replace(_RESET, _RESET + reset)
     calls = "".join(f"\teval_{number}();\n" for number in range(len(chunks))) + end
     body = f"\nbool p_top::eval(performer *performer) {{\n{calls}\treturn true;\n}}\n"
-    text = head + "\n" + "".join(functions) + body + source.tail
+    text = head + "\n" + "".join(functions).replace(*_REPEAT) + body + source.tail
     return _USE.sub(lambda match: _element(source, match), text)
 
 

@@ -17,6 +17,8 @@ from sim.tune.statements import Source, Statement
 
 #: Components of the decoder that every beat passes. The list affects only the speed.
 BUSY = {"array", "drain", "issue", "scalar", "writeback"}
+#: Fewest characters of text in a group.
+SMALLEST = 2000
 #: Widest input that is compared with its last value, in bits.
 WIDEST = 64
 
@@ -29,7 +31,7 @@ def add_gating(source: Source) -> None:
     computed = source.computed
     written = Counter(name for statement in source.statements for name in statement.writes)
     sources_of: dict[str, set[str]] = {}
-    groups: dict[frozenset[tuple[str, ...]], int] = {}
+    groups: dict[frozenset[tuple[str, ...]], list[tuple[Statement, set[str]]]] = {}
     for statement in source.statements:
         # Memories without a writer are constants, and so no sources.
         reads = {name for name in statement.reads if name in written or name in source.inputs}
@@ -38,14 +40,18 @@ def add_gating(source: Source) -> None:
             sources_of |= dict.fromkeys(statement.writes, sources)
         # If several statements write a name, all of them must run.
         several = any(written[name] > 1 for name in statement.writes)
-        if several or not all(_is_mostly_idle(name, source) for name in sources):
+        if not several and all(_is_mostly_idle(name, source) for name in sources):
+            parts = frozenset(_path(name) for name in sources)
+            groups.setdefault(parts, []).append((statement, sources))
+    for group in groups.values():
+        if sum(len(statement.text) for statement, _ in group) < SMALLEST:
             continue
-        parts = frozenset(_path(name) for name in sources)
-        statement.group = groups.setdefault(parts, len(groups))
-        for name in sources:
-            assert name not in computed, f"no wake-up source for readers of {name}"
-            source.activates.setdefault(name, set()).add(statement.group)
-    source.groups = len(groups)
+        for statement, sources in group:
+            statement.group = source.groups
+            for name in sources:
+                assert name not in computed, f"no wake-up source for readers of {name}"
+                source.activates.setdefault(name, set()).add(source.groups)
+        source.groups += 1
 
 
 def _is_mostly_idle(name: str, source: Source) -> bool:

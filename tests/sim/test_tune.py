@@ -285,6 +285,12 @@ def _run(text: str, folder: Path) -> str:
     return run.stdout
 
 
+@pytest.fixture(autouse=True)
+def _small_groups(monkeypatch):
+    """Gate the small groups of this design, too."""
+    monkeypatch.setattr(gating, "SMALLEST", 0)
+
+
 @pytest.fixture(scope="module")
 def expected(generated, tmp_path_factory) -> str:
     """The outputs of CXXRTL's own code."""
