@@ -25,7 +25,6 @@ ROOMS: dict[str, set[str]] = {
     "formal": {"tools", "spec", "design", "golden", "properties"},
     "synth": {"tools", "spec", "design", "golden", "sim"},
     "training": {"tools", "spec", "golden"},
-    "mutate": {"tools", "spec", "design", "golden", "sim", "properties", "formal"},
 }
 FREE = {"gate", "tests", "benchmarks"}
 #: The rooms that must not import Amaranth.
@@ -61,11 +60,8 @@ def readme_commands() -> list[str]:
 
 @pytest.mark.parametrize(
     "folder",
-    [
-        "design", "golden", "sim", "formal", "gate.summary", "synth", "training", "benchmarks",
-        "mutate",
-    ],
-)  # fmt: skip
+    ["design", "golden", "sim", "formal", "gate.summary", "synth", "training", "benchmarks"],
+)
 def test_every_command_answers_help(folder: str):
     answer = subprocess.run(
         [sys.executable, "-m", folder, "--help"],

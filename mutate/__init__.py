@@ -1,1 +1,0 @@
-"""How much of the decoder the verification would miss: mutants, and what kills them."""

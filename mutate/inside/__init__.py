@@ -1,1 +1,0 @@
-"""What runs in the process of a mutant: only names, numbers and text leave it."""
