@@ -74,8 +74,8 @@ def test_compare_counts_what_golden_saw(monkeypatch):
 
         def __exit__(self, *error): ...
 
-    def compare(golden, rtl, prompt, steps, *, once=False):
-        golden.step(np.array([prompt[0]]))
+    def compare(golden, rtl, host):
+        golden.step(np.array([next(host).token]))
         yield _Progress()
 
     monkeypatch.setattr(replay, "RtlDecoder", Decoder)
@@ -86,4 +86,4 @@ def test_compare_counts_what_golden_saw(monkeypatch):
 
 
 class _Progress:
-    token, position, sample, values, difference = 1, 0, True, 0, None
+    feed, position, values, difference = None, 0, 0, None
