@@ -1,5 +1,7 @@
 """Where RoPE gets cosine and sine from: the interface of its variants, and the table."""
 
+from typing import Any
+
 from amaranth import *
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, wiring
@@ -52,6 +54,18 @@ class AnglesSignature(wiring.Signature):
         )
 
 
+def show_pairs(m: Module, angles: Any, shown: Value) -> None:
+    """Count the `pair` of a variant, and keep in its `o` what is `shown` of it, when it is asked
+    for the next."""
+    pair = angles.pair
+    with m.If(angles.clear):
+        m.d.sync += pair.eq(0)
+    with m.Elif(angles.next):
+        m.d.sync += pair.eq(Mux(pair == angles.pairs - 1, 0, pair + 1))
+    with m.If(angles.next):
+        m.d.sync += angles.o.eq(shown)
+
+
 class TableAngles(wiring.Component):
     """A table of every position and pair; ports in `AnglesSignature`.
 
@@ -93,16 +107,11 @@ class TableAngles(wiring.Component):
         m = Module()
         m.submodules.table = self.table
         read = self.table.read_port()
-        base, pair = self.base, self.pair
+        base = self.base
         with m.If(self.first_token):
             m.d.sync += base.eq(0)
         with m.Elif(self.next_token):
             m.d.sync += base.eq(base + self.pairs)
-        with m.If(self.clear):
-            m.d.sync += pair.eq(0)
-        with m.Elif(self.next):
-            m.d.sync += pair.eq(Mux(pair == self.pairs - 1, 0, pair + 1))
-        with m.If(self.next):
-            m.d.sync += self.o.eq(read.data)
-        m.d.comb += [self.ready.eq(1), read.addr.eq(base + pair)]
+        show_pairs(m, self, read.data)
+        m.d.comb += [self.ready.eq(1), read.addr.eq(base + self.pair)]
         return m

@@ -5,7 +5,7 @@ from amaranth.hdl import signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-from design.angles import AnglesSignature, rotation_layout
+from design.angles import AnglesSignature, rotation_layout, show_pairs
 from design.arith import ram_depth
 from design.memories import Purpose, Ram
 from spec.config import Config
@@ -63,7 +63,7 @@ class CordicAngles(wiring.Component):
         m = Module()
         m.submodules.rotations, m.submodules.phases = self.rotations, self.phases
         m.submodules.steps = self.steps
-        constants, turning, pair = self.constants, self.turning, self.pair
+        constants, turning = self.constants, self.turning
         iteration, first = self.iteration, self.first
         quarter = constants.phase_bits - 2
         x, y, z = (Signal(signed(constants.fraction + 2), name=name) for name in "xyz")
@@ -117,11 +117,6 @@ class CordicAngles(wiring.Component):
                 m.d.comb += [done.data.cos.eq(rotation[0]), done.data.sin.eq(rotation[1])]
 
         read = self.rotations.read_port()
-        m.d.comb += read.addr.eq(pair)
-        with m.If(self.clear):
-            m.d.sync += pair.eq(0)
-        with m.Elif(self.next):
-            m.d.sync += pair.eq(Mux(pair == self.pairs - 1, 0, pair + 1))
-        with m.If(self.next):
-            m.d.sync += self.o.eq(read.data)
+        m.d.comb += read.addr.eq(self.pair)
+        show_pairs(m, self, read.data)
         return m
