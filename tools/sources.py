@@ -66,6 +66,10 @@ class Sources(MetaPathFinder):
         """
         return {path for _, path in self._reached(modules)}
 
+    def needed(self, path: Path) -> set[Path]:
+        """The files below `root` that `path` itself imports or names."""
+        return {file for _, file in self._needed(path)}
+
     def digest(self, *modules: str, but: Collection[str] = ()) -> str | None:
         """A digest of the names and contents of `reached`, without the folders `but`.
 
