@@ -104,7 +104,9 @@ def test_chosen_shapes(config: Config, fuzz_record, reproducer) -> None:
     def run(data: st.DataObject) -> None:
         model = data.draw(models(config), label="model")
         case = data.draw(cases(config, steps), label="case")
-        fuzz_record(check(model, case), case.steps)
+        compared = check(model, case)
+        compared.steer()
+        fuzz_record(compared)
 
     with reproducer:
         run()
@@ -118,7 +120,9 @@ def test_hosts_that_do_as_they_like(config: Config, fuzz_record, reproducer) -> 
     def run(data: st.DataObject) -> None:
         model = data.draw(models(config), label="model")
         case = data.draw(impolite_cases(config), label="case")
-        fuzz_record(check(model, case), case.steps)
+        compared = check(model, case)
+        compared.steer()
+        fuzz_record(compared)
 
     with reproducer:
         run()
@@ -134,7 +138,7 @@ def test_random_shapes(fuzz_record, building_settings, reproducer) -> None:
         for _ in range(data.draw(st.integers(1, 3), label="models")):
             model = data.draw(models(config), label="model")
             case = data.draw(cases(config, st.just(config.shape.seq_len + 2)), label="case")
-            fuzz_record(check(model, case), case.steps)
+            fuzz_record(check(model, case))
 
     with reproducer:
         run()
