@@ -15,6 +15,7 @@ from hypothesis import event, target
 from golden.case import Case
 from golden.image import save
 from golden.quantise import Model
+from sim.build import Variant
 from sim.observed import ObservedRtl
 from sim.replay import Run, run_case
 
@@ -46,7 +47,7 @@ class Compared:
             target(observed, label=label)
 
 
-def check(model: Model, case: Case) -> Compared:
+def check(model: Model, case: Case, variant: Variant = "quick") -> Compared:
     """Compare every value; raises :class:`Differs`."""
     decoders: list[ObservedRtl] = []
 
@@ -54,7 +55,7 @@ def check(model: Model, case: Case) -> Compared:
         decoders.append(ObservedRtl(*args, **kwargs))
         return decoders[-1]
 
-    run = run_case(model, case, "quick", quiet=True, simulate=simulate)
+    run = run_case(model, case, variant, quiet=True, simulate=simulate)
     if run.difference is not None:
         raise Differs(run)
     decoder, saturated = decoders[0], run.saturation.counts

@@ -96,7 +96,7 @@ def test_chosen_shapes_share_one_scalar_multiplier_and_have_three():
 
 @pytest.mark.parametrize("config", SHAPES, ids=lambda config: config.name)
 def test_chosen_shapes(config: Config, fuzz_record, reproducer) -> None:
-    """Many models and texts on a few shapes, which are built once."""
+    """Many models and texts on a few shapes, which are built once, for speed."""
     # Beyond the end of the context, so that many cases include a restart.
     steps = st.integers(1, config.shape.seq_len + 3)
 
@@ -104,7 +104,7 @@ def test_chosen_shapes(config: Config, fuzz_record, reproducer) -> None:
     def run(data: st.DataObject) -> None:
         model = data.draw(models(config), label="model")
         case = data.draw(cases(config, steps), label="case")
-        compared = check(model, case)
+        compared = check(model, case, "traced")
         compared.steer()
         fuzz_record(compared)
 
@@ -120,7 +120,7 @@ def test_hosts_that_do_as_they_like(config: Config, fuzz_record, reproducer) -> 
     def run(data: st.DataObject) -> None:
         model = data.draw(models(config), label="model")
         case = data.draw(impolite_cases(config), label="case")
-        compared = check(model, case)
+        compared = check(model, case, "traced")
         compared.steer()
         fuzz_record(compared)
 
