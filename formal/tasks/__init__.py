@@ -4,6 +4,8 @@ To add a component: a harness in `formal.harness` that returns a `Model`, and a 
 number of claims its theorem makes and a bug that it must catch.
 """
 
+from functools import partial
+
 from formal.harness import assembled, kv
 from formal.tasks.arithmetic import ARITHMETIC
 from formal.tasks.composition import COMPOSITION
@@ -29,52 +31,17 @@ from properties.kv_single_writer import KvSingleWriter
 from tools.errors import BadInput
 from tools.planting import PlantedBug
 
+_task = partial(Task, family="kv_cache", domain=ON_CHIP)
+
 
 def _in_cache(name: str, function: str, node: str, replacement: str) -> PlantedBug:
     return PlantedBug(name, "design.kv_cache", f"KVRamOwner.{function}", node, replacement)
 
 
-BOTH_BANKS = _in_cache(
-    "a write goes to both banks",
-    "_connect_banks",
-    "lane_en.eq(wr_en << wr_lane)",
-    "lane_en.eq((self.wr_en_k | self.wr_en_v) << wr_lane)",
-)
-KEY_ALIAS = _in_cache(
-    "all elements of a key share an address",
-    "_key_address",
-    "times_constant(t[exact_log2(self.k_word) :], self.head_dim) + d",
-    "times_constant(t[exact_log2(self.k_word) :], self.head_dim)",
-)
-VALUE_ALIAS = _in_cache(
-    "two positions of the value bank share an address",
-    "_value_address",
-    "times_constant(t, words)",
-    "times_constant(t[1:], words)",
-)
-NO_BYPASS = _in_cache(
-    "a read that meets its write returns the old word",
-    "_connect_banks",
-    "bank.read_port(transparent_for=(write,))",
-    "bank.read_port()",
-)
-EVERY_LAYER = PlantedBug(
-    "a key is written in every layer",
-    "design.cache",
-    "CacheLayers._register_writes",
-    "self.wr_en_k & is_layer",
-    "self.wr_en_k",
-)
-NEXT_WORD = _in_cache(
-    "values are written too far",
-    "elaborate",
-    "self._value_address(self.wr_pos, self.wr_d)",
-    "self._value_address(self.wr_pos, self.wr_d) + self.head_dim",
-)
-DONE_EARLY = _in_cache(
-    "a row is done as soon as it is announced", "elaborate", "row_open & row_full", "row_open"
-)
-
+_NO_BYPASS = _in_cache(
+    "a read that meets its write returns the old word", "_connect_banks",
+    "bank.read_port(transparent_for=(write,))", "bank.read_port()",
+)  # fmt: skip
 #: Where every depth is a power of two.
 _NO_OTHER_ADDRESS = {
     name: "its depths are powers of two: there is no address outside"
@@ -82,91 +49,44 @@ _NO_OTHER_ADDRESS = {
     if name not in ("mha3", "mqa3")
 }
 
-
-def _bypass(tensor: Tensor) -> Task:
-    return Task(
-        id=f"kv.bypass.{tensor.name.lower()}",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvBypass,
-        harness=kv.bypass,
-        arguments={"tensor": tensor},
-        obligations=1,
-        bug=NO_BYPASS,
-    )
-
-
-def _last_write(tensor: Tensor, bug: PlantedBug) -> Task:
-    return Task(
-        id=f"kv.last_write.{tensor.name.lower()}",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvLastWrite,
-        harness=kv.last_write,
-        arguments={"tensor": tensor},
-        obligations=3,
-        bug=bug,
-    )
-
-
 TASKS: tuple[Task, ...] = (
     # The longest first: they are begun in this order.
     *COMPOSITION,
-    Task(
-        id="kv.single_writer",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvSingleWriter,
-        harness=kv.single_writer,
-        obligations=2,
-        bug=BOTH_BANKS,
+    _task("kv.single_writer", KvSingleWriter, kv.single_writer, obligations=2,
+        bug=_in_cache(
+            "a write goes to both banks", "_connect_banks", "lane_en.eq(wr_en << wr_lane)",
+            "lane_en.eq((self.wr_en_k | self.wr_en_v) << wr_lane)")),
+    # A solver would unroll the whole decoder until the first key is written.
+    _task("kv.assembled_writer", KvAssembledWriter, assembled.single_writer,
+        configs=("nano", "stories260k"), search={"steered": True, "layers": 2},
+        search_by="explore", obligations=2, bug=PlantedBug(
+            "a key is written in every layer",
+            "design.cache", "CacheLayers._register_writes", "self.wr_en_k & is_layer",
+            "self.wr_en_k")),
+    *(
+        _task(f"kv.bypass.{tensor.name.lower()}", KvBypass, kv.bypass, _NO_BYPASS,
+            arguments={"tensor": tensor}, obligations=1)
+        for tensor in Tensor
     ),
-    Task(
-        id="kv.assembled_writer",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvAssembledWriter,
-        harness=assembled.single_writer,
-        configs=("nano", "stories260k"),
-        # A solver would unroll the whole decoder until the first key is written.
-        search={"steered": True, "layers": 2},
-        search_by="explore",
-        obligations=2,
-        bug=EVERY_LAYER,
-    ),
-    *(_bypass(tensor) for tensor in Tensor),
-    _last_write(Tensor.KEY, KEY_ALIAS),
-    _last_write(Tensor.VALUE, VALUE_ALIAS),
-    Task(
-        id="kv.in_range",
-        family="kv_cache",
-        domain=NAMED,
-        theorem=KvInRange,
-        harness=kv.in_range,
-        configs=("mha3",),
-        unproved=_NO_OTHER_ADDRESS,
-        obligations=1,
-        bug=NEXT_WORD,
-    ),
-    Task(
-        id="kv.row_done",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvRowDone,
-        harness=kv.row_done,
-        obligations=6,
-        bug=DONE_EARLY,
-        cover_depth=40,
-    ),
-    Task(
-        id="kv.naive",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvNaive,
-        harness=kv.naive,
-        obligations=6,
-        bug=NO_BYPASS,
-    ),
+    _task("kv.last_write.key", KvLastWrite, kv.last_write, arguments={"tensor": Tensor.KEY},
+        obligations=3, bug=_in_cache(
+            "all elements of a key share an address", "_key_address",
+            "times_constant(t[exact_log2(self.k_word) :], self.head_dim) + d",
+            "times_constant(t[exact_log2(self.k_word) :], self.head_dim)")),
+    _task("kv.last_write.value", KvLastWrite, kv.last_write, arguments={"tensor": Tensor.VALUE},
+        obligations=3, bug=_in_cache(
+            "two positions of the value bank share an address", "_value_address",
+            "times_constant(t, words)", "times_constant(t[1:], words)")),
+    _task("kv.in_range", KvInRange, kv.in_range, domain=NAMED, configs=("mha3",),
+        unproved=_NO_OTHER_ADDRESS, obligations=1, bug=_in_cache(
+            "values are written too far", "elaborate",
+            "self._value_address(self.wr_pos, self.wr_d)",
+            "self._value_address(self.wr_pos, self.wr_d) + self.head_dim")),
+    _task("kv.row_done", KvRowDone, kv.row_done, obligations=6, cover_depth=40,
+        bug=_in_cache(
+            "a row is done as soon as it is announced", "elaborate", "row_open & row_full",
+            "row_open")),
+    _task("kv.naive", KvNaive, kv.naive, _NO_BYPASS, obligations=6),
     *KV_LAYERS,
     *KV_EXTERNAL,
     *CONTROL,
@@ -177,7 +97,7 @@ TASKS: tuple[Task, ...] = (
     *LEAKS,
     *RESET,
     *STREAMS,
-)
+)  # fmt: skip
 
 
 def select(ids: tuple[str, ...], config: str | None, tier: Tier = "core") -> list[tuple[Task, str]]:

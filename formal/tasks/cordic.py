@@ -12,25 +12,11 @@ BY_CORDIC = Domain(
     lambda config: config.numerics.rope_by is RopeBy.CORDIC,
 )
 _OTHERS = [name for name in (*CORE, *WIDE) if not BY_CORDIC.holds(PROOF_CONFIGS[name])]
-NEVER_RESTARTS = PlantedBug(
-    "the first phase of a text goes on from the text before",
-    "design.cordic",
-    "CordicAngles.elaborate",
-    "Mux(first, 0, old.data + step.data)",
-    "old.data + step.data",
-)
 CORDIC: tuple[Task, ...] = (
-    Task(
-        id="rope.cordic",
-        family="dataflow",
-        theorem=AnglesComputed,
-        harness=cordic.angles_computed,
-        configs=("rope_cordic",),
-        obligations=6,
-        bug=NEVER_RESTARTS,
-        search={"brief": True},
-        cover_depth=30,
-        unproved=dict.fromkeys(_OTHERS, "RoPE by table there"),
-        domain=BY_CORDIC,
-    ),
-)
+    Task("rope.cordic", AnglesComputed, cordic.angles_computed, family="dataflow",
+        configs=("rope_cordic",), obligations=6, search={"brief": True}, cover_depth=30,
+        unproved=dict.fromkeys(_OTHERS, "RoPE by table there"), domain=BY_CORDIC, bug=PlantedBug(
+            "the first phase of a text goes on from the text before",
+            "design.cordic", "CordicAngles.elaborate", "Mux(first, 0, old.data + step.data)",
+            "old.data + step.data")),
+)  # fmt: skip
