@@ -35,8 +35,7 @@ class EachLaneMultiplies(Theorem):
         self.terms = terms
         self.exponents = exponents
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         same_operands, same_product = [], []
         lanes = zip(self.given, self.held, self.products, self.terms, strict=True)
         for lane, (given, held, product, term) in enumerate(lanes):
@@ -54,17 +53,16 @@ class EachLaneMultiplies(Theorem):
             same_product.append(
                 (product == expected) & implies(expected_power < self.exponents, moved)
             )
-        m.d.comb += self.claim(
+        self.claim(
             "operands", Cat(same_operands).all(), "The operands are those that the lane was given."
         )
-        m.d.comb += self.claim(
+        self.claim(
             "product",
             Cat(same_product).all(),
             "The product is theirs, and what is added is that, moved by the exponent.",
         )
-        m.d.comb += self.witness("negative", self.products[-1] < -1)
-        m.d.comb += self.witness("positive", self.products[-1] > 1)
-        return m
+        self.witness("negative", self.products[-1] < -1)
+        self.witness("positive", self.products[-1] > 1)
 
 
 class MultipliesWithinBound(Theorem):
@@ -89,8 +87,7 @@ class MultipliesWithinBound(Theorem):
         self.term = term
         self.formats = formats
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         a, b, power = self.held
         for name, (a_bits, b_bits, exponents) in self.formats.items():
             fits = Signal(name=f"fits_{name}")
@@ -98,14 +95,13 @@ class MultipliesWithinBound(Theorem):
             with m.If(self.en):
                 m.d.sync += fits.eq(_is_of(a, a_bits) & _is_of(b, b_bits) & (power < exponents))
             within = (self.term >= -bound) & (self.term <= bound)
-            m.d.comb += self.claim(
+            self.claim(
                 f"{name}_in_bound",
                 implies(fits, within),
                 "A product of these formats is within the bound of a term of their sum.",
             )
-        m.d.comb += self.witness("negative", self.term < -1)
-        m.d.comb += self.witness("positive", self.term > 1)
-        return m
+        self.witness("negative", self.term < -1)
+        self.witness("positive", self.term > 1)
 
 
 def _is_of(value: Value, width: int) -> Value:
@@ -152,10 +148,9 @@ class AccumulatesExactly(Theorem):
         self.start = start
         self.chosen = chosen
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         if self.chosen:
-            self.chosen.choose(self, m)
+            self.chosen.choose(self)
         limit = self.start + self.terms * max(self.high, -self.low)
         exact = Signal(signed(limit.bit_length() + 2))
         count = Signal(range(self.terms + 1))
@@ -167,30 +162,27 @@ class AccumulatesExactly(Theorem):
             ]
         within = (self.term >= self.low) & (self.term <= self.high)
         if not _always_within(Value.cast(self.term).shape(), self.low, self.high):
-            m.d.comb += self.suppose(
+            self.suppose(
                 "term_in_bound",
                 implies(self.adds, within),
                 "The same sum in a register that has room for it twice over.",
             )
-        m.d.comb += self.suppose(
+        self.suppose(
             "no_more_terms",
             implies(self.adds, counted < self.terms),
             "A sum has no more terms than the schedule gives it.",
         )
         begun = count != 0
-        m.d.comb += self.suppose(
+        self.suppose(
             "begins", implies(self.adds & ~begun, self.first), "The first term of all begins a sum."
         )
 
-        m.d.comb += self.claim(
-            "exact", implies(begun, self.total == exact), "The register is the exact sum."
-        )
+        self.claim("exact", implies(begun, self.total == exact), "The register is the exact sum.")
         least, most = count * self.low + self.start, count * self.high + self.start
-        m.d.comb += self.claim(
+        self.claim(
             "bounded",
             implies(begun, (exact >= least) & (exact <= most)),
             "That is no more than its terms allow, so that nothing ever left at the top.",
         )
 
-        m.d.comb += self.witness("long_sum", (count > 1) & (exact != 0))
-        return m
+        self.witness("long_sum", (count > 1) & (exact != 0))

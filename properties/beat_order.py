@@ -31,8 +31,7 @@ class _InOrder(Theorem):
         self.offered = offered
         self.places = places
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         places, leaves = self.places, self.leaves
 
         inside = Signal(range(len(places) + 1))
@@ -44,15 +43,13 @@ class _InOrder(Theorem):
             m.d.sync += beat.eq(self.coming)
 
         held = sum((valid for valid, _ in places), C(0))
-        m.d.comb += self.claim(
+        self.claim(
             "all_there",
             inside == held,
             "Those that came and did not leave are there, and no others.",
         )
-        m.d.comb += self.claim(
-            "none_invented", implies(leaves, inside != 0), "None leaves that did not come."
-        )
-        m.d.comb += self.claim(
+        self.claim("none_invented", implies(leaves, inside != 0), "None leaves that did not come.")
+        self.claim(
             "as_it_came",
             implies(one.its_turn, self.offered == beat),
             "When those in front of it are gone, it leaves as it came.",
@@ -63,15 +60,14 @@ class _InOrder(Theorem):
             & (sum((v for v, _ in places[n + 1 :]), C(0)) == ahead)
             for n, (valid, each) in enumerate(places)
         ]
-        m.d.comb += self.claim(
+        self.claim(
             "behind_the_others",
             implies(one.looked_at, Cat(found).any()),
             "Until then it is in one of the places, behind them.",
         )
 
-        m.d.comb += self.witness("behind_others", one.looked_at & (ahead == len(places) - 1))
-        m.d.comb += self.witness("its_turn", one.its_turn & (beat != 0))
-        return m
+        self.witness("behind_others", one.looked_at & (ahead == len(places) - 1))
+        self.witness("its_turn", one.its_turn & (beat != 0))
 
 
 class BeatOrder(_InOrder):
@@ -111,14 +107,13 @@ class PassesInOrder(_InOrder):
         )
         self.array = array
 
-    def elaborate(self, platform):
-        m = super().elaborate(platform)
+    def describe(self, m: Module) -> None:
+        super().describe(m)
         array = self.array
         waits = array.o.valid & ~array.o.ready
-        m.d.comb += self.suppose(
+        self.suppose(
             "stands_still_meanwhile",
             implies(waits, ~array.en),
             "The array moves on only when its finished sums are taken.",
         )
-        m.d.comb += self.witness("taken_as_it_stands", array.o.valid & self.leaves & ~array.en)
-        return m
+        self.witness("taken_as_it_stands", array.o.valid & self.leaves & ~array.en)

@@ -104,8 +104,8 @@ class KvRow:
     def connect(self, m: Module, theorem: Theorem) -> None:
         """Follow the row, and suppose that caller and memory keep their contracts."""
         self.follow(m)
-        self.of_caller(m, theorem.suppose)
-        self.of_memory(m, theorem.suppose)
+        self.of_caller(theorem.suppose)
+        self.of_memory(theorem.suppose)
 
     def follow(self, m: Module) -> None:
         """Drive the signals."""
@@ -133,18 +133,16 @@ class KvRow:
         with m.Else():
             m.d.sync += [count.eq(count + step) for count, step in counts.values()]
 
-    def of_caller(
-        self, m: Module, state: Statement, *, leave: Callable[[str], bool] = lambda name: False
-    ) -> None:
-        """Suppose, or claim, what the caller promises, but for those names to `leave` out."""
+    def of_caller(self, state: Statement, *, without: str = "") -> None:
+        """Suppose, or claim, what the caller promises, but for the promise `without`."""
         for name, promise in self._caller().items():
-            if not leave(name):
-                m.d.comb += state(name, *promise)
+            if name != without:
+                state(name, *promise)
 
-    def of_memory(self, m: Module, state: Statement) -> None:
+    def of_memory(self, state: Statement) -> None:
         """Suppose what the memory promises."""
         for name, promise in self._memory().items():
-            m.d.comb += state(name, *promise)
+            state(name, *promise)
 
     def waits(self) -> dict[str, Value]:
         """That the cache waits for the memory, by what for."""
@@ -286,9 +284,9 @@ class KvExternalElement:
             (self.t, shape.seq_len),
             (self.d, shape.head_dim),
         ):
-            theorem.choose(m, signal, size)
+            theorem.choose(signal, size)
         query_head = Cat(self.slot, self.block)
-        m.d.comb += theorem.suppose(
+        theorem.suppose(
             f"{CHOSEN}head_exists", query_head < shape.heads, "The slot has a query head."
         )
         every = range(derived.slots * derived.head_blocks)
@@ -374,7 +372,7 @@ class KvExternalElement:
         with m.Elif(self.covered):
             m.d.sync += clean.eq(0)
         comes = cache.i_kv_words.valid & self.is_read & (row.delivered == self.word)
-        m.d.comb += theorem.suppose(
+        theorem.suppose(
             "shows_content",
             implies(comes & clean, cache.i_kv_words.payload[self.lane] == self.content),
             "A read of the element shows its content if no write to it was on its way at "

@@ -28,8 +28,7 @@ class KvExternalRowDone(Theorem):
         self.done = done
         self.inside = inside
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         row, cache = self.row, self.row.cache
         row.connect(m, self)
         stored = row.acknowledged == row.elements
@@ -40,38 +39,34 @@ class KvExternalRowDone(Theorem):
         with m.Elif(self.done):
             m.d.sync += pending.eq(0)
 
-        m.d.comb += self.claim(
+        self.claim(
             "k_ready",
             cache.k_ready == (row.acknowledged >= row.elements // 2),
             "Ready means that every key, every value, of the row is stored.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "v_ready",
             cache.v_ready == stored,
             "Ready means that every key, every value, of the row is stored.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "busy", self.busy == (row.open & ~stored), "Busy means announced and not stored."
         )
-        m.d.comb += self.claim(
+        self.claim(
             "done",
             self.done == (pending & stored),
             "Done comes when the row is stored, once for each announcement.",
         )
-        m.d.comb += self.claim("no_fault", ~cache.fault, "Who keeps the contract causes no fault.")
+        self.claim("no_fault", ~cache.fault, "Who keeps the contract causes no fault.")
 
         if self.inside is not None:
-            m.d.comb += self.claim(
+            self.claim(
                 "pending",
                 implies(row.open & ~stored, pending),
                 "No row that is not stored has had its done.",
             )
-            for name, invariant in self.inside(row).items():
-                m.d.comb += self.claim(
-                    name, invariant, "A statement about the inside, which the harness names."
-                )
-        m.d.comb += self.witness("row_done", self.done)
-        return m
+            self.claim_inside(self.inside(row))
+        self.witness("row_done", self.done)
 
 
 class KvExternalAnswered(Theorem):
@@ -99,8 +94,7 @@ class KvExternalAnswered(Theorem):
         self.most = most
         self.inside = inside
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         row, cache = self.row, self.row.cache
         row.connect(m, self)
         words = row.passes.all
@@ -133,17 +127,17 @@ class KvExternalAnswered(Theorem):
                 + row.reads
             ),
         ]
-        m.d.comb += self.claim(
+        self.claim(
             "falls",
             implies(was_open & ~was_ended & ~had_waited, steps < before + done),
             "A cycle that waits for nobody brings the end nearer.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "never_rises",
             implies(was_open, steps <= before + done),
             "A cycle that waits does not put it further off.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "no_more_than_the_row",
             implies(
                 row.open,
@@ -154,14 +148,10 @@ class KvExternalAnswered(Theorem):
             ),
             "No count exceeds what the row has, so that only so much can be done.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "steps_bounded", self.steps(row) <= self.most, "Nor do the steps exceed their bound."
         )
 
         if self.inside is not None:
-            for name, invariant in self.inside(row).items():
-                m.d.comb += self.claim(
-                    name, invariant, "A statement about the inside, which the harness names."
-                )
-        m.d.comb += self.witness("ended", row.open & ended)
-        return m
+            self.claim_inside(self.inside(row))
+        self.witness("ended", row.open & ended)

@@ -70,8 +70,7 @@ class EndIsTaken(Theorem):
         self.answers = answers.o_token
         self.ended = ended
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         answers = self.answers
         # The first token after a reset begins a text.
         taken_end = Signal(init=1)
@@ -79,12 +78,11 @@ class EndIsTaken(Theorem):
         with m.If(answers.valid & answers.ready):
             m.d.sync += [taken_end.eq(answers.payload.end), goes_on.eq(~answers.payload.end)]
 
-        m.d.comb += self.claim(
+        self.claim(
             "end_is_taken",
             self.ended == taken_end,
             "It is what the host saw when it took the answer.",
         )
 
-        m.d.comb += self.witness("text_goes_on", goes_on)
-        m.d.comb += self.witness("text_ends", goes_on & answers.valid & answers.payload.end)
-        return m
+        self.witness("text_goes_on", goes_on)
+        self.witness("text_ends", goes_on & answers.valid & answers.payload.end)

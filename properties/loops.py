@@ -89,11 +89,9 @@ class RowsLeftCovered(Theorem):
         self.invariants = invariants
         self.loose = RowsLeft(config, stage)
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         stage, loose, beat = self.stage, self.loose, self.stage.o.payload
-        m.d.comb += self.suppose_before(
-            m,
+        self.suppose_before(
             "op_is_projection",
             implies(stage.start, known_op(stage)),
             "What is started is a projection.",
@@ -101,19 +99,15 @@ class RowsLeftCovered(Theorem):
         loose.follow(m, self.rows_left - beat.count == loose.rest)
         many = (beat.sink == Sink.CLS) & (self.rows_left > loose.rest)
         same = loose.left == Mux(many, loose.classifier.rows, self.rows_left)
-        m.d.comb += self.claim(
+        self.claim(
             "one_stands_for_the_other",
             implies(stage.o.valid, same),
             "While the stage works, one stands for the other.",
         )
-        for name, invariant in self.invariants.items():
-            m.d.comb += self.claim(
-                name, invariant, "A statement about the inside, which the harness names."
-            )
+        self.claim_inside(self.invariants)
         if loose.classifier.rows > loose.rest:
-            m.d.comb += self.witness("another_pass", loose.decides)
-        m.d.comb += self.witness("done", stage.done)
-        return m
+            self.witness("another_pass", loose.decides)
+        self.witness("done", stage.done)
 
 
 @dataclass(frozen=True, kw_only=True)

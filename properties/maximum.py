@@ -21,10 +21,9 @@ class RunningMaximum(Theorem):
         self.stored = stored
         self.empty = empty
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         softmax, slots = self.softmax, range(self.chosen.size)
-        self.chosen.choose(self, m)
+        self.chosen.choose(self)
         maximum = self.chosen.of(softmax.totals.maxima[slot] for slot in slots)
         score = self.chosen.of(softmax.trace[2 * slot].value for slot in slots)
         # A score that the solver chooses; whether it came, and whether any did.
@@ -36,15 +35,10 @@ class RunningMaximum(Theorem):
         with m.Elif(self.stored):
             m.d.sync += [came.eq(came | (score == chosen)), some_came.eq(1)]
 
-        m.d.comb += self.claim(
-            "none_greater", implies(came, chosen <= maximum), "No score is greater."
-        )
+        self.claim("none_greater", implies(came, chosen <= maximum), "No score is greater.")
         is_chosen = some_came & (maximum == chosen)
-        m.d.comb += self.claim(
-            "one_of_them", implies(is_chosen, came), "The maximum is one of them."
-        )
+        self.claim("one_of_them", implies(is_chosen, came), "The maximum is one of them.")
         knows = (self.empty == ~some_came) & implies(came, some_came)
-        m.d.comb += self.claim("empty", knows, "The unit knows whether there is one.")
+        self.claim("empty", knows, "The unit knows whether there is one.")
 
-        m.d.comb += self.witness("two_scores", came & (chosen < maximum))
-        return m
+        self.witness("two_scores", came & (chosen < maximum))

@@ -49,8 +49,7 @@ class OperandsExist(Theorem):
         self.waiting = waiting
         self.takes_weights = takes_weights
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         issue = self.issue
 
         # What was told when the beats at the two steps entered.
@@ -63,7 +62,7 @@ class OperandsExist(Theorem):
         steps = Cat(issue.read.valid, issue.fetch.valid) == Cat(
             self.reads & issue.en, self.fetches & issue.en
         )
-        m.d.comb += self.claim(
+        self.claim(
             "reads_when_it_moves",
             steps,
             "Memories are read for the beat at their step, when the pipeline moves.",
@@ -71,7 +70,7 @@ class OperandsExist(Theorem):
         reader = self._told(self.reads, issue.read.p, to_reader)
         fetcher = self._told(self.fetches, issue.fetch.p, to_fetcher)
         for name in reader:
-            m.d.comb += self.claim(
+            self.claim(
                 name,
                 reader[name] & fetcher[name],
                 "At both steps, of whatever the beat reads, the beat was told.",
@@ -80,12 +79,12 @@ class OperandsExist(Theorem):
         of_stream = (kind == Kind.HEADER) | (kind == Kind.WEIGHT)
         takes = leaves & of_stream
         weights = issue.i_weights.valid & issue.i_weights.ready
-        m.d.comb += self.claim(
+        self.claim(
             "one_beat_of_weights",
             weights == takes,
             "Each header and each column takes one beat of weights as it leaves, no other does.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "weights_foreseen",
             self.takes_weights == (issue.o.valid & of_stream),
             "Whether the beat that leaves needs weights is known in a register.",
@@ -93,7 +92,7 @@ class OperandsExist(Theorem):
         column, folded = Signal.like(issue.next_column, name="told_column"), Signal()
         m.d.sync += [column.eq(issue.next_column), folded.eq(issue.next_folded)]
         told = (issue.fetch.p.column == column) & (issue.fetch.p.folded == folded)
-        m.d.comb += self.claim(
+        self.claim(
             "column_ahead",
             implies(self.fetches, told),
             "The column that will be fetched was told in the cycle before.",
@@ -103,7 +102,7 @@ class OperandsExist(Theorem):
             m.d.sync += claimed.eq(issue.claims.valid)
         attends = (issue.read.p.kind == Kind.KEY) | (issue.read.p.kind == Kind.VALUE)
         once = (claimed == (self.reads & attends)) & implies(issue.claims.valid, issue.en)
-        m.d.comb += self.claim(
+        self.claim(
             "claims_its_word",
             once,
             "Each beat of the attention claims the word of the cache that it will read, as "
@@ -115,7 +114,7 @@ class OperandsExist(Theorem):
         with m.Else():
             m.d.sync += old.eq(old | ~issue.scores_ready)
         waits_for_score = self.waits & (self.waiting.kind == Kind.VALUE)
-        m.d.comb += self.claim(
+        self.claim(
             "score_shown",
             implies(waits_for_score, (shown == self.waiting.t) & ~old),
             "What the score memory shows is the score of the value beat that waits; it was "
@@ -123,18 +122,13 @@ class OperandsExist(Theorem):
         )
 
         fetched, read = issue.fetch.p, issue.read.p
-        m.d.comb += [
-            self.witness(
-                "column", issue.fetch.valid & (fetched.kind == Kind.WEIGHT) & fetched.column[0]
-            ),
-            self.witness("newest_key", issue.read.valid & (read.kind == Kind.KEY) & read.newest),
-            self.witness(
-                "newest_value", issue.read.valid & (read.kind == Kind.VALUE) & read.newest
-            ),
-            self.witness("weights", takes),
-            self.witness("score_read_again", waits_for_score & ~issue.en & issue.next_t_en),
-        ]
-        return m
+        self.witness(
+            "column", issue.fetch.valid & (fetched.kind == Kind.WEIGHT) & fetched.column[0]
+        )
+        self.witness("newest_key", issue.read.valid & (read.kind == Kind.KEY) & read.newest)
+        self.witness("newest_value", issue.read.valid & (read.kind == Kind.VALUE) & read.newest)
+        self.witness("weights", takes)
+        self.witness("score_read_again", waits_for_score & ~issue.en & issue.next_t_en)
 
     def _told(self, valid: Value, beat: Any, told: Mapping[str, Signal]) -> dict[str, Value]:
         """By operand, that `beat` (if `valid`) does not read it, or was told that it is written."""

@@ -17,8 +17,7 @@ class PassOrder(Theorem):
     def __init__(self, buffer: Any):
         self.buffer = buffer
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         buffer = self.buffer
         comes, offered = (Value.cast(each.payload) for each in (buffer.i, buffer.o))
         takes, gives = buffer.i.valid & buffer.i.ready, buffer.o.valid & buffer.o.ready
@@ -32,30 +31,29 @@ class PassOrder(Theorem):
         was_owing = Signal()
         m.d.sync += was_owing.eq(owes)
 
-        m.d.comb += self.claim(
+        self.claim(
             "takes_when_empty",
             buffer.i.ready == ~owes,
             "Nothing is taken while a pass is there, and when none is, all is.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "offers_what_it_owes",
             buffer.o.valid == (owes | buffer.i.valid),
             "A pass that is there, or just comes, is offered until it is taken.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "unchanged",
             implies(owes, offered == owed),
             "What was taken first is given away, as it was.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "straight_through",
             implies(takes, offered == comes),
             "A pass that meets an idle drain does not wait.",
         )
 
-        m.d.comb += self.witness("waited", gives & was_owing)
-        m.d.comb += self.witness("went_straight", takes & gives)
-        return m
+        self.witness("waited", gives & was_owing)
+        self.witness("went_straight", takes & gives)
 
 
 class PassFair(Theorem):
@@ -73,17 +71,13 @@ class PassFair(Theorem):
         """The outputs of a model that states this theorem."""
         return {f"{ASSUME_FAIR}drains": self.drains, f"{ASSERT_FAIR}takes": self.takes}
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         buffer = self.buffer
-        m.d.comb += [
-            # Infinitely often, no offer waits.
-            self.drains.eq(~buffer.o.valid | buffer.o.ready),
-            self.takes.eq(~buffer.i.valid | buffer.i.ready),
-            self.witness(
-                "waits",
-                buffer.i.valid & ~buffer.i.ready,
-                "Infinitely often, no pass waits at the entrance.",
-            ),
-        ]
-        return m
+        # Infinitely often, no offer waits.
+        m.d.comb += self.drains.eq(~buffer.o.valid | buffer.o.ready)
+        m.d.comb += self.takes.eq(~buffer.i.valid | buffer.i.ready)
+        self.witness(
+            "waits",
+            buffer.i.valid & ~buffer.i.ready,
+            "Infinitely often, no pass waits at the entrance.",
+        )

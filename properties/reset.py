@@ -31,8 +31,7 @@ class ResetIsPowerOn(Theorem):
         self.under_way = under_way
         self.working = working
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         decoder = self.decoder
         # High behind every cycle of reset, and at power-on, since that is what it is reset to.
         was_reset = Signal(init=1)
@@ -43,34 +42,34 @@ class ResetIsPowerOn(Theorem):
         ]
 
         at_power_on = Cat(each == Const(each.init, each.shape()) for each in self.registers).all()
-        m.d.comb += self.claim(
+        self.claim(
             "power_on",
             implies(was_reset, at_power_on),
             "Every register is as at power-on: what is true from there on is true from here on.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "idle",
             implies(was_reset, ~Cat(self.working).any()),
             "No stage works, nor does a sequencer.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "empty",
             implies(was_reset, ~Cat(self.under_way).any()),
             "No beat, sum or result is on its way.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "waits_for_a_token",
             implies(was_reset, decoder.i_token.ready),
             "A token is taken as soon as it comes.",
         )
         moving = Cat(offered, decoder.i_weights.ready).any()
-        m.d.comb += self.claim(
+        self.claim(
             "silent",
             implies(was_reset, ~moving),
             "Nothing is offered on any stream, and no weights are taken.",
         )
         counts = Cat(decoder.cycles, decoder.macs, decoder.fault).any()
-        m.d.comb += self.claim(
+        self.claim(
             "counters",
             implies(was_reset, ~counts),
             "The counters begin again, and no fault is remembered.",
@@ -78,10 +77,9 @@ class ResetIsPowerOn(Theorem):
 
         interrupted = Signal(reset_less=True)
         m.d.sync += interrupted.eq(Cat(self.under_way).any())
-        m.d.comb += self.witness(
+        self.witness(
             "interrupted", was_reset & interrupted, "A reset comes while beats are under way."
         )
-        return m
 
 
 class ResetForgets(Paths):

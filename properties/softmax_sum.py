@@ -28,9 +28,8 @@ class WeightsSumToOne(Theorem):
         self.unit = unit
         self.defined = defined
 
-    def elaborate(self, platform):
-        m = Module()
-        m.d.comb += self.suppose(
+    def describe(self, m: Module) -> None:
+        self.suppose(
             "at_least_the_maximum",
             self.total >= self.least,
             "The weight of the maximum is among those that are summed.",
@@ -39,17 +38,16 @@ class WeightsSumToOne(Theorem):
         one = C(self.unit) << self.e
         away = Mux(self.product < one, one - self.product, self.product - one)
         near = C(int(DISTANCE * self.unit * 2**_FRACTION)) << self.e
-        m.d.comb += self.claim(
+        self.claim(
             "near_one",
             (away << _FRACTION) <= near,
             "Product and one are no farther apart than that.",
         )
-        m.d.comb += self.claim("defined", self.defined, "Golden's own integers can follow.")
+        self.claim("defined", self.defined, "Golden's own integers can follow.")
 
         far = C(int(0.8 * DISTANCE * self.unit * 2**_FRACTION)) << self.e
-        m.d.comb += self.witness(
+        self.witness(
             "far",
             (away << _FRACTION) > far,
             "The bound is no idle one: some sum is more than four fifths of it away.",
         )
-        return m

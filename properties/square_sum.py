@@ -43,8 +43,7 @@ class SquareSumHolds(Theorem):
         self.first = first
         self.square = square
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         residual, dim, adds, first = self.residual, self.dim, self.adds, self.first
         total, square = residual.square_sum, self.square
         updates = Cat(is_op(op, residual.i.p) for op in (Op.EMBED, Op.WO, Op.W2)).any()
@@ -54,12 +53,12 @@ class SquareSumHolds(Theorem):
         m.d.sync += came_last.eq(takes & (row == dim - 1))
         with m.If(takes):
             m.d.sync += row.eq(Mux(row == dim - 1, 0, row + 1))
-        m.d.comb += self.suppose(
+        self.suppose(
             "rows_in_order",
             implies(takes, residual.i.p.row == row),
             "Each update brings all elements, in order.",
         )
-        m.d.comb += self.suppose(
+        self.suppose(
             "updates_apart",
             implies(came_last, ~takes),
             "Behind the last element of an update is a cycle without one.",
@@ -87,44 +86,39 @@ class SquareSumHolds(Theorem):
         request = residual.requests[0]
         is_element = request.a == request.a[: self.width].as_signed()
         asks_square = (request.a == request.b) & is_element
-        m.d.comb += self.claim(
-            "squares", implies(request.en, asks_square), "It asks for squares of elements."
-        )
+        self.claim("squares", implies(request.en, asks_square), "It asks for squares of elements.")
         in_bound = (square >= 0) & (square <= self.most)
-        m.d.comb += self.claim(
+        self.claim(
             "term_in_bound",
             implies(adds, in_bound),
             "A square is not negative, nor greater than that of the least element.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "begins",
             implies(adds & (count == 0), first),
             "Whatever comes after a reset begins a sum.",
         )
-        m.d.comb += self.claim(
-            "no_more_terms", implies(adds, counted < dim), "Each element is squared once."
-        )
+        self.claim("no_more_terms", implies(adds, counted < dim), "Each element is squared once.")
         all_or_none = (count == 0) | (count == dim)
         own_count = Mux(due == 0, all_or_none, count == due)
-        m.d.comb += self.claim("counted", own_count & (row < dim), "Each element is squared once.")
+        self.claim("counted", own_count & (row < dim), "Each element is squared once.")
         within = (total >= self.epsilon) & (total <= self.epsilon + count * self.most)
-        m.d.comb += self.claim("bounded", implies(count != 0, within), "The sum has not wrapped.")
-        m.d.comb += self.claim(
+        self.claim("bounded", implies(count != 0, within), "The sum has not wrapped.")
+        self.claim(
             "complete",
             residual.complete == completes,
             "The residual is complete when the last square is added, and only then.",
         )
         at_least_epsilon = implies(residual.complete, total >= self.epsilon)
-        m.d.comb += self.claim(
+        self.claim(
             "at_least_epsilon",
             at_least_epsilon,
             "Its sum of squares is never less than what it begins with.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "sum_stays",
             implies(was_complete, total == sum_then),
             "It stays for the cycle in which the norm looks at it.",
         )
 
-        m.d.comb += self.witness("complete", residual.complete)
-        return m
+        self.witness("complete", residual.complete)

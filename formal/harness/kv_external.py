@@ -92,7 +92,8 @@ def last_write(config: Config, *, tensor: Tensor, eager: bool = False) -> Model:
     buffer = cache.reader.buffer.read_port(domain="comb")
     inside = Inside(cache)
     known = None if eager else inside.invariants
-    theorem = KvExternalLastWrite(cache.config, cache, tensor, known)
+    first_value = eager and tensor is Tensor.VALUE
+    theorem = KvExternalLastWrite(cache.config, cache, tensor, known, first_value=first_value)
     element, row = theorem.element, theorem.row
     glue = Module()
     glue.d.comb += [
@@ -104,13 +105,6 @@ def last_write(config: Config, *, tensor: Tensor, eager: bool = False) -> Model:
         theorem.found.eq(cache.reader.word[element.lane]),
         theorem.found_block.eq(cache.block),
     ]
-    if eager and tensor is Tensor.VALUE:
-        first = element.index == cache.config.shape.kv_dim
-        glue.d.comb += theorem.suppose(
-            "first_value",
-            (element.layer == 0) & (element.t == 0) & first,
-            "The first value of the row that is written and read; keys are read before values.",
-        )
     return _model(inside, theorem, glue, eager)
 
 
