@@ -1,6 +1,7 @@
 """Products within their bound, and sums that never wrap."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from amaranth import *
 
@@ -8,6 +9,7 @@ from properties.dialect import OneOf, Theorem, implies
 from spec.derived import EXPONENT_STEP
 
 
+@dataclass(eq=False, kw_only=True)
 class EachLaneMultiplies(Theorem):
     """Each lane of the array makes, 2 enabled cycles later, the product of its own operand and that
     of its slot, moved left by the exponent of the latter.
@@ -18,22 +20,12 @@ class EachLaneMultiplies(Theorem):
     of the same registers. Obligations: 2.
     """
 
-    def __init__(
-        self,
-        *,
-        en: Value,
-        given: Sequence[tuple[Value, Value, Value]],
-        held: Sequence[tuple[Value, Value, Value]],
-        products: Sequence[Value],
-        terms: Sequence[Value],
-        exponents: int,
-    ):
-        self.en = en
-        self.given = given
-        self.held = held
-        self.products = products
-        self.terms = terms
-        self.exponents = exponents
+    en: Value
+    given: Sequence[tuple[Value, Value, Value]]
+    held: Sequence[tuple[Value, Value, Value]]
+    products: Sequence[Value]
+    terms: Sequence[Value]
+    exponents: int
 
     def describe(self, m: Module) -> None:
         same_operands, same_product = [], []
@@ -65,6 +57,7 @@ class EachLaneMultiplies(Theorem):
         self.witness("positive", self.products[-1] > 1)
 
 
+@dataclass(eq=False, kw_only=True)
 class MultipliesWithinBound(Theorem):
     """What a lane adds for operands of two formats is no greater than the product of their greatest
     magnitudes.
@@ -74,18 +67,10 @@ class MultipliesWithinBound(Theorem):
     name. Obligations: one for each of `formats`.
     """
 
-    def __init__(
-        self,
-        *,
-        en: Value,
-        held: tuple[Value, Value, Value],
-        term: Value,
-        formats: Mapping[str, tuple[int, int, int]],
-    ):
-        self.en = en
-        self.held = held
-        self.term = term
-        self.formats = formats
+    en: Value
+    held: tuple[Value, Value, Value]
+    term: Value
+    formats: Mapping[str, tuple[int, int, int]]
 
     def describe(self, m: Module) -> None:
         a, b, power = self.held
@@ -115,6 +100,7 @@ def _always_within(shape: Shape, low: int, high: int) -> bool:
     return low <= least and least + (1 << shape.width) - 1 <= high
 
 
+@dataclass(eq=False, kw_only=True)
 class AccumulatesExactly(Theorem):
     """An accumulator holds the exact sum of its terms, and cannot overflow, as long as a sum has no
     more terms than the schedule gives it, each within its bound.
@@ -125,28 +111,15 @@ class AccumulatesExactly(Theorem):
     that `chosen` names. Obligations: 2.
     """
 
-    def __init__(
-        self,
-        *,
-        adds: Value,
-        first: Value,
-        term: Value,
-        total: Value,
-        terms: int,
-        low: int,
-        high: int,
-        start: int = 0,
-        chosen: OneOf | None = None,
-    ):
-        self.adds = adds
-        self.first = first
-        self.term = term
-        self.total = total
-        self.terms = terms
-        self.low = low
-        self.high = high
-        self.start = start
-        self.chosen = chosen
+    adds: Value
+    first: Value
+    term: Value
+    total: Value
+    terms: int
+    low: int
+    high: int
+    start: int = 0
+    chosen: OneOf | None = None
 
     def describe(self, m: Module) -> None:
         if self.chosen:

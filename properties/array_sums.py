@@ -1,6 +1,7 @@
 """What a pass leaves in the lanes of the multiplier array."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -10,6 +11,7 @@ from properties.dialect import OneOf, Theorem, implies
 from spec.derived import SHIFT_BITS
 
 
+@dataclass(eq=False)
 class SumsOfAPass(Theorem):
     """When the array reports a pass, each lane shows the sum of its products since the pass began
     and the shift that the last header had for it; the beat is the last of the pass.
@@ -20,22 +22,13 @@ class SumsOfAPass(Theorem):
     a beat is there, and which. Obligations: 7.
     """
 
-    def __init__(
-        self,
-        array: Any,
-        *,
-        chosen: OneOf,
-        product: Value,
-        term: Value,
-        header: Value,
-        steps: Sequence[tuple[Value, Value]],
-    ):
-        self.array = array
-        self.chosen = chosen
-        self.product = product
-        self.term = term
-        self.header = header
-        self.steps = steps
+    array: Any
+    _: KW_ONLY
+    chosen: OneOf
+    product: Value
+    term: Value
+    header: Value
+    steps: Sequence[tuple[Value, Value]]
 
     def describe(self, m: Module) -> None:
         array, lanes = self.array, range(self.chosen.size)

@@ -1,6 +1,7 @@
 """Beats between the stages and the array: each goes through, none overtakes another."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth import *
@@ -9,6 +10,7 @@ from properties.dialect import Theorem, implies
 from properties.followed import follow
 
 
+@dataclass(eq=False, kw_only=True)
 class _InOrder(Theorem):
     """What comes leaves once, unchanged and in order, and nothing else does.
 
@@ -16,20 +18,11 @@ class _InOrder(Theorem):
     entrance to the exit, whether one is held there, and which. About any one. Obligations: 4.
     """
 
-    def __init__(
-        self,
-        *,
-        comes: Value,
-        coming: Value,
-        leaves: Value,
-        offered: Value,
-        places: Sequence[tuple[Value, Value]],
-    ):
-        self.comes = comes
-        self.coming = coming
-        self.leaves = leaves
-        self.offered = offered
-        self.places = places
+    comes: Value
+    coming: Value
+    leaves: Value
+    offered: Value
+    places: Sequence[tuple[Value, Value]]
 
     def describe(self, m: Module) -> None:
         places, leaves = self.places, self.leaves

@@ -18,8 +18,8 @@ class KvExternalLastWrite(Theorem):
     bugs wants it, nothing is claimed but the theorem). `queued`, `head_of_queue` and `buffered`
     must be driven with what stands in the writer's queue at the element's `index` and at its head,
     and in the reader's buffer at the place of its `word`; `found` and `found_block` with the
-    element of the word that the reader shows, and the block that it was read for. A search for bugs may
-    be narrowed to the `first_value` of a row.
+    element of the word that the reader shows, and the block that it was read for. A search for bugs
+    may be narrowed to the `first_value` of a row.
     """
 
     def __init__(

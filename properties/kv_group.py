@@ -1,6 +1,8 @@
 """Which KV head a query head reads."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from amaranth import *
 from amaranth.utils import exact_log2
@@ -12,6 +14,7 @@ from spec.config import Config
 from spec.derived import derive
 
 
+@dataclass(eq=False)
 class KvGroup(Theorem):
     """Query head h gets the word of KV head h // group, of the layer that its read named, 3 enabled
     cycles behind it.
@@ -20,22 +23,13 @@ class KvGroup(Theorem):
     and `blocks` are what it remembers of the two reads on their way. About any query head.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache,
-        owners: Sequence[Owner],
-        tensor: Tensor,
-        *,
-        layers: Sequence[Value],
-        blocks: Sequence[Value],
-    ):
-        self.config = config
-        self.cache = cache
-        self.owners = owners
-        self.tensor = tensor
-        self.layers = layers
-        self.blocks = blocks
+    config: Config
+    cache: Any
+    owners: Sequence[Owner]
+    tensor: Tensor
+    _: KW_ONLY
+    layers: Sequence[Value]
+    blocks: Sequence[Value]
 
     def describe(self, m: Module) -> None:
         cache, shape = self.cache, self.config.shape

@@ -1,6 +1,7 @@
 """No beat overtakes what it reads."""
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -21,6 +22,7 @@ TOLD = (
 )
 
 
+@dataclass(eq=False)
 class OperandsExist(Theorem):
     """A beat reads a vector, the caches or the weight stream only if all it reads there was told to
     be written when it entered: one cycle before the caches are read, two before the vectors.
@@ -30,24 +32,14 @@ class OperandsExist(Theorem):
     `waits`, and `takes_weights` the register that asks for weights. Obligations: 11.
     """
 
-    def __init__(
-        self,
-        issue: Any,
-        *,
-        dim: int,
-        reads: Value,
-        fetches: Value,
-        waits: Value,
-        waiting: Any,
-        takes_weights: Value,
-    ):
-        self.issue = issue
-        self.dim = dim
-        self.reads = reads
-        self.fetches = fetches
-        self.waits = waits
-        self.waiting = waiting
-        self.takes_weights = takes_weights
+    issue: Any
+    _: KW_ONLY
+    dim: int
+    reads: Value
+    fetches: Value
+    waits: Value
+    waiting: Any
+    takes_weights: Value
 
     def describe(self, m: Module) -> None:
         issue = self.issue

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -157,6 +158,7 @@ class UpMeetsSilu(Theorem):
         )
 
 
+@dataclass(eq=False)
 class PairsInPlace(Theorem):
     """RoPE turns row 2n of queries and keys with row 2n + 1, by the angle of the position and of
     the pair in its head; each row leaves once, as the tensor, head and element that it is, as long
@@ -170,33 +172,22 @@ class PairsInPlace(Theorem):
     Obligations: 9.
     """
 
-    def __init__(
-        self,
-        rope: Any,
-        shape: Any,
-        *,
-        turn: int,
-        outs: tuple[int, int],
-        asked_last: int,
-        place: tuple[Value, Value, Value],
-        waiting: Value,
-        angle: Value,
-        pair: Value,
-        at_position: Callable[[Value], Value],
-    ):
-        self.rope = rope
-        self.shape = shape
-        self.turn = turn
-        self.outs = outs
-        self.asked_last = asked_last
-        self.place = place
-        self.waiting = waiting
-        self.angle = angle
-        self.pair = pair
-        self.at_position = at_position
-        self.pos = Signal(range(shape.seq_len))
-        self.at_pair = Signal(range(shape.head_dim // 2))
-        self.in_memory = Signal(len(angle))
+    rope: Any
+    shape: Any
+    _: KW_ONLY
+    turn: int
+    outs: tuple[int, int]
+    asked_last: int
+    place: tuple[Value, Value, Value]
+    waiting: Value
+    angle: Value
+    pair: Value
+    at_position: Callable[[Value], Value]
+
+    def __post_init__(self):
+        self.pos = Signal(range(self.shape.seq_len))
+        self.at_pair = Signal(range(self.shape.head_dim // 2))
+        self.in_memory = Signal(len(self.angle))
 
     def describe(self, m: Module) -> None:
         rope, shape = self.rope, self.shape

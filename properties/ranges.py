@@ -1,6 +1,7 @@
 """The ranges of what the writeback shifts by."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -11,6 +12,7 @@ from properties.dialect import Theorem, implies
 _FIRST_SHIFT = 3
 
 
+@dataclass(eq=False)
 class ExponentInRange(Theorem):
     """From the first norm on, its exponent is one of those that a sum of squares can have; `ready`
     says that there was one.
@@ -20,12 +22,12 @@ class ExponentInRange(Theorem):
     Obligations: 3.
     """
 
-    def __init__(self, norm: Any, *, epsilon: int, exponents: int, floor: int, e: Value):
-        self.norm = norm
-        self.epsilon = epsilon
-        self.exponents = exponents
-        self.floor = floor
-        self.e = e
+    norm: Any
+    _: KW_ONLY
+    epsilon: int
+    exponents: int
+    floor: int
+    e: Value
 
     def describe(self, m: Module) -> None:
         norm = self.norm
@@ -52,6 +54,7 @@ class ExponentInRange(Theorem):
         self.witness("greatest", norm.ready & (norm.exponent == self.exponents - 1))
 
 
+@dataclass(eq=False)
 class ShiftsInRange(Theorem):
     """The shift of each slot is one that a sum of weights can have, from the time on at which its
     value sums can come: those of slot n not before ``n + 1`` cycles of `ready` are over.
@@ -62,28 +65,16 @@ class ShiftsInRange(Theorem):
     later. Obligations: 5.
     """
 
-    def __init__(
-        self,
-        reciprocals: Any,
-        *,
-        shifts: range,
-        least: int,
-        running: Value,
-        taken: Value,
-        total: Value,
-        valid: Value,
-        slot_of: Sequence[Value],
-        shift_of: Sequence[Value],
-    ):
-        self.reciprocals = reciprocals
-        self.shifts = shifts
-        self.least = least
-        self.running = running
-        self.taken = taken
-        self.total = total
-        self.valid = valid
-        self.slot_of = slot_of
-        self.shift_of = shift_of
+    reciprocals: Any
+    _: KW_ONLY
+    shifts: range
+    least: int
+    running: Value
+    taken: Value
+    total: Value
+    valid: Value
+    slot_of: Sequence[Value]
+    shift_of: Sequence[Value]
 
     def _is_shift(self, value: Value) -> Value:
         return (value >= self.shifts[0]) & (value <= self.shifts[-1])

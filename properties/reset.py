@@ -1,6 +1,7 @@
 """What a reset does to the whole decoder."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -9,6 +10,7 @@ from properties.dialect import Paths, Theorem, implies
 from properties.leaks import apart_from_handshakes
 
 
+@dataclass(eq=False)
 class ResetIsPowerOn(Theorem):
     """A cycle of reset, in any state, leads back to idle: every register has its power-on value,
     nothing is under way, offered or taken, and the decoder waits for a token.
@@ -18,18 +20,11 @@ class ResetIsPowerOn(Theorem):
     results, wherever they are, that there is one; `working` of stages and sequencers.
     """
 
-    def __init__(
-        self,
-        decoder: Any,
-        *,
-        registers: Sequence[Signal],
-        under_way: Sequence[Value],
-        working: Sequence[Value],
-    ):
-        self.decoder = decoder
-        self.registers = registers
-        self.under_way = under_way
-        self.working = working
+    decoder: Any
+    _: KW_ONLY
+    registers: Sequence[Signal]
+    under_way: Sequence[Value]
+    working: Sequence[Value]
 
     def describe(self, m: Module) -> None:
         decoder = self.decoder

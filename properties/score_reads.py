@@ -1,5 +1,6 @@
 """Which score a value beat takes along, and that its weight comes out with it."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -8,6 +9,7 @@ from design.beat import Kind
 from properties.dialect import Theorem, implies
 
 
+@dataclass(eq=False)
 class ScoreOfItsBeat(Theorem):
     """When a value beat enters `Issue`, the score memories show the score of its position, read no
     sooner than in the cycle before all scores counted as stored; three enabled cycles later the
@@ -18,20 +20,12 @@ class ScoreOfItsBeat(Theorem):
     each with whether there is one. Obligations: 6.
     """
 
-    def __init__(
-        self,
-        issue: Any,
-        *,
-        waits: Value,
-        waiting: Any,
-        enters: Value,
-        stages: list[tuple[Value, Any]],
-    ):
-        self.issue = issue
-        self.waits = waits
-        self.waiting = waiting
-        self.enters = enters
-        self.stages = stages
+    issue: Any
+    _: KW_ONLY
+    waits: Value
+    waiting: Any
+    enters: Value
+    stages: list[tuple[Value, Any]]
 
     def describe(self, m: Module) -> None:
         issue, waiting = self.issue, self.waiting

@@ -1,5 +1,6 @@
 """The scores of a block of heads, written by the drain and read by the value pass."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -7,6 +8,7 @@ from amaranth import *
 from properties.dialect import OneOf, Theorem, implies
 
 
+@dataclass(eq=False)
 class ScoresKept(Theorem):
     """Every read of a score of a slot shows what was last stored for its position, and holds it; a
     raw score is stored in the cycle after it comes, rounded as golden rounds it.
@@ -18,25 +20,18 @@ class ScoresKept(Theorem):
     Obligations: 4.
     """
 
-    def __init__(
-        self,
-        softmax: Any,
-        *,
-        chosen: OneOf,
-        seq_len: int,
-        written: Value,
-        written_t: Value,
-        shown: Value,
-    ):
-        self.softmax = softmax
-        self.chosen = chosen
-        self.seq_len = seq_len
-        self.written = written
-        self.written_t = written_t
-        self.shown = shown
-        self.t = Signal(range(seq_len), name="t")
-        self.rounded = Signal(shown.shape())
-        self.stored = Signal(shown.shape())
+    softmax: Any
+    _: KW_ONLY
+    chosen: OneOf
+    seq_len: int
+    written: Value
+    written_t: Value
+    shown: Value
+
+    def __post_init__(self):
+        self.t = Signal(range(self.seq_len), name="t")
+        self.rounded = Signal(self.shown.shape())
+        self.stored = Signal(self.shown.shape())
 
     def describe(self, m: Module) -> None:
         softmax = self.softmax

@@ -1,5 +1,6 @@
 """The sum of squares that a norm begins with."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -12,6 +13,7 @@ from spec.schedule import Op
 _SQUARE_LATENCY = 3
 
 
+@dataclass(eq=False)
 class SquareSumHolds(Theorem):
     """When the residual says that it is complete, its sum of squares is at least epsilon, and stays
     for another cycle; each sum begins with the first element, and has no more than all of them.
@@ -22,26 +24,15 @@ class SquareSumHolds(Theorem):
     it is the first, to `epsilon`. Obligations: 9.
     """
 
-    def __init__(
-        self,
-        residual: Any,
-        *,
-        dim: int,
-        width: int,
-        most: int,
-        epsilon: int,
-        adds: Value,
-        first: Value,
-        square: Value,
-    ):
-        self.residual = residual
-        self.dim = dim
-        self.epsilon = epsilon
-        self.width = width
-        self.most = most
-        self.adds = adds
-        self.first = first
-        self.square = square
+    residual: Any
+    _: KW_ONLY
+    dim: int
+    width: int
+    most: int
+    epsilon: int
+    adds: Value
+    first: Value
+    square: Value
 
     def describe(self, m: Module) -> None:
         residual, dim, adds, first = self.residual, self.dim, self.adds, self.first

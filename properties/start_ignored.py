@@ -1,12 +1,14 @@
 """A start that comes while its component works."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from amaranth import *
 
 from properties.dialect import Theorem
 
 
+@dataclass(eq=False, kw_only=True)
 class StartIgnored(Theorem):
     """A start that comes while the component works changes nothing, now or later.
 
@@ -15,16 +17,9 @@ class StartIgnored(Theorem):
     high when a start is kept from the second. Obligations: 2.
     """
 
-    def __init__(
-        self,
-        *,
-        pairs: Mapping[str, tuple[Value, Value]],
-        inside: Mapping[str, tuple[Value, Value]],
-        strays: Value,
-    ):
-        self.pairs = pairs
-        self.inside = inside
-        self.strays = strays
+    pairs: Mapping[str, tuple[Value, Value]]
+    inside: Mapping[str, tuple[Value, Value]]
+    strays: Value
 
     def describe(self, m: Module) -> None:
         same = Cat(one == other for one, other in self.pairs.values()).all()

@@ -9,11 +9,7 @@ from design.beat import Sink
 from design.residual import Residual
 from design.softmax import Softmax
 from formal.model import Model
-from properties.accumulator import (
-    AccumulatesExactly,
-    EachLaneMultiplies,
-    MultipliesWithinBound,
-)
+from properties.accumulator import AccumulatesExactly, EachLaneMultiplies, MultipliesWithinBound
 from properties.array_sums import SumsOfAPass
 from properties.beat_order import PassesInOrder
 from properties.dialect import OneOf, anything

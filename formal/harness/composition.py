@@ -10,11 +10,7 @@ from design.decoder import Decoder
 from design.pipeline import Pipeline
 from formal.model import Model
 from properties.composition import EveryTokenAnswered, NoClash, Parts, Whole
-from properties.composition_cache import (
-    CacheKept,
-    CacheKeptInLoops,
-    ExternalCacheKept,
-)
+from properties.composition_cache import CacheKept, CacheKeptInLoops, ExternalCacheKept
 from properties.loops import Counters
 from spec.config import CacheBacking, Config
 

@@ -34,10 +34,7 @@ def silu_theorem(config: Config, unit: SwiGlu) -> UpMeetsSilu:
 
 
 #: Of each variant: what is inside.
-ANGLES: dict[RopeBy, Callable[[Any], Angles]] = {
-    RopeBy.TABLE: by_table,
-    RopeBy.CORDIC: by_cordic,
-}
+ANGLES: dict[RopeBy, Callable[[Any], Angles]] = {RopeBy.TABLE: by_table, RopeBy.CORDIC: by_cordic}
 
 
 def _inside(config: Config, unit: Rope) -> Angles:

@@ -40,9 +40,6 @@ def forgets(config: Config, *, external: bool = False) -> Model:
     """The decoder as it is, and what its memories show at every port."""
     dut, inside = _decoder(config, external)
     theorem = ResetForgets(
-        dut,
-        shown=shown_by_memories(inside),
-        argmax=dut.argmax,
-        ended=dut.token_sequencer.ended,
+        dut, shown=shown_by_memories(inside), argmax=dut.argmax, ended=dut.token_sequencer.ended
     )
     return Model(dut, theorem, inside=inside, outputs=theorem.outputs())

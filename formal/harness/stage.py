@@ -12,13 +12,7 @@ from amaranth.hdl import Fragment
 from amaranth.lib import stream, wiring
 
 from formal.model import Model
-from properties.done_pulse import (
-    DonePulse,
-    DonePulseFair,
-    DonePulseRanking,
-    Handshake,
-    Setting,
-)
+from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking, Handshake, Setting
 
 
 @dataclass(frozen=True, kw_only=True)

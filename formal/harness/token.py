@@ -63,9 +63,7 @@ def device(config: Config) -> Device:
         inside=inside,
         glue=glue,
         own=Handshake(
-            "own",
-            dut.i_token.valid & dut.i_token.ready,
-            dut.o_token.valid & dut.o_token.ready,
+            "own", dut.i_token.valid & dut.i_token.ready, dut.o_token.valid & dut.o_token.ready
         ),
         children=(
             Handshake("embedding", dut.embed_start, embed_done),
