@@ -25,20 +25,16 @@ class _CacheKept(Whole):
             ~(announced & self.busy),
             "A row is announced while none is open, in any layer.",
         )
-        self.claim(
-            "write_inside_row",
-            self.every(kv_contract.write_inside_row),
+        self.claims(
             "Only an announced row is written, a key or a value.",
+            write_inside_row=self.every(kv_contract.write_inside_row),
+            one_write=self.every(kv_contract.one_write),
         )
-        self.claim(
-            "one_write",
-            self.every(kv_contract.one_write),
-            "Only an announced row is written, a key or a value.",
+        self.claims(
+            "Indices are in range.",
+            write_in_range=self.every(kv_contract.write_in_range),
+            read_in_range=self.every(kv_contract.read_in_range),
         )
-        self.claim(
-            "write_in_range", self.every(kv_contract.write_in_range), "Indices are in range."
-        )
-        self.claim("read_in_range", self.every(kv_contract.read_in_range), "Indices are in range.")
 
         # Of the open row, the keys and values that are written, this cycle's included. A layer sees
         # a write a cycle late (`properties.kv_layers`).

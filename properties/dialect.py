@@ -129,12 +129,15 @@ class Theorem(Elaboratable):
         if self._duties is None:
             self._state("assert", name, condition, sentence)
 
+    def claims(self, sentence: str, **conditions: ValueLike) -> None:
+        """Several obligations with one sentence, by name."""
+        if self._duties is None:
+            for name, condition in conditions.items():
+                self._state("assert", name, condition, sentence)
+
     def claim_inside(self, invariants: Mapping[str, Value]) -> None:
         """Obligations about the inside of the component, which the harness names."""
-        if self._duties is None:
-            for name, condition in invariants.items():
-                sentence = "A statement about the inside, which the harness names."
-                self._state("assert", name, condition, sentence)
+        self.claims("A statement about the inside, which the harness names.", **invariants)
 
     def suppose(self, name: str, condition: ValueLike, sentence: str = "") -> None:
         """The environment's half of the contract: only runs in which `condition` holds count."""
@@ -149,20 +152,20 @@ class Theorem(Elaboratable):
 
     def _suppose(self, name: str, supposed: ValueLike, owed: ValueLike, sentence: str) -> None:
         if self._duties is None:
-            self._state("assume", name, supposed, sentence, depth=3)
+            self._state("assume", name, supposed, sentence)
         elif name not in self._without:
-            self._state("assert", f"{self._duties}_{name}", owed, sentence, depth=3)
+            self._state("assert", f"{self._duties}_{name}", owed, sentence)
 
     def witness(self, name: str, condition: ValueLike, sentence: str = "") -> None:
         """Some run makes `condition` true: the claims are not met for want of an occasion."""
         if self._duties is None:
             self._state("cover", name, condition, sentence)
 
-    def _state(
-        self, kind: Kind, name: str, condition: ValueLike, sentence: str, *, depth: int = 2
-    ) -> None:
-        """Make a statement; it is written `depth` calls above."""
-        caller = sys._getframe(depth)
+    def _state(self, kind: Kind, name: str, condition: ValueLike, sentence: str) -> None:
+        """Make a statement; its place is that of the caller outside this file."""
+        caller = sys._getframe(1)
+        while caller.f_code.co_filename == __file__ and caller.f_back:
+            caller = caller.f_back
         where = (caller.f_code.co_filename, caller.f_lineno)
         self.statements.append(Statement(kind, name, Value.cast(condition), sentence, where))
         cell = {"assert": Assert, "assume": Assume, "cover": Cover}[kind]

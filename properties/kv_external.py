@@ -5,8 +5,8 @@ read word after word. `Passes` numbers these words, from the definition of the p
 memory's half is one element of it, chosen by the solver, with what the port promises and no more.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from amaranth import *
 from amaranth.utils import exact_log2
@@ -22,6 +22,9 @@ from spec.kv_layout import kv_layout
 Cache = Any
 #: `Theorem.suppose` or `Theorem.claim`.
 Statement = Callable[[str, Value, str], Any]
+#: What an induction must know about the inside; without it, as a search for bugs wants it, nothing
+#: is claimed but the theorem.
+Inside: TypeAlias = "Callable[[KvRow], Mapping[str, Value]] | None"
 
 
 def product(value: Value, factor: Value) -> Value:

@@ -1,12 +1,9 @@
 """The buffer between the external memory and the passes."""
 
-from collections.abc import Callable, Mapping
-
 from amaranth import *
 
 from properties.dialect import Theorem, implies
-from properties.kv_external import Cache, KvRow
-from spec.config import Config
+from properties.kv_external import Inside, KvRow
 from spec.derived import derive
 
 
@@ -15,24 +12,17 @@ class KvExternalBuffer(Theorem):
 
     The solver chooses a word of the row by its `number`, and an element of it. `word` is what the
     reader shows, of `depth` words its buffer has room for; `buffered` must be driven with the
-    buffer's content at the chosen word's place. `inside` as of `KvExternalLastWrite`.
+    buffer's content at the chosen word's place.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache: Cache,
-        word: Value,
-        depth: int,
-        inside: Callable[[KvRow], Mapping[str, Value]] | None,
-    ):
-        self.row = KvRow(config, cache)
+    def __init__(self, row: KvRow, word: Value, depth: int, inside: Inside):
+        self.row = row
         self.word = word
         self.depth = depth
         self.inside = inside
         self.number = Signal(self.row.passes.shape)
-        self.lane = Signal(range(len(cache.i_kv_words.payload)))
-        self.buffered = Signal(signed(derive(config).kv_width))
+        self.lane = Signal(range(len(row.cache.i_kv_words.payload)))
+        self.buffered = Signal(signed(derive(row.config).kv_width))
 
     def describe(self, m: Module) -> None:
         row, words = self.row, self.row.cache.i_kv_words

@@ -1,39 +1,26 @@
 """Reads of the external KV cache return the last write."""
 
-from collections.abc import Callable, Mapping
-
 from amaranth import *
 
 from properties.dialect import Theorem, implies
 from properties.kv_element import Tensor
-from properties.kv_external import Cache, KvExternalElement, KvRow
-from spec.config import Config
+from properties.kv_external import Inside, KvExternalElement, KvRow
 
 
 class KvExternalLastWrite(Theorem):
     """Every word that the external cache serves to a read is what was last written to it.
 
-    With any latency of the memory, and any content of what has no write behind it.
-    `inside` states what the induction must know about the inside (without it, as a search for
-    bugs wants it, nothing is claimed but the theorem). `queued`, `head_of_queue` and `buffered`
-    must be driven with what stands in the writer's queue at the element's `index` and at its head,
-    and in the reader's buffer at the place of its `word`; `found` and `found_block` with the
-    element of the word that the reader shows, and the block that it was read for. A search for bugs
-    may be narrowed to the `first_value` of a row.
+    With any latency of the memory, and any content of what has no write behind it. `queued`,
+    `head_of_queue` and `buffered` must be driven with what stands in the writer's queue at the
+    element's `index` and at its head, and in the reader's buffer at the place of its `word`;
+    `found` and `found_block` with the element of the word that the reader shows, and the block that
+    it was read for. A search for bugs may be narrowed to the `first_value` of a row.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache: Cache,
-        tensor: Tensor,
-        inside: Callable[[KvRow], Mapping[str, Value]] | None,
-        *,
-        first_value: bool = False,
-    ):
+    def __init__(self, row: KvRow, tensor: Tensor, inside: Inside, *, first_value: bool = False):
         self.first_value = first_value
-        self.row = KvRow(config, cache)
-        self.element = KvExternalElement(self.row, tensor)
+        self.row = row
+        self.element = KvExternalElement(row, tensor)
         self.inside = inside
         self.queued = Signal.like(self.element.shown)
         self.head_of_queue = Signal.like(self.element.shown)
@@ -47,7 +34,7 @@ class KvExternalLastWrite(Theorem):
         element.connect(m, self)
         request = cache.o_kv_read.payload
         if self.first_value:
-            first = element.index == cache.config.shape.kv_dim
+            first = element.index == row.config.shape.kv_dim
             self.suppose(
                 "first_value",
                 (element.layer == 0) & (element.t == 0) & first,
@@ -86,17 +73,13 @@ class KvExternalLastWrite(Theorem):
             "From its request until it comes, no write to it is on its way.",
         )
         turn = element.mine & (row.accepted == element.index)
-        self.claim(
-            "stored_in_its_place",
-            implies(row.stores, element.covered == turn),
+        self.claims(
             "The element is stored when it is its turn in its row, and never else; as it "
             "was given.",
-        )
-        self.claim(
-            "stored_as_given",
-            implies(element.covered, cache.o_kv_write.payload.data[element.lane] == last),
-            "The element is stored when it is its turn in its row, and never else; as it "
-            "was given.",
+            stored_in_its_place=implies(row.stores, element.covered == turn),
+            stored_as_given=implies(
+                element.covered, cache.o_kv_write.payload.data[element.lane] == last
+            ),
         )
 
         if self.inside is not None:
@@ -145,22 +128,17 @@ class KvExternalLastWrite(Theorem):
             ),
             "Else, the memory holds it.",
         )
-        self.claim(
-            "asked_when_stored",
-            implies(
+        self.claims(
+            "A newest element is asked for once it is stored.",
+            asked_when_stored=implies(
                 element.is_read & element.mine & (row.requested > element.word),
                 row.acknowledged > element.index,
             ),
-            "A newest element is asked for once it is stored.",
-        )
-        self.claim(
-            "buffer_holds_it",
-            implies(
+            buffer_holds_it=implies(
                 element.is_read
                 & known
                 & (row.started <= element.word)
                 & (row.delivered > element.word),
                 self.buffered == last,
             ),
-            "A newest element is asked for once it is stored.",
         )

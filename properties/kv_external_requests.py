@@ -1,13 +1,10 @@
 """What the external KV cache asks of the memory behind its port."""
 
-from collections.abc import Callable, Mapping
-
 from amaranth import *
 
 from design.ports import KV_BURST
 from properties.dialect import Theorem, implies
-from properties.kv_external import Cache, KvRow
-from spec.config import Config
+from properties.kv_external import Inside, KvRow
 from spec.kv_layout import kv_layout
 
 
@@ -15,22 +12,19 @@ class KvExternalRequests(Theorem):
     """Every request lies in the memory, a read within a burst, a write of one element, and holds;
     a row is stored before all its words are read.
 
-    `inside` as of `KvExternalLastWrite`; `queued` must be driven with what the writer's queue
+    `queued` must be driven with what the writer's queue
     holds at the next element to be taken, `head_of_queue` with what it shows.
     """
 
-    def __init__(
-        self, config: Config, cache: Cache, inside: Callable[[KvRow], Mapping[str, Value]] | None
-    ):
-        self.config = config
-        self.row = KvRow(config, cache)
+    def __init__(self, row: KvRow, inside: Inside):
+        self.row = row
         self.inside = inside
-        self.queued = Signal(config.numerics.k.width)
-        self.head_of_queue = Signal(config.numerics.k.width)
+        self.queued = Signal(row.config.numerics.k.width)
+        self.head_of_queue = Signal(row.config.numerics.k.width)
 
     def describe(self, m: Module) -> None:
         row, cache = self.row, self.row.cache
-        layout = kv_layout(self.config)
+        layout = kv_layout(row.config)
         row.connect(m, self)
         read, write = cache.o_kv_read, cache.o_kv_write
         strobe = write.payload.strobe

@@ -1,29 +1,21 @@
 """What the external KV cache says about the row being written, and that its passes end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from amaranth import *
 
 from properties.dialect import Theorem, implies
-from properties.kv_external import Cache, KvRow
-from spec.config import Config
+from properties.kv_external import Inside, KvRow
 
 
 class KvExternalRowDone(Theorem):
     """Keys and values are reported ready, and a row done, exactly when the memory has stored them.
 
-    `cache` shows `busy` and `done` of its writer as well. `inside` as of `KvExternalLastWrite`.
+    `cache` shows `busy` and `done` of its writer as well.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache: Cache,
-        busy: Value,
-        done: Value,
-        inside: Callable[[KvRow], Mapping[str, Value]] | None,
-    ):
-        self.row = KvRow(config, cache)
+    def __init__(self, row: KvRow, busy: Value, done: Value, inside: Inside):
+        self.row = row
         self.busy = busy
         self.done = done
         self.inside = inside
@@ -39,15 +31,10 @@ class KvExternalRowDone(Theorem):
         with m.Elif(self.done):
             m.d.sync += pending.eq(0)
 
-        self.claim(
-            "k_ready",
-            cache.k_ready == (row.acknowledged >= row.elements // 2),
+        self.claims(
             "Ready means that every key, every value, of the row is stored.",
-        )
-        self.claim(
-            "v_ready",
-            cache.v_ready == stored,
-            "Ready means that every key, every value, of the row is stored.",
+            k_ready=cache.k_ready == (row.acknowledged >= row.elements // 2),
+            v_ready=cache.v_ready == stored,
         )
         self.claim(
             "busy", self.busy == (row.open & ~stored), "Busy means announced and not stored."
@@ -78,18 +65,11 @@ class KvExternalAnswered(Theorem):
     beats asked for weighing twice, and of the `steps` that the reader makes between its requests,
     at most `most`. So a row takes ``3 * elements + 5 * words + most`` such cycles at most.
 
-    `inside` as of `KvExternalLastWrite`; `steps` is an invariant of the same kind.
+    `steps` is an invariant of the same kind as `inside`.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache: Cache,
-        steps: Callable[[KvRow], Value],
-        most: int,
-        inside: Callable[[KvRow], Mapping[str, Value]] | None,
-    ):
-        self.row = KvRow(config, cache)
+    def __init__(self, row: KvRow, steps: Callable[[KvRow], Value], most: int, inside: Inside):
+        self.row = row
         self.steps = steps
         self.most = most
         self.inside = inside

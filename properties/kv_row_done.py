@@ -43,25 +43,15 @@ class KvRowDone(Theorem):
             m.d.sync += pending.eq(0)
         complete = keys.all() & values.all()
 
-        self.claim(
-            "k_written",
-            owner.k_written == count(keys),
+        self.claims(
             "The counts are the numbers of elements written.",
+            k_written=owner.k_written == count(keys),
+            v_written=owner.v_written == count(values),
         )
-        self.claim(
-            "v_written",
-            owner.v_written == count(values),
-            "The counts are the numbers of elements written.",
-        )
-        self.claim(
-            "k_ready",
-            owner.k_ready == keys.all(),
+        self.claims(
             "Ready means that every key, every value, of the row is written.",
-        )
-        self.claim(
-            "v_ready",
-            owner.v_ready == values.all(),
-            "Ready means that every key, every value, of the row is written.",
+            k_ready=owner.k_ready == keys.all(),
+            v_ready=owner.v_ready == values.all(),
         )
         self.claim(
             "busy", owner.busy == (pending & ~complete), "Busy means announced and not complete."

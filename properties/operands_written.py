@@ -283,14 +283,11 @@ class OperandsWritten(Whole):
         )
         more = units["attention"].coming & (units["attention"].filled != 0)
         of_one = implies(more, attention.matches(layer=writeback.o.p.layer))
-        self.claim(
-            "attention_of_one_layer",
-            of_one,
-            "The attention vector is of one layer; Wo reads that of its own.",
-        )
         read = implies(units["attention"].fetch, attention.matches(layer=beat.layer))
-        self.claim(
-            "attention", read, "The attention vector is of one layer; Wo reads that of its own."
+        self.claims(
+            "The attention vector is of one layer; Wo reads that of its own.",
+            attention_of_one_layer=of_one,
+            attention=read,
         )
 
         gate = writeback.scaled.valid & (writeback.scaled.p.sink == Sink.W13)
@@ -328,16 +325,11 @@ class OperandsWritten(Whole):
         raw, half = writeback.i.p, writeback.o.p
         uses_exponent = writeback.i.valid & _is(raw.sink, READERS)
         ready = self._reads(raw.sink, raw.layer, found) & ~started & ~norm.start
-        self.claim(
-            "exponent",
-            implies(uses_exponent, ready),
-            "A sum leaves the drain with the exponent of its residual, and finds its factor.",
-        )
         uses_factor = writeback.o.valid & _is(half.sink, READERS)
-        self.claim(
-            "factor",
-            implies(uses_factor, self._reads(half.sink, half.layer, found) & ~norm.start),
+        self.claims(
             "A sum leaves the drain with the exponent of its residual, and finds its factor.",
+            exponent=implies(uses_exponent, ready),
+            factor=implies(uses_factor, self._reads(half.sink, half.layer, found) & ~norm.start),
         )
 
     def _reciprocals(self, m: Module) -> None:

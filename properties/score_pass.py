@@ -198,20 +198,14 @@ class SumIncludesTheMaximum(_ScorePass):
             "The unit knows whether there is a score.",
         )
         exists = (place <= newest) & (newest < self.seq_len) & (self.at_place == self.maximum)
-        self.claim(
-            "stored",
-            implies(known, exists),
-            "The maximum stands at its place, which was stored; so is what is fresh, and on "
-            "its way.",
-        )
         fresh = self.some & (self.shown_t <= newest)
         beats = zip(self.valid, self.t, strict=True)
         under_way = [implies(valid, known & (t <= newest)) for valid, t in beats]
-        self.claim(
-            "fresh",
-            implies(self.fresh, fresh) & Cat(under_way).all(),
+        self.claims(
             "The maximum stands at its place, which was stored; so is what is fresh, and on "
             "its way.",
+            stored=implies(known, exists),
+            fresh=implies(self.fresh, fresh) & Cat(under_way).all(),
         )
         # From there it goes through the pipeline, with nothing below it, to the greatest weight.
         steps = {

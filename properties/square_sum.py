@@ -89,10 +89,13 @@ class SquareSumHolds(Theorem):
             implies(adds & (count == 0), first),
             "Whatever comes after a reset begins a sum.",
         )
-        self.claim("no_more_terms", implies(adds, counted < dim), "Each element is squared once.")
         all_or_none = (count == 0) | (count == dim)
         own_count = Mux(due == 0, all_or_none, count == due)
-        self.claim("counted", own_count & (row < dim), "Each element is squared once.")
+        self.claims(
+            "Each element is squared once.",
+            no_more_terms=implies(adds, counted < dim),
+            counted=own_count & (row < dim),
+        )
         within = (total >= self.epsilon) & (total <= self.epsilon + count * self.most)
         self.claim("bounded", implies(count != 0, within), "The sum has not wrapped.")
         self.claim(

@@ -107,15 +107,10 @@ class TokenOrder(Theorem):
         classifier = Mux(token.sample, layout.classifier_beats, 0)
         body = (fetch.address == layout.body) & (fetch.beats == layout.body_beats + classifier)
         due = pending & Mux(self.fetched == 0, embedding, (self.fetched == 1) & body)
-        self.claim(
-            "fetches_its_weights",
-            implies(tokens.o_fetch.valid, due),
+        self.claims(
             "First its embedding is asked for, then layers and classifier: two runs, no more.",
-        )
-        self.claim(
-            "fetch_stands",
-            offer_stands(m, tokens.o_fetch, "fetch"),
-            "First its embedding is asked for, then layers and classifier: two runs, no more.",
+            fetches_its_weights=implies(tokens.o_fetch.valid, due),
+            fetch_stands=offer_stands(m, tokens.o_fetch, "fetch"),
         )
         in_turn = pending & ~self.layer_runs & ~last_layer
         behind = self.embedded | tokens.projection_done
@@ -146,22 +141,13 @@ class TokenOrder(Theorem):
         named = (answer.id == Mux(token.sample, tokens.best, token.id)) & (
             answer.sampled == token.sample
         )
-        self.claim(
-            "answer",
-            implies(tokens.o_token.valid, named),
-            "The answer is the best, or the token itself.",
-        )
         chosen_end = Cat(tokens.best == end for end in shape.end_ids).any()
         ends = (token.sample & chosen_end) | (self.pos == shape.seq_len - 1)
-        self.claim(
-            "end_of_text",
-            implies(tokens.o_token.valid, answer.end == ends),
+        self.claims(
             "The answer is the best, or the token itself.",
-        )
-        self.claim(
-            "answer_stands",
-            offer_stands(m, tokens.o_token, "answer"),
-            "The answer is the best, or the token itself.",
+            answer=implies(tokens.o_token.valid, named),
+            end_of_text=implies(tokens.o_token.valid, answer.end == ends),
+            answer_stands=offer_stands(m, tokens.o_token, "answer"),
         )
         place = (tokens.pos == self.pos) & (tokens.pos < shape.seq_len)
         self.claim(
