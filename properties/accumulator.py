@@ -17,7 +17,7 @@ class EachLaneMultiplies(Theorem):
     `en` is the clock enable. By lane: `given` are its two operands and the exponent, `held` the
     registers that they go to, `products` the register of its product, `terms` what is added of it.
     There are `exponents` of them. No solver multiplies: specification and lane are the same product
-    of the same registers. Obligations: 2.
+    of the same registers.
     """
 
     en: Value
@@ -105,10 +105,10 @@ class AccumulatesExactly(Theorem):
     """An accumulator holds the exact sum of its terms, and cannot overflow, as long as a sum has no
     more terms than the schedule gives it, each within its bound.
 
-    `adds` tells that `term` is added in this cycle, to nothing if it is the `first`; `total` is
-    the register from the next cycle on. `start` is what a sum begins with. `terms` is the most of
-    them, `low` and `high` the bounds of one. Of several accumulators `term` and `total` are those
-    that `chosen` names. Obligations: 2.
+    `adds` says that `term` is added in this cycle, to nothing if it is the `first`; `total` is the
+    register from the next cycle on. `start` is what a sum begins with. `terms` is the most of them,
+    `low` and `high` the bounds of one. Of several accumulators `term` and `total` are those that
+    `chosen` names.
     """
 
     adds: Value

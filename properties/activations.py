@@ -14,7 +14,7 @@ class ReadWhileItFills(Theorem):
 
     `buffer` has the signature of `design.activations.ActivationBuffer`; `written` is its count of
     elements, and `stored` what stands in its memory at `element`, for the induction. A vector that
-    is cleared may be read until the first element of the next is announced. Obligations: 6.
+    is cleared may be read until the first element of the next is announced.
     """
 
     def __init__(self, buffer: Any, *, written: Value, lead_time: int):

@@ -13,7 +13,7 @@ class LogitRoom(Theorem):
     """If a logit leaves the drain only when `ready` is high, it finds room when it comes.
 
     `argmax` has the signature of `design.argmax.Argmax`; a logit comes `delay` cycles after it
-    left. `level` is how many are queued, for the induction. Obligations: 2.
+    left. `level` is how many are queued, for the induction.
     """
 
     def __init__(self, argmax: Any, *, level: Value, depth: int, delay: int):
@@ -50,7 +50,6 @@ class LogitOrder(Theorem):
 
     About any logit. For the induction, `stored` must be driven with what the queue holds `ahead`
     places behind its first, and `consistent` says that its counters agree with `waiting`.
-    Obligations: 5.
     """
 
     def __init__(self, argmax: Any, *, vocab: int, depth: int):
@@ -111,7 +110,7 @@ class LastIsNew(Theorem):
 
     It is that of the logit that waits longest, or, where none waits, of the row that is there now.
     `stored` are the `last`s of the queue's places, that of its first first; `consistent` says that
-    its counters agree with `waiting`. Obligations: 3.
+    its counters agree with `waiting`.
     """
 
     def __init__(self, argmax: Any, *, vocab: int, stored: Signal):
@@ -153,7 +152,7 @@ class LastIsNew(Theorem):
 class FirstOfTheGreatest(Theorem):
     """`best` is the first index of the greatest logit of those that came since row 0.
 
-    `greatest` is the value that the component keeps for it. Obligations: 6.
+    `greatest` is the value that the component keeps for it.
     """
 
     def __init__(self, argmax: Any, *, vocab: int, greatest: Value):

@@ -19,7 +19,7 @@ class SumsOfAPass(Theorem):
     `array` has the signature of `design.array.MultiplierArray`; of the lane that is `chosen`,
     `product` is the register of its product and `term` what is added of it (`EachLaneMultiplies`);
     `header` is the register of its shifts. `steps` are, from the entrance to the products, whether
-    a beat is there, and which. Obligations: 7.
+    a beat is there, and which.
     """
 
     array: Any

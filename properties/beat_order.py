@@ -15,7 +15,7 @@ class _InOrder(Theorem):
     """What comes leaves once, unchanged and in order, and nothing else does.
 
     `comes` and `leaves` say that one does, `coming` and `offered` which; `places` are, from the
-    entrance to the exit, whether one is held there, and which. About any one. Obligations: 4.
+    entrance to the exit, whether one is held there, and which. About any one.
     """
 
     comes: Value
@@ -67,7 +67,7 @@ class BeatOrder(_InOrder):
     """Each beat that `Issue` takes leaves it once, unchanged and in order, and nothing else does.
 
     `issue` has the signature of `design.issue.Issue`; `places` are, from the entrance to the exit,
-    whether a beat is held, and which. About any beat. Obligations: 4.
+    whether a beat is held, and which. About any beat.
     """
 
     def __init__(self, issue: Any, places: Sequence[tuple[Value, Value]]):
@@ -86,7 +86,6 @@ class PassesInOrder(_InOrder):
 
     `array` has the signature of `design.array.MultiplierArray`; `places` are the steps between its
     operands and its accumulators: whether a last beat is there, and which. About any pass.
-    Obligations: 4.
     """
 
     def __init__(self, array: Any, places: Sequence[tuple[Value, Value]]):

@@ -11,7 +11,7 @@ class BiasesKept(Theorem):
     """Every read of a row's bias returns what was last written to it, and holds it.
 
     `biases` has the signature of `design.biases.Biases`, of `rows` rows. `stored` must be driven
-    with what the memory holds at the chosen `row`. About any row. Obligations: 2.
+    with what the memory holds at the chosen `row`. About any row.
     """
 
     def __init__(self, biases: Any, *, rows: int):

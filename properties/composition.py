@@ -1,7 +1,7 @@
 """The decoder as a whole: whether it ever stands still, whether units keep each other's contracts.
 
-These theorems are for a search of all states (engine `explore`). What data decide, the end of a
-text, is cut out of the decoder and free; that nothing else is decided by data is `leaks.timing`.
+These theorems are for explicit-state model checking (engine `explore`). What data decide, the end
+of a text, is a cutpoint; that nothing else is decided by data is `leaks.timing`.
 """
 
 import itertools
@@ -133,10 +133,7 @@ class Whole(Theorem):
 
 
 class EveryTokenAnswered(Whole):
-    """If no stream is stalled for ever, each token that the decoder takes is answered.
-
-    Obligations: 1.
-    """
+    """If no stream is stalled for ever, each token that the decoder takes is answered."""
 
     def __init__(self, config: Config, parts: Parts):
         # Only a memory that answers lets anybody else be answered.
@@ -232,7 +229,7 @@ class NoClash(Whole):
         self.witness("answer", taken(decoder.o_token) & decoder.o_token.payload.sampled)
 
     def _weights(self, m: Module) -> tuple[Value, Value]:
-        """Whether all was taken that was fetched; and whether, till now, that can be told."""
+        """Whether all was taken that was fetched; and whether, until now, that is known."""
         decoder, layout = self.parts.decoder, image(self.config)
         if self.loops:
             # Beats that are to read the stream, and have not; more have no place in `Issue`.

@@ -69,7 +69,7 @@ class CacheKept(_CacheKept):
     """The decoder keeps the contract of the KV caches, and is causal: it reads no position above
     the token's, and nothing that was not written in the current sequence.
 
-    For a cache on the chip. Obligations: 8.
+    For a cache on the chip.
     """
 
     def describe(self, m: Module) -> None:
@@ -118,7 +118,7 @@ class CacheKeptInLoops(_CacheKept):
     row of this sequence before it is written in that layer.
 
     Which position a beat reads is not known here, only whether it is the newest, the token's own;
-    that no other is above it is `properties.positions`. For a cache on the chip. Obligations: 8.
+    that no other is above it is `properties.positions`. For a cache on the chip.
     """
 
     def describe(self, m: Module) -> None:
@@ -161,7 +161,7 @@ class ExternalCacheKept(Whole):
     read no position above the token's, and each below it was announced in the current sequence.
 
     For a cache outside, whatever its memory does. That a row is stored before the next is announced
-    is for the cache to keep: `KvExternalRequests`. Obligations: 12.
+    is for the cache to keep: `KvExternalRequests`.
     """
 
     def describe(self, m: Module) -> None:

@@ -13,10 +13,10 @@ class AnglesComputed(Theorem):
     of cycles after the token began, and stay until the next one begins.
 
     `angles` has the signature `design.angles.AnglesSignature`; each of the `pairs` takes `cycles`,
-    and its phase grows in the first of them. Of the inside, `progress` is how many cycles of
-    its pair are over, `exists` that this is one of a pair, `turning` which pair that is, and
-    `first` that the position is 0. `phase`, `step` and `rotation` must be driven with what the
-    memories hold at the chosen `pair`. Obligations: 6.
+    and its phase grows in the first of them. Of the inside, `progress` is how many cycles of its
+    pair are over, `exists` that this is one of a pair, `turning` which pair that is, and `first`
+    that the position is 0. `phase`, `step` and `rotation` must be driven with what the memories
+    hold at the chosen `pair`.
     """
 
     def __init__(

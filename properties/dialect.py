@@ -41,13 +41,13 @@ CHOSEN = "chosen_"
 #: Outputs so called state liveness: high infinitely often, by claim or by assumption.
 ASSERT_FAIR = "assert_fair_"
 ASSUME_FAIR = "assume_fair_"
-#: Pairs of outputs so called, ``apart_from_x`` and ``apart_to_x``, state that there is no way
-#: from one to the other; those of `REACHES`, that there is one. No way leads through a `CUT`.
+#: Pairs of outputs so called, ``apart_from_x`` and ``apart_to_x``, state that no path
+#: leads from one to the other; those of `REACHES`, that one does. None leads through a `CUT`.
 APART = "apart_"
 REACHES = "reaches_"
 CUT = "cut_"
-#: For a search of all states: what stands in for a `CUT` (else it is free); registers that hold
-#: something only while their holder, a register of one bit, is high.
+#: For explicit-state model checking: the abstraction of a `CUT` (else it is free); registers with a
+#: valid qualifier, a register of one bit.
 STAND_IN = "stand_in_"
 HELD = "held_"
 HOLDER = "holder_"
@@ -206,7 +206,7 @@ class OneOf:
 
 
 class Paths(Theorem):
-    """Base of theorems about ways through the netlist: what may depend on what.
+    """Base of theorems about structural reachability: what may depend on what.
 
     States its claims on outputs of the model; see `outputs`.
     """
@@ -215,15 +215,15 @@ class Paths(Theorem):
         self._ends: dict[str, Value] = {}
 
     def apart(self, name: str, sources: ValueLike, sinks: ValueLike) -> None:
-        """An obligation: there is no way from a bit of `sources` to one of `sinks`."""
+        """An obligation: no bit of `sources` reaches one of `sinks`."""
         self._ends |= {f"{APART}from_{name}": sources, f"{APART}to_{name}": sinks}
 
     def reaches(self, name: str, sources: ValueLike, sinks: ValueLike) -> None:
-        """There is such a way: a witness that ways are found."""
+        """There is such a path: a witness that paths are found."""
         self._ends |= {f"{REACHES}from_{name}": sources, f"{REACHES}to_{name}": sinks}
 
     def cut(self, name: str, value: ValueLike) -> None:
-        """Ways through `value` do not count."""
+        """Paths through `value` do not count."""
         self._ends[f"{CUT}{name}"] = value
 
     def besides(self) -> tuple[str, ...]:

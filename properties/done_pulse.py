@@ -28,7 +28,7 @@ def _nothing(pending: Sequence[Value]) -> dict[str, Value]:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A handshake under proof, what its environment promises, and what an induction must be told.
+    """A handshake under proof, what its environment promises, and invariants for the induction.
 
     `own` is started from outside, while it is idle or, unless it `starts_apart`, in the cycle of
     its `done`. Each of `children` is started by the component, and while that works answers it and
@@ -203,7 +203,6 @@ class DonePulseFair(_Pulse):
     """If every stall ends, each start is answered by done, always eventually.
 
     States its claim on an output of the model, as liveness-to-safety wants it; see `outputs`.
-    Obligations: 1.
     """
 
     def __init__(self, setting: Setting):
@@ -220,7 +219,7 @@ class DonePulseFair(_Pulse):
         return tuple(self.promises())
 
     def describe(self, m: Module) -> None:
-        # A run in which the environment broke a promise counts as answered from then on.
+        # A run in which the environment broke its contract counts as answered from then on.
         self.observe(m)
         kept = Cat(promise for promise, _ in self.promises().values()).all()
         broken = Signal()

@@ -9,8 +9,8 @@ from spec.kv_layout import kv_layout
 
 
 class KvExternalRequests(Theorem):
-    """Every request lies in the memory, a read within a burst, a write of one element, and holds;
-    a row is stored before all its words are read.
+    """Requests are in range (reads at most one burst, writes one element) and stable until
+    accepted; a row is stored before all its words are read.
 
     `queued` must be driven with what the writer's queue
     holds at the next element to be taken, `head_of_queue` with what it shows.

@@ -57,7 +57,7 @@ class KvExternalRowDone(Theorem):
 
 
 class KvExternalAnswered(Theorem):
-    """A row is stored, and all its words come, after boundedly many cycles that wait for nobody.
+    """A row is stored, and all its words come, within a bounded number of non-stalled cycles.
 
     A cycle waits when the caller has an element to give, a word to claim or to read and does not,
     or the memory a request to take, a beat to bring or a write to acknowledge and does not. Every
@@ -110,7 +110,7 @@ class KvExternalAnswered(Theorem):
         self.claim(
             "falls",
             implies(was_open & ~was_ended & ~had_waited, steps < before + done),
-            "A cycle that waits for nobody brings the end nearer.",
+            "A cycle that is not stalled brings the end nearer.",
         )
         self.claim(
             "never_rises",

@@ -98,7 +98,7 @@ class KvNaive(Theorem):
     """The KV cache of a layer answers every request as the naive model does, in the same cycle.
 
     Of a word that was read one element is compared, any one. `stored` must be driven with what
-    banks and naive arrays hold at `place`, by kind. Obligations: 6.
+    banks and naive arrays hold at `place`, by kind.
     """
 
     def __init__(self, owner: Owner):
@@ -163,7 +163,5 @@ class KvNaive(Theorem):
         )
         status = ("k_written", "v_written", "k_ready", "v_ready", "busy", "done")
         same = [getattr(owner, name) == getattr(naive, name) for name in status]
-        self.claim(
-            "same_row", Cat(same).all(), "All that is told of a row is told in the same cycle."
-        )
+        self.claim("same_row", Cat(same).all(), "All reports about a row come in the same cycle.")
         self.witness("row_grows", owner.v_written == 2)

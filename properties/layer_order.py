@@ -72,7 +72,7 @@ class LayerOrder(Theorem):
         ).any()
         if Op.BIAS in plan.before:
             named = named & (layer.projection_bias == (number == 1))
-        self.claim("projection_named", implies(due[0], named), "A projection is told which.")
+        self.claim("projection_named", implies(due[0], named), "A projection is given its name.")
         counted = layer.block == (number - (qkv + 1)) >> 1
         self.claim(
             "block_counted",

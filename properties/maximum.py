@@ -11,8 +11,8 @@ class RunningMaximum(Theorem):
     """The running maximum of a slot is the greatest of the scores stored since the last `clear`.
 
     `softmax` has the signature of `design.softmax.Softmax`, `chosen` is any of its slots. Scores
-    are read off its trace; they are stored when `stored` says so (see `ScoresKept`). `empty` tells
-    that none is, for the induction. Obligations: 3.
+    are read off its trace; they are stored when `stored` says so (see `ScoresKept`). `empty` says
+    that none is, for the induction.
     """
 
     def __init__(self, softmax: Any, *, chosen: OneOf, stored: Value, empty: Value):

@@ -17,7 +17,7 @@ class OperandsRouted(Theorem):
     of the vector that the projection reads.
 
     `issue` has the signature of `design.issue.Issue`; `lane` is any, and its slot is that of the
-    claims. Obligations: 10.
+    claims.
     """
 
     def __init__(self, config: Config, issue: Any, *, lane: OneOf):

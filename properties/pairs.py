@@ -19,11 +19,11 @@ class UpMeetsSilu(Theorem):
     long as gates and ups take turns, in the phases in which rows leave the drain.
 
     `swiglu` has the signature of `design.swiglu.SwiGlu`; a row comes `delay` cycles after it left,
-    and an element leaves `lead_time` cycles after its product was asked for. About any pair. Of
-    the inside, `silu_way` are the flags of the gates on their way to `silu`, youngest first,
+    and an element leaves `lead_time` cycles after its product was asked for. About any pair. Of the
+    inside, `silu_way` are the flags of the gates on their way to `silu`, youngest first,
     `silu_here` says that there is one, and `multiply` that it meets its up. For the induction,
-    `stored` must be driven with the up `ahead` places behind the first that waits, and
-    `consistent` says that the queue holds `ups` of them. Obligations: 10.
+    `stored` must be driven with the up `ahead` places behind the first that waits, and `consistent`
+    says that the queue holds `ups` of them.
     """
 
     def __init__(
@@ -169,7 +169,6 @@ class PairsInPlace(Theorem):
     `place` are section, head and element that come next, `waiting` is the first of a pair, `angle`
     what pairs are turned by; that of `pair` is read next, if `at_position` says that those of the
     position are. `in_memory` must be driven with the angle of pair `at_pair` at `pos`.
-    Obligations: 9.
     """
 
     rope: Any
@@ -223,9 +222,9 @@ class PairsInPlace(Theorem):
         ]
         m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(came)]
         begins = rope.next_token | rope.first_token
-        told = rope.clear | begins
+        restarts = rope.clear | begins
         quiet = Signal(2)
-        m.d.sync += quiet.eq(Cat(rope.ready & ~told, quiet))
+        m.d.sync += quiet.eq(Cat(rope.ready & ~restarts, quiet))
         recent = Cat(each.b for each in came[1 : 2 * self.turn])
         busy = Cat(Cat(each.b, each.value) for each in came[1:])
         self.suppose(
@@ -240,7 +239,7 @@ class PairsInPlace(Theorem):
         )
         self.suppose(
             "begins_empty",
-            implies(told, ~comes & ~busy.any() & ~(turned & odd)) & implies(begins, rope.ready),
+            implies(restarts, ~comes & ~busy.any() & ~(turned & odd)) & implies(begins, rope.ready),
             "Token and projection begin while nothing is on its way, a token while the angles"
             " of the one before are there, ...",
         )

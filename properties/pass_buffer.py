@@ -11,7 +11,7 @@ class PassOrder(Theorem):
     """Each pass that the buffer takes it gives away once, unchanged and in order; until then it
     takes no other.
 
-    `buffer` has the signature of `design.pass_buffer.PassBuffer`. Obligations: 4.
+    `buffer` has the signature of `design.pass_buffer.PassBuffer`.
     """
 
     def __init__(self, buffer: Any):
@@ -57,10 +57,7 @@ class PassOrder(Theorem):
 
 
 class PassFair(Theorem):
-    """If the drain takes an offered pass always eventually, so does the buffer.
-
-    Obligations: 1.
-    """
+    """If the drain takes an offered pass always eventually, so does the buffer."""
 
     def __init__(self, buffer: Any):
         self.buffer = buffer

@@ -108,8 +108,8 @@ class ScorePositions(_Positions):
 
 class ValuePositions(_Positions):
     """A value pass offers, for each value word of a head, each position up to its own, once and in
-    order, none above it, and says which is the newest; and a search of all states forgets nothing
-    of it: it begins a sum at the start and behind a last position, and then only.
+    order, none above it, and says which is the newest; and the first-position abstraction is
+    sound: it begins a sum at the start and behind a last position, and then only.
 
     Obligations: 7, and one for each invariant.
     """
@@ -137,5 +137,5 @@ class ValuePositions(_Positions):
         self.claim(
             "first_is_first",
             implies(works, beat.first == loose.is_first),
-            "What stands in for the first position is it.",
+            "The abstraction of the first position is it.",
         )

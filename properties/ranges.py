@@ -19,7 +19,6 @@ class ExponentInRange(Theorem):
 
     `norm` has the signature of `design.rmsnorm.RmsNorm`; a sum of squares is at least `epsilon`,
     and its exponent one of so many `exponents`; the register `e` is greater by `floor`.
-    Obligations: 3.
     """
 
     norm: Any
@@ -49,7 +48,7 @@ class ExponentInRange(Theorem):
             implies(begun, self.e >= self.floor),
             "It is not less than that of epsilon.",
         )
-        self.claim("ready", implies(norm.ready, begun), "Nobody is told that it is there before.")
+        self.claim("ready", implies(norm.ready, begun), "It is not reported before.")
 
         self.witness("greatest", norm.ready & (norm.exponent == self.exponents - 1))
 
@@ -62,7 +61,7 @@ class ShiftsInRange(Theorem):
     `reciprocals` has the signature of `design.reciprocals.Reciprocals`; a shift is in `shifts`, a
     sum of weights at least `least`. `running` says that the sum `total` of slot `taken` is taken;
     `valid`, `slot_of` and `shift_of` are what is known of those that were taken, 1 and 2 cycles
-    later. Obligations: 5.
+    later.
     """
 
     reciprocals: Any

@@ -87,10 +87,9 @@ class ResetForgets(Paths):
     is what the memories show at every port, and what is written to them later counts, too: no word
     decides anything, ever.
 
-    `decoder` has the signature of `design.decoder.Decoder`, `argmax` is its
-    `design.argmax.Argmax`. `ended` is that register. The other cutpoint is `last` of the logits,
-    which waits in a memory: `LastIsNew` claims that only rows decide it, and those are apart from
-    the memories, too. Obligations: 12.
+    `decoder` has the signature of `design.decoder.Decoder`, `argmax` is its `design.argmax.Argmax`.
+    `ended` is that register. The other cutpoint is `last` of the logits, which waits in a memory:
+    `LastIsNew` claims that only rows decide it, and those are apart from the memories, too.
     """
 
     def __init__(self, decoder: Any, *, shown: Sequence[Value], argmax: Any, ended: Value):

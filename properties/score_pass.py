@@ -107,7 +107,7 @@ class ScoresBelowMaximum(_ScorePass):
     """The score that goes with a value beat, of any slot and position, is no greater than the
     maximum of its slot, until its distance from that is taken.
 
-    See `_ScorePass`; `place` is any position. Obligations: 5.
+    See `_ScorePass`; `place` is any position.
     """
 
     def describe(self, m: Module) -> None:
@@ -141,7 +141,7 @@ class SumIncludesTheMaximum(_ScorePass):
     See `_ScorePass`; `place` is the first position of the maximum. Of the slot: `score` is stored,
     `octaves` and `looked_up` are the registers behind `held`, `first_entry` is what the table of
     exp2 holds for a score that is the maximum, `weight` and `total` the weight and the sum.
-    `greatest` is the greatest weight. Obligations: 9.
+    `greatest` is the greatest weight.
     """
 
     def __init__(self, softmax: Any, *, greatest: int, **more: Any):

@@ -17,7 +17,7 @@ class ScoreOfItsBeat(Theorem):
 
     `issue` has the signature of `design.issue.Issue`. `waits` says that the beat `waiting` waits at
     the entrance, `enters` that it enters; `stages` are the beats 1, 2 and 3 enabled cycles behind,
-    each with whether there is one. Obligations: 6.
+    each with whether there is one.
     """
 
     issue: Any

@@ -17,7 +17,6 @@ class ScoresKept(Theorem):
     registers that say that scores are stored, and for which position. Of the slot that is `chosen`,
     `shown` is what its memory shows. `rounded` must be driven with golden's rounding of the raw
     score of that slot, `stored` with what its memory holds for position `t`, any of `seq_len`.
-    Obligations: 4.
     """
 
     softmax: Any

@@ -14,8 +14,7 @@ class WeightsSumToOne(Theorem):
     """Whatever the softmax weights, times the reciprocal that golden finds for their sum, in the
     table that the design has, they add up to 1 within `DISTANCE`.
 
-    `total` is the sum, `product` that times the factor, which stands for ``product / unit /
-    2**e``. Obligations: 2.
+    `total` is the sum, `product` that times the factor, which stands for ``product / unit / 2**e``.
     """
 
     def __init__(

@@ -20,8 +20,8 @@ class SquareSumHolds(Theorem):
 
     `residual` has the signature of `design.residual.Residual`, of `dim` elements of which mantissas
     of `width` bits are squared; its products must be the squares of the operands `a` that it asks
-    for. `adds` tells that `square`, which is at most `most`, is added in this cycle, `first` that
-    it is the first, to `epsilon`. Obligations: 9.
+    for. `adds` says that `square`, which is at most `most`, is added in this cycle, `first` that
+    it is the first, to `epsilon`.
     """
 
     residual: Any

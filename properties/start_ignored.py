@@ -14,7 +14,7 @@ class StartIgnored(Theorem):
 
     Two of the component get the same inputs, but the second no start while it works: all that they
     show is the same. `pairs` are their outputs, and `inside` their registers, by name; `strays` is
-    high when a start is kept from the second. Obligations: 2.
+    high when a start is kept from the second.
     """
 
     pairs: Mapping[str, tuple[Value, Value]]

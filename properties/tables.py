@@ -12,7 +12,7 @@ class TableOfFactors(Theorem):
     """What golden interpolates in the table that the design holds is a number from 0 to 1, at every
     input.
 
-    `factor` is that number in units of 2**-TABLE_FRACTION, at any input. Obligations: 1.
+    `factor` is that number in units of 2**-TABLE_FRACTION, at any input.
     """
 
     def __init__(self, factor: Value, *, defined: Value):
@@ -32,7 +32,7 @@ class WeightsOfTheTable(Theorem):
     greater.
 
     `entries` are those of the slots at `index`, any index; `greatest` is the greatest number of the
-    format. Obligations: 2.
+    format.
     """
 
     def __init__(self, index: Value, entries: Sequence[Value], *, greatest: int):

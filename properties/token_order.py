@@ -1,4 +1,4 @@
-"""One token on its way: what is fetched for it, what runs, what is answered."""
+"""One token in flight: what is fetched for it, what runs, what is answered."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -124,7 +124,7 @@ class TokenOrder(Theorem):
         self.claim(
             "layer_is_told",
             implies(runs, tokens.layer == number),
-            "Its number is told while it runs.",
+            "Its number is shown while it runs.",
         )
         classifies = pending & last_layer & tokens.layer_done & token.sample
         self.claim(

@@ -14,7 +14,7 @@ class ResultsInTime(Theorem):
 
     `writeback` has the signature of `design.writeback.Writeback`, `direct` says of sums that come
     that they are for the residual or biases, `direct_out` of those that leave that they are for the
-    residual. Obligations: 3.
+    residual.
     """
 
     def __init__(self, writeback: Any, *, direct: Value, direct_out: Value, delay: int):

@@ -34,7 +34,7 @@ def steered_run(glue: Module, dut: Decoder) -> list[str]:
 
 def data_decide(glue: Module, dut: Decoder) -> dict[str, Signal]:
     """Outputs that cut out what data decide, the end of a text, and the bit of the queue that
-    goes with it: a search of states need not hold the data then."""
+    goes with it: explicit-state model checking then needs no data."""
     ends = {"end": dut.o_token.payload.end, "last": dut.o_logits.payload.last}
     cuts = {f"{CUT}{name}": Signal(name=name) for name in ends}
     glue.d.comb += [cuts[f"{CUT}{name}"].eq(value) for name, value in ends.items()]

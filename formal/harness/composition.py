@@ -1,4 +1,4 @@
-"""Models of the whole decoder for a search of all its states."""
+"""Models of the whole decoder for explicit-state model checking."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

@@ -50,7 +50,7 @@ _COUNTED = {
         "summed_first",
     ),
 }
-#: Data, of which a search of states knows nothing: others pay for these.
+#: Data, which explicit-state model checking abstracts: others pay for these.
 _DATA = ("best_stays", "term_in_bound", "maximum_weighs_most")
 
 

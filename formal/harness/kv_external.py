@@ -150,7 +150,7 @@ def row_done(config: Config, *, eager: bool = False) -> Model:
 
 
 def answered(config: Config, *, eager: bool = False) -> Model:
-    """Tells the theorem how many steps the reader makes beside its requests."""
+    """Shows the theorem how many steps the reader makes beside its requests."""
     cache = external(config)
     inside = Inside(cache)
     blocks, words = derive(cache.config).head_blocks, derive(cache.config).v_words

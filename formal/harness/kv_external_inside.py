@@ -75,7 +75,7 @@ class Inside:
         }
 
     def of_reader(self, row: KvRow) -> dict[str, Value]:
-        """The reader, to which the writer tells what is stored."""
+        """The reader, to which the writer reports what is stored."""
         derived, layout, reader = derive(self.config), kv_layout(self.config), self.cache.reader
         shape, passes = self.config.shape, row.passes
         state = states(reader.fsm)

@@ -1,4 +1,4 @@
-"""Models of the units that end the way of a result: activation memories, logits, writeback."""
+"""Models of where results go: activation memories, logits, writeback."""
 
 from amaranth import *
 from amaranth.hdl import Fragment, ShapeLike, signed

@@ -1,4 +1,4 @@
-"""Models of the softmax for the way of a score from its pass to its weight."""
+"""Models of the softmax: a score from its pass to its weight."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ from spec.config import CacheBacking, Config
 
 
 def offers_first(config: Config, *, external: bool = False) -> Model:
-    """The decoder as it is: its streams, those of the stages, and the way of a pass."""
+    """The decoder as it is: its streams, those of the stages, and the path of a pass."""
     dut = Decoder(config.with_cache(CacheBacking.EXTERNAL) if external else config)
     buffer, drain, array, issue = dut.buffer, dut.drain, dut.array, dut.issue
     ports = {name: port for name, (port, goes_out) in streams_of(dut).items() if goes_out}

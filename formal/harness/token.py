@@ -33,7 +33,7 @@ def device(config: Config) -> Device:
         TokenState.FETCH_EMBEDDING: bound,
     }
     measure = Signal(range(bound + 1))
-    # Layers tell the same port that they are done, so only the first after the start counts.
+    # Layers use the same port when they are done, so only the first after the start counts.
     embed_done = Signal()
     embeds = Signal()
     glue = Module()

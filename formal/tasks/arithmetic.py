@@ -123,7 +123,7 @@ ARITHMETIC: tuple[Task, ...] = (
         bug=PlantedBug(
             "the least score is kept",
             "design.softmax", "Softmax.elaborate", "score > maximum", "score < maximum")),
-    # Every sum is visited: 2^18 of them, and 2^24.
+    # Every sum is enumerated: 2^18 of them, and 2^24.
     _task("softmax.adds_up_to_one", WeightsSumToOne, units.weights_sum, obligations=2,
         engine="explore", domain=NAMED, bug=PlantedBug(
             "the table of reciprocals is stretched by 1 in 10,000",

@@ -1,4 +1,4 @@
-"""The proof tasks of the whole decoder, by a search of all its states."""
+"""The proof tasks of the whole decoder, by explicit-state model checking."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -129,7 +129,7 @@ _NO_CLASH = (NoClash, composition.no_clash, 14)
 #: stories260k and of caches outside, `duties` and `cache_kept`; ``prove --all`` asks the rest.
 COMPOSITION: tuple[Task, ...] = (
     _whole("answered", *_ANSWERED),
-    # Whoever is to show that something never happens visits every state: not all of these again.
+    # A bug that keeps something from ever happening takes all states: not all of these again.
     _loops("answered", *_ANSWERED[:-1], NO_RECIPROCAL),
     # A memory that answers has many more states than any memory: two positions. At mha3 5.2 GB
     # after 213 seconds of a core.

@@ -49,7 +49,7 @@ LARGE = "smollm2_135m"
 _task = partial(Task, family="control")
 _schedule = partial(Task, family="schedule", sizes=(LARGE,))
 #: Witnesses and bugs lie further from reset there than a solver gets.
-VISITED = {LARGE: {"search_by": "explore"}}
+BY_EXPLORE = {LARGE: {"search_by": "explore"}}
 
 
 def _bug(place: tuple[str, str], bug: Bug) -> PlantedBug:
@@ -72,8 +72,8 @@ def _handshake(
     """The three theorems on the start and done of `device`, whose module and class are its `place`;
     `claims` of them on its inside.
 
-    Without a ranking PDR counts through every counter. Where that takes too long, every state is
-    visited, of which there is one for each value of a counter; if `counted`, of `LARGE`, too.
+    Without a ranking PDR counts through every counter. Where that takes too long, states
+    are enumerated, one for each value of a counter; if `counted`, of `LARGE`, too.
     """
     arguments = {"device": device}
     unanswered = _bug(place, lost)
@@ -89,7 +89,7 @@ def _handshake(
             cover_depth=60,
             bug_depth=60,
             sizes=(LARGE,),
-            at=VISITED,
+            at=BY_EXPLORE,
         ),
         _task(
             f"done.ranking.{device}",
@@ -101,7 +101,7 @@ def _handshake(
             obligations=4 + claims,
             bug_depth=60,
             sizes=(LARGE,),
-            at=VISITED,
+            at=BY_EXPLORE,
         ),
         _task(
             f"done.fair.{device}",
@@ -128,7 +128,7 @@ def _start_ignored(device: str, place: tuple[str, str], node: str, replacement: 
 def _positions(stage: str, theorem: type[Theorem], claims: int, bug: PlantedBug) -> Task:
     return _schedule(
         f"schedule.positions.{stage}", theorem, loops.positions, bug, arguments={"stage": stage},
-        domain=SEVERAL_POSITIONS, obligations=claims, cover_depth=40, bug_depth=40, at=VISITED,
+        domain=SEVERAL_POSITIONS, obligations=claims, cover_depth=40, bug_depth=40, at=BY_EXPLORE,
     )  # fmt: skip
 
 
@@ -179,7 +179,7 @@ CONTROL: tuple[Task, ...] = (
         "(t >> word_bits) == (pos >> word_bits)", "(t >> word_bits) > (pos >> word_bits)")),
     _positions("value", ValuePositions, 12, ABOVE),
     _schedule("schedule.layer", LayerOrder, stages.layer_order, obligations=6, cover_depth=20,
-        at=VISITED, bug=PlantedBug(
+        at=BY_EXPLORE, bug=PlantedBug(
             "the output projection starts with a block too many or too few",
             "design.sequencer", "LayerSequencer.elaborate", "block == plan.blocks - 1",
             "block != plan.blocks - 1")),

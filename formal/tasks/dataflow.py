@@ -1,4 +1,4 @@
-"""The proof tasks of the way into the array and from it to the memories."""
+"""The proof tasks of the data path into the array and from it to the memories."""
 
 from functools import partial
 
@@ -70,20 +70,20 @@ DATAFLOW: tuple[Task, ...] = (
         obligations=10, cover_depth=40, bug_depth=40, bug=PlantedBug(
             "odd rows leave with the even ones",
             "design.drain", "Drain._leaves.may_leave", "Mux(is_odd, turn, 0)", "0")),
-    # From any state, what stands in the pipeline is gone after so many cycles.
+    # From any state, what is in the pipeline is gone after so many cycles.
     _task("dataflow.results_in_time", ResultsInTime, memories.results_in_time, obligations=3,
         depth=7, bug=PlantedBug(
             "a sum for the residual leaves as a product, too",
             "design.writeback", "Writeback._scale", "self.o.valid & ~any_of(asked.sink, DIRECT)",
             "self.o.valid")),
-    # The way of two gates that follow each other: what is on it keeps its phase.
+    # The latency of two gates in a row; what is in the pipeline keeps its phase.
     _task("dataflow.up_meets_silu", UpMeetsSilu, pairs.up_meets_silu, obligations=10, depth=12,
         cover_depth=24, bug_depth=24, bug=PlantedBug(
             "a silu does not wait for its up",
             "design.swiglu", "SwiGlu.elaborate",
             "silu_here & ups.r_rdy & (self.phase == self.product_phase)",
             "silu_here & (self.phase == self.product_phase)")),
-    # The way of a pair.
+    # The latency of a pair.
     _task("dataflow.pairs_in_place", PairsInPlace, pairs.pairs_in_place, obligations=9, depth=10,
         cover_depth=24, bug_depth=24, bug=PlantedBug(
             "the first of a pair is told as the second",

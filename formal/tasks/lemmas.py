@@ -1,4 +1,4 @@
-"""The proof tasks of what one unit promises to another: they pay for suppositions of others."""
+"""The proof tasks of lemmas about single units, which pay for suppositions of others."""
 
 from functools import partial
 

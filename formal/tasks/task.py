@@ -54,7 +54,7 @@ class Task:
 
     A proof of safety is repeated by a second engine, `confirm`, or by the one that goes with
     `engine`, within `confirm_timeout` seconds. All limits are seconds of the processor. Where
-    measurements say that none can, `unconfirmed` tells them and nobody is asked. `domain` says for
+    measurements say that none can, `unconfirmed` says so, and none is asked. `domain` says for
     which other configurations the theorem is claimed; the sweep draws from it.
     """
 
