@@ -17,10 +17,9 @@ class ReadWhileItFills(Theorem):
     is cleared may be read until the first element of the next is announced.
     """
 
-    def __init__(self, buffer: Any, *, written: Value, lead_time: int):
+    def __init__(self, buffer: Any, *, written: Value):
         self.buffer = buffer
         self.written = written
-        self.lead_time = lead_time
         self.element = Signal(range(buffer.depth), name="element")
         self.stored = Signal.like(Value.cast(buffer.wr_data))
 
@@ -30,7 +29,7 @@ class ReadWhileItFills(Theorem):
 
         # Elements announced, as counted 0, 1, ... cycles ago; those written; those still owed.
         announced = [
-            Signal(range(depth + 1), name=f"counted_{n}_ago") for n in range(self.lead_time)
+            Signal(range(depth + 1), name=f"counted_{n}_ago") for n in range(buffer.lead_time)
         ]
         given = Signal(range(depth + 1))
         owed = Signal(range(depth + 1))

@@ -12,6 +12,8 @@ from design.arith import times_constant
 from design.beat import Sink
 from properties.dialect import Theorem, implies
 from properties.followed import follow
+from spec.config import Config
+from spec.derived import derive
 
 
 class UpMeetsSilu(Theorem):
@@ -19,7 +21,7 @@ class UpMeetsSilu(Theorem):
     long as gates and ups take turns, in the phases in which rows leave the drain.
 
     `swiglu` has the signature of `design.swiglu.SwiGlu`; a row comes `delay` cycles after it left,
-    and an element leaves `lead_time` cycles after its product was asked for. About any pair. Of the
+    and an element leaves its lead time after its product was asked for. About any pair. Of the
     inside, `silu_way` are the flags of the gates on their way to `silu`, youngest first,
     `silu_here` says that there is one, and `multiply` that it meets its up. For the induction,
     `stored` must be driven with the up `ahead` places behind the first that waits, and `consistent`
@@ -28,21 +30,18 @@ class UpMeetsSilu(Theorem):
 
     def __init__(
         self,
+        config: Config,
         swiglu: Any,
         *,
-        turn: int,
         delay: int,
-        lead_time: int,
-        up_width: int,
         silu_way: Value,
         silu_here: Value,
         silu: Value,
         multiply: Value,
     ):
         self.swiglu = swiglu
-        self.turn = turn
+        self.turn = derive(config).turn
         self.delay = delay
-        self.lead_time = lead_time
         self.silu_way = silu_way
         self.silu_here = silu_here
         self.silu = silu
@@ -50,7 +49,7 @@ class UpMeetsSilu(Theorem):
         self.pairs = Signal(range(16))
         self.ups = Signal.like(self.pairs)
         self.ahead = Signal.like(self.pairs)
-        self.stored = Signal(signed(up_width))
+        self.stored = Signal(signed(config.numerics.up.width))
         self.consistent = Signal()
 
     def describe(self, m: Module) -> None:
@@ -115,7 +114,7 @@ class UpMeetsSilu(Theorem):
             implies(its_turn, has_up & (factors.b == its_up)),
             "... and the first up that came behind that gate.",
         )
-        asked = Signal(self.lead_time)
+        asked = Signal(swiglu.lead_time)
         m.d.sync += asked.eq(Cat(multiply, asked))
         self.claim(
             "leaves",
@@ -164,18 +163,16 @@ class PairsInPlace(Theorem):
     the pair in its head; each row leaves once, as the tensor, head and element that it is, as long
     as rows come in order and no faster than its docstring allows.
 
-    `rope` has the signature of `design.rope.Rope`. `outs` says how many cycles after b the halves
-    of a pair leave, `asked_last` after how many the last product is asked for. Of the inside,
+    `rope` has the signature of `design.rope.Rope`. The last product of a pair is
+    asked for `asked_last` cycles after b. Of the inside,
     `place` are section, head and element that come next, `waiting` is the first of a pair, `angle`
     what pairs are turned by; that of `pair` is read next, if `at_position` says that those of the
     position are. `in_memory` must be driven with the angle of pair `at_pair` at `pos`.
     """
 
+    config: Config
     rope: Any
-    shape: Any
     _: KW_ONLY
-    turn: int
-    outs: tuple[int, int]
     asked_last: int
     place: tuple[Value, Value, Value]
     waiting: Value
@@ -184,12 +181,13 @@ class PairsInPlace(Theorem):
     at_position: Callable[[Value], Value]
 
     def __post_init__(self):
-        self.pos = Signal(range(self.shape.seq_len))
-        self.at_pair = Signal(range(self.shape.head_dim // 2))
+        shape = self.config.shape
+        self.pos = Signal(range(shape.seq_len))
+        self.at_pair = Signal(range(shape.head_dim // 2))
         self.in_memory = Signal(len(self.angle))
 
     def describe(self, m: Module) -> None:
-        rope, shape = self.rope, self.shape
+        rope, shape, turn = self.rope, self.config.shape, derive(self.config).turn
         section, head, d = self.place
         pairs = shape.head_dim // 2
         starts = (0, shape.q_dim, shape.q_dim + shape.kv_dim, shape.q_dim + 2 * shape.kv_dim)
@@ -213,7 +211,7 @@ class PairsInPlace(Theorem):
 
         # What came so many cycles ago.
         what = data.StructLayout({"b": 1, "value": 1, "row": row.shape(), "pair": range(pairs)})
-        came = [Signal(what, name=f"came_{n}_ago") for n in range(self.outs[1] + 1)]
+        came = [Signal(what, name=f"came_{n}_ago") for n in range(rope.latencies[1] + 1)]
         m.d.comb += [
             came[0].b.eq(comes & turned & odd),
             came[0].value.eq(comes & ~turned),
@@ -225,7 +223,7 @@ class PairsInPlace(Theorem):
         restarts = rope.clear | begins
         quiet = Signal(2)
         m.d.sync += quiet.eq(Cat(rope.ready & ~restarts, quiet))
-        recent = Cat(each.b for each in came[1 : 2 * self.turn])
+        recent = Cat(each.b for each in came[1 : 2 * turn])
         busy = Cat(Cat(each.b, each.value) for each in came[1:])
         self.suppose(
             "in_order",
@@ -270,7 +268,7 @@ class PairsInPlace(Theorem):
             "The first of a pair waits for the row behind it.",
         )
         since_b = came[1 : self.asked_last + 1]
-        before_b = turned & odd & (self.turn == 1)
+        before_b = turned & odd & (turn == 1)
         pair = d >> 1
         for each in since_b:
             pair = Mux(each.b, each.pair, pair)
@@ -281,7 +279,7 @@ class PairsInPlace(Theorem):
             implies(is_turned, self.angle == self.in_memory),
             "From the first of its products to the last, a pair is turned by its own angle.",
         )
-        next_pair = (d + (self.turn == 1)) >> 1
+        next_pair = (d + (turn == 1)) >> 1
         at_pair = self.pair == Mux(next_pair == pairs, 0, next_pair)
         at_pos = (pos < shape.seq_len) & self.at_position(pos)
         self.claim(
@@ -296,7 +294,7 @@ class PairsInPlace(Theorem):
             "Nothing is on its way while the angles are not there.",
         )
 
-        first, second = (came[ago] for ago in self.outs)
+        first, second = (came[ago] for ago in rope.latencies)
         leaves = rope.o.q | rope.o.k | rope.o.v
         out_row = row_of(Mux(rope.o.q, 0, Mux(rope.o.k, 1, 2)), rope.o.head, rope.o.d)
         self.claim(

@@ -7,6 +7,8 @@ from amaranth import *
 
 from design.beat import is_op
 from properties.dialect import Theorem, implies
+from spec.config import Config
+from spec.derived import derive, mantissa_bits, operand_bits
 from spec.schedule import Op
 
 #: Cycles from an element to its square: it is written, multiplied, and the product is there.
@@ -18,25 +20,23 @@ class SquareSumHolds(Theorem):
     """When the residual says that it is complete, its sum of squares is at least epsilon, and stays
     for another cycle; each sum begins with the first element, and has no more than all of them.
 
-    `residual` has the signature of `design.residual.Residual`, of `dim` elements of which mantissas
-    of `width` bits are squared; its products must be the squares of the operands `a` that it asks
-    for. `adds` says that `square`, which is at most `most`, is added in this cycle, `first` that
-    it is the first, to `epsilon`.
+    `residual` has the signature of `design.residual.Residual`; its products must be the squares of
+    the operands `a` that it asks for. `adds` says that `square` is added in this cycle, `first`
+    that it is the first, to epsilon.
     """
 
+    config: Config
     residual: Any
     _: KW_ONLY
-    dim: int
-    width: int
-    most: int
-    epsilon: int
     adds: Value
     first: Value
     square: Value
 
     def describe(self, m: Module) -> None:
-        residual, dim, adds, first = self.residual, self.dim, self.adds, self.first
+        residual, adds, first = self.residual, self.adds, self.first
         total, square = residual.square_sum, self.square
+        dim, form = self.config.shape.dim, self.config.numerics.residual
+        epsilon, most = derive(self.config).epsilon, 1 << 2 * (operand_bits(form) - 1)
         updates = Cat(is_op(op, residual.i.p) for op in (Op.EMBED, Op.WO, Op.W2)).any()
         takes = residual.i.valid & updates
         row = Signal(range(dim))  # that comes next
@@ -75,10 +75,10 @@ class SquareSumHolds(Theorem):
             m.d.sync += count.eq(counted + 1)
 
         request = residual.requests[0]
-        is_element = request.a == request.a[: self.width].as_signed()
+        is_element = request.a == request.a[: mantissa_bits(form)].as_signed()
         asks_square = (request.a == request.b) & is_element
         self.claim("squares", implies(request.en, asks_square), "It asks for squares of elements.")
-        in_bound = (square >= 0) & (square <= self.most)
+        in_bound = (square >= 0) & (square <= most)
         self.claim(
             "term_in_bound",
             implies(adds, in_bound),
@@ -96,14 +96,14 @@ class SquareSumHolds(Theorem):
             no_more_terms=implies(adds, counted < dim),
             counted=own_count & (row < dim),
         )
-        within = (total >= self.epsilon) & (total <= self.epsilon + count * self.most)
+        within = (total >= epsilon) & (total <= epsilon + count * most)
         self.claim("bounded", implies(count != 0, within), "The sum has not wrapped.")
         self.claim(
             "complete",
             residual.complete == completes,
             "The residual is complete when the last square is added, and only then.",
         )
-        at_least_epsilon = implies(residual.complete, total >= self.epsilon)
+        at_least_epsilon = implies(residual.complete, total >= epsilon)
         self.claim(
             "at_least_epsilon",
             at_least_epsilon,

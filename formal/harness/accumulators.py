@@ -47,7 +47,6 @@ def _lane(config: Config, fixed: int | None) -> OneOf:
 
 
 def _slot(config: Config) -> OneOf:
-    """Any slot."""
     return OneOf(derive(config).slots, "slot")
 
 
@@ -175,7 +174,6 @@ def square_sum(config: Config) -> Model:
 
 
 def running_maximum(config: Config) -> Model:
-    """The unit as it is."""
     dut = Softmax(config)
     theorem = RunningMaximum(dut, chosen=_slot(config), stored=dut.stored, empty=dut.empty)
     return Model(dut, theorem)

@@ -96,21 +96,17 @@ def _of_parts(theorem: type[Whole]) -> Callable[..., Whole]:
 
 
 def answered(config: Config, **changes: Any) -> Model:
-    """Liveness."""
     return model(config, _of_parts(EveryTokenAnswered), changes)
 
 
 def no_clash(config: Config, **changes: Any) -> Model:
-    """The units among themselves."""
     return model(config, _of_parts(NoClash), changes)
 
 
 def cache_kept(config: Config, **changes: Any) -> Model:
-    """The units and the cache on the chip."""
     theorem = CacheKeptInLoops if changes.get("loops") else CacheKept
     return model(config, _of_parts(theorem), changes)
 
 
 def external_cache_kept(config: Config, **changes: Any) -> Model:
-    """The units and the cache outside."""
     return model(config, _of_parts(ExternalCacheKept), changes)

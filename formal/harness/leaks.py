@@ -20,7 +20,6 @@ def timing(config: Config, *, external: bool = False) -> Model:
 
 
 def end_is_taken(config: Config) -> Model:
-    """The token sequencer as it is."""
     dut = TokenSequencer(config)
     return Model(dut, EndIsTaken(dut, ended=dut.ended))
 

@@ -79,7 +79,6 @@ def done_ranking(device: Device) -> Model:
 
 
 def done_fair(device: Device) -> Model:
-    """Liveness by liveness-to-safety."""
     theorem = DonePulseFair(device.setting())
     # A reset may come again and again, and then nothing is ever answered: no resets.
     return Model(

@@ -42,12 +42,10 @@ def _stage(config: Config, stage: Callable[[Config], wiring.Component]) -> Model
 
 
 def score(config: Config) -> Model:
-    """The stage as it is."""
     return _stage(config, ScoreStage)
 
 
 def value(config: Config) -> Model:
-    """The stage as it is."""
     return _stage(config, ValueStage)
 
 

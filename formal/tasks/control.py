@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from formal.harness import loops, stages, token
+from formal.harness import stages, token
 from formal.tasks.task import Domain, Task
 from properties.dialect import Theorem
 from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking
@@ -127,7 +127,7 @@ def _start_ignored(device: str, place: tuple[str, str], node: str, replacement: 
 
 def _positions(stage: str, theorem: type[Theorem], claims: int, bug: PlantedBug) -> Task:
     return _schedule(
-        f"schedule.positions.{stage}", theorem, loops.positions, bug, arguments={"stage": stage},
+        f"schedule.positions.{stage}", theorem, stages.positions, bug, arguments={"stage": stage},
         domain=SEVERAL_POSITIONS, obligations=claims, cover_depth=40, bug_depth=40, at=BY_EXPLORE,
     )  # fmt: skip
 
@@ -168,7 +168,7 @@ CONTROL: tuple[Task, ...] = (
             "every column begins a sum",
             "design.stages.projection", "ProjectionStage.elaborate", "column == 0", "1")),
     # Witnesses lie whole passes from reset.
-    _schedule("schedule.rows_left", RowsLeftCovered, loops.rows_left, obligations=6,
+    _schedule("schedule.rows_left", RowsLeftCovered, stages.rows_left, obligations=6,
         search_by="explore", bug=PlantedBug(
             "a projection begins with a row too few",
             "design.stages.projection", "ProjectionStage.elaborate.begin", "spec.rows",

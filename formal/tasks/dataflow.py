@@ -2,13 +2,14 @@
 
 from functools import partial
 
-from formal.harness import assembled, dataflow, memories, pairs
-from formal.tasks.configs import BIASED_CONFIGS, UNBIASED_CONFIGS
-from formal.tasks.task import BIASED, Task
+from formal.harness import assembled, cordic, dataflow, memories, pairs
+from formal.tasks.configs import BIASED_CONFIGS, CORE, PROOF_CONFIGS, UNBIASED_CONFIGS, WIDE
+from formal.tasks.task import BIASED, Domain, Task
 from properties.activations import ReadWhileItFills
 from properties.argmax import FirstOfTheGreatest, LogitOrder, LogitRoom
 from properties.beat_order import BeatOrder
 from properties.biases import BiasesKept
+from properties.cordic import AnglesComputed
 from properties.drain import DrainOrder, DrainTiming
 from properties.operand_routing import OperandsRouted
 from properties.operands import OperandsExist
@@ -16,11 +17,17 @@ from properties.pairs import PairsInPlace, UpMeetsSilu
 from properties.pass_buffer import PassFair, PassOrder
 from properties.wiring import UnitsConnected
 from properties.writeback import ResultsInTime
+from spec.config import RopeBy
 from tools.planting import PlantedBug
 
 _task = partial(Task, family="dataflow")
 #: Yices takes over 2 minutes for the sums of so many lanes.
 _WORDS_OF_64_LANES = {"stories260k@64": {"engine": "bitwuzla"}}
+_BY_CORDIC = Domain(
+    "every shape, number of lanes and backing, RoPE by CORDIC",
+    lambda config: config.numerics.rope_by is RopeBy.CORDIC,
+)
+_WITH_TABLE = [name for name in (*CORE, *WIDE) if not _BY_CORDIC.holds(PROOF_CONFIGS[name])]
 _OLD_ELEMENT = PlantedBug(
     "an element that is read as it is written is the old one",
     "design.activations", "ActivationBuffer.elaborate",
@@ -116,4 +123,10 @@ DATAFLOW: tuple[Task, ...] = (
             cover_depth=50, bug_depth=50)
         for vector in ("residual", "attention", "hidden")
     ),
+    _task("rope.cordic", AnglesComputed, cordic.angles_computed, configs=("rope_cordic",),
+        unproved=dict.fromkeys(_WITH_TABLE, "RoPE by table there"), domain=_BY_CORDIC,
+        search={"brief": True}, obligations=6, cover_depth=30, bug=PlantedBug(
+            "the first phase of a text goes on from the text before",
+            "design.cordic", "CordicAngles.elaborate", "Mux(first, 0, old.data + step.data)",
+            "old.data + step.data")),
 )  # fmt: skip
