@@ -138,7 +138,6 @@ class EveryTokenAnswered(Whole):
     def __init__(self, config: Config, parts: Parts):
         # Only a memory that answers lets anybody else be answered.
         super().__init__(config, parts, any_memory=False)
-        self.answered = Signal()
         waits = {
             name: port.ready & ~port.valid if name[0] == "i" else port.valid & ~port.ready
             for name in ("o_fetch", "i_weights", "o_logits", "o_token")

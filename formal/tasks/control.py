@@ -1,6 +1,7 @@
 """The proof tasks of whatever says what happens when: stages and sequencers."""
 
 from functools import partial
+from typing import Any
 
 from formal.harness import stages, token
 from formal.tasks.task import Domain, Task
@@ -75,46 +76,18 @@ def _handshake(
     Without a ranking PDR counts through every counter. Where that takes too long, states
     are enumerated, one for each value of a counter; if `counted`, of `LARGE`, too.
     """
-    arguments = {"device": device}
-    unanswered = _bug(place, lost)
+    bare: dict[str, Any] = {"search": {"bare": True}, "sizes": (LARGE,), "at": BY_EXPLORE}
+    unanswered, arguments = _bug(place, lost), {"device": device}
     return (
-        _task(
-            f"done.pulse.{device}",
-            DonePulse,
-            stages.done_pulse,
-            _bug(place, tied),
-            arguments=arguments,
-            search={"bare": True},
-            obligations=2 + children + claims,
-            cover_depth=60,
-            bug_depth=60,
-            sizes=(LARGE,),
-            at=BY_EXPLORE,
-        ),
-        _task(
-            f"done.ranking.{device}",
-            DonePulseRanking,
-            stages.done_ranking,
-            unanswered,
-            arguments=arguments,
-            search={"bare": True},
-            obligations=4 + claims,
-            bug_depth=60,
-            sizes=(LARGE,),
-            at=BY_EXPLORE,
-        ),
-        _task(
-            f"done.fair.{device}",
-            DonePulseFair,
-            stages.done_fair,
-            unanswered,
-            arguments=arguments,
-            obligations=1,
-            engine="l2s",
-            sizes=(LARGE,) if counted else (),
-            at={name: {"engine": "explore"} for name in too_large_for_pdr},
-        ),
-    )
+        _task(f"done.pulse.{device}", DonePulse, stages.done_pulse, _bug(place, tied),
+            arguments=arguments, obligations=2 + children + claims, cover_depth=60, bug_depth=60,
+            **bare),
+        _task(f"done.ranking.{device}", DonePulseRanking, stages.done_ranking, unanswered,
+            arguments=arguments, obligations=4 + claims, bug_depth=60, **bare),
+        _task(f"done.fair.{device}", DonePulseFair, stages.done_fair, unanswered,
+            arguments=arguments, obligations=1, engine="l2s", sizes=(LARGE,) if counted else (),
+            at={name: {"engine": "explore"} for name in too_large_for_pdr}),
+    )  # fmt: skip
 
 
 def _start_ignored(device: str, place: tuple[str, str], node: str, replacement: str) -> Task:
