@@ -110,6 +110,13 @@ def sweep(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutate(session: nox.Session) -> None:
+    """Who sees small mistakes: `nox -s mutate -- --sample N --seed S --changed REV --every`."""
+    prepare_yosys(session)
+    python(session, "-m", "mutate", "run", *session.posargs)
+
+
+@nox.session(default=False)
 def tests(session: nox.Session) -> None:
     """Run all tests except the fuzzing, on all cores."""
     prepare_yosys(session)

@@ -53,6 +53,15 @@ class Sources(MetaPathFinder):
         known = self._contents.get(path)
         return known if known is not None else self._contents.setdefault(path, path.read_bytes())
 
+    def replace(self, path: Path, content: bytes) -> None:
+        """Run `content` in place of what is in the file `path`, in this process.
+
+        Raises ValueError if the file was read already, for then something may depend on it.
+        """
+        if path in self._contents:
+            raise ValueError(f"{path.relative_to(self.root)} was read before it was replaced")
+        self._contents[path] = content
+
     def code(self, path: Path) -> CodeType:
         """The code compiled from `content`."""
         if path not in self._codes:
@@ -65,6 +74,10 @@ class Sources(MetaPathFinder):
         A file depends on what it imports, and on files or folders beside it that it names.
         """
         return {path for _, path in self._reached(modules)}
+
+    def needed(self, path: Path) -> set[Path]:
+        """The files below `root` that `path` itself imports or names."""
+        return {file for _, file in self._needed(path)}
 
     def digest(self, *modules: str, but: Collection[str] = ()) -> str | None:
         """A digest of the names and contents of `reached`, without the folders `but`.

@@ -1,0 +1,95 @@
+"""The last detector: the theorems about components that the mutant is a part of."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mutate.baseline import Broken, Progress, checked, digest, executed
+from mutate.cases import Case
+from mutate.pool import ROOMS
+from mutate.process import call
+from tools.files import write_atomically
+
+#: Seconds: a theorem that takes longer on the unchanged sources is not asked; all theorems about
+#: one mutant; and how many times longer than on the unchanged sources a theorem may take.
+SLOWEST, BUDGET, PATIENCE = 60.0, 180.0, 4
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A theorem on the unchanged sources: how long it takes, and the lines of its components."""
+
+    task: str
+    seconds: float
+    lines: dict[str, list[int]]
+
+
+def theorems(folder: Path, progress: Progress) -> list[Theorem]:
+    """All theorems that are quick enough, the quickest first; remembered in `folder`."""
+    known = folder / f"theorems-{digest()}.json"
+    if known.is_file():
+        return [Theorem(**entry) for entry in json.loads(known.read_text("utf-8"))]
+    made = []
+    tasks = checked(call("mutate.inside.proofs:tasks")).value
+    for number, task in enumerate(tasks, 1):
+        progress(f"proofs: {number}/{len(tasks)} {task} as it is")
+        answer = call(
+            "mutate.inside.proofs:prove", task, folder / "formal",
+            limit=SLOWEST, observe=ROOMS, log=folder / "log.txt",
+        )  # fmt: skip
+        if answer.status == "unanswered" or (answer.value and answer.value["late"]):
+            continue
+        if answer.status != "done" or answer.value["refuted"]:
+            refuted = answer.detail or answer.value["refuted"]
+            raise Broken(f"{task} is not proved of the unchanged sources: {refuted}")
+        lines = {path: sorted(numbers) for path, numbers in answer.lines.items()}
+        made.append(Theorem(task, answer.seconds, lines))
+    made.sort(key=lambda theorem: theorem.seconds)
+    write_atomically(known, json.dumps([dataclasses.asdict(theorem) for theorem in made]))
+    return made
+
+
+class Proofs:
+    """Proves the theorems whose models execute the changed statement, the quickest first."""
+
+    def __init__(self, folder: Path, progress: Progress):
+        self.folder = folder
+        self.progress = progress
+
+    def run(self, cases: Sequence[Case]) -> None:
+        """Ask about each case until a theorem is refuted, or its budget is used up."""
+        if not cases:
+            return
+        known = theorems(self.folder, self.progress)
+        for number, case in enumerate(cases, 1):
+            statement = case.change.statement
+            asked = [entry for entry in known if executed(entry.lines, case.path, statement)]
+            narrowest = sorted(asked, key=lambda entry: sum(map(len, entry.lines.values())))
+            case.theorems = [entry.task for entry in narrowest]
+            left = BUDGET
+            for theorem in asked:
+                self.progress(f"proofs: {number}/{len(cases)} {case.name}: {theorem.task}")
+                left -= self._prove(case, theorem, min(left, PATIENCE * theorem.seconds))
+                if case.kills and case.kills[-1].detector == "proofs":
+                    break
+                if left <= 0:
+                    case.undecided.append(f"proofs: not all in {BUDGET:.0f} s")
+                    break
+
+    def _prove(self, case: Case, theorem: Theorem, limit: float) -> float:
+        """Prove one theorem under the mutant; returns the seconds that it took."""
+        answer = call(
+            "mutate.inside.proofs:prove", theorem.task, self.folder / "formal",
+            path=case.path, content=case.change.content, limit=limit, log=self.folder / "log.txt",
+        )  # fmt: skip
+        case.asks("proofs", answer.seconds)
+        if answer.status == "unanswered" or (answer.value and answer.value["late"]):
+            case.undecided.append(f"proofs: {theorem.task} not in time")
+        elif answer.status != "done":
+            case.killed("proofs", f"{theorem.task}: {answer.detail}")
+        elif answer.value["refuted"]:
+            refuted = f"{theorem.task}: {answer.value['refuted']}"
+            case.killed("proofs", refuted, answer.value["cycle"])
+        return answer.seconds

@@ -1,0 +1,106 @@
+"""The third detector: the tests that stand nearest to a mutant."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+from mutate.baseline import Broken, Progress
+from mutate.cases import Case
+from mutate.process import call
+from tools.sources import ROOT, SOURCES
+
+#: Folders of tests that serve other detectors, or test what is not mutated.
+_NOT_ASKED = (
+    "fuzz",
+    "formal",
+    "gate",
+    "mutate",
+    "benchmarks",
+    "training",
+    "synth",
+    "board",
+    "tools",
+)
+#: How many files of tests are asked, and how long one of them may take.
+MOST_FILES = 3
+LIMIT = 90.0
+
+
+@functools.cache
+def nearest(path: str) -> tuple[str, ...]:
+    """The files of tests for a file: those that share most words of its name, and then those that
+    import it over the fewest other files, of its own room first."""
+    file = ROOT / path
+    room, *names = file.relative_to(ROOT).with_suffix("").parts
+    tests = sorted((ROOT / "tests").rglob("test_*.py"))
+    asked = [test for test in tests if test.relative_to(ROOT).parts[1] not in _NOT_ASKED]
+    ranked = []
+    for test in asked:
+        steps = _steps(test, file)
+        if steps is not None:
+            common = len(_words(*names) & _words(test.stem))
+            name = test.relative_to(ROOT).as_posix()
+            ranked.append((-common, steps, test.parent.name != room, name))
+    return tuple(name for *_, name in sorted(ranked)[:MOST_FILES])
+
+
+def _words(*names: str) -> set[str]:
+    """The words of names, in the singular."""
+    return {word.removesuffix("s") for name in names for word in name.split("_")}
+
+
+def _steps(test: Path, file: Path) -> int | None:
+    """How many imports lead from a test to a file; None if none do."""
+    known, border, steps = {test}, {test}, 0
+    while border:
+        if file in border:
+            return steps
+        border = {needed for path in border for needed in SOURCES.needed(path)} - known
+        known |= border
+        steps += 1
+    return None
+
+
+class Tests:
+    """Runs the nearest tests on mutants; each file first on the unchanged sources."""
+
+    def __init__(self, folder: Path, progress: Progress):
+        self.folder = folder
+        self.progress = progress
+        self._usable: dict[str, bool] = {}
+
+    def run(self, cases: Sequence[Case]) -> None:
+        """Ask the tests of each case, until one fails."""
+        for number, case in enumerate(cases, 1):
+            for test in nearest(case.path):
+                if not self._is_usable(test):
+                    continue
+                self.progress(f"tests: {number}/{len(cases)} {case.name}: {test}")
+                answer = call(
+                    "mutate.inside.tests:run", (test,), path=case.path,
+                    content=case.change.content, limit=LIMIT, log=self.folder / "log.txt",
+                )  # fmt: skip
+                case.asks("unit tests", answer.seconds)
+                if answer.status == "unanswered":
+                    case.undecided.append(f"{test}: {answer.detail}")
+                elif answer.status != "done":
+                    case.killed("unit tests", f"{test}: {answer.detail}")
+                elif answer.value["failed"]:
+                    case.killed("unit tests", answer.value["failed"])
+                if case.kills:
+                    break
+
+    def _is_usable(self, test: str) -> bool:
+        """Whether a file of tests ends in time; raises Broken if it fails on what is unchanged."""
+        if test not in self._usable:
+            self.progress(f"tests: {test} as it is")
+            answer = call(
+                "mutate.inside.tests:run", (test,), limit=LIMIT, log=self.folder / "log.txt"
+            )
+            if answer.status != "unanswered" and (
+                answer.status != "done" or answer.value["failed"]
+            ):
+                failed = answer.detail or answer.value["failed"]
+                raise Broken(f"{test} fails on the unchanged sources: {failed}")
+            self._usable[test] = answer.status == "done" and answer.value["passed"] > 0
+        return self._usable[test]
