@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mutate.answer import Answer, Lines
 from mutate.pool import ROOMS
-from mutate.process import Answer, Lines, call
+from mutate.process import call
 from tools import evidence
 from tools.files import write_atomically
 from tools.sources import ROOT

@@ -56,8 +56,7 @@ class Campaign:
         for begin in range(0, len(left), CHUNK):
             chunk = left[begin : begin + CHUNK]
             self._judge(chunk)
-            known |= {case.name: _memory(case) for case in chunk}
-            write_atomically(self._memory, json.dumps(known))
+            self._remember(known, chunk)
             yield from chunk
 
     def check(self, controls: Sequence[Control]) -> list[str]:
@@ -66,9 +65,8 @@ class Campaign:
         cases = [control.case() for control in controls]
         left = [case for case in cases if case.name not in known]
         self._judge(left, every=False)
-        known |= {case.name: _memory(case) for case in left}
-        write_atomically(self._memory, json.dumps(known))
-        done = [_recalled(case, known[case.name]) for case in cases]
+        self._remember(known, left)
+        done = [_recalled(c, known[c.name]) if c.name in known else c for c in cases]
         wrong = [control.wrong(case) for control, case in zip(controls, done, strict=True)]
         return [sentence for sentence in wrong if sentence]
 
@@ -98,6 +96,12 @@ class Campaign:
         asked = (self.every, self.proofs, self.tests, self.decoders)
         key = hashlib.sha256(f"{asked}{baseline.digest(judging=True)}".encode()).hexdigest()[:16]
         return self.folder / f"verdicts-{key}.json"
+
+    def _remember(self, known: dict[str, dict], cases: Sequence[Case]) -> None:
+        """Remember what was decided; what was not may be, in the next run."""
+        decided = [case for case in cases if case.status != "SURVIVOR" or not case.undecided]
+        known |= {case.name: _memory(case) for case in decided}
+        write_atomically(self._memory, json.dumps(known))
 
     def _remembered(self) -> dict[str, dict]:
         return json.loads(self._memory.read_text("utf-8")) if self._memory.is_file() else {}

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from formal.engines.programs.launch import abc_program
+from formal.engines.programs import launch
 from mutate.baseline import Decoder, Progress
 from mutate.cases import Case
 from mutate.process import call
@@ -19,7 +19,7 @@ from mutate.rounds import ELABORATION
 from mutate.schemata import Child, Design, NotMergeable, Place, places
 from tools.yosys import BuildError, run_yosys
 
-#: Seconds for one module.
+#: Seconds of CPU time for one module.
 LIMIT = 60
 
 _SCRIPT = """\
@@ -50,7 +50,7 @@ write_aiger -zinit miter.aig
 #: A net with the highest of its bits, in what a port is connected to.
 _NET = re.compile(r"(\\\S+)(?: \[(\d+)(?::\d+)?\])?")
 #: Signal correspondence leaves nothing of a difference that is none; PDR decides the rest.
-_PROOF = f"read_aiger miter.aig; strash; scorr; write_aiger -s proved.aig; pdr -T {LIMIT}"
+_PROOF = "read_aiger miter.aig; strash; scorr; write_aiger -s proved.aig; pdr"
 
 
 class Equivalence:
@@ -77,6 +77,8 @@ class Equivalence:
             "mutate.inside.netlists:elaborate", decoder.name, path,
             path=case.path, content=case.change.content, limit=ELABORATION,
         )  # fmt: skip
+        if answer.status == "unanswered":
+            case.undecided.append(f"equivalence in {decoder.name}: {answer.detail}")
         if answer.status != "done" or answer.value != decoder.constants:
             return False
         original, mutant = Design(decoder.netlist), Design(path.read_text("utf-8"))
@@ -84,9 +86,9 @@ class Equivalence:
             changed = places(original, mutant)
         except NotMergeable:
             return False
-        return all(self._proved(original, mutant, place) for place in changed)
+        return all(self._proved(case, original, mutant, place) for place in changed)
 
-    def _proved(self, original: Design, mutant: Design, place: Place) -> bool:
+    def _proved(self, case: Case, original: Design, mutant: Design, place: Place) -> bool:
         """Whether a module has the same outputs for ever."""
         sides = (("original", original, place.before), ("mutant", mutant, place.after))
         try:
@@ -96,12 +98,13 @@ class Equivalence:
                 (self.folder / f"{side}.il").write_text("".join(modules))
                 run_yosys(_SCRIPT.format(side=side), self.folder)
             run_yosys(_MITER, self.folder)
-            proof = subprocess.run(
-                [abc_program(), "-c", _PROOF],
-                cwd=self.folder, capture_output=True, text=True, check=False, timeout=10 * LIMIT,
-            )  # fmt: skip
-        except (BuildError, subprocess.TimeoutExpired):
-            return False  # a combinational loop, for which AIGER has no form, or too much
+            command = ["limited", str(launch.abc_program()), "-c", _PROOF]
+            proof = launch.run(command, self.folder, LIMIT, capture_output=True, text=True)
+        except (BuildError, subprocess.CalledProcessError):
+            return False  # a combinational loop, for which AIGER has no form
+        except subprocess.TimeoutExpired:
+            case.undecided.append(f"equivalence of {place.name}: no proof in {LIMIT} s of CPU time")
+            return False
         return "Property proved" in proof.stdout or _is_never(self.folder / "proved.aig")
 
 

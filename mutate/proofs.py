@@ -12,9 +12,10 @@ from mutate.pool import ROOMS
 from mutate.process import call
 from tools.files import write_atomically
 
-#: Seconds: a theorem that takes longer on the unchanged sources is not asked; all theorems about
-#: one mutant; and how many times longer than on the unchanged sources a theorem may take.
-SLOWEST, BUDGET, PATIENCE = 60.0, 180.0, 4
+#: Seconds of CPU time: a theorem that takes longer on the unchanged sources is not asked; all
+#: theorems about one mutant; and what each of them may take, at least, or so many times what it
+#: takes on the unchanged sources.
+SLOWEST, BUDGET, LEAST, PATIENCE = 60.0, 180.0, 20.0, 4
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ def theorems(folder: Path, progress: Progress) -> list[Theorem]:
             "mutate.inside.proofs:prove", task, folder / "formal",
             limit=SLOWEST, observe=ROOMS, log=folder / "log.txt",
         )  # fmt: skip
-        if answer.status == "unanswered" or (answer.value and answer.value["late"]):
+        if answer.status == "unanswered" or (answer.value and answer.value["undecided"]):
+            why = answer.detail or answer.value["undecided"]
+            progress(f"proofs: {task} is not asked: {why}")
             continue
         if answer.status != "done" or answer.value["refuted"]:
             refuted = answer.detail or answer.value["refuted"]
@@ -71,12 +74,15 @@ class Proofs:
             left = BUDGET
             for theorem in asked:
                 self.progress(f"proofs: {number}/{len(cases)} {case.name}: {theorem.task}")
-                left -= self._prove(case, theorem, min(left, PATIENCE * theorem.seconds))
+                left -= self._prove(case, theorem, self._limit(theorem, left))
                 if case.kills and case.kills[-1].detector == "proofs":
                     break
                 if left <= 0:
-                    case.undecided.append(f"proofs: not all in {BUDGET:.0f} s")
+                    case.undecided.append(f"proofs: not all in {BUDGET:.0f} s of CPU time")
                     break
+
+    def _limit(self, theorem: Theorem, left: float) -> float:
+        return min(left, max(LEAST, PATIENCE * theorem.seconds))
 
     def _prove(self, case: Case, theorem: Theorem, limit: float) -> float:
         """Prove one theorem under the mutant; returns the seconds that it took."""
@@ -85,8 +91,9 @@ class Proofs:
             path=case.path, content=case.change.content, limit=limit, log=self.folder / "log.txt",
         )  # fmt: skip
         case.asks("proofs", answer.seconds)
-        if answer.status == "unanswered" or (answer.value and answer.value["late"]):
-            case.undecided.append(f"proofs: {theorem.task} not in time")
+        if answer.status == "unanswered" or (answer.value and answer.value["undecided"]):
+            why = answer.detail or answer.value["undecided"]
+            case.undecided.append(f"proofs: {theorem.task}: {why}")
         elif answer.status != "done":
             case.killed("proofs", f"{theorem.task}: {answer.detail}")
         elif answer.value["refuted"]:

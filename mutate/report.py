@@ -47,7 +47,7 @@ def _counts(cases: Sequence[Case]) -> list[str]:
 
 def seconds(cases: Sequence[Case]) -> Table:
     """What a mutant costs, by detector."""
-    table = Table(title="Seconds of each mutant that the detector was asked about")
+    table = Table(title="CPU seconds of each mutant that the detector was asked about")
     for heading in ("detector", "mutants", "mean", "longest", "sum"):
         table.add_column(heading, justify="left" if heading == "detector" else "right")
     for name in DETECTORS:

@@ -1,20 +1,23 @@
 """The first two detectors: elaboration, and golden against RTL, on one small decoder at a time."""
 
-import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mutate import schemata
+from mutate.answer import Answer
 from mutate.baseline import Broken, Decoder, Progress
 from mutate.cases import Case
-from mutate.process import Answer, call
+from mutate.process import call, simulations
 
 #: Most mutants in one build, and most bytes of their netlist compared with that of the original.
 MOST_MUTANTS, MOST_GROWTH = 16, 3
 SELECTED = "#define VD_SELECT 1\n"
-#: Limits in seconds, many times what the original takes.
+#: Limits in seconds of CPU time, many times what the original takes.
 ELABORATION, BUILD, COMPARISON = 60.0, 600.0, 60.0
+#: What a tool prints that lacked memory, processes or space: no answer about its input.
+_SCARCE = re.compile(r"No space left|[Cc]annot allocate|out of memory|[Mm]emory exhausted|Killed")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,6 @@ class Round:
         self.folder = folder
         self.progress = progress
         self.original = schemata.Design(decoder.netlist)
-        os.environ["VERIDECODE_CACHE"] = str(folder / "sim")
         self.log = folder / "log.txt"
 
     def run(self, cases: Sequence[Case]) -> None:
@@ -126,7 +128,7 @@ class Round:
                 self._halve(batch)
                 return
         elif built.status != "done":
-            if built.status == "unanswered":
+            if built.status == "unanswered" or _SCARCE.search(built.detail):
                 self._undecided(batch[0].case, "build", built)
             else:
                 batch[0].case.killed("elaboration", f"not simulated: {built.detail}")
@@ -142,7 +144,7 @@ class Round:
     def _build(self, netlist: str, constants: str, *, unchanged: bool = True) -> Answer:
         answer = call(
             "mutate.inside.netlists:build", self.decoder.name, netlist, constants,
-            limit=BUILD, log=self.log,
+            limit=BUILD, environment=simulations(self.folder), log=self.log,
         )  # fmt: skip
         if unchanged and answer.status != "done":
             raise Broken(f"{self.decoder.name} does not build: {answer.detail}")

@@ -3,10 +3,12 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from mutate.answer import Answer
 from mutate.baseline import Broken, Progress
 from mutate.cases import Case
-from mutate.process import call
+from mutate.process import call, simulations
 from tools.sources import ROOT, SOURCES
 
 #: Folders of tests that serve other detectors, or test what is not mutated.
@@ -21,7 +23,7 @@ _NOT_ASKED = (
     "board",
     "tools",
 )
-#: How many files of tests are asked, and how long one of them may take.
+#: How many files of tests are asked, and the CPU seconds that one of them may take.
 MOST_FILES = 3
 LIMIT = 90.0
 
@@ -76,10 +78,7 @@ class Tests:
                 if not self._is_usable(test):
                     continue
                 self.progress(f"tests: {number}/{len(cases)} {case.name}: {test}")
-                answer = call(
-                    "mutate.inside.tests:run", (test,), path=case.path,
-                    content=case.change.content, limit=LIMIT, log=self.folder / "log.txt",
-                )  # fmt: skip
+                answer = self._call(test, path=case.path, content=case.change.content)
                 case.asks("unit tests", answer.seconds)
                 if answer.status == "unanswered":
                     case.undecided.append(f"{test}: {answer.detail}")
@@ -94,9 +93,7 @@ class Tests:
         """Whether a file of tests ends in time; raises Broken if it fails on what is unchanged."""
         if test not in self._usable:
             self.progress(f"tests: {test} as it is")
-            answer = call(
-                "mutate.inside.tests:run", (test,), limit=LIMIT, log=self.folder / "log.txt"
-            )
+            answer = self._call(test)
             if answer.status != "unanswered" and (
                 answer.status != "done" or answer.value["failed"]
             ):
@@ -104,3 +101,9 @@ class Tests:
                 raise Broken(f"{test} fails on the unchanged sources: {failed}")
             self._usable[test] = answer.status == "done" and answer.value["passed"] > 0
         return self._usable[test]
+
+    def _call(self, test: str, **changed: Any) -> Answer:
+        return call(
+            "mutate.inside.tests:run", (test,), limit=LIMIT,
+            environment=simulations(self.folder), log=self.folder / "log.txt", **changed,
+        )  # fmt: skip

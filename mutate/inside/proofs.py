@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from formal.elaborate import Request, in_process
+from formal.model import Netlist
 from formal.runner import Runner
 from formal.tasks import select
+from mutate.answer import is_scarce
 
 #: The configuration that mutants are proved at.
 CONFIG = "nano"
@@ -16,9 +19,28 @@ def tasks() -> list[str]:
 
 
 def prove(task_id: str, folder: Path) -> dict[str, Any]:
-    """Prove one theorem: `refuted` says what is wrong, empty if it holds or if time ran out."""
+    """Prove one theorem: `refuted` says what is wrong, empty if it holds.
+
+    `undecided` says why nobody knows: because time ran out, or because an engine failed. What the
+    harness raises is the fault of what it elaborates.
+    """
     ((task, config),) = ((t, c) for t, c in select((task_id,), CONFIG) if t.id == task_id)
-    result = Runner(build=folder, proofs_only=True).run(task, config)
-    late = result.proof is not None and result.proof.status == "TIMEOUT"
-    cycle = result.proof.cycles if result.proof is not None else None
-    return {"refuted": "" if late else result.detail, "late": late, "cycle": cycle}
+    raised: list[Exception] = []
+
+    def elaborate(request: Request) -> Netlist:
+        try:
+            return in_process(request)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    result = Runner(build=folder, proofs_only=True, elaborate=elaborate).run(task, config)
+    if raised and is_scarce(raised[0]):
+        raise raised[0]
+    status = result.proof.status if result.proof else "" if raised else "ERROR"
+    undecided = status in ("TIMEOUT", "ERROR")
+    return {
+        "refuted": "" if undecided else result.detail,
+        "undecided": f"{status}: {result.detail}" if undecided else "",
+        "cycle": result.proof.cycles if result.proof else None,
+    }

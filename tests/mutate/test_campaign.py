@@ -169,6 +169,28 @@ def test_list_and_show():
     assert code == 0 and "-" in output and "Rounding.TRUNCATE" in output
 
 
+class Undecided(Campaign):
+    """Comes to no end."""
+
+    def __post_init__(self):
+        self.judged = 0
+
+    def _judge(self, cases, *, every=None):
+        self.judged += len(cases)
+        for case in cases:
+            case.undecided.append("comparison: no answer")
+
+
+def test_what_was_not_decided_is_judged_again(tmp_path):
+    campaign = Undecided(tmp_path, lambda text: None)
+    for number in (1, 2):
+        (survivor,) = campaign.run([pool.named(NAMES[0])])
+        assert survivor.reason == "comparison: no answer" and campaign.judged == number
+    for number in (3, 4):
+        (sentence,) = campaign.check([FATAL[1]])
+        assert "but: SURVIVOR, comparison: no answer" in sentence and campaign.judged == number
+
+
 class Nothing(Campaign):
     """Judges nothing."""
 
