@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mutate.baseline import Broken, Progress, checked, digest, executed
 from mutate.cases import Case
@@ -28,30 +29,35 @@ class Theorem:
 
 
 def theorems(folder: Path, progress: Progress) -> list[Theorem]:
-    """All theorems that are quick enough, the quickest first; remembered in `folder`."""
-    known = folder / f"theorems-{digest()}.json"
-    if known.is_file():
-        return [Theorem(**entry) for entry in json.loads(known.read_text("utf-8"))]
-    made = []
+    """All theorems that are quick enough, the quickest first; each is remembered in `folder`."""
+    path = folder / f"theorems-{digest()}.json"
+    known: dict[str, dict[str, Any] | None] = {}
+    if path.is_file():
+        known = json.loads(path.read_text("utf-8"))
     tasks = checked(call("mutate.inside.proofs:tasks")).value
     for number, task in enumerate(tasks, 1):
-        progress(f"proofs: {number}/{len(tasks)} {task} as it is")
-        answer = call(
-            "mutate.inside.proofs:prove", task, folder / "formal",
-            limit=SLOWEST, observe=ROOMS, log=folder / "log.txt",
-        )  # fmt: skip
-        if answer.status == "unanswered" or (answer.value and answer.value["undecided"]):
-            why = answer.detail or answer.value["undecided"]
-            progress(f"proofs: {task} is not asked: {why}")
-            continue
-        if answer.status != "done" or answer.value["refuted"]:
-            refuted = answer.detail or answer.value["refuted"]
-            raise Broken(f"{task} is not proved of the unchanged sources: {refuted}")
-        lines = {path: sorted(numbers) for path, numbers in answer.lines.items()}
-        made.append(Theorem(task, answer.seconds, lines))
-    made.sort(key=lambda theorem: theorem.seconds)
-    write_atomically(known, json.dumps([dataclasses.asdict(theorem) for theorem in made]))
-    return made
+        if task not in known:
+            progress(f"proofs: {number}/{len(tasks)} {task} as it is")
+            theorem = _theorem(task, folder)
+            known[task] = dataclasses.asdict(theorem) if theorem else None
+            write_atomically(path, json.dumps(known))
+    quick = [Theorem(**entry) for entry in known.values() if entry]
+    return sorted(quick, key=lambda theorem: theorem.seconds)
+
+
+def _theorem(task: str, folder: Path) -> Theorem | None:
+    """A theorem as it is, if it is quick enough; raises Broken if it is refuted."""
+    answer = call(
+        "mutate.inside.proofs:prove", task, folder / "formal", False,
+        limit=SLOWEST, observe=ROOMS, log=folder / "log.txt",
+    )  # fmt: skip
+    if answer.status == "unanswered" or (answer.value and answer.value["undecided"]):
+        return None
+    if answer.status != "done" or answer.value["refuted"]:
+        refuted = answer.detail or answer.value["refuted"]
+        raise Broken(f"{task} is not proved of the unchanged sources: {refuted}")
+    lines = {path: sorted(numbers) for path, numbers in answer.lines.items()}
+    return Theorem(task, answer.seconds, lines)
 
 
 class Proofs:

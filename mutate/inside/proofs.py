@@ -18,11 +18,12 @@ def tasks() -> list[str]:
     return [task.id for task, _ in select((), CONFIG)]
 
 
-def prove(task_id: str, folder: Path) -> dict[str, Any]:
+def prove(task_id: str, folder: Path, cache: bool = True) -> dict[str, Any]:
     """Prove one theorem: `refuted` says what is wrong, empty if it holds.
 
     `undecided` says why nobody knows: because time ran out, or because an engine failed. What the
-    harness raises is the fault of what it elaborates.
+    harness raises is the fault of what it elaborates. Without `cache` nothing is read from the
+    cache of proofs, so that all of the work is seen.
     """
     ((task, config),) = ((t, c) for t, c in select((task_id,), CONFIG) if t.id == task_id)
     raised: list[Exception] = []
@@ -34,7 +35,8 @@ def prove(task_id: str, folder: Path) -> dict[str, Any]:
             raised.append(error)
             raise
 
-    result = Runner(build=folder, proofs_only=True, elaborate=elaborate).run(task, config)
+    runner = Runner(build=folder, cache=cache, proofs_only=True, elaborate=elaborate)
+    result = runner.run(task, config)
     if raised and is_scarce(raised[0]):
         raise raised[0]
     status = result.proof.status if result.proof else "" if raised else "ERROR"

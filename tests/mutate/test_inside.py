@@ -1,6 +1,5 @@
 """What runs in the process of a mutant, where the machine fails and not the mutant."""
 
-import functools
 from pathlib import Path
 
 import pytest
@@ -37,9 +36,18 @@ def test_what_a_harness_raises_refutes(monkeypatch, tmp_path):
         raise TypeError("it does not fit")
 
     monkeypatch.setattr(proofs, "in_process", broken)
-    monkeypatch.setattr(proofs, "Runner", functools.partial(Runner, cache=False))
-    answer = proofs.prove(proofs.tasks()[0], tmp_path)
+    answer = proofs.prove(proofs.tasks()[0], tmp_path, cache=False)
     assert answer["refuted"] == "TypeError: it does not fit" and not answer["undecided"]
+
+
+def test_the_cache_of_proofs_hides_no_executed_lines(tmp_path):
+    given = ("mutate.inside.proofs:prove", "softmax.score_of_its_beat", tmp_path)
+    first, cached, again = (
+        call(*given, cache, observe=("design",)) for cache in (False, True, False)
+    )
+    for answer in (first, cached, again):
+        assert answer.status == "done" and not answer.value["refuted"], answer.detail
+    assert first.lines == again.lines != cached.lines
 
 
 @pytest.mark.parametrize(
