@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 #: `done`: the function returned; `raised`: an import or the function raised; `crashed`: the process
-#: did, in compiled code; `unanswered`: nobody knows, because it used up its time, was ended by
+#: did, in compiled code; `late`: it used up its CPU time; `unanswered`: it hung, was ended by
 #: others, or lacked something that the machine did not have.
-Status = Literal["done", "raised", "crashed", "unanswered"]
+Status = Literal["done", "raised", "crashed", "late", "unanswered"]
 #: The executed lines of each file of the mutated rooms.
 Lines = dict[str, set[int]]
 #: Errors of a system that has no more memory, processes, files or space.
@@ -43,6 +43,11 @@ class Answer:
     detail: str = ""
     seconds: float = 0.0
     lines: Lines = field(default_factory=dict)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known what the call does."""
+        return self.status not in ("late", "unanswered")
 
 
 def is_scarce(error: BaseException) -> bool:

@@ -77,7 +77,7 @@ class Equivalence:
             "mutate.inside.netlists:elaborate", decoder.name, path,
             path=case.path, content=case.change.content, limit=ELABORATION,
         )  # fmt: skip
-        if answer.status == "unanswered":
+        if not answer.is_known:
             case.undecided.append(f"equivalence in {decoder.name}: {answer.detail}")
         if answer.status != "done" or answer.value != decoder.constants:
             return False

@@ -51,10 +51,10 @@ def _theorem(task: str, folder: Path) -> Theorem | None:
         "mutate.inside.proofs:prove", task, folder / "formal", False,
         limit=SLOWEST, observe=ROOMS, log=folder / "log.txt",
     )  # fmt: skip
-    if answer.status == "unanswered" or (answer.value and answer.value["undecided"]):
+    if answer.status == "late" or (answer.value and answer.value["undecided"][:7] == "TIMEOUT"):
         return None
-    if answer.status != "done" or answer.value["refuted"]:
-        refuted = answer.detail or answer.value["refuted"]
+    if answer.status != "done" or answer.value["undecided"] or answer.value["refuted"]:
+        refuted = answer.detail or answer.value["undecided"] or answer.value["refuted"]
         raise Broken(f"{task} is not proved of the unchanged sources: {refuted}")
     lines = {path: sorted(numbers) for path, numbers in answer.lines.items()}
     return Theorem(task, answer.seconds, lines)
@@ -97,7 +97,7 @@ class Proofs:
             path=case.path, content=case.change.content, limit=limit, log=self.folder / "log.txt",
         )  # fmt: skip
         case.asks("proofs", answer.seconds)
-        if answer.status == "unanswered" or (answer.value and answer.value["undecided"]):
+        if not answer.is_known or (answer.value and answer.value["undecided"]):
             why = answer.detail or answer.value["undecided"]
             case.undecided.append(f"proofs: {theorem.task}: {why}")
         elif answer.status != "done":

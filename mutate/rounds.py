@@ -69,7 +69,7 @@ class Round:
         case.executed_in.append(self.decoder.name)
         answer = self._call(case, "netlists:elaborate", ELABORATION, self.decoder.name, path)
         case.asks("elaboration", answer.seconds)
-        if answer.status == "unanswered":
+        if not answer.is_known:
             self._undecided(case, "elaboration", answer)
         elif answer.status != "done":
             case.killed("elaboration", answer.detail)
@@ -128,7 +128,7 @@ class Round:
                 self._halve(batch)
                 return
         elif built.status != "done":
-            if built.status == "unanswered" or _SCARCE.search(built.detail):
+            if not built.is_known or _SCARCE.search(built.detail):
                 self._undecided(batch[0].case, "build", built)
             else:
                 batch[0].case.killed("elaboration", f"not simulated: {built.detail}")
@@ -165,7 +165,7 @@ class Round:
         )
         case.asks("comparison", answer.seconds)
         where = self.decoder.name
-        if answer.status == "unanswered":
+        if not answer.is_known:
             self._undecided(case, "comparison", answer)
         elif answer.status != "done":
             case.killed("comparison", f"{where}: {answer.detail}")

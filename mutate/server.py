@@ -99,46 +99,46 @@ def _run(request: Request, client: Connection, output: IO[bytes]) -> Answer:
         forked.run(request, sender, output.fileno())
     sender.close()
     session = _Session(process)
-    answer, late = _awaited(request.limit, session, result, client)
-    if not late:
-        session.wait(CLEARING)
-    code, seconds = session.end()
-    if answer:
-        return dataclasses.replace(answer, seconds=seconds)
-    if not late and code == -signal.SIGXCPU:
-        late = _late(request.limit)
-    if late:
-        return Answer("unanswered", detail=late, seconds=seconds)
-    status: Status = "crashed" if -code in _CRASHES else "unanswered"
-    return Answer(status, detail=f"{_ending(code)}{_last_line(output)}", seconds=seconds)
+    try:
+        answer = _awaited(request.limit, session, result, client)
+        if answer is None or answer.is_known:
+            session.wait(CLEARING)
+    finally:
+        code, seconds = session.end()
+    if answer is None and code == -signal.SIGXCPU:
+        answer = _late(request.limit)
+    if answer is None:
+        status: Status = "crashed" if -code in _CRASHES else "unanswered"
+        answer = Answer(status, detail=f"{_ending(code)}{_last_line(output)}")
+    return dataclasses.replace(answer, seconds=seconds)
 
 
 def _awaited(
     limit: float, session: "_Session", result: Connection, client: Connection
-) -> tuple[Answer | None, str]:
-    """What the process sends, if it does before it ends; or why it is not waited for any longer."""
+) -> Answer | None:
+    """What the process sends, or why it is not waited for any longer; None if it ends before."""
     hanging = time.monotonic() + BUSY * limit
     while True:
         ended = session.has_ended()
         ready = wait([result, client], 0 if ended else _LOOK)
         if result in ready:
             try:
-                return result.recv(), ""
+                return result.recv()
             except EOFError:
-                return None, ""
+                return None
         if client in ready:
-            session.end()
             raise EOFError
         if ended:
-            return None, ""
+            return None
         if session.seconds() > limit:
-            return None, _late(limit)
+            return _late(limit)
         if time.monotonic() > hanging:
-            return None, f"no answer in {BUSY * limit:g} s, in which it hardly ran"
+            detail = f"no answer in {BUSY * limit:g} s, in which it hardly ran"
+            return Answer("unanswered", detail=detail)
 
 
-def _late(limit: float) -> str:
-    return f"no answer in {limit:g} s of CPU time"
+def _late(limit: float) -> Answer:
+    return Answer("late", detail=f"no answer in {limit:g} s of CPU time")
 
 
 def _ending(code: int) -> str:

@@ -80,7 +80,7 @@ class Tests:
                 self.progress(f"tests: {number}/{len(cases)} {case.name}: {test}")
                 answer = self._call(test, path=case.path, content=case.change.content)
                 case.asks("unit tests", answer.seconds)
-                if answer.status == "unanswered":
+                if not answer.is_known:
                     case.undecided.append(f"{test}: {answer.detail}")
                 elif answer.status != "done":
                     case.killed("unit tests", f"{test}: {answer.detail}")
@@ -94,9 +94,7 @@ class Tests:
         if test not in self._usable:
             self.progress(f"tests: {test} as it is")
             answer = self._call(test)
-            if answer.status != "unanswered" and (
-                answer.status != "done" or answer.value["failed"]
-            ):
+            if answer.status != "late" and (answer.status != "done" or answer.value["failed"]):
                 failed = answer.detail or answer.value["failed"]
                 raise Broken(f"{test} fails on the unchanged sources: {failed}")
             self._usable[test] = answer.status == "done" and answer.value["passed"] > 0
