@@ -1,14 +1,17 @@
 """The third detector: the tests that stand nearest to a mutant."""
 
 import functools
+import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mutate.answer import Answer
-from mutate.baseline import Broken, Progress
+from mutate.baseline import Broken, Progress, digest
 from mutate.cases import Case
 from mutate.process import call, simulations
+from tools.files import write_atomically
 from tools.sources import ROOT, SOURCES
 
 #: Folders of tests that serve other detectors, or test what is not mutated.
@@ -64,12 +67,15 @@ def _steps(test: Path, file: Path) -> int | None:
 
 
 class Tests:
-    """Runs the nearest tests on mutants; each file first on the unchanged sources."""
+    """Runs the nearest tests on mutants; each file first on the unchanged sources, which is
+    remembered in `folder`."""
 
     def __init__(self, folder: Path, progress: Progress):
         self.folder = folder
         self.progress = progress
-        self._usable: dict[str, bool] = {}
+        self._known = folder / f"tests-{digest(judging=True)}.json"
+        known = self._known.read_text("utf-8") if self._known.is_file() else "{}"
+        self._usable: dict[str, bool] = json.loads(known)
 
     def run(self, cases: Sequence[Case]) -> None:
         """Ask the tests of each case, until one fails."""
@@ -78,7 +84,7 @@ class Tests:
                 if not self._is_usable(test):
                     continue
                 self.progress(f"tests: {number}/{len(cases)} {case.name}: {test}")
-                answer = self._call(test, path=case.path, content=case.change.content)
+                answer = self._call(test, self.folder, path=case.path, content=case.change.content)
                 case.asks("unit tests", answer.seconds)
                 if not answer.is_known:
                     case.undecided.append(f"{test}: {answer.detail}")
@@ -90,18 +96,21 @@ class Tests:
                     break
 
     def _is_usable(self, test: str) -> bool:
-        """Whether a file of tests ends in time; raises Broken if it fails on what is unchanged."""
+        """Whether a file of tests ends in time without anything built before, as it has to of a
+        mutant; raises Broken if it fails on what is unchanged."""
         if test not in self._usable:
             self.progress(f"tests: {test} as it is")
-            answer = self._call(test)
+            with tempfile.TemporaryDirectory() as empty:
+                answer = self._call(test, Path(empty))
             if answer.status != "late" and (answer.status != "done" or answer.value["failed"]):
                 failed = answer.detail or answer.value["failed"]
                 raise Broken(f"{test} fails on the unchanged sources: {failed}")
             self._usable[test] = answer.status == "done" and answer.value["passed"] > 0
+            write_atomically(self._known, json.dumps(self._usable))
         return self._usable[test]
 
-    def _call(self, test: str, **changed: Any) -> Answer:
+    def _call(self, test: str, builds: Path, **changed: Any) -> Answer:
         return call(
             "mutate.inside.tests:run", (test,), limit=LIMIT,
-            environment=simulations(self.folder), log=self.folder / "log.txt", **changed,
+            environment=simulations(builds), log=self.folder / "log.txt", **changed,
         )  # fmt: skip
