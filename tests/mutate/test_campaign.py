@@ -118,6 +118,7 @@ def test_a_control_with_a_wrong_verdict_is_a_sentence():
 def test_the_nearest_tests_have_its_name():
     assert nearest("design/rope.py")[0] == "tests/design/test_rope.py"
     assert nearest("golden/tokenizers/gguf.py")[0] == "tests/golden/test_tokenizer_gguf.py"
+    assert "tests/golden/test_checkpoint_huggingface.py" in nearest("golden/formats/safetensors.py")
     assert nearest("spec/tables.py")[0] == "tests/spec/test_tables.py"
 
 
