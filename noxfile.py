@@ -117,6 +117,12 @@ def mutate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def check(session: nox.Session) -> None:
+    """Check what an edit touches, until the first red: `nox -s check -- --since REV --watch`."""
+    python(session, "-m", "gate.check", *session.posargs)
+
+
+@nox.session(default=False)
 def tests(session: nox.Session) -> None:
     """Run all tests except the fuzzing, on all cores."""
     prepare_yosys(session)

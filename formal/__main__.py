@@ -20,6 +20,7 @@ from formal.tasks.task import Tier
 from tools.cli import Cli
 from tools.evidence import Watch
 from tools.files import write_atomically
+from tools.watching import run_on_save
 
 jobs_option = click.option(
     "--jobs",
@@ -65,6 +66,19 @@ def explain(ids: tuple[str, ...]) -> None:
     for number, task in enumerate(tasks.values()):
         console.print("\n" * bool(number), end="")
         explain_task(console, task, Runner())
+
+
+@main.command()
+@click.argument("ids", nargs=-1)
+@click.option("--config", help="Prove for this configuration only, any of the table.")
+def watch(ids: tuple[str, ...], config: str | None) -> int:
+    """Prove the properties IDS (default: all of the core) now, and again after each save.
+
+    Only what a save changes is proved again. Ends with Ctrl-C.
+    """
+    select(ids, config)  # raises for what is not in the table
+    narrowed = ["--config", config] if config else []
+    return run_on_save(["-m", "formal", "prove", *ids, *narrowed])
 
 
 @main.command()

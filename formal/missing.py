@@ -20,9 +20,9 @@ def theorems(package: ModuleType = properties) -> set[type[Theorem]]:
     result: set[type[Theorem]] = set()
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            own = kind.__module__ == module.name and not kind.__name__.startswith("_")
-            states = hasattr(kind, "elaborate")
-            if own and states and issubclass(kind, Theorem) and module.name != dialect.__name__:
+            own = kind.__module__ == module.name != dialect.__name__
+            named = own and not kind.__name__.startswith("_")
+            if named and issubclass(kind, Theorem) and kind.describe is not Theorem.describe:
                 result.add(kind)
     return result
 

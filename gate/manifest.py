@@ -30,10 +30,13 @@ STEPS = ("story", "lint", "tests", "formal", "ports", "fuzz", "sweep")
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A fuzzing budget: `chosen` cases for each of the chosen shapes, `drawn` random shapes."""
+    """A fuzzing budget: `chosen` cases for each of the chosen shapes, `drawn` random shapes. If it
+    is large enough to reach all `cover_points`, it `covers`.
+    """
 
     chosen: int
     drawn: int
+    covers: bool = True
 
     def least(self, test: str) -> int:
         """The least number of examples of `test`; 0 for a test that compares nothing."""
@@ -46,13 +49,19 @@ class Profile:
 
 #: `dev` for daily work, `ci` for the gate of a change, `nightly` if time does not matter.
 PROFILES: Mapping[str, Profile] = {
-    "dev": Profile(chosen=15, drawn=4),
+    "dev": Profile(chosen=15, drawn=4, covers=False),
     "ci": Profile(chosen=60, drawn=16),
     "nightly": Profile(chosen=5000, drawn=400),
 }
 DEFAULT_PROFILE = "dev"
 #: Least number of values per example: the traced values of one token of the smallest shape.
 VALUES_AN_EXAMPLE = 50
+
+
+def cover_points() -> frozenset[str]:
+    """What the fuzzing must have reached (`sim.observed`), a line each in gate/cover.txt."""
+    return frozenset(Path(__file__).with_name("cover.txt").read_text("utf-8").splitlines())
+
 
 #: Least number of tests by folder, so that tests lost from the collection are noticed.
 LEAST_TESTS: Mapping[str, int] = {

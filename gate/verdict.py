@@ -19,6 +19,7 @@ from gate.manifest import (
     Required,
     Skip,
     by_folder,
+    cover_points,
 )  # fmt: skip
 
 FUZZING = "tests/fuzz"
@@ -175,7 +176,9 @@ def compared(build: Path, required: Required) -> list[Line] | None:
             lines.append(
                 Line(_name(case["test"]), ok=enough, detail=detail, seconds=case["seconds"])
             )
-        total = f"{examples:,} examples, {values:,} values"
+        missed = cover_points() - set(record["reached"]) if profile.covers else frozenset()
+        lines += [_red(point, "was not reached by any case") for point in sorted(missed)]
+        total = f"{examples:,} examples, {values:,} values, {len(record['reached'])} cover points"
         return [*lines, Line(name=f"all, profile {name}", ok=values > 0, detail=total)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

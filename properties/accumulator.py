@@ -1,6 +1,7 @@
 """Products within their bound, and sums that never wrap."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from amaranth import *
 
@@ -8,6 +9,7 @@ from properties.dialect import OneOf, Theorem, implies
 from spec.derived import EXPONENT_STEP
 
 
+@dataclass(eq=False, kw_only=True)
 class EachLaneMultiplies(Theorem):
     """Each lane of the array makes, 2 enabled cycles later, the product of its own operand and that
     of its slot, moved left by the exponent of the latter.
@@ -15,28 +17,17 @@ class EachLaneMultiplies(Theorem):
     `en` is the clock enable. By lane: `given` are its two operands and the exponent, `held` the
     registers that they go to, `products` the register of its product, `terms` what is added of it.
     There are `exponents` of them. No solver multiplies: specification and lane are the same product
-    of the same registers. Obligations: 2.
+    of the same registers.
     """
 
-    def __init__(
-        self,
-        *,
-        en: Value,
-        given: Sequence[tuple[Value, Value, Value]],
-        held: Sequence[tuple[Value, Value, Value]],
-        products: Sequence[Value],
-        terms: Sequence[Value],
-        exponents: int,
-    ):
-        self.en = en
-        self.given = given
-        self.held = held
-        self.products = products
-        self.terms = terms
-        self.exponents = exponents
+    en: Value
+    given: Sequence[tuple[Value, Value, Value]]
+    held: Sequence[tuple[Value, Value, Value]]
+    products: Sequence[Value]
+    terms: Sequence[Value]
+    exponents: int
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         same_operands, same_product = [], []
         lanes = zip(self.given, self.held, self.products, self.terms, strict=True)
         for lane, (given, held, product, term) in enumerate(lanes):
@@ -54,19 +45,19 @@ class EachLaneMultiplies(Theorem):
             same_product.append(
                 (product == expected) & implies(expected_power < self.exponents, moved)
             )
-        m.d.comb += self.claim(
+        self.claim(
             "operands", Cat(same_operands).all(), "The operands are those that the lane was given."
         )
-        m.d.comb += self.claim(
+        self.claim(
             "product",
             Cat(same_product).all(),
             "The product is theirs, and what is added is that, moved by the exponent.",
         )
-        m.d.comb += self.witness("negative", self.products[-1] < -1)
-        m.d.comb += self.witness("positive", self.products[-1] > 1)
-        return m
+        self.witness("negative", self.products[-1] < -1)
+        self.witness("positive", self.products[-1] > 1)
 
 
+@dataclass(eq=False, kw_only=True)
 class MultipliesWithinBound(Theorem):
     """What a lane adds for operands of two formats is no greater than the product of their greatest
     magnitudes.
@@ -76,21 +67,12 @@ class MultipliesWithinBound(Theorem):
     name. Obligations: one for each of `formats`.
     """
 
-    def __init__(
-        self,
-        *,
-        en: Value,
-        held: tuple[Value, Value, Value],
-        term: Value,
-        formats: Mapping[str, tuple[int, int, int]],
-    ):
-        self.en = en
-        self.held = held
-        self.term = term
-        self.formats = formats
+    en: Value
+    held: tuple[Value, Value, Value]
+    term: Value
+    formats: Mapping[str, tuple[int, int, int]]
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         a, b, power = self.held
         for name, (a_bits, b_bits, exponents) in self.formats.items():
             fits = Signal(name=f"fits_{name}")
@@ -98,14 +80,13 @@ class MultipliesWithinBound(Theorem):
             with m.If(self.en):
                 m.d.sync += fits.eq(_is_of(a, a_bits) & _is_of(b, b_bits) & (power < exponents))
             within = (self.term >= -bound) & (self.term <= bound)
-            m.d.comb += self.claim(
+            self.claim(
                 f"{name}_in_bound",
                 implies(fits, within),
                 "A product of these formats is within the bound of a term of their sum.",
             )
-        m.d.comb += self.witness("negative", self.term < -1)
-        m.d.comb += self.witness("positive", self.term > 1)
-        return m
+        self.witness("negative", self.term < -1)
+        self.witness("positive", self.term > 1)
 
 
 def _is_of(value: Value, width: int) -> Value:
@@ -119,43 +100,30 @@ def _always_within(shape: Shape, low: int, high: int) -> bool:
     return low <= least and least + (1 << shape.width) - 1 <= high
 
 
+@dataclass(eq=False, kw_only=True)
 class AccumulatesExactly(Theorem):
     """An accumulator holds the exact sum of its terms, and cannot overflow, as long as a sum has no
     more terms than the schedule gives it, each within its bound.
 
-    `adds` tells that `term` is added in this cycle, to nothing if it is the `first`; `total` is
-    the register from the next cycle on. `start` is what a sum begins with. `terms` is the most of
-    them, `low` and `high` the bounds of one. Of several accumulators `term` and `total` are those
-    that `chosen` names. Obligations: 2.
+    `adds` says that `term` is added in this cycle, to nothing if it is the `first`; `total` is the
+    register from the next cycle on. `start` is what a sum begins with. `terms` is the most of them,
+    `low` and `high` the bounds of one. Of several accumulators `term` and `total` are those that
+    `chosen` names.
     """
 
-    def __init__(
-        self,
-        *,
-        adds: Value,
-        first: Value,
-        term: Value,
-        total: Value,
-        terms: int,
-        low: int,
-        high: int,
-        start: int = 0,
-        chosen: OneOf | None = None,
-    ):
-        self.adds = adds
-        self.first = first
-        self.term = term
-        self.total = total
-        self.terms = terms
-        self.low = low
-        self.high = high
-        self.start = start
-        self.chosen = chosen
+    adds: Value
+    first: Value
+    term: Value
+    total: Value
+    terms: int
+    low: int
+    high: int
+    start: int = 0
+    chosen: OneOf | None = None
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         if self.chosen:
-            self.chosen.choose(self, m)
+            self.chosen.choose(self)
         limit = self.start + self.terms * max(self.high, -self.low)
         exact = Signal(signed(limit.bit_length() + 2))
         count = Signal(range(self.terms + 1))
@@ -167,30 +135,27 @@ class AccumulatesExactly(Theorem):
             ]
         within = (self.term >= self.low) & (self.term <= self.high)
         if not _always_within(Value.cast(self.term).shape(), self.low, self.high):
-            m.d.comb += self.suppose(
+            self.suppose(
                 "term_in_bound",
                 implies(self.adds, within),
                 "The same sum in a register that has room for it twice over.",
             )
-        m.d.comb += self.suppose(
+        self.suppose(
             "no_more_terms",
             implies(self.adds, counted < self.terms),
             "A sum has no more terms than the schedule gives it.",
         )
         begun = count != 0
-        m.d.comb += self.suppose(
+        self.suppose(
             "begins", implies(self.adds & ~begun, self.first), "The first term of all begins a sum."
         )
 
-        m.d.comb += self.claim(
-            "exact", implies(begun, self.total == exact), "The register is the exact sum."
-        )
+        self.claim("exact", implies(begun, self.total == exact), "The register is the exact sum.")
         least, most = count * self.low + self.start, count * self.high + self.start
-        m.d.comb += self.claim(
+        self.claim(
             "bounded",
             implies(begun, (exact >= least) & (exact <= most)),
             "That is no more than its terms allow, so that nothing ever left at the top.",
         )
 
-        m.d.comb += self.witness("long_sum", (count > 1) & (exact != 0))
-        return m
+        self.witness("long_sum", (count > 1) & (exact != 0))

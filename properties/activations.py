@@ -14,24 +14,22 @@ class ReadWhileItFills(Theorem):
 
     `buffer` has the signature of `design.activations.ActivationBuffer`; `written` is its count of
     elements, and `stored` what stands in its memory at `element`, for the induction. A vector that
-    is cleared may be read until the first element of the next is announced. Obligations: 6.
+    is cleared may be read until the first element of the next is announced.
     """
 
-    def __init__(self, buffer: Any, *, written: Value, lead_time: int):
+    def __init__(self, buffer: Any, *, written: Value):
         self.buffer = buffer
         self.written = written
-        self.lead_time = lead_time
         self.element = Signal(range(buffer.depth), name="element")
         self.stored = Signal.like(Value.cast(buffer.wr_data))
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         buffer, depth = self.buffer, self.buffer.depth
-        self.choose(m, self.element, depth)
+        self.choose(self.element, depth)
 
         # Elements announced, as counted 0, 1, ... cycles ago; those written; those still owed.
         announced = [
-            Signal(range(depth + 1), name=f"counted_{n}_ago") for n in range(self.lead_time)
+            Signal(range(depth + 1), name=f"counted_{n}_ago") for n in range(buffer.lead_time)
         ]
         given = Signal(range(depth + 1))
         owed = Signal(range(depth + 1))
@@ -70,83 +68,80 @@ class ReadWhileItFills(Theorem):
             ]
 
         folds = (index < depth // 2) & bool(buffer.foldable)
-        m.d.comb += [
-            self.suppose(
-                "announced_in_range",
-                implies(buffer.coming, announced[0] != depth),
-                "Whoever announces stays within the vector.",
-            ),
-            self.suppose(
-                "clear_by_itself",
-                ~(buffer.clear & buffer.coming),
-                "Nothing is announced in the cycle that clears.",
-            ),
-            self.suppose(
-                "announced_before_written",
-                implies(buffer.wr_en, owed != 0),
-                "Only what was announced is written.",
-            ),
-            self.suppose(
-                "written_in_time",
-                given + buffer.wr_en >= due,
-                "What is announced is written within the lead time.",
-            ),
-            self.suppose(
-                "written_before_the_next",
-                implies(begins, owed == 0),
-                "A vector is whole before the next begins.",
-            ),
-            self.suppose(
-                "counted_before_read",
-                implies(buffer.fetch, right < readable),
-                "Whoever reads waits until the element counts.",
-            ),
-            self.suppose(
-                "folded_in_half",
-                implies(buffer.fetch & folded, folds),
-                "A folded beat is of the left half.",
-            ),
-            self.suppose(
-                "fetched_as_it_moves",
-                implies(buffer.fetch, buffer.rd_en),
-                "A beat enters only in a cycle in which the pipeline moves.",
-            ),
-        ]
+        self.suppose(
+            "announced_in_range",
+            implies(buffer.coming, announced[0] != depth),
+            "Whoever announces stays within the vector.",
+        )
+        self.suppose(
+            "clear_by_itself",
+            ~(buffer.clear & buffer.coming),
+            "Nothing is announced in the cycle that clears.",
+        )
+        self.suppose(
+            "announced_before_written",
+            implies(buffer.wr_en, owed != 0),
+            "Only what was announced is written.",
+        )
+        self.suppose(
+            "written_in_time",
+            given + buffer.wr_en >= due,
+            "What is announced is written within the lead time.",
+        )
+        self.suppose(
+            "written_before_the_next",
+            implies(begins, owed == 0),
+            "A vector is whole before the next begins.",
+        )
+        self.suppose(
+            "counted_before_read",
+            implies(buffer.fetch, right < readable),
+            "Whoever reads waits until the element counts.",
+        )
+        self.suppose(
+            "folded_in_half",
+            implies(buffer.fetch & folded, folds),
+            "A folded beat is of the left half.",
+        )
+        self.suppose(
+            "fetched_as_it_moves",
+            implies(buffer.fetch, buffer.rd_en),
+            "A beat enters only in a cycle in which the pipeline moves.",
+        )
 
-        m.d.comb += self.claim(
+        self.claim(
             "counts_announced", buffer.filled == announced[0], "What counts is what was announced."
         )
-        m.d.comb += self.claim(
+        self.claim(
             "no_fault",
             ~buffer.fault,
             "No element is read before it is written, none announced that has no place.",
         )
         out, out_right = Value.cast(buffer.rd_data), Value.cast(buffer.rd_right)
-        m.d.comb += self.claim(
+        self.claim(
             "element_read",
             implies(shown, out == read),
             "A fetch shows the element written last, which may be in its very cycle, and "
             "goes on showing it until the next.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "right_read",
             implies(shown_right, out_right == read),
             "So does the other port, that of the right half when folded.",
         )
         stands = (self.written == given) & implies(self.element < given, self.stored == value)
-        m.d.comb += self.claim("stored_in_place", stands, "Elements lie where they are looked for.")
+        self.claim("stored_in_place", stands, "Elements lie where they are looked for.")
         accounted = Mux(announced[0] == 0, depth >= given + owed, announced[0] == given + owed)
         in_range = announced[0] <= depth
-        m.d.comb += self.claim(
+        self.claim(
             "seen_is_written",
             (seen <= given) & accounted & in_range,
             "Whatever a beat may have seen is written, and what is announced is written or owed.",
         )
 
         here = buffer.fetch & (index == self.element)
-        m.d.comb += self.witness("read_as_it_is_written", here & writes)
-        m.d.comb += self.witness("read_once_it_is_written", here & wrote)
-        m.d.comb += self.witness("second_vector", begins & (given != 0))
+        self.witness("read_as_it_is_written", here & writes)
+        self.witness("read_once_it_is_written", here & wrote)
+        self.witness("second_vector", begins & (given != 0))
         if buffer.foldable:
-            m.d.comb += self.witness("folded", shown_right & ~shown)
-        return m
+            self.witness("folded", shown_right & ~shown)

@@ -1,6 +1,7 @@
 """What a pass leaves in the lanes of the multiplier array."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -10,6 +11,7 @@ from properties.dialect import OneOf, Theorem, implies
 from spec.derived import SHIFT_BITS
 
 
+@dataclass(eq=False)
 class SumsOfAPass(Theorem):
     """When the array reports a pass, each lane shows the sum of its products since the pass began
     and the shift that the last header had for it; the beat is the last of the pass.
@@ -17,30 +19,20 @@ class SumsOfAPass(Theorem):
     `array` has the signature of `design.array.MultiplierArray`; of the lane that is `chosen`,
     `product` is the register of its product and `term` what is added of it (`EachLaneMultiplies`);
     `header` is the register of its shifts. `steps` are, from the entrance to the products, whether
-    a beat is there, and which. Obligations: 7.
+    a beat is there, and which.
     """
 
-    def __init__(
-        self,
-        array: Any,
-        *,
-        chosen: OneOf,
-        product: Value,
-        term: Value,
-        header: Value,
-        steps: Sequence[tuple[Value, Value]],
-    ):
-        self.array = array
-        self.chosen = chosen
-        self.product = product
-        self.term = term
-        self.header = header
-        self.steps = steps
+    array: Any
+    _: KW_ONLY
+    chosen: OneOf
+    product: Value
+    term: Value
+    header: Value
+    steps: Sequence[tuple[Value, Value]]
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         array, lanes = self.array, range(self.chosen.size)
-        self.chosen.choose(self, m)
+        self.chosen.choose(self)
         sums = self.chosen.of(array.o.p.sums[lane] for lane in lanes)
         shift = self.chosen.of(array.o.p.shifts[lane] for lane in lanes)
 
@@ -83,44 +75,37 @@ class SumsOfAPass(Theorem):
             (valid == came[n]) & implies(valid, Value.cast(each) == beats[n].as_value())
             for n, (valid, each) in enumerate(self.steps)
         ]
-        m.d.comb += self.claim(
+        self.claim(
             "in_step", Cat(in_step).all(), "The beats go on when the array moves, and only then."
         )
-        m.d.comb += self.claim(
+        self.claim(
             "accumulates",
             sums == total,
             "The accumulator adds each product of a beat once, and begins with the first.",
         )
-        m.d.comb += self.claim(
-            "header", self.header == header, "The shifts are those of the last header."
-        )
-        m.d.comb += self.claim(
+        self.claim("header", self.header == header, "The shifts are those of the last header.")
+        self.claim(
             "sums",
             implies(array.o.valid, sums == of_pass),
             "Until a pass is taken, its sums stand there whole.",
         )
         same_beat = array.o.p.beat.as_value() == beat_of_pass.as_value()
-        m.d.comb += self.claim(
-            "beat", implies(array.o.valid, same_beat), "So does the beat that ended it."
-        )
+        self.claim("beat", implies(array.o.valid, same_beat), "So does the beat that ended it.")
         index = array.o.p.beat.shift_index
         passes = range(len(header) // SHIFT_BITS)
         of_index = Array(header_of_pass.word_select(n, SHIFT_BITS) for n in passes)[index]
         exists = index < len(passes)
-        m.d.comb += self.claim(
+        self.claim(
             "shift",
             implies(array.o.valid & exists, shift == of_index),
             "Of the shifts of the lane's header, it shows the one that the pass names.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "macs",
             array.macs == macs,
             "What is counted as multiplied is what the beat of the cycle before said.",
         )
 
         taken_late = array.o.valid & array.o.ready & ~array.en
-        m.d.comb += self.witness("taken_late", taken_late & (sums > 1) & ~beat_of_pass.first)
-        m.d.comb += self.witness(
-            "shifted", array.o.valid & (index == len(passes) - 1) & (shift != 0)
-        )
-        return m
+        self.witness("taken_late", taken_late & (sums > 1) & ~beat_of_pass.first)
+        self.witness("shifted", array.o.valid & (index == len(passes) - 1) & (shift != 0))

@@ -1,6 +1,7 @@
 """Beats between the stages and the array: each goes through, none overtakes another."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth import *
@@ -9,30 +10,21 @@ from properties.dialect import Theorem, implies
 from properties.followed import follow
 
 
+@dataclass(eq=False, kw_only=True)
 class _InOrder(Theorem):
     """What comes leaves once, unchanged and in order, and nothing else does.
 
     `comes` and `leaves` say that one does, `coming` and `offered` which; `places` are, from the
-    entrance to the exit, whether one is held there, and which. About any one. Obligations: 4.
+    entrance to the exit, whether one is held there, and which. About any one.
     """
 
-    def __init__(
-        self,
-        *,
-        comes: Value,
-        coming: Value,
-        leaves: Value,
-        offered: Value,
-        places: Sequence[tuple[Value, Value]],
-    ):
-        self.comes = comes
-        self.coming = coming
-        self.leaves = leaves
-        self.offered = offered
-        self.places = places
+    comes: Value
+    coming: Value
+    leaves: Value
+    offered: Value
+    places: Sequence[tuple[Value, Value]]
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         places, leaves = self.places, self.leaves
 
         inside = Signal(range(len(places) + 1))
@@ -44,15 +36,13 @@ class _InOrder(Theorem):
             m.d.sync += beat.eq(self.coming)
 
         held = sum((valid for valid, _ in places), C(0))
-        m.d.comb += self.claim(
+        self.claim(
             "all_there",
             inside == held,
             "Those that came and did not leave are there, and no others.",
         )
-        m.d.comb += self.claim(
-            "none_invented", implies(leaves, inside != 0), "None leaves that did not come."
-        )
-        m.d.comb += self.claim(
+        self.claim("none_invented", implies(leaves, inside != 0), "None leaves that did not come.")
+        self.claim(
             "as_it_came",
             implies(one.its_turn, self.offered == beat),
             "When those in front of it are gone, it leaves as it came.",
@@ -63,22 +53,21 @@ class _InOrder(Theorem):
             & (sum((v for v, _ in places[n + 1 :]), C(0)) == ahead)
             for n, (valid, each) in enumerate(places)
         ]
-        m.d.comb += self.claim(
+        self.claim(
             "behind_the_others",
             implies(one.looked_at, Cat(found).any()),
             "Until then it is in one of the places, behind them.",
         )
 
-        m.d.comb += self.witness("behind_others", one.looked_at & (ahead == len(places) - 1))
-        m.d.comb += self.witness("its_turn", one.its_turn & (beat != 0))
-        return m
+        self.witness("behind_others", one.looked_at & (ahead == len(places) - 1))
+        self.witness("its_turn", one.its_turn & (beat != 0))
 
 
 class BeatOrder(_InOrder):
     """Each beat that `Issue` takes leaves it once, unchanged and in order, and nothing else does.
 
     `issue` has the signature of `design.issue.Issue`; `places` are, from the entrance to the exit,
-    whether a beat is held, and which. About any beat. Obligations: 4.
+    whether a beat is held, and which. About any beat.
     """
 
     def __init__(self, issue: Any, places: Sequence[tuple[Value, Value]]):
@@ -97,7 +86,6 @@ class PassesInOrder(_InOrder):
 
     `array` has the signature of `design.array.MultiplierArray`; `places` are the steps between its
     operands and its accumulators: whether a last beat is there, and which. About any pass.
-    Obligations: 4.
     """
 
     def __init__(self, array: Any, places: Sequence[tuple[Value, Value]]):
@@ -111,14 +99,13 @@ class PassesInOrder(_InOrder):
         )
         self.array = array
 
-    def elaborate(self, platform):
-        m = super().elaborate(platform)
+    def describe(self, m: Module) -> None:
+        super().describe(m)
         array = self.array
         waits = array.o.valid & ~array.o.ready
-        m.d.comb += self.suppose(
+        self.suppose(
             "stands_still_meanwhile",
             implies(waits, ~array.en),
             "The array moves on only when its finished sums are taken.",
         )
-        m.d.comb += self.witness("taken_as_it_stands", array.o.valid & self.leaves & ~array.en)
-        return m
+        self.witness("taken_as_it_stands", array.o.valid & self.leaves & ~array.en)

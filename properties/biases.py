@@ -11,7 +11,7 @@ class BiasesKept(Theorem):
     """Every read of a row's bias returns what was last written to it, and holds it.
 
     `biases` has the signature of `design.biases.Biases`, of `rows` rows. `stored` must be driven
-    with what the memory holds at the chosen `row`. About any row. Obligations: 2.
+    with what the memory holds at the chosen `row`. About any row.
     """
 
     def __init__(self, biases: Any, *, rows: int):
@@ -20,22 +20,19 @@ class BiasesKept(Theorem):
         self.row = Signal(range(rows))
         self.stored = Signal.like(biases.rd_data)
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         biases = self.biases
-        self.choose(m, self.row, self.rows)
-        m.d.comb += [
-            self.suppose(
-                "write_in_range",
-                implies(biases.wr_en, biases.wr_row < self.rows),
-                "What is written is the bias of a row, ...",
-            ),
-            self.suppose(
-                "read_in_range",
-                implies(biases.rd_en, biases.rd_row < self.rows),
-                "... and so is what is read.",
-            ),
-        ]
+        self.choose(self.row, self.rows)
+        self.suppose(
+            "write_in_range",
+            implies(biases.wr_en, biases.wr_row < self.rows),
+            "What is written is the bias of a row, ...",
+        )
+        self.suppose(
+            "read_in_range",
+            implies(biases.rd_en, biases.rd_row < self.rows),
+            "... and so is what is read.",
+        )
 
         # Shadow of the bias. Reset does not clear a RAM, so it does not clear its shadow.
         written = biases.wr_en & (biases.wr_row == self.row)
@@ -48,16 +45,15 @@ class BiasesKept(Theorem):
         expected = Signal.like(self.stored)
         with m.If(biases.rd_en):
             m.d.sync += [due.eq((biases.rd_row == self.row) & known_now), expected.eq(last_now)]
-        m.d.comb += self.claim(
+        self.claim(
             "returns_last_write",
             implies(due, biases.rd_data == expected),
             "What was read is the last write, until the next read.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "stays_written",
             implies(known, self.stored == last),
             "No write to another row touches it.",
         )
 
-        m.d.comb += self.witness("read_back", due & (expected != 0) & (self.row != 0))
-        return m
+        self.witness("read_back", due & (expected != 0) & (self.row != 0))

@@ -1,7 +1,7 @@
 """The decoder as a whole: whether it ever stands still, whether units keep each other's contracts.
 
-These theorems are for a search of all states (engine `explore`). What data decide, the end of a
-text, is cut out of the decoder and free; that nothing else is decided by data is `leaks.timing`.
+These theorems are for explicit-state model checking (engine `explore`). What data decide, the end
+of a text, is a cutpoint; that nothing else is decided by data is `leaks.timing`.
 """
 
 import itertools
@@ -129,19 +129,15 @@ class Whole(Theorem):
         if self.row:
             self.row.follow(m)
             if not self.any_memory:
-                self.row.of_memory(m, self.suppose)
+                self.row.of_memory(self.suppose)
 
 
 class EveryTokenAnswered(Whole):
-    """If no stream is stalled for ever, each token that the decoder takes is answered.
-
-    Obligations: 1.
-    """
+    """If no stream is stalled for ever, each token that the decoder takes is answered."""
 
     def __init__(self, config: Config, parts: Parts):
         # Only a memory that answers lets anybody else be answered.
         super().__init__(config, parts, any_memory=False)
-        self.answered = Signal()
         waits = {
             name: port.ready & ~port.valid if name[0] == "i" else port.valid & ~port.ready
             for name in ("o_fetch", "i_weights", "o_logits", "o_token")
@@ -157,13 +153,11 @@ class EveryTokenAnswered(Whole):
             moving |= self.loops.fairness()
         self._ends |= {name: (Signal(name=name), value) for name, value in moving.items()}
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self.observe(m)
         answer = self.parts.decoder.o_token
-        m.d.comb += self.witness("sampled", taken(answer) & answer.payload.sampled)
-        m.d.comb += self.witness("not_sampled", taken(answer) & ~answer.payload.sampled)
-        return m
+        self.witness("sampled", taken(answer) & answer.payload.sampled)
+        self.witness("not_sampled", taken(answer) & ~answer.payload.sampled)
 
 
 class NoClash(Whole):
@@ -177,8 +171,7 @@ class NoClash(Whole):
     an external cache.
     """
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self.observe(m)
         parts = self.parts
         decoder, tokens, layers = parts.decoder, parts.tokens, parts.layers
@@ -187,18 +180,18 @@ class NoClash(Whole):
         if self.row and self.any_memory:
             del units["cache"]  # `KvExternalRowDone`, under its contract
         for name, unit in units.items():
-            m.d.comb += self.claim(
+            self.claim(
                 f"{name}_without_fault", ~unit.fault, "Nothing happens that the unit cannot take."
             )
         faults = Cat(scalar.fault for scalar in parts.scalars)
-        m.d.comb += self.claim(
+        self.claim(
             "scalars_without_fault",
             ~faults.any(),
             "No scalar multiplier is asked twice in a cycle.",
         )
         for name, asks in parts.asks.items():
             twice = [one & other for one, other in itertools.combinations(asks, 2)]
-            m.d.comb += self.claim(
+            self.claim(
                 f"{name}_asks_once",
                 ~Cat(twice).any(),
                 "By one port a unit asks for one product in a cycle; scalar multipliers see no "
@@ -206,11 +199,11 @@ class NoClash(Whole):
             )
         works = {name: stage.o.valid for name, stage in parts.stages.items()}
         restarts = Cat(stage.start & works[name] for name, stage in parts.stages.items())
-        m.d.comb += self.claim(
+        self.claim(
             "stages_started_when_idle", ~restarts.any(), "A stage is started while it is idle."
         )
         others = Cat(works.values())
-        m.d.comb += self.claim(
+        self.claim(
             "one_stage_at_a_time",
             (others & (others - 1))[:3] == 0,
             "Beats come from one stage at a time.",
@@ -220,7 +213,7 @@ class NoClash(Whole):
             m.d.sync += layer_runs.eq(1)
         with m.Elif(layers.done):
             m.d.sync += layer_runs.eq(0)
-        m.d.comb += self.claim(
+        self.claim(
             "layer_started_when_idle",
             ~(layers.start & layer_runs),
             "The layer sequencer is started when its layer is done.",
@@ -228,15 +221,14 @@ class NoClash(Whole):
         whole, in_order = self._weights(m)
         whole = whole & ~self.idle & ~tokens.i_token.ready
         kept = in_order & implies(decoder.o_token.valid, whole)
-        m.d.comb += self.claim(
+        self.claim(
             "takes_what_it_fetches", kept, "By the answer, a token took all beats that it fetched."
         )
 
-        m.d.comb += self.witness("answer", taken(decoder.o_token) & decoder.o_token.payload.sampled)
-        return m
+        self.witness("answer", taken(decoder.o_token) & decoder.o_token.payload.sampled)
 
     def _weights(self, m: Module) -> tuple[Value, Value]:
-        """Whether all was taken that was fetched; and whether, till now, that can be told."""
+        """Whether all was taken that was fetched; and whether, until now, that is known."""
         decoder, layout = self.parts.decoder, image(self.config)
         if self.loops:
             # Beats that are to read the stream, and have not; more have no place in `Issue`.

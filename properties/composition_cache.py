@@ -20,26 +20,20 @@ class _CacheKept(Whole):
         caches, elements = self.parts.caches, self.config.shape.kv_dim
         self.busy = Cat(cache.busy for cache in caches).any()
         announced = Cat(cache.row_start for cache in caches).any()
-        m.d.comb += self.claim(
+        self.claim(
             "row_when_idle",
             ~(announced & self.busy),
             "A row is announced while none is open, in any layer.",
         )
-        m.d.comb += self.claim(
-            "write_inside_row",
-            self.every(kv_contract.write_inside_row),
+        self.claims(
             "Only an announced row is written, a key or a value.",
+            write_inside_row=self.every(kv_contract.write_inside_row),
+            one_write=self.every(kv_contract.one_write),
         )
-        m.d.comb += self.claim(
-            "one_write",
-            self.every(kv_contract.one_write),
-            "Only an announced row is written, a key or a value.",
-        )
-        m.d.comb += self.claim(
-            "write_in_range", self.every(kv_contract.write_in_range), "Indices are in range."
-        )
-        m.d.comb += self.claim(
-            "read_in_range", self.every(kv_contract.read_in_range), "Indices are in range."
+        self.claims(
+            "Indices are in range.",
+            write_in_range=self.every(kv_contract.write_in_range),
+            read_in_range=self.every(kv_contract.read_in_range),
         )
 
         # Of the open row, the keys and values that are written, this cycle's included. A layer sees
@@ -55,9 +49,7 @@ class _CacheKept(Whole):
             m.d.sync += flags.eq(Mux(announced | complete, 0, now))
             self._row_now.append(now)
             again.append((flags & arrives).any())
-        m.d.comb += self.claim(
-            "element_once", ~Cat(again).any(), "Each element of the row is written once."
-        )
+        self.claim("element_once", ~Cat(again).any(), "Each element of the row is written once.")
 
     def every(self, rule: Any) -> Value:
         """What `rule` states holds for the cache of every layer."""
@@ -77,11 +69,10 @@ class CacheKept(_CacheKept):
     """The decoder keeps the contract of the KV caches, and is causal: it reads no position above
     the token's, and nothing that was not written in the current sequence.
 
-    For a cache on the chip. Obligations: 8.
+    For a cache on the chip.
     """
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self.observe(m)
         shape, parts = self.config.shape, self.parts
         tokens, caches = parts.tokens, parts.caches
@@ -89,9 +80,7 @@ class CacheKept(_CacheKept):
         own = [
             implies(cache.wr_en_k | cache.wr_en_v, cache.wr_pos == tokens.pos) for cache in caches
         ]
-        m.d.comb += self.claim(
-            "writes_its_own_row", Cat(own).all(), "What is written is the row of the token."
-        )
+        self.claim("writes_its_own_row", Cat(own).all(), "What is written is the row of the token.")
 
         # Of each layer, the rows of this sequence that are complete.
         rows = [Signal(range(shape.seq_len + 1), name=f"rows_{n}") for n in range(len(caches))]
@@ -110,7 +99,7 @@ class CacheKept(_CacheKept):
                 implies(cache.rd_start_k, older | done | (newest & key)),
                 implies(cache.rd_start_v, older | done | (newest & value)),
             ]
-        m.d.comb += self.claim(
+        self.claim(
             "causal",
             Cat(known).all(),
             "A read is of an older row of this sequence, or of what is written of the newest.",
@@ -118,11 +107,10 @@ class CacheKept(_CacheKept):
 
         first = caches[0]
         newest_read = first.rd_start_v & (first.rd_t == tokens.pos) & (tokens.pos != 0)
-        m.d.comb += self.witness("newest_read", newest_read)
-        m.d.comb += self.witness("older_read", first.rd_start_k & (first.rd_t < tokens.pos))
+        self.witness("newest_read", newest_read)
+        self.witness("older_read", first.rd_start_k & (first.rd_t < tokens.pos))
         restarts = tokens.first_token & (tokens.pos != 0)
-        m.d.comb += self.witness("restarts", restarts)
-        return m
+        self.witness("restarts", restarts)
 
 
 class CacheKeptInLoops(_CacheKept):
@@ -130,17 +118,16 @@ class CacheKeptInLoops(_CacheKept):
     row of this sequence before it is written in that layer.
 
     Which position a beat reads is not known here, only whether it is the newest, the token's own;
-    that no other is above it is `properties.positions`. For a cache on the chip. Obligations: 8.
+    that no other is above it is `properties.positions`. For a cache on the chip.
     """
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self.observe(m)
         shape, parts = self.config.shape, self.parts
         tokens, issue = parts.tokens, parts.issue
         is_taken, beat = tokens.next_token, issue.read.p
 
-        m.d.comb += self.claim(
+        self.claim(
             "row_of_one_token",
             ~(is_taken & self.busy),
             "A row is that of one token: no token is taken while it is open.",
@@ -158,16 +145,15 @@ class CacheKeptInLoops(_CacheKept):
         newest = own.bit_select(beat.layer, 1) | Mux(beat.kind == Kind.KEY, key, value)
         known = Mux(beat.newest, newest, older.bit_select(beat.layer, 1))
         reads = issue.read.valid & ((beat.kind == Kind.KEY) | (beat.kind == Kind.VALUE))
-        m.d.comb += self.claim(
+        self.claim(
             "causal",
             implies(reads, known),
             "A read is of an older row of this sequence, or of what is written of the newest.",
         )
 
-        m.d.comb += self.witness("newest_value", reads & beat.newest & (beat.kind == Kind.VALUE))
-        m.d.comb += self.witness("older_key", reads & ~beat.newest & (beat.kind == Kind.KEY))
-        m.d.comb += self.witness("restarts", tokens.first_token & own.any())
-        return m
+        self.witness("newest_value", reads & beat.newest & (beat.kind == Kind.VALUE))
+        self.witness("older_key", reads & ~beat.newest & (beat.kind == Kind.KEY))
+        self.witness("restarts", tokens.first_token & own.any())
 
 
 class ExternalCacheKept(Whole):
@@ -175,17 +161,16 @@ class ExternalCacheKept(Whole):
     read no position above the token's, and each below it was announced in the current sequence.
 
     For a cache outside, whatever its memory does. That a row is stored before the next is announced
-    is for the cache to keep: `KvExternalRequests`. Obligations: 12.
+    is for the cache to keep: `KvExternalRequests`.
     """
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self.observe(m)
         assert self.row, "the cache is on the chip"
         shape, tokens, row, cache = self.config.shape, self.parts.tokens, self.row, self.row.cache
-        row.of_caller(m, self.claim, leave=lambda name: name == "row_when_stored")
+        row.of_caller(self.claim, without="row_when_stored")
 
-        m.d.comb += self.claim(
+        self.claim(
             "own_row",
             implies(cache.row_start, cache.row_pos == tokens.pos),
             "A row is that of the token.",
@@ -199,13 +184,12 @@ class ExternalCacheKept(Whole):
         with m.Elif(cache.row_start):
             m.d.sync += rows[cache.row_layer].eq(cache.row_pos + 1)
         follows = rows[cache.row_layer] == cache.row_pos
-        m.d.comb += self.claim(
+        self.claim(
             "causal",
             implies(cache.row_start, follows),
             "All rows before it were announced, in this layer and sequence.",
         )
 
         older = cache.rd_start_k & (cache.rd_t < tokens.pos)
-        m.d.comb += self.witness("older_read", older)
-        m.d.comb += self.witness("restarts", tokens.first_token & (tokens.pos != 0))
-        return m
+        self.witness("older_read", older)
+        self.witness("restarts", tokens.first_token & (tokens.pos != 0))

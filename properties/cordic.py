@@ -13,10 +13,10 @@ class AnglesComputed(Theorem):
     of cycles after the token began, and stay until the next one begins.
 
     `angles` has the signature `design.angles.AnglesSignature`; each of the `pairs` takes `cycles`,
-    and its phase grows in the first of them. Of the inside, `progress` is how many cycles of
-    its pair are over, `exists` that this is one of a pair, `turning` which pair that is, and
-    `first` that the position is 0. `phase`, `step` and `rotation` must be driven with what the
-    memories hold at the chosen `pair`. Obligations: 6.
+    and its phase grows in the first of them. Of the inside, `progress` is how many cycles of its
+    pair are over, `exists` that this is one of a pair, `turning` which pair that is, and `first`
+    that the position is 0. `phase`, `step` and `rotation` must be driven with what the memories
+    hold at the chosen `pair`.
     """
 
     def __init__(
@@ -45,35 +45,32 @@ class AnglesComputed(Theorem):
         self.step = Signal(phase_bits)
         self.rotation = Signal(len(angles.o.as_value()))
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         angles, pairs, cycles = self.angles, self.pairs, self.cycles
-        self.choose(m, self.pair, pairs)
+        self.choose(self.pair, pairs)
         pos, begun = Signal(range(self.seq_len)), Signal()
         with m.If(angles.first_token):
             m.d.sync += [pos.eq(0), begun.eq(1)]
         with m.Elif(angles.next_token):
             m.d.sync += pos.eq(pos + 1)
         begins = angles.first_token | angles.next_token
-        m.d.comb += [
-            self.suppose(
-                "position_exists",
-                implies(angles.next_token & ~angles.first_token, pos != self.seq_len - 1),
-                "There is a position for the token.",
-            ),
-            self.suppose(
-                "begins_empty",
-                implies(begins, angles.ready),
-                "A token begins while the angles of the one before are there.",
-            ),
-        ]
+        self.suppose(
+            "position_exists",
+            implies(angles.next_token & ~angles.first_token, pos != self.seq_len - 1),
+            "There is a position for the token.",
+        )
+        self.suppose(
+            "begins_empty",
+            implies(begins, angles.ready),
+            "A token begins while the angles of the one before are there.",
+        )
 
         since = Signal(range(cycles * pairs + 1), init=cycles * pairs)
         with m.If(begins):
             m.d.sync += since.eq(0)
         with m.Elif(~angles.ready):
             m.d.sync += since.eq(since + 1)
-        m.d.comb += self.claim(
+        self.claim(
             "in_time",
             angles.ready == (since == cycles * pairs),
             "The angles are there after so many cycles, no sooner and no later.",
@@ -81,7 +78,7 @@ class AnglesComputed(Theorem):
         starts = Array(cycles * pair for pair in range(pairs))
         exists = self.exists & (self.turning < pairs)
         in_order = since == starts[self.turning] + self.progress
-        m.d.comb += self.claim(
+        self.claim(
             "in_order",
             implies(~angles.ready, exists & in_order & (self.first == (pos == 0))),
             "One pair is turned after the other, each for as long.",
@@ -89,15 +86,15 @@ class AnglesComputed(Theorem):
 
         ran, step = Signal(), Signal.like(self.step)
         m.d.sync += [ran.eq(1), step.eq(self.step)]
-        m.d.comb += self.claim("step", implies(ran, self.step == step), "No step ever changes.")
+        self.claim("step", implies(ran, self.step == step), "No step ever changes.")
         has_grown = since > starts[self.pair]
         grown = (pos * self.step)[: len(self.phase)]
-        m.d.comb += self.claim(
+        self.claim(
             "phase",
             implies(begun & has_grown, self.phase == grown),
             "A phase is its step times the position, ...",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "grows",
             implies(
                 begun & ~has_grown & (pos != 0),
@@ -107,13 +104,10 @@ class AnglesComputed(Theorem):
         )
         was_ready, last = Signal(), Signal.like(self.rotation)
         m.d.sync += [was_ready.eq(angles.ready), last.eq(self.rotation)]
-        m.d.comb += self.claim(
+        self.claim(
             "stays",
             implies(was_ready, self.rotation == last),
             "While the angles are there, none changes.",
         )
 
-        m.d.comb += self.witness(
-            "second_position", begun & angles.ready & (pos == 1) & (self.phase[-2:] == 1)
-        )
-        return m
+        self.witness("second_position", begun & angles.ready & (pos == 1) & (self.phase[-2:] == 1))

@@ -28,7 +28,7 @@ def _nothing(pending: Sequence[Value]) -> dict[str, Value]:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A handshake under proof, what its environment promises, and what an induction must be told.
+    """A handshake under proof, what its environment promises, and invariants for the induction.
 
     `own` is started from outside, while it is idle or, unless it `starts_apart`, in the cycle of
     its `done`. Each of `children` is started by the component, and while that works answers it and
@@ -93,18 +93,18 @@ class _Pulse(Theorem):
             **(apart if self.setting.starts_apart else {}),
         }
 
-    def claim_inside(self, m: Module) -> None:
-        """What the induction needs to know."""
+    def follow(self, m: Module) -> None:
+        """Drive the pending flags, suppose the promises, claim what the induction needs to know."""
+        self.observe(m)
+        for name, promise in self.promises().items():
+            self.suppose(name, *promise)
         if self.setting.active is not None:
-            m.d.comb += self.claim(
+            self.claim(
                 "active_while_pending",
                 self.setting.active == self.pending,
                 "What the component calls active is exactly a pending start.",
             )
-        for name, invariant in self.setting.invariants(self.child_pending).items():
-            m.d.comb += self.claim(
-                name, invariant, "A statement about the inside, which the harness names."
-            )
+        self.claim_inside(self.setting.invariants(self.child_pending))
 
 
 class DonePulse(_Pulse):
@@ -113,12 +113,8 @@ class DonePulse(_Pulse):
     Obligations: 2, and one for each child, for `active`, and for each invariant.
     """
 
-    def elaborate(self, platform):
-        m = Module()
-        self.observe(m)
-        for name, promise in self.promises().items():
-            m.d.comb += self.suppose(name, *promise)
-        self.claim_inside(m)
+    def describe(self, m: Module) -> None:
+        self.follow(m)
         done = self.setting.own.done
         was_done = Signal()
         done_before = Signal()
@@ -126,22 +122,21 @@ class DonePulse(_Pulse):
         with m.If(done):
             m.d.sync += done_before.eq(1)
 
-        m.d.comb += self.claim(
+        self.claim(
             "done_answers_a_start",
             implies(done, self.pending),
             "No done without a start, and none twice for one.",
         )
-        m.d.comb += self.claim("done_lasts_a_cycle", ~(done & was_done), "Done is a pulse.")
+        self.claim("done_lasts_a_cycle", ~(done & was_done), "Done is a pulse.")
         for child, pending in self._children():
             busy = pending & ~child.done
-            m.d.comb += self.claim(
+            self.claim(
                 f"{child.name}_asked_when_idle",
                 ~(child.start & busy),
                 "A child is asked again only once it has answered.",
             )
 
-        m.d.comb += self.witness("answered_twice", done & done_before)
-        return m
+        self.witness("answered_twice", done & done_before)
 
 
 class DonePulseRanking(_Pulse):
@@ -164,12 +159,8 @@ class DonePulseRanking(_Pulse):
         self.measure = measure
         self.bound = bound
 
-    def elaborate(self, platform):
-        m = Module()
-        self.observe(m)
-        for name, promise in self.promises().items():
-            m.d.comb += self.suppose(name, *promise)
-        self.claim_inside(m)
+    def describe(self, m: Module) -> None:
+        self.follow(m)
         done = self.setting.own.done
         stalled = Cat(self.stalls.values()).any()
 
@@ -183,37 +174,35 @@ class DonePulseRanking(_Pulse):
             was_stalled.eq(stalled),
         ]
 
-        m.d.comb += self.claim(
+        self.claim(
             "falls",
             implies(was_pending & ~was_stalled, self.measure < before),
             "A cycle that is not stalled brings the end nearer.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "never_rises",
             implies(was_pending, self.measure <= before),
             "A stalled cycle does not put it further off.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "done_at_zero",
             implies(self.pending & (self.measure == 0), done),
             "With nothing left, done is there: the measure cannot run out without an answer.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "bounded",
             implies(self.pending, self.measure <= self.bound),
             "From the start on, no more is left than the latency promises.",
         )
 
-        m.d.comb += self.witness("started", self.pending & (self.measure != 0))
-        m.d.comb += self.witness("stalled", self.pending & stalled)
-        return m
+        self.witness("started", self.pending & (self.measure != 0))
+        self.witness("stalled", self.pending & stalled)
 
 
 class DonePulseFair(_Pulse):
     """If every stall ends, each start is answered by done, always eventually.
 
     States its claim on an output of the model, as liveness-to-safety wants it; see `outputs`.
-    Obligations: 1.
     """
 
     def __init__(self, setting: Setting):
@@ -229,9 +218,8 @@ class DonePulseFair(_Pulse):
     def besides(self) -> tuple[str, ...]:
         return tuple(self.promises())
 
-    def elaborate(self, platform):
-        m = Module()
-        # A run in which the environment broke a promise counts as answered from then on.
+    def describe(self, m: Module) -> None:
+        # A run in which the environment broke its contract counts as answered from then on.
         self.observe(m)
         kept = Cat(promise for promise, _ in self.promises().values()).all()
         broken = Signal()
@@ -244,5 +232,4 @@ class DonePulseFair(_Pulse):
         # Infinitely often, each kind of stall is over.
         m.d.comb += [self.moving[name].eq(~stall) for name, stall in self.stalls.items()]
 
-        m.d.comb += self.witness("started", self.pending & ~broken & kept)
-        return m
+        self.witness("started", self.pending & ~broken & kept)

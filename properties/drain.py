@@ -20,10 +20,7 @@ class _Drained(Theorem):
     """
 
     def __init__(
-        self,
-        config: Config,
-        drain: Any,
-        invariants: Callable[[Any], Mapping[str, Value]],
+        self, config: Config, drain: Any, invariants: Callable[[Any], Mapping[str, Value]]
     ):
         self.config = config
         self.drain = drain
@@ -106,11 +103,8 @@ class _Drained(Theorem):
             "block_in_range": (comes.block < derived.head_blocks, "The block of heads exists."),
         }
         for name, (promise, said) in promises.items():
-            m.d.comb += self.suppose(name, implies(drain.i.valid, promise), said)
-        for name, invariant in self.invariants(self).items():
-            m.d.comb += self.claim(
-                name, invariant, "A statement about the inside, which the harness names."
-            )
+            self.suppose(name, implies(drain.i.valid, promise), said)
+        self.claim_inside(self.invariants(self))
 
     def factors(self) -> Value:
         """What sums of this pass wait for was there in the cycle before."""
@@ -138,12 +132,11 @@ class DrainOrder(_Drained):
         self.right = Signal.like(self.drain.o.p.sum)
         self.shift = Signal.like(self.drain.o.p.shift)
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self.observe(m)
         derived, drain, beat = derive(self.config), self.drain, self.beat
         lanes = self.config.geometry.lanes
-        self.choose(m, self.lane, lanes)
+        self.choose(self.lane, lanes)
         with m.If(self.captures):
             m.d.sync += [
                 self.left.eq(Array(drain.i.p.sums)[self.lane]),
@@ -156,7 +149,7 @@ class DrainOrder(_Drained):
         same_pass = (result.sink == beat.sink) & (result.block == beat.block)
 
         right_kind = self.works & (drain.scores.valid == is_score) & (drain.o.valid == ~is_score)
-        m.d.comb += self.claim(
+        self.claim(
             "of_a_pass",
             implies(leaves, right_kind),
             "Only what a pass holds leaves: results or scores, whichever it has.",
@@ -165,14 +158,14 @@ class DrainOrder(_Drained):
         own = same_pass & (result.layer == beat.layer) & name
         if self.config.shape.qkv_bias:
             own = own & (result.bias == beat.bias)
-        m.d.comb += self.claim(
+        self.claim(
             "in_order", implies(drain.o.valid, own), "Results leave in order, each with its name."
         )
         position = (scores.t == (beat.t + self.place)[: len(scores.t)]) & (
             scores.last == (beat.newest & self.last)
         )
         same_heads = (scores.block == beat.block) & (scores.layer == beat.layer)
-        m.d.comb += self.claim(
+        self.claim(
             "scores_in_order",
             implies(drain.scores.valid, position & same_heads),
             "Scores leave position by position.",
@@ -181,7 +174,7 @@ class DrainOrder(_Drained):
         total = Mux(beat.folded, self.left + self.right, self.left)[: len(result.sum)].as_signed()
         unchanged = (result.sum == total) & (is_value | (result.shift == self.shift))
         mine = drain.o.valid & (place == self.lane)
-        m.d.comb += self.claim(
+        self.claim(
             "unchanged",
             implies(mine, unchanged),
             "What leaves from a lane is what it held, both halves of it if it was folded.",
@@ -189,13 +182,13 @@ class DrainOrder(_Drained):
         bits = exact_log2(derived.per_slot)
         of_slot = Array(scores.sums[n] for n in range(derived.slots))[self.lane >> bits]
         its_turn = drain.scores.valid & (self.place == (self.lane & (derived.per_slot - 1)))
-        m.d.comb += self.claim(
+        self.claim(
             "score_unchanged",
             implies(its_turn, of_slot == self.left),
             "A slot's score is the sum of the lane whose turn it is, of every slot.",
         )
         finished = ~self.works | (leaves & self.last)
-        m.d.comb += self.claim(
+        self.claim(
             "none_overwritten",
             implies(self.captures, finished),
             "The next pass is captured when all of this one has left, or leaves now.",
@@ -205,12 +198,11 @@ class DrainOrder(_Drained):
             """From a lane behind the first, where there are several."""
             return mine & (self.lane != 0) if several else mine
 
-        m.d.comb += self.witness("row", behind_first(lanes > 1) & ~is_value)
-        m.d.comb += self.witness("value_sum", behind_first(lanes > 1) & is_value)
-        m.d.comb += self.witness("score", its_turn & self.last & (of_slot != 0))
+        self.witness("row", behind_first(lanes > 1) & ~is_value)
+        self.witness("value_sum", behind_first(lanes > 1) & is_value)
+        self.witness("score", its_turn & self.last & (of_slot != 0))
         if derived.slots > 1:
-            m.d.comb += self.witness("folded", behind_first(lanes > 2) & beat.folded)
-        return m
+            self.witness("folded", behind_first(lanes > 2) & beat.folded)
 
 
 class DrainTiming(_Drained):
@@ -232,8 +224,7 @@ class DrainTiming(_Drained):
         self.limit = Signal(range(most + 1))
         self.rest = Signal(range(most + 1))
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self.observe(m)
         derived, drain, beat = derive(self.config), self.drain, self.beat
         turn, lanes = derived.turn, self.config.geometry.lanes
@@ -258,27 +249,24 @@ class DrainTiming(_Drained):
             m.d.comb += self.rest.eq(results - self.age + 1)
 
         counts = (drain.phase == phase) & (phase < 2 * turn)
-        m.d.comb += self.claim("phase_counts", counts, "The phase counts on, whatever comes.")
+        self.claim("phase_counts", counts, "The phase counts on, whatever comes.")
         in_phase = implies(takes_turns, phase == its_phase)
-        m.d.comb += self.claim(
+        self.claim(
             "in_phase",
             implies(drain.o.valid, in_phase),
             "Rows that are multiplied several times leave in their phase.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "waits_for_factors",
             implies(drain.o.valid, self.factors()),
             "A sum leaves only when its factor was there, a logit when there was room.",
         )
         overdue = smooth & (self.age == self.limit)
-        m.d.comb += self.claim(
+        self.claim(
             "occupies_no_longer",
             implies(overdue, drain.i.ready),
             "In the last cycle it may occupy the drain, a pass makes room for the next.",
         )
 
-        m.d.comb += self.witness(
-            "in_turn", drain.o.valid & takes_turns & (self.place == (lanes > 1))
-        )
-        m.d.comb += self.witness("overdue", overdue & self.works)
-        return m
+        self.witness("in_turn", drain.o.valid & takes_turns & (self.place == (lanes > 1)))
+        self.witness("overdue", overdue & self.works)

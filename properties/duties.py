@@ -36,15 +36,13 @@ class DutiesKept(Whole):
         self.product = product
         self.running = running
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self.observe(m)
         m.submodules += self.owed.values()
         self._array(m)
         self._rest(m)
         for name, occasion in self.used.items():
-            m.d.comb += self.witness(name, occasion)
-        return m
+            self.witness(name, occasion)
 
     def _array(self, m: Module) -> None:
         """What `AccumulatesExactly` supposes of a lane's sum, whatever it is a sum for."""
@@ -70,13 +68,11 @@ class DutiesKept(Whole):
         with m.If(adds & (beat.sink != Sink.VALUE if self.loops else 1)):
             m.d.sync += terms.eq(counted + 1)
         one_sum = implies(adds & ~beat.first, begun & (beat.sink == sink))
-        m.d.comb += self.claim(
-            "array_begins", one_sum, "A sum begins with a first term, and is for one sink."
-        )
+        self.claim("array_begins", one_sum, "A sum begins with a first term, and is for one sink.")
         room = [(beat.sink == each) & (counted < limit) for each, limit in most.items()]
         if self.loops:
             room.append(beat.sink == Sink.VALUE)
-        m.d.comb += self.claim(
+        self.claim(
             "array_no_more_terms",
             implies(adds, Cat(room).any()),
             "It has no more terms than the matrix has columns, the head elements, the text "
@@ -87,7 +83,7 @@ class DutiesKept(Whole):
         """What harnesses suppose in terms of their own."""
         decoder, units = self.parts.decoder, self.parts.units
         logit = units["argmax"].i.valid & (units["argmax"].i.p.sink == Sink.CLS)
-        m.d.comb += self.claim(
+        self.claim(
             "best_stays",
             ~(decoder.o_token.valid & logit),
             "No logit comes while an answer is offered, so that the best stays.",
@@ -97,7 +93,7 @@ class DutiesKept(Whole):
             with m.If(softmax.adds.valid):
                 m.d.sync += begun.eq(1)
             begins = implies(softmax.adds.valid & ~begun, softmax.adds.p.first)
-            m.d.comb += self.claim(
+            self.claim(
                 "softmax_begins",
                 begins,
                 "The first weight of all begins a sum. (Elsewhere terms are counted.)",
@@ -105,7 +101,7 @@ class DutiesKept(Whole):
         ran = Signal(5)
         m.d.sync += ran.eq(Cat(self.running, ran))
         start = self.parts.inner["reciprocals"].totals.complete
-        m.d.comb += self.claim(
+        self.claim(
             "reciprocals_block_after_block",
             ~(start & ran.any()),
             "The reciprocals of a block are asked for when those of the one before are found.",

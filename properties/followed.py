@@ -1,4 +1,4 @@
-"""One of those that go through something in order, looked at on its way."""
+"""One item of a queue or pipeline, followed from its entrance to its exit."""
 
 from dataclasses import dataclass
 

@@ -30,18 +30,17 @@ class _EqualsGolden(Theorem):
         self.shown = shown
         self.chosen = chosen
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         if self.chosen:
-            self.chosen.choose(self, m)
+            self.chosen.choose(self)
         never = "What is not among these never comes."
         same = "Golden's integers are defined, and the same."
         for name, condition in self.given.items():
-            m.d.comb += self.suppose(name, *stated(condition, never))
+            self.suppose(name, *stated(condition, never))
         for name, condition in self.equal.items():
-            m.d.comb += self.claim(name, *stated(condition, same))
-        m.d.comb += [self.witness(name, condition) for name, condition in self.shown.items()]
-        return m
+            self.claim(name, *stated(condition, same))
+        for name, condition in self.shown.items():
+            self.witness(name, condition)
 
 
 class Requantizes(_EqualsGolden):

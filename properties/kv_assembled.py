@@ -17,24 +17,22 @@ class KvAssembledWriter(Theorem):
     def __init__(self, lanes_written: Mapping[tuple[str, int, int], Value]):
         self.lanes_written = lanes_written
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         every = Signal(sum(len(lanes) for lanes in self.lanes_written.values()))
         keys = Cat(lanes for (tensor, *_), lanes in self.lanes_written.items() if tensor == "k")
         values = Cat(lanes for (tensor, *_), lanes in self.lanes_written.items() if tensor == "v")
         m.d.comb += every.eq(Cat(keys, values))
 
-        m.d.comb += self.claim(
+        self.claim(
             "one_element",
             (every & (every - 1))[: len(every)] == 0,
             "At most one element, over all banks of all layers, is written.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "key_or_value",
             ~(keys.any() & values.any()),
             "A key and a value are never written in one cycle.",
         )
 
-        m.d.comb += self.witness("key_written", keys.any())
-        m.d.comb += self.witness("value_written", values.any())
-        return m
+        self.witness("key_written", keys.any())
+        self.witness("value_written", values.any())

@@ -14,21 +14,19 @@ class KvBypass(Theorem):
         self.owner = owner
         self.element = KvElement(owner, tensor)
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         owner, element = self.owner, self.element
         element.connect(m, self)
-        m.d.comb += suppose_accesses(self, owner)
+        suppose_accesses(self, owner)
 
         met = Signal()
         new = Signal(signed(owner.width))
         m.d.sync += [met.eq(element.read & element.written), new.eq(owner.wr_data)]
 
-        m.d.comb += self.claim(
+        self.claim(
             "returns_new_value",
             implies(met, element.shown == new),
             "The cycle after the meeting, the slot shows the new value.",
         )
 
-        m.d.comb += self.witness("meeting", met & (new != 0))
-        return m
+        self.witness("meeting", met & (new != 0))

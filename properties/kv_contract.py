@@ -43,10 +43,8 @@ def write_inside_row(owner: Owner) -> Stated:
     return implies(owner.wr_en_k | owner.wr_en_v, owner.busy), "Only an announced row is written."
 
 
-def suppose_accesses(theorem: Theorem, owner: Owner) -> list:
+def suppose_accesses(theorem: Theorem, owner: Owner) -> None:
     """Let `theorem` suppose what concerns single reads and writes."""
-    return [
-        theorem.suppose("one_write", *one_write(owner)),
-        theorem.suppose("write_in_range", *write_in_range(owner)),
-        theorem.suppose("read_in_range", *read_in_range(owner)),
-    ]
+    theorem.suppose("one_write", *one_write(owner))
+    theorem.suppose("write_in_range", *write_in_range(owner))
+    theorem.suppose("read_in_range", *read_in_range(owner))

@@ -45,9 +45,9 @@ class KvElement:
     def connect(self, m: Module, theorem: Theorem) -> None:
         """Let the solver choose the element and drive the signals."""
         owner = self.owner
-        theorem.choose(m, self.head, owner.kv_heads)
-        theorem.choose(m, self.t, owner.seq_len)
-        theorem.choose(m, self.d, owner.head_dim)
+        theorem.choose(self.head, owner.kv_heads)
+        theorem.choose(self.t, owner.seq_len)
+        theorem.choose(self.d, owner.head_dim)
 
         if self.tensor is Tensor.KEY:
             start, wr_en, words = owner.rd_start_k, owner.wr_en_k, owner.rd_k

@@ -5,8 +5,8 @@ read word after word. `Passes` numbers these words, from the definition of the p
 memory's half is one element of it, chosen by the solver, with what the port promises and no more.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from amaranth import *
 from amaranth.utils import exact_log2
@@ -22,6 +22,9 @@ from spec.kv_layout import kv_layout
 Cache = Any
 #: `Theorem.suppose` or `Theorem.claim`.
 Statement = Callable[[str, Value, str], Any]
+#: What an induction must know about the inside; without it, as a search for bugs wants it, nothing
+#: is claimed but the theorem.
+Inside: TypeAlias = "Callable[[KvRow], Mapping[str, Value]] | None"
 
 
 def product(value: Value, factor: Value) -> Value:
@@ -104,8 +107,8 @@ class KvRow:
     def connect(self, m: Module, theorem: Theorem) -> None:
         """Follow the row, and suppose that caller and memory keep their contracts."""
         self.follow(m)
-        self.of_caller(m, theorem.suppose)
-        self.of_memory(m, theorem.suppose)
+        self.of_caller(theorem.suppose)
+        self.of_memory(theorem.suppose)
 
     def follow(self, m: Module) -> None:
         """Drive the signals."""
@@ -133,18 +136,16 @@ class KvRow:
         with m.Else():
             m.d.sync += [count.eq(count + step) for count, step in counts.values()]
 
-    def of_caller(
-        self, m: Module, state: Statement, *, leave: Callable[[str], bool] = lambda name: False
-    ) -> None:
-        """Suppose, or claim, what the caller promises, but for those names to `leave` out."""
+    def of_caller(self, state: Statement, *, without: str = "") -> None:
+        """Suppose, or claim, what the caller promises, but for the promise `without`."""
         for name, promise in self._caller().items():
-            if not leave(name):
-                m.d.comb += state(name, *promise)
+            if name != without:
+                state(name, *promise)
 
-    def of_memory(self, m: Module, state: Statement) -> None:
+    def of_memory(self, state: Statement) -> None:
         """Suppose what the memory promises."""
         for name, promise in self._memory().items():
-            m.d.comb += state(name, *promise)
+            state(name, *promise)
 
     def waits(self) -> dict[str, Value]:
         """That the cache waits for the memory, by what for."""
@@ -286,9 +287,9 @@ class KvExternalElement:
             (self.t, shape.seq_len),
             (self.d, shape.head_dim),
         ):
-            theorem.choose(m, signal, size)
+            theorem.choose(signal, size)
         query_head = Cat(self.slot, self.block)
-        m.d.comb += theorem.suppose(
+        theorem.suppose(
             f"{CHOSEN}head_exists", query_head < shape.heads, "The slot has a query head."
         )
         every = range(derived.slots * derived.head_blocks)
@@ -374,7 +375,7 @@ class KvExternalElement:
         with m.Elif(self.covered):
             m.d.sync += clean.eq(0)
         comes = cache.i_kv_words.valid & self.is_read & (row.delivered == self.word)
-        m.d.comb += theorem.suppose(
+        theorem.suppose(
             "shows_content",
             implies(comes & clean, cache.i_kv_words.payload[self.lane] == self.content),
             "A read of the element shows its content if no write to it was on its way at "

@@ -1,12 +1,9 @@
 """The buffer between the external memory and the passes."""
 
-from collections.abc import Callable, Mapping
-
 from amaranth import *
 
 from properties.dialect import Theorem, implies
-from properties.kv_external import Cache, KvRow
-from spec.config import Config
+from properties.kv_external import Inside, KvRow
 from spec.derived import derive
 
 
@@ -15,31 +12,23 @@ class KvExternalBuffer(Theorem):
 
     The solver chooses a word of the row by its `number`, and an element of it. `word` is what the
     reader shows, of `depth` words its buffer has room for; `buffered` must be driven with the
-    buffer's content at the chosen word's place. `inside` as of `KvExternalLastWrite`.
+    buffer's content at the chosen word's place.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache: Cache,
-        word: Value,
-        depth: int,
-        inside: Callable[[KvRow], Mapping[str, Value]] | None,
-    ):
-        self.row = KvRow(config, cache)
+    def __init__(self, row: KvRow, word: Value, depth: int, inside: Inside):
+        self.row = row
         self.word = word
         self.depth = depth
         self.inside = inside
         self.number = Signal(self.row.passes.shape)
-        self.lane = Signal(range(len(cache.i_kv_words.payload)))
-        self.buffered = Signal(signed(derive(config).kv_width))
+        self.lane = Signal(range(len(row.cache.i_kv_words.payload)))
+        self.buffered = Signal(signed(derive(row.config).kv_width))
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         row, words = self.row, self.row.cache.i_kv_words
         row.connect(m, self)
-        self.choose(m, self.number, 1 << len(self.number))
-        self.choose(m, self.lane, len(words.payload))
+        self.choose(self.number, 1 << len(self.number))
+        self.choose(self.lane, len(words.payload))
 
         # What came as the chosen word, and whether it is the one that is shown.
         came = Signal.like(self.buffered)
@@ -51,20 +40,18 @@ class KvExternalBuffer(Theorem):
         with m.Elif(row.reads):
             m.d.sync += shown.eq(row.started == self.number)
 
-        m.d.comb += self.claim(
-            "taken_at_once", implies(words.valid, words.ready), "Nothing waits at the port."
-        )
-        m.d.comb += self.claim(
+        self.claim("taken_at_once", implies(words.valid, words.ready), "Nothing waits at the port.")
+        self.claim(
             "finds_room",
             implies(words.valid, row.delivered - row.started < self.depth),
             "What comes finds room.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "in_order",
             implies(shown, self.word[self.lane] == came),
             "The n-th read shows the n-th word.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "ready",
             row.cache.rd_ready == (row.claimed < row.delivered),
             "A word is ready exactly when one came that is not claimed.",
@@ -72,17 +59,13 @@ class KvExternalBuffer(Theorem):
 
         if self.inside is not None:
             waits = (row.started <= self.number) & (self.number < row.delivered)
-            m.d.comb += self.claim(
+            self.claim(
                 "kept",
                 implies(waits, self.buffered == came),
                 "Until it is read the word stays in the buffer.",
             )
-            m.d.comb += self.claim(
+            self.claim(
                 "left", implies(shown, row.started > self.number), "What is shown left the buffer."
             )
-            for name, invariant in self.inside(row).items():
-                m.d.comb += self.claim(
-                    name, invariant, "A statement about the inside, which the harness names."
-                )
-        m.d.comb += self.witness("shown", shown & (came != 0) & (self.number != 0))
-        return m
+            self.claim_inside(self.inside(row))
+        self.witness("shown", shown & (came != 0) & (self.number != 0))

@@ -1,45 +1,35 @@
 """What the external KV cache asks of the memory behind its port."""
 
-from collections.abc import Callable, Mapping
-
 from amaranth import *
 
 from design.ports import KV_BURST
 from properties.dialect import Theorem, implies
-from properties.kv_external import Cache, KvRow
-from spec.config import Config
+from properties.kv_external import Inside, KvRow
 from spec.kv_layout import kv_layout
 
 
 class KvExternalRequests(Theorem):
-    """Every request lies in the memory, a read within a burst, a write of one element, and holds;
-    a row is stored before all its words are read.
+    """Requests are in range (reads at most one burst, writes one element) and stable until
+    accepted; a row is stored before all its words are read.
 
-    `inside` as of `KvExternalLastWrite`; `queued` must be driven with what the writer's queue
+    `queued` must be driven with what the writer's queue
     holds at the next element to be taken, `head_of_queue` with what it shows.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache: Cache,
-        inside: Callable[[KvRow], Mapping[str, Value]] | None,
-    ):
-        self.config = config
-        self.row = KvRow(config, cache)
+    def __init__(self, row: KvRow, inside: Inside):
+        self.row = row
         self.inside = inside
-        self.queued = Signal(config.numerics.k.width)
-        self.head_of_queue = Signal(config.numerics.k.width)
+        self.queued = Signal(row.config.numerics.k.width)
+        self.head_of_queue = Signal(row.config.numerics.k.width)
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         row, cache = self.row, self.row.cache
-        layout = kv_layout(self.config)
+        layout = kv_layout(row.config)
         row.connect(m, self)
         read, write = cache.o_kv_read, cache.o_kv_write
         strobe = write.payload.strobe
 
-        m.d.comb += self.claim(
+        self.claim(
             "read_in_memory",
             implies(
                 read.valid,
@@ -49,19 +39,19 @@ class KvExternalRequests(Theorem):
             ),
             "A burst begins and ends in the memory.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "write_in_memory",
             implies(write.valid, write.payload.address < layout.beats),
             "A write is to the memory.",
         )
         read_all = row.open & (row.started == row.passes.all)
-        m.d.comb += self.claim(
+        self.claim(
             "stored_before_read",
             implies(read_all, row.acknowledged == row.elements),
             "All words of a row are read only if all of it is stored: the newest are asked "
             "for then.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "one_element",
             implies(write.valid, (strobe != 0) & ((strobe & (strobe - 1))[: len(strobe)] == 0)),
             "A write is of one element.",
@@ -69,20 +59,16 @@ class KvExternalRequests(Theorem):
         for name, stream in (("read", read), ("write", write)):
             waits, offered = Signal(name=f"{name}_waits"), Signal.like(stream.payload)
             m.d.sync += [waits.eq(stream.valid & ~stream.ready), offered.eq(stream.payload)]
-            m.d.comb += self.claim(
+            self.claim(
                 f"{name}_holds",
                 implies(waits, stream.valid & (stream.payload == offered)),
                 "What was offered and not taken is offered still, unchanged.",
             )
-            m.d.comb += self.witness(f"{name}_waited", waits & stream.ready)
+            self.witness(f"{name}_waited", waits & stream.ready)
         if self.inside is not None:
-            m.d.comb += self.claim(
+            self.claim(
                 "head_of_queue",
                 implies(write.valid, self.head_of_queue == self.queued),
                 "The head of the queue is what the queue holds there.",
             )
-            for name, invariant in self.inside(row).items():
-                m.d.comb += self.claim(
-                    name, invariant, "A statement about the inside, which the harness names."
-                )
-        return m
+            self.claim_inside(self.inside(row))

@@ -1,35 +1,26 @@
 """What the external KV cache says about the row being written, and that its passes end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from amaranth import *
 
 from properties.dialect import Theorem, implies
-from properties.kv_external import Cache, KvRow
-from spec.config import Config
+from properties.kv_external import Inside, KvRow
 
 
 class KvExternalRowDone(Theorem):
     """Keys and values are reported ready, and a row done, exactly when the memory has stored them.
 
-    `cache` shows `busy` and `done` of its writer as well. `inside` as of `KvExternalLastWrite`.
+    `cache` shows `busy` and `done` of its writer as well.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache: Cache,
-        busy: Value,
-        done: Value,
-        inside: Callable[[KvRow], Mapping[str, Value]] | None,
-    ):
-        self.row = KvRow(config, cache)
+    def __init__(self, row: KvRow, busy: Value, done: Value, inside: Inside):
+        self.row = row
         self.busy = busy
         self.done = done
         self.inside = inside
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         row, cache = self.row, self.row.cache
         row.connect(m, self)
         stored = row.acknowledged == row.elements
@@ -40,42 +31,33 @@ class KvExternalRowDone(Theorem):
         with m.Elif(self.done):
             m.d.sync += pending.eq(0)
 
-        m.d.comb += self.claim(
-            "k_ready",
-            cache.k_ready == (row.acknowledged >= row.elements // 2),
+        self.claims(
             "Ready means that every key, every value, of the row is stored.",
+            k_ready=cache.k_ready == (row.acknowledged >= row.elements // 2),
+            v_ready=cache.v_ready == stored,
         )
-        m.d.comb += self.claim(
-            "v_ready",
-            cache.v_ready == stored,
-            "Ready means that every key, every value, of the row is stored.",
-        )
-        m.d.comb += self.claim(
+        self.claim(
             "busy", self.busy == (row.open & ~stored), "Busy means announced and not stored."
         )
-        m.d.comb += self.claim(
+        self.claim(
             "done",
             self.done == (pending & stored),
             "Done comes when the row is stored, once for each announcement.",
         )
-        m.d.comb += self.claim("no_fault", ~cache.fault, "Who keeps the contract causes no fault.")
+        self.claim("no_fault", ~cache.fault, "Who keeps the contract causes no fault.")
 
         if self.inside is not None:
-            m.d.comb += self.claim(
+            self.claim(
                 "pending",
                 implies(row.open & ~stored, pending),
                 "No row that is not stored has had its done.",
             )
-            for name, invariant in self.inside(row).items():
-                m.d.comb += self.claim(
-                    name, invariant, "A statement about the inside, which the harness names."
-                )
-        m.d.comb += self.witness("row_done", self.done)
-        return m
+            self.claim_inside(self.inside(row))
+        self.witness("row_done", self.done)
 
 
 class KvExternalAnswered(Theorem):
-    """A row is stored, and all its words come, after boundedly many cycles that wait for nobody.
+    """A row is stored, and all its words come, within a bounded number of non-stalled cycles.
 
     A cycle waits when the caller has an element to give, a word to claim or to read and does not,
     or the memory a request to take, a beat to bring or a write to acknowledge and does not. Every
@@ -83,24 +65,16 @@ class KvExternalAnswered(Theorem):
     beats asked for weighing twice, and of the `steps` that the reader makes between its requests,
     at most `most`. So a row takes ``3 * elements + 5 * words + most`` such cycles at most.
 
-    `inside` as of `KvExternalLastWrite`; `steps` is an invariant of the same kind.
+    `steps` is an invariant of the same kind as `inside`.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache: Cache,
-        steps: Callable[[KvRow], Value],
-        most: int,
-        inside: Callable[[KvRow], Mapping[str, Value]] | None,
-    ):
-        self.row = KvRow(config, cache)
+    def __init__(self, row: KvRow, steps: Callable[[KvRow], Value], most: int, inside: Inside):
+        self.row = row
         self.steps = steps
         self.most = most
         self.inside = inside
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         row, cache = self.row, self.row.cache
         row.connect(m, self)
         words = row.passes.all
@@ -133,17 +107,17 @@ class KvExternalAnswered(Theorem):
                 + row.reads
             ),
         ]
-        m.d.comb += self.claim(
+        self.claim(
             "falls",
             implies(was_open & ~was_ended & ~had_waited, steps < before + done),
-            "A cycle that waits for nobody brings the end nearer.",
+            "A cycle that is not stalled brings the end nearer.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "never_rises",
             implies(was_open, steps <= before + done),
             "A cycle that waits does not put it further off.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "no_more_than_the_row",
             implies(
                 row.open,
@@ -154,14 +128,10 @@ class KvExternalAnswered(Theorem):
             ),
             "No count exceeds what the row has, so that only so much can be done.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "steps_bounded", self.steps(row) <= self.most, "Nor do the steps exceed their bound."
         )
 
         if self.inside is not None:
-            for name, invariant in self.inside(row).items():
-                m.d.comb += self.claim(
-                    name, invariant, "A statement about the inside, which the harness names."
-                )
-        m.d.comb += self.witness("ended", row.open & ended)
-        return m
+            self.claim_inside(self.inside(row))
+        self.witness("ended", row.open & ended)

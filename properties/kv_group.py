@@ -1,6 +1,8 @@
 """Which KV head a query head reads."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from amaranth import *
 from amaranth.utils import exact_log2
@@ -12,6 +14,7 @@ from spec.config import Config
 from spec.derived import derive
 
 
+@dataclass(eq=False)
 class KvGroup(Theorem):
     """Query head h gets the word of KV head h // group, of the layer that its read named, 3 enabled
     cycles behind it.
@@ -20,39 +23,29 @@ class KvGroup(Theorem):
     and `blocks` are what it remembers of the two reads on their way. About any query head.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        cache,
-        owners: Sequence[Owner],
-        tensor: Tensor,
-        *,
-        layers: Sequence[Value],
-        blocks: Sequence[Value],
-    ):
-        self.config = config
-        self.cache = cache
-        self.owners = owners
-        self.tensor = tensor
-        self.layers = layers
-        self.blocks = blocks
+    config: Config
+    cache: Any
+    owners: Sequence[Owner]
+    tensor: Tensor
+    _: KW_ONLY
+    layers: Sequence[Value]
+    blocks: Sequence[Value]
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         cache, shape = self.cache, self.config.shape
         slot_bits = exact_log2(derive(self.config).slots)
         name = self.tensor.value
         start, words = getattr(cache, f"rd_start_{name}"), getattr(cache, f"rd_{name}")
         head = Signal(range(shape.heads))
-        self.choose(m, head, shape.heads)
+        self.choose(head, shape.heads)
         in_slots = [Value.cast(words[n]) for n in range(1 << slot_bits)]
         slot, block = Array(in_slots)[head[:slot_bits]], head >> slot_bits
         starts = cache.rd_start_k | cache.rd_start_v
-        m.d.comb += self.suppose(
+        self.suppose(
             "start_enabled", implies(starts, cache.rd_en), "Reads start in enabled cycles."
         )
         in_range = implies(starts, cache.rd_layer < shape.layers)
-        m.d.comb += self.suppose("layer_in_range", in_range, "They are of a layer that there is.")
+        self.suppose("layer_in_range", in_range, "They are of a layer that there is.")
 
         # The read in front of the owners, and out of their RAMs.
         mine = start & (cache.rd_block == block)
@@ -74,17 +67,16 @@ class KvGroup(Theorem):
 
         for n, late in enumerate(layer):
             same = (self.layers[n] == late) & (self.blocks[n] == block) & (late < shape.layers)
-            m.d.comb += self.claim(
+            self.claim(
                 f"remembered_{n}",
                 implies(asked[n], same),
                 "The cache remembers of a read what it was.",
             )
-        m.d.comb += self.claim(
+        self.claim(
             "word_of_its_group",
             implies(found, slot == expected),
             "The word is that of the group, and holds until the next enabled cycle.",
         )
 
         last = (head == shape.heads - 1) & (expected != 0)
-        m.d.comb += self.witness("read", found & last)
-        return m
+        self.witness("read", found & last)

@@ -18,21 +18,17 @@ class KvInRange(Theorem):
         self.owner = owner
         self.accesses = accesses
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         owner = self.owner
-        m.d.comb += [
-            self.suppose("write_in_range", *write_in_range(owner)),
-            self.suppose("read_in_range", *read_in_range(owner)),
-        ]
+        self.suppose("write_in_range", *write_in_range(owner))
+        self.suppose("read_in_range", *read_in_range(owner))
         inside = [implies(en.any(), addr < depth) for en, addr, depth in self.accesses]
-        m.d.comb += self.claim(
+        self.claim(
             "address_in_range",
             Cat(inside).all(),
             "Every port that is enabled has an address of its bank.",
         )
 
         corner = (owner.wr_pos == owner.seq_len - 1) & (owner.wr_d == owner.head_dim - 1)
-        m.d.comb += self.witness("last_key", owner.wr_en_k & corner)
-        m.d.comb += self.witness("last_value", owner.wr_en_v & corner)
-        return m
+        self.witness("last_key", owner.wr_en_k & corner)
+        self.witness("last_value", owner.wr_en_v & corner)

@@ -19,11 +19,10 @@ class KvLastWrite(Theorem):
         self.element = KvElement(owner, tensor)
         self.stored = Signal(signed(owner.width))
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         owner, element = self.owner, self.element
         element.connect(m, self)
-        m.d.comb += suppose_accesses(self, owner)
+        suppose_accesses(self, owner)
 
         # Shadow of the element. Reset does not clear a RAM, so it does not clear its shadow.
         known = Signal(reset_less=True)
@@ -41,17 +40,17 @@ class KvLastWrite(Theorem):
         started = Signal()
         m.d.sync += started.eq(owner.rd_start_k | owner.rd_start_v)
 
-        m.d.comb += self.claim(
+        self.claim(
             "returns_last_write",
             implies(due, element.shown == expected),
             "A finished read shows the last write until the next read of its kind starts.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "stays_written",
             implies(known, self.stored == last),
             "A write stays in the bank: no write to any other element touches it.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "valid_after_start",
             owner.rd_valid == started,
             "A read is answered exactly one cycle after its start.",
@@ -60,5 +59,4 @@ class KvLastWrite(Theorem):
         rewritten = Signal()
         with m.If(element.written & known & (owner.wr_data != last)):
             m.d.sync += rewritten.eq(1)
-        m.d.comb += self.witness("read_back", due & rewritten & (element.shown != 0))
-        return m
+        self.witness("read_back", due & rewritten & (element.shown != 0))

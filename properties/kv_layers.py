@@ -22,17 +22,16 @@ class KvLayers(Theorem):
         self.owners = owners
         self.waiting = waiting
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         cache, layers = self.cache, len(self.owners)
         layer = Signal(range(layers))
-        self.choose(m, layer, layers)
+        self.choose(layer, layers)
 
         def of_layer(name: str) -> Value:
             return Array(Value.cast(getattr(owner, name)) for owner in self.owners)[layer]
 
         starts = cache.rd_start_k | cache.rd_start_v
-        m.d.comb += self.suppose(
+        self.suppose(
             "start_enabled", implies(starts, cache.rd_en), "Reads start in enabled cycles."
         )
 
@@ -53,22 +52,19 @@ class KvLayers(Theorem):
                     Array(of_layers)[layer] == asked[tensor.value]
                     for tensor, of_layers in self.waiting.items()
                 ]
-                m.d.comb += self.claim(
-                    "remembered", Cat(remembered).all(), "Until then it is remembered."
-                )
+                self.claim("remembered", Cat(remembered).all(), "Until then it is remembered.")
             came = [of_layer(f"{kind}_{each}") == (asked[each] & enable) for each in "kv"]
             same = [of_layer(n) == late for n, late in zip(indices, before, strict=True)]
-            m.d.comb += self.claim(
+            self.claim(
                 f"{kind}_comes",
                 Cat(came).all(),
                 "What was asked of this layer comes, and nothing else.",
             )
             occurs = Cat(asked.values()).any()
-            m.d.comb += self.claim(
+            self.claim(
                 f"{kind}_unchanged",
                 implies(occurs, Cat(same).all()),
                 "It comes as it was asked for.",
             )
-            m.d.comb += self.witness(f"{kind}_k", asked["k"] & (layer == layers - 1))
-            m.d.comb += self.witness(f"{kind}_v", asked["v"] & (layer == layers - 1))
-        return m
+            self.witness(f"{kind}_k", asked["k"] & (layer == layers - 1))
+            self.witness(f"{kind}_v", asked["v"] & (layer == layers - 1))

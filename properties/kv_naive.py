@@ -24,11 +24,7 @@ class NaiveCache(wiring.Component):
         super().__init__(owner.signature)
         self.owner = owner
         self.place = data.StructLayout(
-            {
-                "d": range(owner.head_dim),
-                "t": range(owner.seq_len),
-                "head": range(owner.kv_heads),
-            }
+            {"d": range(owner.head_dim), "t": range(owner.seq_len), "head": range(owner.kv_heads)}
         )
         self.arrays = {
             kind: Memory(shape=signed(owner.width), depth=1 << self.place.size, init=[])
@@ -102,7 +98,7 @@ class KvNaive(Theorem):
     """The KV cache of a layer answers every request as the naive model does, in the same cycle.
 
     Of a word that was read one element is compared, any one. `stored` must be driven with what
-    banks and naive arrays hold at `place`, by kind. Obligations: 6.
+    banks and naive arrays hold at `place`, by kind.
     """
 
     def __init__(self, owner: Owner):
@@ -112,22 +108,19 @@ class KvNaive(Theorem):
         shape = signed(owner.width)
         self.stored = {kind: (Signal(shape), Signal(shape)) for kind in "kv"}
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         owner, naive, place = self.owner, self.naive, self.place
         m.submodules.naive = naive
         for path, member, port in owner.signature.flatten(owner):
             if member.flow == wiring.In:
                 m.d.comb += getattr(naive, path[0]).eq(port)
-        m.d.comb += suppose_accesses(self, owner)
-        m.d.comb += [
-            self.suppose("row_when_idle", *row_when_idle(owner)),
-            self.suppose("write_inside_row", *write_inside_row(owner)),
-        ]
+        suppose_accesses(self, owner)
+        self.suppose("row_when_idle", *row_when_idle(owner))
+        self.suppose("write_inside_row", *write_inside_row(owner))
         sizes = {"head": owner.kv_heads, "t": owner.seq_len, "d": owner.head_dim}
         for name, size in sizes.items():
             chosen = Signal(range(size), name=name)
-            self.choose(m, chosen, size)
+            self.choose(chosen, size)
             m.d.comb += place[name].eq(chosen)
 
         for kind, (in_bank, in_array) in self.stored.items():
@@ -146,32 +139,29 @@ class KvNaive(Theorem):
                 getattr(each, f"rd_{kind}")[place.head][lane] for each in (owner, naive)
             )
             with m.If(Initial()):
-                m.d.comb += self.suppose(
+                self.suppose(
                     f"{CHOSEN}same_at_power_on_{kind}",
                     in_bank == in_array,
                     "At power-on the model's arrays hold what the banks hold.",
                 )
-            m.d.comb += self.claim(
+            self.claim(
                 f"same_word_{kind}",
                 implies(read, shown == expected),
                 "What was read last is what the model read, until the next read.",
             )
-            m.d.comb += self.claim(
+            self.claim(
                 f"same_content_{kind}", in_bank == in_array, "Banks and arrays hold the same."
             )
-            m.d.comb += self.witness(
+            self.witness(
                 f"outlived_{kind}",
                 read & (shown != in_bank),
                 "A word that was read outlives a write to its place.",
             )
 
-        m.d.comb += self.claim(
+        self.claim(
             "same_valid", owner.rd_valid == naive.rd_valid, "A read is answered in the same cycle."
         )
         status = ("k_written", "v_written", "k_ready", "v_ready", "busy", "done")
         same = [getattr(owner, name) == getattr(naive, name) for name in status]
-        m.d.comb += self.claim(
-            "same_row", Cat(same).all(), "All that is told of a row is told in the same cycle."
-        )
-        m.d.comb += self.witness("row_grows", owner.v_written == 2)
-        return m
+        self.claim("same_row", Cat(same).all(), "All reports about a row come in the same cycle.")
+        self.witness("row_grows", owner.v_written == 2)

@@ -12,8 +12,7 @@ class KvRowDone(Theorem):
     def __init__(self, owner: Owner):
         self.owner = owner
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         owner = self.owner
         elements = [(head, d) for head in range(owner.kv_heads) for d in range(owner.head_dim)]
 
@@ -31,12 +30,10 @@ class KvRowDone(Theorem):
                 values.eq(values | Mux(owner.wr_en_v, now, 0)),
             ]
         again = (owner.wr_en_k & (keys & now).any()) | (owner.wr_en_v & (values & now).any())
-        m.d.comb += [
-            self.suppose("row_when_idle", *row_when_idle(owner)),
-            self.suppose("write_inside_row", *write_inside_row(owner)),
-            self.suppose("write_in_range", *write_in_range(owner)),
-            self.suppose("each_element_once", ~again, "No element of a row is written twice."),
-        ]
+        self.suppose("row_when_idle", *row_when_idle(owner))
+        self.suppose("write_inside_row", *write_inside_row(owner))
+        self.suppose("write_in_range", *write_in_range(owner))
+        self.suppose("each_element_once", ~again, "No element of a row is written twice.")
 
         # A row was announced and its done not yet seen.
         pending = Signal()
@@ -46,37 +43,26 @@ class KvRowDone(Theorem):
             m.d.sync += pending.eq(0)
         complete = keys.all() & values.all()
 
-        m.d.comb += self.claim(
-            "k_written",
-            owner.k_written == count(keys),
+        self.claims(
             "The counts are the numbers of elements written.",
+            k_written=owner.k_written == count(keys),
+            v_written=owner.v_written == count(values),
         )
-        m.d.comb += self.claim(
-            "v_written",
-            owner.v_written == count(values),
-            "The counts are the numbers of elements written.",
-        )
-        m.d.comb += self.claim(
-            "k_ready",
-            owner.k_ready == keys.all(),
+        self.claims(
             "Ready means that every key, every value, of the row is written.",
+            k_ready=owner.k_ready == keys.all(),
+            v_ready=owner.v_ready == values.all(),
         )
-        m.d.comb += self.claim(
-            "v_ready",
-            owner.v_ready == values.all(),
-            "Ready means that every key, every value, of the row is written.",
-        )
-        m.d.comb += self.claim(
+        self.claim(
             "busy", owner.busy == (pending & ~complete), "Busy means announced and not complete."
         )
-        m.d.comb += self.claim(
+        self.claim(
             "done",
             owner.done == (pending & complete),
             "Done comes as soon as the row is complete, once for each announcement.",
         )
 
-        m.d.comb += self.witness("row_done", owner.done)
-        return m
+        self.witness("row_done", owner.done)
 
 
 def count(flags: Value) -> Value:

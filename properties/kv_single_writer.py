@@ -19,13 +19,10 @@ class KvSingleWriter(Theorem):
         self.owner = owner
         self.lanes_written = lanes_written
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         owner = self.owner
-        m.d.comb += [
-            self.suppose("one_write", *one_write(owner)),
-            self.suppose("write_in_range", *write_in_range(owner)),
-        ]
+        self.suppose("one_write", *one_write(owner))
+        self.suppose("write_in_range", *write_in_range(owner))
 
         asked = {Tensor.KEY: owner.wr_en_k, Tensor.VALUE: owner.wr_en_v}
         every = Cat(self.lanes_written.values())
@@ -33,18 +30,17 @@ class KvSingleWriter(Theorem):
             lanes.any() == (asked[tensor] & (owner.wr_head_kv == head))
             for (tensor, head), lanes in self.lanes_written.items()
         ]
-        m.d.comb += self.claim(
+        self.claim(
             "one_element",
             (every & (every - 1))[: len(every)] == 0,
             "At most one element, over all banks, is written.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "as_asked",
             Cat(right).all(),
             "A bank is written exactly when a write to its tensor and head is asked for: "
             "none is dropped, none invented, none misdirected.",
         )
 
-        m.d.comb += self.witness("key_written", owner.wr_en_k)
-        m.d.comb += self.witness("value_written", owner.wr_en_v)
-        return m
+        self.witness("key_written", owner.wr_en_k)
+        self.witness("value_written", owner.wr_en_v)

@@ -28,8 +28,7 @@ class LayerOrder(Theorem):
         self.plan = plan
         self.invariants = invariants
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         layer, plan = self.sequencer, self.plan
         qkv = len(plan.before)
         last_value, stages = qkv + 2 * plan.blocks, len(plan.stages)
@@ -51,22 +50,18 @@ class LayerOrder(Theorem):
         m.d.comb += number.eq(running + starts)
         m.d.sync += running.eq(Mux(ends, 0, number))
 
-        m.d.comb += [
-            self.suppose(
-                "start_when_idle",
-                ~(layer.start & (running != 0)),
-                "A layer is started when none runs.",
-            ),
-            self.suppose(
-                "who_runs_answers",
-                (running == 0) | (done & ~kind(running) == 0),
-                "While a layer runs, only the stage that runs says that it is done. (The "
-                "projection stage also serves the embedding and the classifier.)",
-            ),
-        ]
+        self.suppose(
+            "start_when_idle", ~(layer.start & (running != 0)), "A layer is started when none runs."
+        )
+        self.suppose(
+            "who_runs_answers",
+            (running == 0) | (done & ~kind(running) == 0),
+            "While a layer runs, only the stage that runs says that it is done. (The "
+            "projection stage also serves the embedding and the classifier.)",
+        )
 
         due = Mux(starts, kind(number), 0)
-        m.d.comb += self.claim(
+        self.claim(
             "next_stage_starts",
             started == due,
             "The next stage starts, in the very cycle, and no other ever.",
@@ -77,22 +72,16 @@ class LayerOrder(Theorem):
         ).any()
         if Op.BIAS in plan.before:
             named = named & (layer.projection_bias == (number == 1))
-        m.d.comb += self.claim(
-            "projection_named", implies(due[0], named), "A projection is told which."
-        )
+        self.claim("projection_named", implies(due[0], named), "A projection is given its name.")
         counted = layer.block == (number - (qkv + 1)) >> 1
-        m.d.comb += self.claim(
+        self.claim(
             "block_counted",
             implies(kind(number)[1:].any(), counted),
             "The blocks of heads are counted through, and stay while they are served.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "done_with_the_last", layer.done == ends, "The layer is done with its last stage."
         )
-        for name, invariant in self.invariants(running).items():
-            m.d.comb += self.claim(
-                name, invariant, "A statement about the inside, which the harness names."
-            )
+        self.claim_inside(self.invariants(running))
 
-        m.d.comb += self.witness("done", layer.done)
-        return m
+        self.witness("done", layer.done)

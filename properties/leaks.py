@@ -9,8 +9,8 @@ from properties.dialect import Paths, Theorem
 
 
 def apart_from_handshakes(theorem: Paths, decoder: Any, sources: ValueLike) -> None:
-    """Let `theorem` claim that there is no way from `sources` to what the host sees of the
-    decoder's timing. Obligations: 11.
+    """Let `theorem` claim that `sources` reach nothing that the host sees of the decoder's
+    timing.
     """
     for name in ("o_token", "o_fetch", "o_logits", "o_kv_read", "o_kv_write"):
         # When the decoder offers anything.
@@ -36,8 +36,8 @@ class TimingLeaksNothing(Paths):
     tokens and equal `end`s of the answers that were taken, make the same handshakes in every
     cycle. What the choice is before then, or the `end` of an answer that waits, reaches nothing.
 
-    `decoder` has the signature of `design.decoder.Decoder`, `ended` is that register, the
-    cutpoint: `EndIsTaken` claims that it holds nothing else. Obligations: 11.
+    `decoder` has the signature of `design.decoder.Decoder`, `ended` is that register, the cutpoint:
+    `EndIsTaken` claims that it holds nothing else.
     """
 
     def __init__(self, decoder: Any, *, ended: Value):
@@ -48,7 +48,7 @@ class TimingLeaksNothing(Paths):
         self.cut("ended", ended)
         apart_from_handshakes(self, decoder, secrets)
 
-        # Data come out as data, and stalls as handshakes: ways are found where there are some.
+        # Data come out as data, and stalls as handshakes: paths are found where there are some.
         self.reaches("weights_to_logits", decoder.i_weights.payload, decoder.o_logits.payload)
         self.reaches("id_to_address", decoder.i_token.payload.id, decoder.o_fetch.payload.address)
         self.reaches("stalls_to_answer", decoder.i_weights.valid, decoder.o_token.valid)
@@ -63,15 +63,14 @@ class EndIsTaken(Theorem):
     the answer that the host took last, and is high until there was one.
 
     `answers` has the stream `o_token`: the decoder, or its token sequencer. `ended` is that
-    register. Obligations: 1.
+    register.
     """
 
     def __init__(self, answers: Any, *, ended: Value):
         self.answers = answers.o_token
         self.ended = ended
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         answers = self.answers
         # The first token after a reset begins a text.
         taken_end = Signal(init=1)
@@ -79,12 +78,11 @@ class EndIsTaken(Theorem):
         with m.If(answers.valid & answers.ready):
             m.d.sync += [taken_end.eq(answers.payload.end), goes_on.eq(~answers.payload.end)]
 
-        m.d.comb += self.claim(
+        self.claim(
             "end_is_taken",
             self.ended == taken_end,
             "It is what the host saw when it took the answer.",
         )
 
-        m.d.comb += self.witness("text_goes_on", goes_on)
-        m.d.comb += self.witness("text_ends", goes_on & answers.valid & answers.payload.end)
-        return m
+        self.witness("text_goes_on", goes_on)
+        self.witness("text_ends", goes_on & answers.valid & answers.payload.end)

@@ -1,11 +1,11 @@
-"""The loops that make a large decoder's states too many to visit, run any number of times.
+"""The loops that make a large decoder's states too many, run any number of times.
 
 A score pass and a value pass have a round for each position, the classifier a pass for each few
 rows of the vocabulary. Nothing else in the control of a decoder knows which round it is, only
-whether it is the first or the last. So in a search of all states these counters can go: `Loops`
-puts in their place what takes every value that they may take, and what is found holds in every
-context, for any number of passes of the classifier beyond one. That nothing is forgotten is proved
-of each stage, by `RowsLeftCovered` here and in `properties.positions`.
+whether it is the first or the last. So explicit-state model checking can do without these counters:
+`Loops` has an abstraction that takes every value that they may take, and what is proved holds in
+every context, for any number of passes of the classifier beyond one. `RowsLeftCovered` here, and
+`properties.positions`, prove of each stage that this is sound.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class RowsLeft:
         self.decides = Signal()
 
     def follow(self, m: Module, is_last: Value) -> None:
-        """Drive the signals; where `decides` is high, `is_last` tells of the next pass."""
+        """Drive the signals; where `decides` is high, `is_last` is about the next pass."""
         stage, offer = self.stage, self.stage.o
         ends = taken(offer) & offer.payload.last
         more = (offer.payload.sink == Sink.CLS) & (self.left != self.rest)
@@ -74,8 +74,8 @@ class FirstPosition:
 
 
 class RowsLeftCovered(Theorem):
-    """A search of all states forgets nothing of a projection's passes: what stands in for the rows
-    left is equal to them, and in the classifier it tells the last pass from those before.
+    """The row-counter abstraction is sound: it equals the counter and still reports the
+    classifier's last pass.
 
     `rows_left` is the register, `invariants` are statements about the inside of the stage, claimed,
     not believed. Obligations: 1, and one for each of these.
@@ -89,11 +89,9 @@ class RowsLeftCovered(Theorem):
         self.invariants = invariants
         self.loose = RowsLeft(config, stage)
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         stage, loose, beat = self.stage, self.loose, self.stage.o.payload
-        m.d.comb += self.suppose_before(
-            m,
+        self.suppose_before(
             "op_is_projection",
             implies(stage.start, known_op(stage)),
             "What is started is a projection.",
@@ -101,19 +99,15 @@ class RowsLeftCovered(Theorem):
         loose.follow(m, self.rows_left - beat.count == loose.rest)
         many = (beat.sink == Sink.CLS) & (self.rows_left > loose.rest)
         same = loose.left == Mux(many, loose.classifier.rows, self.rows_left)
-        m.d.comb += self.claim(
+        self.claim(
             "one_stands_for_the_other",
             implies(stage.o.valid, same),
             "While the stage works, one stands for the other.",
         )
-        for name, invariant in self.invariants.items():
-            m.d.comb += self.claim(
-                name, invariant, "A statement about the inside, which the harness names."
-            )
+        self.claim_inside(self.invariants)
         if loose.classifier.rows > loose.rest:
-            m.d.comb += self.witness("another_pass", loose.decides)
-        m.d.comb += self.witness("done", stage.done)
-        return m
+            self.witness("another_pass", loose.decides)
+        self.witness("done", stage.done)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +123,7 @@ class Counters:
 class Loops:
     """The three loops of a decoder, without their counters.
 
-    One bit, free in every cycle, is in the place of whatever tells the last round. Nobody knows
+    One bit, free in every cycle, is the abstraction of whatever marks the last round. Nobody knows
     the row of a logit.
     """
 
@@ -144,7 +138,7 @@ class Loops:
         self._goes_on, self._ends = Signal(), Signal()
 
     def ends(self) -> dict[str, Value]:
-        """What is cut out of the decoder, and what stands in for it."""
+        """The cutpoints, and their abstractions."""
         value = self.stages["value"].o.payload
         pairs: dict[str, tuple[Value, Value]] = {
             "score_newest": (self.counters.newest, self.is_last),
@@ -160,7 +154,7 @@ class Loops:
         }
 
     def held(self) -> dict[str, tuple[Value, Value]]:
-        """A register that holds nothing unless its holder is high."""
+        """A register with its valid qualifier."""
         return {"projection_row": (self.counters.row, self.has_row)}
 
     def fairness(self) -> dict[str, Value]:

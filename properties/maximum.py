@@ -11,8 +11,8 @@ class RunningMaximum(Theorem):
     """The running maximum of a slot is the greatest of the scores stored since the last `clear`.
 
     `softmax` has the signature of `design.softmax.Softmax`, `chosen` is any of its slots. Scores
-    are read off its trace; they are stored when `stored` says so (see `ScoresKept`). `empty` tells
-    that none is, for the induction. Obligations: 3.
+    are read off its trace; they are stored when `stored` says so (see `ScoresKept`). `empty` says
+    that none is, for the induction.
     """
 
     def __init__(self, softmax: Any, *, chosen: OneOf, stored: Value, empty: Value):
@@ -21,10 +21,9 @@ class RunningMaximum(Theorem):
         self.stored = stored
         self.empty = empty
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         softmax, slots = self.softmax, range(self.chosen.size)
-        self.chosen.choose(self, m)
+        self.chosen.choose(self)
         maximum = self.chosen.of(softmax.totals.maxima[slot] for slot in slots)
         score = self.chosen.of(softmax.trace[2 * slot].value for slot in slots)
         # A score that the solver chooses; whether it came, and whether any did.
@@ -36,15 +35,10 @@ class RunningMaximum(Theorem):
         with m.Elif(self.stored):
             m.d.sync += [came.eq(came | (score == chosen)), some_came.eq(1)]
 
-        m.d.comb += self.claim(
-            "none_greater", implies(came, chosen <= maximum), "No score is greater."
-        )
+        self.claim("none_greater", implies(came, chosen <= maximum), "No score is greater.")
         is_chosen = some_came & (maximum == chosen)
-        m.d.comb += self.claim(
-            "one_of_them", implies(is_chosen, came), "The maximum is one of them."
-        )
+        self.claim("one_of_them", implies(is_chosen, came), "The maximum is one of them.")
         knows = (self.empty == ~some_came) & implies(came, some_came)
-        m.d.comb += self.claim("empty", knows, "The unit knows whether there is one.")
+        self.claim("empty", knows, "The unit knows whether there is one.")
 
-        m.d.comb += self.witness("two_scores", came & (chosen < maximum))
-        return m
+        self.witness("two_scores", came & (chosen < maximum))

@@ -72,19 +72,17 @@ class OperandsWritten(Whole):
         self.running = running
         self.slot = slot
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self.observe(m)
         self._queries(m)
         self._scores(m)
-        self._weight_sums(m)
+        self._weight_sums()
         self._residual(m)
         self._vectors(m)
         self._norm(m)
         self._reciprocals(m)
         if self.config.shape.qkv_bias:
             self._biases(m)
-        return m
 
     @property
     def _next_token(self) -> Value:
@@ -108,12 +106,12 @@ class OperandsWritten(Whole):
                 of_slots = Cat(now[head * shape.head_dim + d] for head in heads)
                 there.append(implies(mine, of_slots.all()))
         reads = issue.fetch.valid & (beat.kind == Kind.KEY)
-        m.d.comb += self.claim(
+        self.claim(
             "queries",
             implies(reads, Cat(there).all()),
             "A key is multiplied by queries of its layer, in every slot that has a head.",
         )
-        m.d.comb += self.witness("last_query", reads & (beat.block == derived.head_blocks - 1))
+        self.witness("last_query", reads & (beat.block == derived.head_blocks - 1))
 
     def _scores(self, m: Module) -> None:
         softmax, issue = self.parts.inner["softmax"], self.parts.issue
@@ -130,14 +128,14 @@ class OperandsWritten(Whole):
         beat = self.waiting
         enters = issue.claims.valid & (beat.kind == Kind.VALUE)
         mine = whole.matches(layer=beat.layer, block=beat.block)
-        m.d.comb += self.claim(
+        self.claim(
             "scores",
             implies(enters, mine),
             "A value waits until all scores of its block and layer are stored.",
         )
         made, read = self.read_valid & (issue.read.p.kind == Kind.VALUE), issue.read.p
         kept = whole.matches(layer=read.layer, block=read.block)
-        m.d.comb += self.claim(
+        self.claim(
             "maxima",
             implies(made, kept),
             "Their maxima are still those when its weights are made, behind the score memory.",
@@ -148,24 +146,24 @@ class OperandsWritten(Whole):
             add = Mux(softmax.scores.valid, 1 << scores.t, 0)
             m.d.sync += stored.eq(Mux(softmax.clear, 0, stored | add))
             there = stored.bit_select(beat.t, 1)
-            m.d.comb += self.claim(
+            self.claim(
                 "score_of_the_position",
                 implies(enters, there),
                 "So is that of its position. (Where positions are not counted: `DrainOrder`.)",
             )
-        m.d.comb += self.witness("scores_used", enters & (beat.layer != 0))
+        self.witness("scores_used", enters & (beat.layer != 0))
 
-    def _weight_sums(self, m: Module) -> None:
+    def _weight_sums(self) -> None:
         softmax, totals = self.parts.inner["softmax"], self.parts.inner["reciprocals"].totals
         used = self.parts.issue.o.p.beat
         same = (used.layer == totals.layer) & (used.block == totals.block)
-        m.d.comb += self.claim(
+        self.claim(
             "weights_of_one_block",
             implies(softmax.adds.valid & ~softmax.adds.p.first, same),
             "A sum of weights is of one block in one layer.",
         )
         more = self.running & (self.slot != derive(self.config).slots - 1)
-        m.d.comb += self.claim(
+        self.claim(
             "weight_sums_stay",
             ~(more & softmax.adds.valid),
             "It stays while its reciprocals are looked for, slot by slot.",
@@ -187,19 +185,19 @@ class OperandsWritten(Whole):
         row = Mux(whole, 0, last + 1)
         of_one = whole | written.matches(layer=result.layer)
         in_turn = (biases.wr_row == row) & of_one & ~used
-        m.d.comb += self.claim(
+        self.claim(
             "biases_in_turn",
             implies(biases.wr_en, in_turn),
             "The biases of a layer are written in order, when no row waits for those of another.",
         )
         mine = written.matches(layer=result.layer) & whole
-        m.d.comb += self.claim(
+        self.claim(
             "bias",
             implies(uses, mine),
             "When the product of a row is asked for, a cycle before its bias is read, all "
             "biases of its layer are written.",
         )
-        m.d.comb += self.witness("bias_used", uses & (result.layer != 0))
+        self.witness("bias_used", uses & (result.layer != 0))
 
     def _residual(self, m: Module) -> None:
         shape = self.config.shape
@@ -210,19 +208,14 @@ class OperandsWritten(Whole):
         takes = writeback.o.valid & updates
         row = Signal(range(shape.dim), name="residual_row")
         before = _Tag(
-            m,
-            "update",
-            takes,
-            forgets=self._next_token,
-            sink=result.sink,
-            layer=result.layer,
+            m, "update", takes, forgets=self._next_token, sink=result.sink, layer=result.layer
         )
         with m.If(takes):
             m.d.sync += row.eq(Mux(row == shape.dim - 1, 0, row + 1))
         first = self._follows(result.sink, result.layer, before)
         same = before.matches(sink=result.sink, layer=result.layer)
         of_update = Mux(row == 0, first, same)
-        m.d.comb += self.claim(
+        self.claim(
             "residual_in_turn",
             implies(takes, (result.row == row) & of_update),
             "Each update writes all elements in order; Wo is added behind the embedding or "
@@ -240,18 +233,18 @@ class OperandsWritten(Whole):
             layer=comes.layer,
         )
         more = x.coming & (x.filled != 0)
-        m.d.comb += self.claim(
+        self.claim(
             "x_of_one_update",
             implies(more, vector.matches(sink=comes.sink, layer=comes.layer)),
             "Of the vector that beats read: whose update its elements are.",
         )
         beat = issue.fetch.p
-        m.d.comb += self.claim(
+        self.claim(
             "x",
             implies(x.fetch, self._reads(beat.sink, beat.layer, vector)),
             "A beat of QKV, W13 or the classifier reads the residual that it is to multiply.",
         )
-        m.d.comb += self.witness("x_read", x.fetch & (beat.sink == Sink.CLS))
+        self.witness("x_read", x.fetch & (beat.sink == Sink.CLS))
 
     def _follows(self, sink: Value, layer: Value, before: _Tag) -> Value:
         """The update of `sink` and `layer` is the one behind `before`."""
@@ -290,14 +283,11 @@ class OperandsWritten(Whole):
         )
         more = units["attention"].coming & (units["attention"].filled != 0)
         of_one = implies(more, attention.matches(layer=writeback.o.p.layer))
-        m.d.comb += self.claim(
-            "attention_of_one_layer",
-            of_one,
-            "The attention vector is of one layer; Wo reads that of its own.",
-        )
         read = implies(units["attention"].fetch, attention.matches(layer=beat.layer))
-        m.d.comb += self.claim(
-            "attention", read, "The attention vector is of one layer; Wo reads that of its own."
+        self.claims(
+            "The attention vector is of one layer; Wo reads that of its own.",
+            attention_of_one_layer=of_one,
+            attention=read,
         )
 
         gate = writeback.scaled.valid & (writeback.scaled.p.sink == Sink.W13)
@@ -310,29 +300,24 @@ class OperandsWritten(Whole):
         )
         of_gates = gates.matches(layer=writeback.scaled.p.layer)
         others = gate & (writeback.scaled.p.row != 0)
-        m.d.comb += self.claim(
+        self.claim(
             "hidden_of_one_layer",
             implies(others, of_gates),
             "The hidden vector is that of the gates that came last.",
         )
         read = implies(units["hidden"].fetch, gates.matches(layer=beat.layer))
-        m.d.comb += self.claim("hidden", read, "W2 reads the one of its own layer.")
-        m.d.comb += self.witness("hidden_read", units["hidden"].fetch & (beat.layer != 0))
+        self.claim("hidden", read, "W2 reads the one of its own layer.")
+        self.witness("hidden_read", units["hidden"].fetch & (beat.layer != 0))
 
     def _norm(self, m: Module) -> None:
         norm, writeback = self.parts.inner["rmsnorm"], self.parts.inner["writeback"]
         found = _Tag(
-            m,
-            "norm",
-            norm.start,
-            forgets=self._next_token,
-            sink=norm.source,
-            layer=norm.layer,
+            m, "norm", norm.start, forgets=self._next_token, sink=norm.source, layer=norm.layer
         )
         started = Signal()
         m.d.sync += started.eq(norm.start)
         last = found.matches(sink=Sink.W2, layer=self.config.shape.layers - 1)
-        m.d.comb += self.claim(
+        self.claim(
             "answer",
             implies(self.parts.tokens.o_token.valid, last),
             "The answer comes behind the norm of the last residual, when no unit works any more.",
@@ -340,16 +325,11 @@ class OperandsWritten(Whole):
         raw, half = writeback.i.p, writeback.o.p
         uses_exponent = writeback.i.valid & _is(raw.sink, READERS)
         ready = self._reads(raw.sink, raw.layer, found) & ~started & ~norm.start
-        m.d.comb += self.claim(
-            "exponent",
-            implies(uses_exponent, ready),
-            "A sum leaves the drain with the exponent of its residual, and finds its factor.",
-        )
         uses_factor = writeback.o.valid & _is(half.sink, READERS)
-        m.d.comb += self.claim(
-            "factor",
-            implies(uses_factor, self._reads(half.sink, half.layer, found) & ~norm.start),
+        self.claims(
             "A sum leaves the drain with the exponent of its residual, and finds its factor.",
+            exponent=implies(uses_exponent, ready),
+            factor=implies(uses_factor, self._reads(half.sink, half.layer, found) & ~norm.start),
         )
 
     def _reciprocals(self, m: Module) -> None:
@@ -376,7 +356,7 @@ class OperandsWritten(Whole):
         mine = found.matches(layer=raw.layer, block=raw.block) & (
             age >= raw.slot + unit.shift_latency
         )
-        m.d.comb += self.claim(
+        self.claim(
             "value_shift",
             implies(uses_shift, mine),
             "A sum of values is shifted for the weights of its block and slot, ...",
@@ -385,9 +365,9 @@ class OperandsWritten(Whole):
         mine = (
             found.matches(layer=half.layer) & (age >= half.slot + unit.latency) & ~totals.complete
         )
-        m.d.comb += self.claim(
+        self.claim(
             "value_factor",
             implies(uses_factor, mine),
             "... and multiplied by their reciprocal, which is found by then.",
         )
-        m.d.comb += self.witness("value_scaled", uses_factor & (half.slot == derived.slots - 1))
+        self.witness("value_scaled", uses_factor & (half.slot == derived.slots - 1))

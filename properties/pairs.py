@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -11,6 +12,8 @@ from design.arith import times_constant
 from design.beat import Sink
 from properties.dialect import Theorem, implies
 from properties.followed import follow
+from spec.config import Config
+from spec.derived import derive
 
 
 class UpMeetsSilu(Theorem):
@@ -18,30 +21,27 @@ class UpMeetsSilu(Theorem):
     long as gates and ups take turns, in the phases in which rows leave the drain.
 
     `swiglu` has the signature of `design.swiglu.SwiGlu`; a row comes `delay` cycles after it left,
-    and an element leaves `lead_time` cycles after its product was asked for. About any pair. Of
-    the inside, `silu_way` are the flags of the gates on their way to `silu`, youngest first,
+    and an element leaves its lead time after its product was asked for. About any pair. Of the
+    inside, `silu_way` are the flags of the gates on their way to `silu`, youngest first,
     `silu_here` says that there is one, and `multiply` that it meets its up. For the induction,
-    `stored` must be driven with the up `ahead` places behind the first that waits, and
-    `consistent` says that the queue holds `ups` of them. Obligations: 10.
+    `stored` must be driven with the up `ahead` places behind the first that waits, and `consistent`
+    says that the queue holds `ups` of them.
     """
 
     def __init__(
         self,
+        config: Config,
         swiglu: Any,
         *,
-        turn: int,
         delay: int,
-        lead_time: int,
-        up_width: int,
         silu_way: Value,
         silu_here: Value,
         silu: Value,
         multiply: Value,
     ):
         self.swiglu = swiglu
-        self.turn = turn
+        self.turn = derive(config).turn
         self.delay = delay
-        self.lead_time = lead_time
         self.silu_way = silu_way
         self.silu_here = silu_here
         self.silu = silu
@@ -49,11 +49,10 @@ class UpMeetsSilu(Theorem):
         self.pairs = Signal(range(16))
         self.ups = Signal.like(self.pairs)
         self.ahead = Signal.like(self.pairs)
-        self.stored = Signal(signed(up_width))
+        self.stored = Signal(signed(config.numerics.up.width))
         self.consistent = Signal()
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         swiglu, pairs, ahead, multiply = self.swiglu, self.pairs, self.ahead, self.multiply
         comes = swiglu.i.valid & (swiglu.i.p.sink == Sink.W13)
         up_next = Signal()
@@ -63,19 +62,17 @@ class UpMeetsSilu(Theorem):
         phase = Signal.like(swiglu.phase)
         m.d.sync += phase.eq(Mux(phase == 2 * self.turn - 1, 0, phase + 1))
         due = [(self.delay + late) % (2 * self.turn) for late in (0, self.turn)]
-        m.d.comb += [
-            self.suppose("phase", swiglu.phase == phase, "Phases follow one another."),
-            self.suppose(
-                "take_turns",
-                implies(comes, swiglu.i.p.row[0] == up_next),
-                "Even rows are gates, odd ones their ups.",
-            ),
-            self.suppose(
-                "in_phase",
-                implies(comes, phase == Mux(up_next, due[1], due[0])),
-                "They come as many cycles behind their phase as the way from the drain takes.",
-            ),
-        ]
+        self.suppose("phase", swiglu.phase == phase, "Phases follow one another.")
+        self.suppose(
+            "take_turns",
+            implies(comes, swiglu.i.p.row[0] == up_next),
+            "Even rows are gates, odd ones their ups.",
+        )
+        self.suppose(
+            "in_phase",
+            implies(comes, phase == Mux(up_next, due[1], due[0])),
+            "They come as many cycles behind their phase as the way from the drain takes.",
+        )
 
         m.d.sync += pairs.eq(pairs + gate - multiply)
         m.d.comb += self.ups.eq(pairs - up_next)
@@ -95,43 +92,43 @@ class UpMeetsSilu(Theorem):
         with m.Elif(one.begins):
             m.d.sync += [has_up.eq(0), kept.eq(0), age.eq(0)]
 
-        m.d.comb += self.claim(
+        self.claim(
             "no_fault",
             ~swiglu.fault,
             "Every up finds room, and no silu comes before the last one met its up.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "one_product",
             ~(multiply & self.silu_way[0]),
             "The product of silu and up is asked for while the slope of no sigmoid is.",
         )
         factors = swiglu.requests[0]
         same_silu = factors.a == Mux(kept, its_silu, self.silu)
-        m.d.comb += self.claim(
+        self.claim(
             "its_silu",
             implies(its_turn, made & same_silu),
             "What is multiplied is the silu that came of the pair's gate ...",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "its_up",
             implies(its_turn, has_up & (factors.b == its_up)),
             "... and the first up that came behind that gate.",
         )
-        asked = Signal(self.lead_time)
+        asked = Signal(swiglu.lead_time)
         m.d.sync += asked.eq(Cat(multiply, asked))
-        m.d.comb += self.claim(
+        self.claim(
             "leaves",
             swiglu.o.valid == asked[-1],
             "An element leaves its lead time after its product was asked for, and no other.",
         )
 
         there = sum(self.silu_way, self.silu_here)
-        m.d.comb += self.claim(
+        self.claim(
             "all_there",
             pairs == there,
             "Gates that were not multiplied are on their way, or a silu that waits.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "queued",
             self.consistent & (pairs >= up_next),
             "Their ups wait, but that of the last may not have come.",
@@ -140,7 +137,7 @@ class UpMeetsSilu(Theorem):
         on_its_way = self.silu_way.bit_select(age, 1) & (ahead == older) & ~kept
         waits = self.silu_here & (ahead == 0) & (~kept | (self.silu == its_silu))
         place = Mux(made, waits, on_its_way)
-        m.d.comb += self.claim(
+        self.claim(
             "in_its_place",
             implies(looked_at, place),
             "The pair looked at is in its place on that way, behind the others.",
@@ -148,63 +145,49 @@ class UpMeetsSilu(Theorem):
         in_queue = (ahead < self.ups) & (self.stored == its_up)
         comes_next = up_next & (ahead + 1 == pairs)
         up_place = Mux(has_up, in_queue, comes_next)
-        m.d.comb += self.claim("up_in_its_place", implies(looked_at, up_place), "So is its up.")
-        m.d.comb += self.claim(
+        self.claim("up_in_its_place", implies(looked_at, up_place), "So is its up.")
+        self.claim(
             "phase_exists", phase < 2 * self.turn, "There are as many phases as in two turns."
         )
 
-        m.d.comb += self.witness(
+        self.witness(
             "behind_one",
             its_turn & (pairs > 1) & (its_up != 0),
             "Of several pairs on their way the first is multiplied.",
         )
-        return m
 
 
+@dataclass(eq=False)
 class PairsInPlace(Theorem):
     """RoPE turns row 2n of queries and keys with row 2n + 1, by the angle of the position and of
     the pair in its head; each row leaves once, as the tensor, head and element that it is, as long
     as rows come in order and no faster than its docstring allows.
 
-    `rope` has the signature of `design.rope.Rope`. `outs` says how many cycles after b the halves
-    of a pair leave, `asked_last` after how many the last product is asked for. Of the inside,
+    `rope` has the signature of `design.rope.Rope`. The last product of a pair is
+    asked for `asked_last` cycles after b. Of the inside,
     `place` are section, head and element that come next, `waiting` is the first of a pair, `angle`
     what pairs are turned by; that of `pair` is read next, if `at_position` says that those of the
     position are. `in_memory` must be driven with the angle of pair `at_pair` at `pos`.
-    Obligations: 9.
     """
 
-    def __init__(
-        self,
-        rope: Any,
-        shape: Any,
-        *,
-        turn: int,
-        outs: tuple[int, int],
-        asked_last: int,
-        place: tuple[Value, Value, Value],
-        waiting: Value,
-        angle: Value,
-        pair: Value,
-        at_position: Callable[[Value], Value],
-    ):
-        self.rope = rope
-        self.shape = shape
-        self.turn = turn
-        self.outs = outs
-        self.asked_last = asked_last
-        self.place = place
-        self.waiting = waiting
-        self.angle = angle
-        self.pair = pair
-        self.at_position = at_position
+    config: Config
+    rope: Any
+    _: KW_ONLY
+    asked_last: int
+    place: tuple[Value, Value, Value]
+    waiting: Value
+    angle: Value
+    pair: Value
+    at_position: Callable[[Value], Value]
+
+    def __post_init__(self):
+        shape = self.config.shape
         self.pos = Signal(range(shape.seq_len))
         self.at_pair = Signal(range(shape.head_dim // 2))
-        self.in_memory = Signal(len(angle))
+        self.in_memory = Signal(len(self.angle))
 
-    def elaborate(self, platform):
-        m = Module()
-        rope, shape = self.rope, self.shape
+    def describe(self, m: Module) -> None:
+        rope, shape, turn = self.rope, self.config.shape, derive(self.config).turn
         section, head, d = self.place
         pairs = shape.head_dim // 2
         starts = (0, shape.q_dim, shape.q_dim + shape.kv_dim, shape.q_dim + 2 * shape.kv_dim)
@@ -228,7 +211,7 @@ class PairsInPlace(Theorem):
 
         # What came so many cycles ago.
         what = data.StructLayout({"b": 1, "value": 1, "row": row.shape(), "pair": range(pairs)})
-        came = [Signal(what, name=f"came_{n}_ago") for n in range(self.outs[1] + 1)]
+        came = [Signal(what, name=f"came_{n}_ago") for n in range(rope.latencies[1] + 1)]
         m.d.comb += [
             came[0].b.eq(comes & turned & odd),
             came[0].value.eq(comes & ~turned),
@@ -237,43 +220,41 @@ class PairsInPlace(Theorem):
         ]
         m.d.sync += [later.eq(sooner) for sooner, later in itertools.pairwise(came)]
         begins = rope.next_token | rope.first_token
-        told = rope.clear | begins
+        restarts = rope.clear | begins
         quiet = Signal(2)
-        m.d.sync += quiet.eq(Cat(rope.ready & ~told, quiet))
-        recent = Cat(each.b for each in came[1 : 2 * self.turn])
+        m.d.sync += quiet.eq(Cat(rope.ready & ~restarts, quiet))
+        recent = Cat(each.b for each in came[1 : 2 * turn])
         busy = Cat(Cat(each.b, each.value) for each in came[1:])
-        m.d.comb += [
-            self.suppose(
-                "in_order",
-                implies(comes, (rope.i.p.row == row) & (row < starts[-1])),
-                "Rows of QKV come in order, and no more than there are.",
-            ),
-            self.suppose(
-                "no_faster",
-                implies(came[0].b, ~recent.any()),
-                "A pair comes so many cycles after the one before, at least.",
-            ),
-            self.suppose(
-                "begins_empty",
-                implies(told, ~comes & ~busy.any() & ~(turned & odd)) & implies(begins, rope.ready),
-                "Token and projection begin while nothing is on its way, a token while the angles"
-                " of the one before are there, ...",
-            ),
-            self.suppose(
-                "then_rows",
-                implies(comes, quiet.all()),
-                "... and rows 2 cycles later, or more, and 2 after its angles are there.",
-            ),
-            self.suppose(
-                "position_exists",
-                implies(rope.next_token & ~rope.first_token, pos != shape.seq_len - 1),
-                "There is a position for the token.",
-            ),
-        ]
+        self.suppose(
+            "in_order",
+            implies(comes, (rope.i.p.row == row) & (row < starts[-1])),
+            "Rows of QKV come in order, and no more than there are.",
+        )
+        self.suppose(
+            "no_faster",
+            implies(came[0].b, ~recent.any()),
+            "A pair comes so many cycles after the one before, at least.",
+        )
+        self.suppose(
+            "begins_empty",
+            implies(restarts, ~comes & ~busy.any() & ~(turned & odd)) & implies(begins, rope.ready),
+            "Token and projection begin while nothing is on its way, a token while the angles"
+            " of the one before are there, ...",
+        )
+        self.suppose(
+            "then_rows",
+            implies(comes, quiet.all()),
+            "... and rows 2 cycles later, or more, and 2 after its angles are there.",
+        )
+        self.suppose(
+            "position_exists",
+            implies(rope.next_token & ~rope.first_token, pos != shape.seq_len - 1),
+            "There is a position for the token.",
+        )
 
         heads = Mux(section == 0, shape.heads, shape.kv_heads)
         exists = (section == 3) | ((head < heads) & (d < shape.head_dim))
-        m.d.comb += self.claim(
+        self.claim(
             "element",
             exists & (row_of(section, head, d) == row),
             "The element that comes is the one that its row says.",
@@ -281,60 +262,59 @@ class PairsInPlace(Theorem):
         last = Signal.like(rope.i.p.value)
         with m.If(comes):
             m.d.sync += last.eq(rope.i.p.value)
-        m.d.comb += self.claim(
+        self.claim(
             "partner",
             implies(turned & odd, self.waiting == last),
             "The first of a pair waits for the row behind it.",
         )
         since_b = came[1 : self.asked_last + 1]
-        before_b = turned & odd & (self.turn == 1)
+        before_b = turned & odd & (turn == 1)
         pair = d >> 1
         for each in since_b:
             pair = Mux(each.b, each.pair, pair)
         m.d.comb += self.at_pair.eq(pair)
         is_turned = before_b | Cat(each.b for each in since_b).any()
-        m.d.comb += self.claim(
+        self.claim(
             "angle",
             implies(is_turned, self.angle == self.in_memory),
             "From the first of its products to the last, a pair is turned by its own angle.",
         )
-        next_pair = (d + (self.turn == 1)) >> 1
+        next_pair = (d + (turn == 1)) >> 1
         at_pair = self.pair == Mux(next_pair == pairs, 0, next_pair)
         at_pos = (pos < shape.seq_len) & self.at_position(pos)
-        m.d.comb += self.claim(
+        self.claim(
             "reads_ahead",
             at_pos & implies(turned, at_pair),
             "What is read is of the token's position, which exists, and of the pair that comes.",
         )
 
-        m.d.comb += self.claim(
+        self.claim(
             "empty",
             implies(~rope.ready, ~busy.any() & ~(turned & odd)),
             "Nothing is on its way while the angles are not there.",
         )
 
-        first, second = (came[ago] for ago in self.outs)
+        first, second = (came[ago] for ago in rope.latencies)
         leaves = rope.o.q | rope.o.k | rope.o.v
         out_row = row_of(Mux(rope.o.q, 0, Mux(rope.o.k, 1, 2)), rope.o.head, rope.o.d)
-        m.d.comb += self.claim(
+        self.claim(
             "first",
             implies(first.b, leaves & (out_row == first.row - 1)),
             "The first of a pair leaves so many cycles after the second came, ...",
         )
         same_row = leaves & (out_row == second.row)
-        m.d.comb += self.claim(
+        self.claim(
             "second",
             implies(second.b | second.value, same_row),
             "... the second later, as does a value, each as the row that it is, ...",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "no_other",
             implies(leaves, first.b | second.b | second.value),
             "... and nothing else does.",
         )
-        m.d.comb += self.claim("no_fault", ~rope.fault, "No two leave at once.")
+        self.claim("no_fault", ~rope.fault, "No two leave at once.")
 
-        m.d.comb += self.witness(
+        self.witness(
             "second_pair", second.b & (second.row == 3), "The second pair of a head was turned."
         )
-        return m

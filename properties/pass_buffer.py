@@ -11,14 +11,13 @@ class PassOrder(Theorem):
     """Each pass that the buffer takes it gives away once, unchanged and in order; until then it
     takes no other.
 
-    `buffer` has the signature of `design.pass_buffer.PassBuffer`. Obligations: 4.
+    `buffer` has the signature of `design.pass_buffer.PassBuffer`.
     """
 
     def __init__(self, buffer: Any):
         self.buffer = buffer
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         buffer = self.buffer
         comes, offered = (Value.cast(each.payload) for each in (buffer.i, buffer.o))
         takes, gives = buffer.i.valid & buffer.i.ready, buffer.o.valid & buffer.o.ready
@@ -32,37 +31,33 @@ class PassOrder(Theorem):
         was_owing = Signal()
         m.d.sync += was_owing.eq(owes)
 
-        m.d.comb += self.claim(
+        self.claim(
             "takes_when_empty",
             buffer.i.ready == ~owes,
             "Nothing is taken while a pass is there, and when none is, all is.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "offers_what_it_owes",
             buffer.o.valid == (owes | buffer.i.valid),
             "A pass that is there, or just comes, is offered until it is taken.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "unchanged",
             implies(owes, offered == owed),
             "What was taken first is given away, as it was.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "straight_through",
             implies(takes, offered == comes),
             "A pass that meets an idle drain does not wait.",
         )
 
-        m.d.comb += self.witness("waited", gives & was_owing)
-        m.d.comb += self.witness("went_straight", takes & gives)
-        return m
+        self.witness("waited", gives & was_owing)
+        self.witness("went_straight", takes & gives)
 
 
 class PassFair(Theorem):
-    """If the drain takes an offered pass always eventually, so does the buffer.
-
-    Obligations: 1.
-    """
+    """If the drain takes an offered pass always eventually, so does the buffer."""
 
     def __init__(self, buffer: Any):
         self.buffer = buffer
@@ -73,17 +68,13 @@ class PassFair(Theorem):
         """The outputs of a model that states this theorem."""
         return {f"{ASSUME_FAIR}drains": self.drains, f"{ASSERT_FAIR}takes": self.takes}
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         buffer = self.buffer
-        m.d.comb += [
-            # Infinitely often, no offer waits.
-            self.drains.eq(~buffer.o.valid | buffer.o.ready),
-            self.takes.eq(~buffer.i.valid | buffer.i.ready),
-            self.witness(
-                "waits",
-                buffer.i.valid & ~buffer.i.ready,
-                "Infinitely often, no pass waits at the entrance.",
-            ),
-        ]
-        return m
+        # Infinitely often, no offer waits.
+        m.d.comb += self.drains.eq(~buffer.o.valid | buffer.o.ready)
+        m.d.comb += self.takes.eq(~buffer.i.valid | buffer.i.ready)
+        self.witness(
+            "waits",
+            buffer.i.valid & ~buffer.i.ready,
+            "Infinitely often, no pass waits at the entrance.",
+        )

@@ -50,34 +50,30 @@ class _Positions(Theorem):
             m.d.sync += [self.works.eq(1), self.pos.eq(stage.pos)]
             m.d.sync += [self.place.eq(0), self.number.eq(0)]
         exists = stage.pos < self.config.shape.seq_len
-        m.d.comb += self.suppose_before(
-            m,
+        self.suppose_before(
             "pos_in_range",
             implies(stage.start, exists),
             "A pass is started for a position that exists.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "offers_while_it_works",
             stage.o.valid == self.works,
             "Beats are there from the cycle after the start on, and none after the last.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "done_after_the_last",
             stage.done == ended,
             "Done comes in the cycle after the last beat was taken.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "none_above",
             implies(self.works, stage.o.payload.t <= self.pos),
             "No position above the pass's own is read.",
         )
-        for name, invariant in self.invariants(self.pos).items():
-            m.d.comb += self.claim(
-                name, invariant, "A statement about the inside, which the harness names."
-            )
+        self.claim_inside(self.invariants(self.pos))
         if self.config.shape.seq_len > step_t:
-            m.d.comb += self.witness("second_position", taken(stage.o) & (stage.o.payload.t != 0))
-        m.d.comb += self.witness("done", stage.done)
+            self.witness("second_position", taken(stage.o) & (stage.o.payload.t != 0))
+        self.witness("done", stage.done)
 
 
 class ScorePositions(_Positions):
@@ -87,65 +83,59 @@ class ScorePositions(_Positions):
     Obligations: 6, and one for each invariant.
     """
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         works, beat = self.works, self.stage.o.payload
         word_bits = exact_log2(derive(self.config).k_word)
         newest = self.number == self.pos >> word_bits
         last = self.place == self.config.shape.head_dim - 1
         self.walk(m, inner_ends=last, outer_ends=newest, step_t=1 << word_bits)
         here = (beat.t == self.number << word_bits) & (beat.d == self.place)
-        m.d.comb += self.claim(
+        self.claim(
             "element_in_order",
             implies(works, here),
             "Each element of each word comes once, in order.",
         )
         edges = (beat.first == (self.place == 0)) & (beat.last == last)
-        m.d.comb += self.claim(
+        self.claim(
             "sums_begin_and_end", implies(works, edges), "A sum is that of all elements of a word."
         )
-        m.d.comb += self.claim(
+        self.claim(
             "newest_is_newest",
             implies(works, beat.newest == newest),
             "The newest word is the one with the pass's own position.",
         )
-        return m
 
 
 class ValuePositions(_Positions):
     """A value pass offers, for each value word of a head, each position up to its own, once and in
-    order, none above it, and says which is the newest; and a search of all states forgets nothing
-    of it: it begins a sum at the start and behind a last position, and then only.
+    order, none above it, and says which is the newest; and the first-position abstraction is
+    sound: it begins a sum at the start and behind a last position, and then only.
 
     Obligations: 7, and one for each invariant.
     """
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         works, beat = self.works, self.stage.o.payload
         derived = derive(self.config)
         newest = self.place == self.pos
         self.walk(m, inner_ends=newest, outer_ends=self.number == derived.v_words - 1)
         here = (beat.t == self.place) & (beat.d == self.number << exact_log2(derived.v_word))
-        m.d.comb += self.claim(
+        self.claim(
             "position_in_order",
             implies(works, here),
             "Each position comes once for each word, in order.",
         )
         edges = (beat.first == (self.place == 0)) & (beat.last == newest)
-        m.d.comb += self.claim(
-            "sums_begin_and_end", implies(works, edges), "A sum is that of all positions."
-        )
-        m.d.comb += self.claim(
+        self.claim("sums_begin_and_end", implies(works, edges), "A sum is that of all positions.")
+        self.claim(
             "newest_is_newest",
             implies(works, beat.newest == newest),
             "The newest position is the pass's own.",
         )
         loose = FirstPosition(self.stage)
         loose.follow(m)
-        m.d.comb += self.claim(
+        self.claim(
             "first_is_first",
             implies(works, beat.first == loose.is_first),
-            "What stands in for the first position is it.",
+            "The abstraction of the first position is it.",
         )
-        return m

@@ -23,15 +23,14 @@ class QueriesKept(Theorem):
         self.d = Signal(range(buffer.config.shape.head_dim))
         self.stored = Signal(signed(buffer.config.numerics.q.width))
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         buffer, shape = self.buffer, self.buffer.config.shape
         slot_bits = exact_log2(len(self.slots))
-        self.choose(m, self.head, shape.heads)
-        self.choose(m, self.d, shape.head_dim)
+        self.choose(self.head, shape.heads)
+        self.choose(self.d, shape.head_dim)
         shown = Array(self.slots)[self.head[:slot_bits]]
         in_range = (buffer.wr_head < shape.heads) & (buffer.wr_d < shape.head_dim)
-        m.d.comb += self.suppose(
+        self.suppose(
             "write_in_range",
             implies(buffer.wr_en, in_range),
             "What is written is an element of a head. What is read need not be one: beats "
@@ -50,16 +49,15 @@ class QueriesKept(Theorem):
         expected = Signal.like(self.stored)
         with m.If(buffer.rd_en):
             m.d.sync += [due.eq(read & known_now), expected.eq(last_now)]
-        m.d.comb += self.claim(
+        self.claim(
             "returns_last_write",
             implies(due, shown == expected),
             "What was read is the last write, until the next read.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "stays_written",
             implies(known, self.stored == last),
             "No write to another element touches it.",
         )
 
-        m.d.comb += self.witness("read_back", due & (expected != 0) & (self.head != 0))
-        return m
+        self.witness("read_back", due & (expected != 0) & (self.head != 0))

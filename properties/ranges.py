@@ -1,6 +1,7 @@
 """The ranges of what the writeback shifts by."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -11,51 +12,48 @@ from properties.dialect import Theorem, implies
 _FIRST_SHIFT = 3
 
 
+@dataclass(eq=False)
 class ExponentInRange(Theorem):
     """From the first norm on, its exponent is one of those that a sum of squares can have; `ready`
     says that there was one.
 
     `norm` has the signature of `design.rmsnorm.RmsNorm`; a sum of squares is at least `epsilon`,
     and its exponent one of so many `exponents`; the register `e` is greater by `floor`.
-    Obligations: 3.
     """
 
-    def __init__(self, norm: Any, *, epsilon: int, exponents: int, floor: int, e: Value):
-        self.norm = norm
-        self.epsilon = epsilon
-        self.exponents = exponents
-        self.floor = floor
-        self.e = e
+    norm: Any
+    _: KW_ONLY
+    epsilon: int
+    exponents: int
+    floor: int
+    e: Value
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         norm = self.norm
         begun = Signal()
         with m.If(norm.start):
             m.d.sync += begun.eq(1)
         at_least_epsilon = implies(norm.start, norm.square_sum >= self.epsilon)
-        m.d.comb += self.suppose(
+        self.suppose(
             "at_least_epsilon", at_least_epsilon, "What is added to epsilon is not negative."
         )
 
-        m.d.comb += self.claim(
+        self.claim(
             "norm_exponent",
             implies(begun, norm.exponent < self.exponents),
             "There is such an exponent.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "not_below_floor",
             implies(begun, self.e >= self.floor),
             "It is not less than that of epsilon.",
         )
-        m.d.comb += self.claim(
-            "ready", implies(norm.ready, begun), "Nobody is told that it is there before."
-        )
+        self.claim("ready", implies(norm.ready, begun), "It is not reported before.")
 
-        m.d.comb += self.witness("greatest", norm.ready & (norm.exponent == self.exponents - 1))
-        return m
+        self.witness("greatest", norm.ready & (norm.exponent == self.exponents - 1))
 
 
+@dataclass(eq=False)
 class ShiftsInRange(Theorem):
     """The shift of each slot is one that a sum of weights can have, from the time on at which its
     value sums can come: those of slot n not before ``n + 1`` cycles of `ready` are over.
@@ -63,41 +61,28 @@ class ShiftsInRange(Theorem):
     `reciprocals` has the signature of `design.reciprocals.Reciprocals`; a shift is in `shifts`, a
     sum of weights at least `least`. `running` says that the sum `total` of slot `taken` is taken;
     `valid`, `slot_of` and `shift_of` are what is known of those that were taken, 1 and 2 cycles
-    later. Obligations: 5.
+    later.
     """
 
-    def __init__(
-        self,
-        reciprocals: Any,
-        *,
-        shifts: range,
-        least: int,
-        running: Value,
-        taken: Value,
-        total: Value,
-        valid: Value,
-        slot_of: Sequence[Value],
-        shift_of: Sequence[Value],
-    ):
-        self.reciprocals = reciprocals
-        self.shifts = shifts
-        self.least = least
-        self.running = running
-        self.taken = taken
-        self.total = total
-        self.valid = valid
-        self.slot_of = slot_of
-        self.shift_of = shift_of
+    reciprocals: Any
+    _: KW_ONLY
+    shifts: range
+    least: int
+    running: Value
+    taken: Value
+    total: Value
+    valid: Value
+    slot_of: Sequence[Value]
+    shift_of: Sequence[Value]
 
     def _is_shift(self, value: Value) -> Value:
         return (value >= self.shifts[0]) & (value <= self.shifts[-1])
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         unit, running = self.reciprocals, self.running
         slots = len(unit.shifts)
         slot = Signal(range(slots), name="slot")
-        self.choose(m, slot, slots)
+        self.choose(slot, slots)
         # Cycles since the first start, until all its shifts are there; cycles of `ready`.
         all_there = slots + _FIRST_SHIFT
         since, ready_for = Signal(range(all_there + 1)), Signal(range(slots + 1))
@@ -114,24 +99,22 @@ class ShiftsInRange(Theorem):
             m.d.sync += earlier.eq(before)
             ran.append(earlier)
             before = earlier
-        m.d.comb += [
-            self.suppose(
-                "at_least_the_maximum",
-                implies(running, self.total >= self.least),
-                "The sum of a slot that is taken has the weight of its maximum in it.",
-            ),
-            self.suppose(
-                "block_after_block",
-                implies(unit.totals.complete, ~Cat(ran).any()),
-                "A block begins when the one before was dealt with.",
-            ),
-        ]
+        self.suppose(
+            "at_least_the_maximum",
+            implies(running, self.total >= self.least),
+            "The sum of a slot that is taken has the weight of its maximum in it.",
+        )
+        self.suppose(
+            "block_after_block",
+            implies(unit.totals.complete, ~Cat(ran).any()),
+            "A block begins when the one before was dealt with.",
+        )
 
         first = since != all_there
         takes = running == ((since != 0) & (since < slots) | unit.totals.complete)
         own = implies(running, self.taken == since)
         idle = implies(~first & ~running, self.taken == 0)
-        m.d.comb += self.claim(
+        self.claim(
             "one_by_one",
             implies(first, takes & own) & idle,
             "The slots of the first block are taken one after the other, from its start on.",
@@ -141,24 +124,23 @@ class ShiftsInRange(Theorem):
             there = (since >= after) & (since < after + slots)
             in_step = (valid == there) & implies(valid, of == since - after)
             fits = implies(valid, self._is_shift(shift))
-            m.d.comb += self.claim(
+            self.claim(
                 f"in_step_{after}",
                 implies(first, in_step) & fits,
                 "They go through the pipeline, and come out with a shift that there is.",
             )
         written = since >= slot + _FIRST_SHIFT
         own_shift = Array(unit.shifts)[slot]
-        m.d.comb += self.claim(
+        self.claim(
             "value_shift",
             implies(written, self._is_shift(own_shift)),
             "Once it is there, the shift of a slot is one that there is.",
         )
         due = implies(unit.ready, since >= ready_for + _FIRST_SHIFT - 1)
-        m.d.comb += self.claim(
+        self.claim(
             "in_time",
             (due | ~first) & implies(ready_for > slot, written),
             "It is there when it is needed.",
         )
 
-        m.d.comb += self.witness("all_ready", (ready_for == slots) & (own_shift == self.shifts[0]))
-        return m
+        self.witness("all_ready", (ready_for == slots) & (own_shift == self.shifts[0]))

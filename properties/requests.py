@@ -17,15 +17,13 @@ class IdleIsSilent(Theorem):
     def __init__(self, client: Any):
         self.client = client
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         for port, request in enumerate(self.client.requests):
             operands = Cat(request.a, request.b)
-            m.d.comb += self.claim(
+            self.claim(
                 f"silent_{port}",
                 implies(~request.en, operands == 0),
                 "Both operands are zero while the port is idle.",
             )
             asks = request.en & (request.a != 0) & (request.b != 0)
-            m.d.comb += self.witness(f"asks_{port}", asks)
-        return m
+            self.witness(f"asks_{port}", asks)

@@ -1,6 +1,7 @@
 """What a reset does to the whole decoder."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -9,6 +10,7 @@ from properties.dialect import Paths, Theorem, implies
 from properties.leaks import apart_from_handshakes
 
 
+@dataclass(eq=False)
 class ResetIsPowerOn(Theorem):
     """A cycle of reset, in any state, leads back to idle: every register has its power-on value,
     nothing is under way, offered or taken, and the decoder waits for a token.
@@ -18,21 +20,13 @@ class ResetIsPowerOn(Theorem):
     results, wherever they are, that there is one; `working` of stages and sequencers.
     """
 
-    def __init__(
-        self,
-        decoder: Any,
-        *,
-        registers: Sequence[Signal],
-        under_way: Sequence[Value],
-        working: Sequence[Value],
-    ):
-        self.decoder = decoder
-        self.registers = registers
-        self.under_way = under_way
-        self.working = working
+    decoder: Any
+    _: KW_ONLY
+    registers: Sequence[Signal]
+    under_way: Sequence[Value]
+    working: Sequence[Value]
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         decoder = self.decoder
         # High behind every cycle of reset, and at power-on, since that is what it is reset to.
         was_reset = Signal(init=1)
@@ -43,34 +37,34 @@ class ResetIsPowerOn(Theorem):
         ]
 
         at_power_on = Cat(each == Const(each.init, each.shape()) for each in self.registers).all()
-        m.d.comb += self.claim(
+        self.claim(
             "power_on",
             implies(was_reset, at_power_on),
             "Every register is as at power-on: what is true from there on is true from here on.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "idle",
             implies(was_reset, ~Cat(self.working).any()),
             "No stage works, nor does a sequencer.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "empty",
             implies(was_reset, ~Cat(self.under_way).any()),
             "No beat, sum or result is on its way.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "waits_for_a_token",
             implies(was_reset, decoder.i_token.ready),
             "A token is taken as soon as it comes.",
         )
         moving = Cat(offered, decoder.i_weights.ready).any()
-        m.d.comb += self.claim(
+        self.claim(
             "silent",
             implies(was_reset, ~moving),
             "Nothing is offered on any stream, and no weights are taken.",
         )
         counts = Cat(decoder.cycles, decoder.macs, decoder.fault).any()
-        m.d.comb += self.claim(
+        self.claim(
             "counters",
             implies(was_reset, ~counts),
             "The counters begin again, and no fault is remembered.",
@@ -78,10 +72,9 @@ class ResetIsPowerOn(Theorem):
 
         interrupted = Signal(reset_less=True)
         m.d.sync += interrupted.eq(Cat(self.under_way).any())
-        m.d.comb += self.witness(
+        self.witness(
             "interrupted", was_reset & interrupted, "A reset comes while beats are under way."
         )
-        return m
 
 
 class ResetForgets(Paths):
@@ -94,10 +87,9 @@ class ResetForgets(Paths):
     is what the memories show at every port, and what is written to them later counts, too: no word
     decides anything, ever.
 
-    `decoder` has the signature of `design.decoder.Decoder`, `argmax` is its
-    `design.argmax.Argmax`. `ended` is that register. The other cutpoint is `last` of the logits,
-    which waits in a memory: `LastIsNew` claims that only rows decide it, and those are apart from
-    the memories, too. Obligations: 12.
+    `decoder` has the signature of `design.decoder.Decoder`, `argmax` is its `design.argmax.Argmax`.
+    `ended` is that register. The other cutpoint is `last` of the logits, which waits in a memory:
+    `LastIsNew` claims that only rows decide it, and those are apart from the memories, too.
     """
 
     def __init__(self, decoder: Any, *, shown: Sequence[Value], argmax: Any, ended: Value):

@@ -59,8 +59,7 @@ class ScheduledBeats(Theorem):
         by_matrix(m, "comb", self.matrices, op, bias, of)
         return expected
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         stage, offer = self.stage, self.stage.o
         beat = offer.payload
         most = max(spec.beats for spec in self.matrices)
@@ -94,32 +93,24 @@ class ScheduledBeats(Theorem):
         ended = Signal()
         m.d.sync += ended.eq(ends)
 
-        m.d.comb += [
-            self.suppose_before(
-                m,
-                "op_is_projection",
-                implies(stage.start, known_op(stage)),
-                "What is started is a projection.",
-            ),
-            self.suppose_before(
-                m,
-                "start_when_idle",
-                ~(stage.start & works),
-                "It is started while none is under way.",
-            ),
-        ]
+        self.suppose_before(
+            "op_is_projection",
+            implies(stage.start, known_op(stage)),
+            "What is started is a projection.",
+        )
+        self.suppose_before(
+            "start_when_idle", ~(stage.start & works), "It is started while none is under way."
+        )
 
-        m.d.comb += self.claim(
+        self.claim(
             "offers_while_it_works",
             offer.valid == works,
             "Beats are there from the cycle after the start on, and none after the last.",
         )
-        m.d.comb += self.claim(
-            "beat_stands", offer_stands(m, offer, "beat"), "A beat waits unchanged."
-        )
+        self.claim("beat_stands", offer_stands(m, offer, "beat"), "A beat waits unchanged.")
         kind = Mux(is_header, beat.kind == Kind.HEADER, beat.kind == Kind.WEIGHT)
         own = (beat.sink == op) & (bias_of(beat) == bias)
-        m.d.comb += self.claim(
+        self.claim(
             "header_when_due",
             implies(works, kind & own),
             "A header comes when the shifts of the last one are used up, and only then.",
@@ -127,51 +118,47 @@ class ScheduledBeats(Theorem):
         place = (beat.row == number << exact_log2(self.matrices[0].lanes)) & (
             beat.column == columns
         )
-        m.d.comb += self.claim(
+        self.claim(
             "column_in_order",
             implies(works, place),
             "Each column of each pass comes once, in order.",
         )
         rows = (beat.count == expected["count"]) & (beat.folded == expected["folded"])
-        m.d.comb += self.claim(
+        self.claim(
             "rows_of_the_pass",
             implies(works, rows),
             "The pass has its rows, and is folded when it is the one that is to be.",
         )
         edges = (beat.last == is_last) & implies(~is_header, beat.first == (columns == 0))
-        m.d.comb += self.claim(
+        self.claim(
             "sums_begin_and_end",
             implies(works, edges),
             "Sums begin with the first column and are complete with the last.",
         )
         shift = beat.shift_index == self.share - covered
-        m.d.comb += self.claim(
+        self.claim(
             "own_shifts",
             implies(works & ~is_header, shift),
             "Each pass takes its own shifts out of the header.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "done_after_the_last",
             stage.done == ended,
             "Done comes in the cycle after the last beat was taken.",
         )
         counted = beats + stage.remaining == expected["beats"]
-        m.d.comb += self.claim(
+        self.claim(
             "beats_of_the_schedule",
             implies(works | ended, counted),
             "By then as many beats were taken as the schedule counts.",
         )
-        for name, invariant in self.invariants(()).items():
-            m.d.comb += self.claim(
-                name, invariant, "A statement about the inside, which the harness names."
-            )
+        self.claim_inside(self.invariants(()))
 
-        m.d.comb += self.witness("done", stage.done)
+        self.witness("done", stage.done)
         if any(passes(spec) > 1 for spec in self.matrices):
-            m.d.comb += self.witness("second_pass", works & (number == 1) & ~is_header)
+            self.witness("second_pass", works & (number == 1) & ~is_header)
         if any(spec.folded_passes for spec in self.matrices):
-            m.d.comb += self.witness("folded", ends & expected["folded"])
-        return m
+            self.witness("folded", ends & expected["folded"])
 
 
 def bias_of(asked: Any) -> Value:

@@ -54,7 +54,7 @@ class _ScorePass(Theorem):
         entrance.
         """
         softmax, position = self.softmax, range(self.seq_len)
-        self.choose(m, self.slot, self.slots)
+        self.choose(self.slot, self.slots)
         enters = anything(1) if self.given_enters is None else self.given_enters
         m.d.comb += self.enters.eq(enters)
         self.some, self.newest = Signal(), Signal(position)
@@ -76,69 +76,62 @@ class _ScorePass(Theorem):
                 m.d.sync += later.eq(sooner)
         exists = self.stores_t < self.seq_len
         in_turn = exists & (self.stores_t == Mux(self.some, self.newest + 1, 0))
-        m.d.comb += [
-            self.suppose(
-                "scores_in_order",
-                implies(self.stores, in_turn),
-                "Scores of a pass come in the order of their positions, which exist.",
-            ),
-            self.suppose(
-                "no_score_cleared",
-                implies(self.stores, ~softmax.clear),
-                "The maxima are forgotten between two passes, not within one.",
-            ),
-            self.suppose(
-                "enters_enabled",
-                implies(self.enters, softmax.en),
-                "A beat enters when the pipeline moves.",
-            ),
-            self.suppose(
-                "score_exists",
-                implies(self.enters, softmax.ready & self.fresh),
-                "All scores of the pass are stored by then, and that of the beat was when it "
-                "was read.",
-            ),
-            self.suppose(
-                "weighed_first",
-                implies(self.stores, ~Cat(self.valid).any()),
-                "The next pass stores nothing as long as a beat of this one is on its way.",
-            ),
-        ]
+        self.suppose(
+            "scores_in_order",
+            implies(self.stores, in_turn),
+            "Scores of a pass come in the order of their positions, which exist.",
+        )
+        self.suppose(
+            "no_score_cleared",
+            implies(self.stores, ~softmax.clear),
+            "The maxima are forgotten between two passes, not within one.",
+        )
+        self.suppose(
+            "enters_enabled",
+            implies(self.enters, softmax.en),
+            "A beat enters when the pipeline moves.",
+        )
+        self.suppose(
+            "score_exists",
+            implies(self.enters, softmax.ready & self.fresh),
+            "All scores of the pass are stored by then, and that of the beat was when it was read.",
+        )
+        self.suppose(
+            "weighed_first",
+            implies(self.stores, ~Cat(self.valid).any()),
+            "The next pass stores nothing as long as a beat of this one is on its way.",
+        )
 
 
 class ScoresBelowMaximum(_ScorePass):
     """The score that goes with a value beat, of any slot and position, is no greater than the
     maximum of its slot, until its distance from that is taken.
 
-    See `_ScorePass`; `place` is any position. Obligations: 5.
+    See `_ScorePass`; `place` is any position.
     """
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self._follow(m)
-        self.choose(m, self.place, self.seq_len)
+        self.choose(self.place, self.seq_len)
         maximum, place = self.maximum, self.place
 
-        m.d.comb += self.claim(
-            "empty", self.empty == ~self.some, "The unit knows whether there is one."
-        )
+        self.claim("empty", self.empty == ~self.some, "The unit knows whether there is one.")
         stored = self.some & (place <= self.newest)
-        m.d.comb += self.claim(
+        self.claim(
             "stored", implies(stored, self.at_place <= maximum), "No stored score is greater."
         )
         fresh = self.some & (self.shown_t <= self.newest)
-        m.d.comb += self.claim("fresh", implies(self.fresh, fresh), "What is fresh was stored.")
+        self.claim("fresh", implies(self.fresh, fresh), "What is fresh was stored.")
         shown = self.fresh & (self.shown_t == place)
-        m.d.comb += self.claim(
+        self.claim(
             "shown", implies(shown, self.shown <= maximum), "Nor is the one that the memory shows."
         )
         own = self.valid[0] & (self.t[0] == place)
-        m.d.comb += self.claim(
+        self.claim(
             "not_above_the_maximum", implies(own, self.held <= maximum), "Nor is that of the beat."
         )
 
-        m.d.comb += self.witness("below", own & (self.held < maximum) & (place == 0))
-        return m
+        self.witness("below", own & (self.held < maximum) & (place == 0))
 
 
 class SumIncludesTheMaximum(_ScorePass):
@@ -148,7 +141,7 @@ class SumIncludesTheMaximum(_ScorePass):
     See `_ScorePass`; `place` is the first position of the maximum. Of the slot: `score` is stored,
     `octaves` and `looked_up` are the registers behind `held`, `first_entry` is what the table of
     exp2 holds for a score that is the maximum, `weight` and `total` the weight and the sum.
-    `greatest` is the greatest weight. Obligations: 9.
+    `greatest` is the greatest weight.
     """
 
     def __init__(self, softmax: Any, *, greatest: int, **more: Any):
@@ -161,8 +154,7 @@ class SumIncludesTheMaximum(_ScorePass):
         self.weight = Signal.like(self.looked_up)
         self.total = Signal(softmax.totals.sums[0].shape())
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         self._follow(m)
         softmax, place, newest = self.softmax, self.place, self.newest
         total, greatest, added_t = self.total, self.greatest, self.softmax.adds.p.t
@@ -179,49 +171,41 @@ class SumIncludesTheMaximum(_ScorePass):
             m.d.sync += [is_open.eq(~is_last), complete.eq(is_last), due.eq(added_t + 1)]
         is_out = self.valid[2] & (self.t[2] == added_t)
         in_turn = (softmax.adds.p.first == ~is_open) & (added_t == Mux(is_open, due, 0))
-        m.d.comb += [
-            self.suppose(
-                "adds_what_is_out",
-                implies(softmax.adds.valid, softmax.en & is_out),
-                "What is added is the weight of the beat that is out.",
-            ),
-            self.suppose(
-                "adds_in_turn",
-                implies(softmax.adds.valid, in_turn),
-                "Each position is added once, in order, and the first begins the sum.",
-            ),
-            self.suppose(
-                "summed_first",
-                implies(self.stores, ~is_open),
-                "The next pass stores nothing before the sum of this one is complete.",
-            ),
-            self.suppose(
-                "maximum_weighs_most",
-                self.first_entry == greatest,
-                "A score that is the maximum has the greatest weight, in the table.",
-            ),
-        ]
+        self.suppose(
+            "adds_what_is_out",
+            implies(softmax.adds.valid, softmax.en & is_out),
+            "What is added is the weight of the beat that is out.",
+        )
+        self.suppose(
+            "adds_in_turn",
+            implies(softmax.adds.valid, in_turn),
+            "Each position is added once, in order, and the first begins the sum.",
+        )
+        self.suppose(
+            "summed_first",
+            implies(self.stores, ~is_open),
+            "The next pass stores nothing before the sum of this one is complete.",
+        )
+        self.suppose(
+            "maximum_weighs_most",
+            self.first_entry == greatest,
+            "A score that is the maximum has the greatest weight, in the table.",
+        )
 
-        m.d.comb += self.claim(
+        self.claim(
             "empty",
             (self.empty == ~self.some) & implies(self.some, known),
             "The unit knows whether there is a score.",
         )
         exists = (place <= newest) & (newest < self.seq_len) & (self.at_place == self.maximum)
-        m.d.comb += self.claim(
-            "stored",
-            implies(known, exists),
-            "The maximum stands at its place, which was stored; so is what is fresh, and on "
-            "its way.",
-        )
         fresh = self.some & (self.shown_t <= newest)
         beats = zip(self.valid, self.t, strict=True)
         under_way = [implies(valid, known & (t <= newest)) for valid, t in beats]
-        m.d.comb += self.claim(
-            "fresh",
-            implies(self.fresh, fresh) & Cat(under_way).all(),
+        self.claims(
             "The maximum stands at its place, which was stored; so is what is fresh, and on "
             "its way.",
+            stored=implies(known, exists),
+            fresh=implies(self.fresh, fresh) & Cat(under_way).all(),
         )
         # From there it goes through the pipeline, with nothing below it, to the greatest weight.
         steps = {
@@ -235,21 +219,20 @@ class SumIncludesTheMaximum(_ScorePass):
             "weight": (self.valid[2], self.t[2], self.weight == greatest),
         }
         for name, (valid, t, reached) in steps.items():
-            m.d.comb += self.claim(
+            self.claim(
                 name, implies(valid & (t == place), reached), "The beat of its place has it."
             )
         includes = implies(due > place, total >= greatest)
         goes_on = known & (due > 0) & (due <= newest) & (total <= due * greatest)
-        m.d.comb += self.claim(
+        self.claim(
             "open",
             implies(is_open, goes_on & includes),
             "An open sum has it once it is behind its place, and has not wrapped.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "at_least_the_maximum",
             implies(complete, total >= greatest),
             "So has one that is complete.",
         )
 
-        m.d.comb += self.witness("complete", complete & (newest == 1) & (place == 1))
-        return m
+        self.witness("complete", complete & (newest == 1) & (place == 1))

@@ -1,5 +1,6 @@
 """Which score a value beat takes along, and that its weight comes out with it."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -8,6 +9,7 @@ from design.beat import Kind
 from properties.dialect import Theorem, implies
 
 
+@dataclass(eq=False)
 class ScoreOfItsBeat(Theorem):
     """When a value beat enters `Issue`, the score memories show the score of its position, read no
     sooner than in the cycle before all scores counted as stored; three enabled cycles later the
@@ -15,26 +17,17 @@ class ScoreOfItsBeat(Theorem):
 
     `issue` has the signature of `design.issue.Issue`. `waits` says that the beat `waiting` waits at
     the entrance, `enters` that it enters; `stages` are the beats 1, 2 and 3 enabled cycles behind,
-    each with whether there is one. Obligations: 6.
+    each with whether there is one.
     """
 
-    def __init__(
-        self,
-        issue: Any,
-        *,
-        waits: Value,
-        waiting: Any,
-        enters: Value,
-        stages: list[tuple[Value, Any]],
-    ):
-        self.issue = issue
-        self.waits = waits
-        self.waiting = waiting
-        self.enters = enters
-        self.stages = stages
+    issue: Any
+    _: KW_ONLY
+    waits: Value
+    waiting: Any
+    enters: Value
+    stages: list[tuple[Value, Any]]
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         issue, waiting = self.issue, self.waiting
         value_waits = self.waits & (waiting.kind == Kind.VALUE)
         value_enters = self.enters & (waiting.kind == Kind.VALUE)
@@ -47,23 +40,19 @@ class ScoreOfItsBeat(Theorem):
             m.d.sync += shown_t.eq(issue.next_t)
 
         enabled = implies(self.enters, issue.en) & implies(value_enters, issue.scores_ready)
-        m.d.comb += self.claim(
+        self.claim(
             "enters_enabled",
             enabled,
             "A beat enters when the pipeline moves, and value beats when all scores are stored.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "own_score",
             implies(value_waits, shown_t == waiting.t),
             "The memories show the score of the beat that waits, until it enters.",
         )
-        m.d.comb += self.claim(
-            "score_exists", implies(value_enters, stored_now), "It was stored by then."
-        )
+        self.claim("score_exists", implies(value_enters, stored_now), "It was stored by then.")
         again = just_read | stored
-        m.d.comb += self.claim(
-            "read_until_stored", implies(value_waits, again), "Unless it is read again."
-        )
+        self.claim("read_until_stored", implies(value_waits, again), "Unless it is read again.")
         own = (value_enters, shown_t)
         same = []
         for number, (valid, beat) in enumerate(self.stages, 1):
@@ -73,15 +62,12 @@ class ScoreOfItsBeat(Theorem):
             own = (is_value, t)
             same.append(is_value == (valid & (beat.kind == Kind.VALUE)))
             same.append(implies(is_value, t == beat.t))
-        m.d.comb += self.claim(
-            "goes_along", Cat(same).all(), "What entered goes along with its beat,"
-        )
+        self.claim("goes_along", Cat(same).all(), "What entered goes along with its beat,")
         is_out = issue.o.valid & (issue.o.p.beat.kind == Kind.VALUE)
         out = (own[0] == is_out) & implies(is_out, own[1] == issue.o.p.beat.t)
-        m.d.comb += self.claim("own_weight", out, "until its weight is out.")
+        self.claim("own_weight", out, "until its weight is out.")
 
-        m.d.comb += self.witness("value_beat", is_out & (issue.o.p.beat.t == 1))
+        self.witness("value_beat", is_out & (issue.o.p.beat.t == 1))
         waited = Signal()
         m.d.sync += waited.eq(value_waits & ~value_enters)
-        m.d.comb += self.witness("waited", waited & value_enters)
-        return m
+        self.witness("waited", waited & value_enters)

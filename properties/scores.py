@@ -1,5 +1,6 @@
 """The scores of a block of heads, written by the drain and read by the value pass."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
@@ -7,6 +8,7 @@ from amaranth import *
 from properties.dialect import OneOf, Theorem, implies
 
 
+@dataclass(eq=False)
 class ScoresKept(Theorem):
     """Every read of a score of a slot shows what was last stored for its position, and holds it; a
     raw score is stored in the cycle after it comes, rounded as golden rounds it.
@@ -15,47 +17,36 @@ class ScoresKept(Theorem):
     registers that say that scores are stored, and for which position. Of the slot that is `chosen`,
     `shown` is what its memory shows. `rounded` must be driven with golden's rounding of the raw
     score of that slot, `stored` with what its memory holds for position `t`, any of `seq_len`.
-    Obligations: 4.
     """
 
-    def __init__(
-        self,
-        softmax: Any,
-        *,
-        chosen: OneOf,
-        seq_len: int,
-        written: Value,
-        written_t: Value,
-        shown: Value,
-    ):
-        self.softmax = softmax
-        self.chosen = chosen
-        self.seq_len = seq_len
-        self.written = written
-        self.written_t = written_t
-        self.shown = shown
-        self.t = Signal(range(seq_len), name="t")
-        self.rounded = Signal(shown.shape())
-        self.stored = Signal(shown.shape())
+    softmax: Any
+    _: KW_ONLY
+    chosen: OneOf
+    seq_len: int
+    written: Value
+    written_t: Value
+    shown: Value
 
-    def elaborate(self, platform):
-        m = Module()
+    def __post_init__(self):
+        self.t = Signal(range(self.seq_len), name="t")
+        self.rounded = Signal(self.shown.shape())
+        self.stored = Signal(self.shown.shape())
+
+    def describe(self, m: Module) -> None:
         softmax = self.softmax
-        self.chosen.choose(self, m)
-        self.choose(m, self.t, self.seq_len)
+        self.chosen.choose(self)
+        self.choose(self.t, self.seq_len)
         score = self.chosen.of(softmax.trace[2 * slot].value for slot in range(self.chosen.size))
-        m.d.comb += [
-            self.suppose(
-                "comes_in_range",
-                implies(softmax.scores.valid, softmax.scores.p.t < self.seq_len),
-                "What comes is of a position that there is, ...",
-            ),
-            self.suppose(
-                "read_in_range",
-                implies(softmax.rd_en, softmax.rd_t < self.seq_len),
-                "... and so is what is asked for.",
-            ),
-        ]
+        self.suppose(
+            "comes_in_range",
+            implies(softmax.scores.valid, softmax.scores.p.t < self.seq_len),
+            "What comes is of a position that there is, ...",
+        )
+        self.suppose(
+            "read_in_range",
+            implies(softmax.rd_en, softmax.rd_t < self.seq_len),
+            "... and so is what is asked for.",
+        )
 
         # The score that came in the cycle before; then it stays where it is.
         comes, t, last = Signal(), Signal.like(self.t), Signal.like(self.stored)
@@ -73,27 +64,26 @@ class ScoresKept(Theorem):
             m.d.sync += [due.eq(known_now & (softmax.rd_t == self.t)), expected.eq(kept_now)]
 
         in_time = (self.written == comes) & implies(comes, self.written_t == t)
-        m.d.comb += self.claim(
+        self.claim(
             "stored_in_time", in_time, "What came is stored in the next cycle, under its position."
         )
-        m.d.comb += self.claim(
+        self.claim(
             "rounded",
             implies(comes, score == last),
             "It is rounded as golden rounds it, and the trace shows it.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "stays_stored",
             implies(known, self.stored == kept),
             "No score of another position touches it.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "returns_last_stored",
             implies(due, self.shown == expected),
             "What is read is what was stored last, which may be in its very cycle, until "
             "the next read.",
         )
 
-        m.d.comb += self.witness("read_back", due & (expected < 0))
+        self.witness("read_back", due & (expected < 0))
         met = writes & softmax.rd_en & (softmax.rd_t == self.t)
-        m.d.comb += self.witness("read_as_it_is_stored", met)
-        return m
+        self.witness("read_as_it_is_stored", met)

@@ -14,8 +14,7 @@ class WeightsSumToOne(Theorem):
     """Whatever the softmax weights, times the reciprocal that golden finds for their sum, in the
     table that the design has, they add up to 1 within `DISTANCE`.
 
-    `total` is the sum, `product` that times the factor, which stands for ``product / unit /
-    2**e``. Obligations: 2.
+    `total` is the sum, `product` that times the factor, which stands for ``product / unit / 2**e``.
     """
 
     def __init__(
@@ -28,9 +27,8 @@ class WeightsSumToOne(Theorem):
         self.unit = unit
         self.defined = defined
 
-    def elaborate(self, platform):
-        m = Module()
-        m.d.comb += self.suppose(
+    def describe(self, m: Module) -> None:
+        self.suppose(
             "at_least_the_maximum",
             self.total >= self.least,
             "The weight of the maximum is among those that are summed.",
@@ -39,17 +37,16 @@ class WeightsSumToOne(Theorem):
         one = C(self.unit) << self.e
         away = Mux(self.product < one, one - self.product, self.product - one)
         near = C(int(DISTANCE * self.unit * 2**_FRACTION)) << self.e
-        m.d.comb += self.claim(
+        self.claim(
             "near_one",
             (away << _FRACTION) <= near,
             "Product and one are no farther apart than that.",
         )
-        m.d.comb += self.claim("defined", self.defined, "Golden's own integers can follow.")
+        self.claim("defined", self.defined, "Golden's own integers can follow.")
 
         far = C(int(0.8 * DISTANCE * self.unit * 2**_FRACTION)) << self.e
-        m.d.comb += self.witness(
+        self.witness(
             "far",
             (away << _FRACTION) > far,
             "The bound is no idle one: some sum is more than four fifths of it away.",
         )
-        return m

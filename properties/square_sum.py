@@ -1,52 +1,42 @@
 """The sum of squares that a norm begins with."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from amaranth import *
 
 from design.beat import is_op
 from properties.dialect import Theorem, implies
+from spec.config import Config
+from spec.derived import derive, mantissa_bits, operand_bits
 from spec.schedule import Op
 
 #: Cycles from an element to its square: it is written, multiplied, and the product is there.
 _SQUARE_LATENCY = 3
 
 
+@dataclass(eq=False)
 class SquareSumHolds(Theorem):
     """When the residual says that it is complete, its sum of squares is at least epsilon, and stays
     for another cycle; each sum begins with the first element, and has no more than all of them.
 
-    `residual` has the signature of `design.residual.Residual`, of `dim` elements of which mantissas
-    of `width` bits are squared; its products must be the squares of the operands `a` that it asks
-    for. `adds` tells that `square`, which is at most `most`, is added in this cycle, `first` that
-    it is the first, to `epsilon`. Obligations: 9.
+    `residual` has the signature of `design.residual.Residual`; its products must be the squares of
+    the operands `a` that it asks for. `adds` says that `square` is added in this cycle, `first`
+    that it is the first, to epsilon.
     """
 
-    def __init__(
-        self,
-        residual: Any,
-        *,
-        dim: int,
-        width: int,
-        most: int,
-        epsilon: int,
-        adds: Value,
-        first: Value,
-        square: Value,
-    ):
-        self.residual = residual
-        self.dim = dim
-        self.epsilon = epsilon
-        self.width = width
-        self.most = most
-        self.adds = adds
-        self.first = first
-        self.square = square
+    config: Config
+    residual: Any
+    _: KW_ONLY
+    adds: Value
+    first: Value
+    square: Value
 
-    def elaborate(self, platform):
-        m = Module()
-        residual, dim, adds, first = self.residual, self.dim, self.adds, self.first
+    def describe(self, m: Module) -> None:
+        residual, adds, first = self.residual, self.adds, self.first
         total, square = residual.square_sum, self.square
+        dim, form = self.config.shape.dim, self.config.numerics.residual
+        epsilon, most = derive(self.config).epsilon, 1 << 2 * (operand_bits(form) - 1)
         updates = Cat(is_op(op, residual.i.p) for op in (Op.EMBED, Op.WO, Op.W2)).any()
         takes = residual.i.valid & updates
         row = Signal(range(dim))  # that comes next
@@ -54,12 +44,12 @@ class SquareSumHolds(Theorem):
         m.d.sync += came_last.eq(takes & (row == dim - 1))
         with m.If(takes):
             m.d.sync += row.eq(Mux(row == dim - 1, 0, row + 1))
-        m.d.comb += self.suppose(
+        self.suppose(
             "rows_in_order",
             implies(takes, residual.i.p.row == row),
             "Each update brings all elements, in order.",
         )
-        m.d.comb += self.suppose(
+        self.suppose(
             "updates_apart",
             implies(came_last, ~takes),
             "Behind the last element of an update is a cycle without one.",
@@ -85,46 +75,44 @@ class SquareSumHolds(Theorem):
             m.d.sync += count.eq(counted + 1)
 
         request = residual.requests[0]
-        is_element = request.a == request.a[: self.width].as_signed()
+        is_element = request.a == request.a[: mantissa_bits(form)].as_signed()
         asks_square = (request.a == request.b) & is_element
-        m.d.comb += self.claim(
-            "squares", implies(request.en, asks_square), "It asks for squares of elements."
-        )
-        in_bound = (square >= 0) & (square <= self.most)
-        m.d.comb += self.claim(
+        self.claim("squares", implies(request.en, asks_square), "It asks for squares of elements.")
+        in_bound = (square >= 0) & (square <= most)
+        self.claim(
             "term_in_bound",
             implies(adds, in_bound),
             "A square is not negative, nor greater than that of the least element.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "begins",
             implies(adds & (count == 0), first),
             "Whatever comes after a reset begins a sum.",
         )
-        m.d.comb += self.claim(
-            "no_more_terms", implies(adds, counted < dim), "Each element is squared once."
-        )
         all_or_none = (count == 0) | (count == dim)
         own_count = Mux(due == 0, all_or_none, count == due)
-        m.d.comb += self.claim("counted", own_count & (row < dim), "Each element is squared once.")
-        within = (total >= self.epsilon) & (total <= self.epsilon + count * self.most)
-        m.d.comb += self.claim("bounded", implies(count != 0, within), "The sum has not wrapped.")
-        m.d.comb += self.claim(
+        self.claims(
+            "Each element is squared once.",
+            no_more_terms=implies(adds, counted < dim),
+            counted=own_count & (row < dim),
+        )
+        within = (total >= epsilon) & (total <= epsilon + count * most)
+        self.claim("bounded", implies(count != 0, within), "The sum has not wrapped.")
+        self.claim(
             "complete",
             residual.complete == completes,
             "The residual is complete when the last square is added, and only then.",
         )
-        at_least_epsilon = implies(residual.complete, total >= self.epsilon)
-        m.d.comb += self.claim(
+        at_least_epsilon = implies(residual.complete, total >= epsilon)
+        self.claim(
             "at_least_epsilon",
             at_least_epsilon,
             "Its sum of squares is never less than what it begins with.",
         )
-        m.d.comb += self.claim(
+        self.claim(
             "sum_stays",
             implies(was_complete, total == sum_then),
             "It stays for the cycle in which the norm looks at it.",
         )
 
-        m.d.comb += self.witness("complete", residual.complete)
-        return m
+        self.witness("complete", residual.complete)

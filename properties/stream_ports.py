@@ -37,25 +37,20 @@ class OffersStand(Theorem):
         self.invariants = invariants or {}
         self.promises = promises or {}
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         for name, promise in self.promises.items():
-            m.d.comb += self.suppose(name, promise)
-        for name, invariant in self.invariants.items():
-            m.d.comb += self.claim(
-                name, invariant, "A statement about the inside, which the harness names."
-            )
+            self.suppose(name, promise)
+        self.claim_inside(self.invariants)
         for name, (port, goes_out) in streams_of(self.component).items():
             if goes_out:
-                m.d.comb += self.claim(
+                self.claim(
                     f"{name}_stands",
                     offer_stands(m, port, name),
                     "What waited in the cycle before is offered, and is the same.",
                 )
                 waited = Signal(name=f"{name}_had_waited")
                 m.d.sync += waited.eq(port.valid & ~port.ready)
-                m.d.comb += self.witness(f"{name}_taken_late", waited & port.valid & port.ready)
-        return m
+                self.witness(f"{name}_taken_late", waited & port.valid & port.ready)
 
 
 class OffersFirst(Paths):
@@ -67,9 +62,7 @@ class OffersFirst(Paths):
     """
 
     def __init__(
-        self,
-        links: Mapping[str, tuple[Value, Value]],
-        follows: Mapping[str, tuple[Value, Value]],
+        self, links: Mapping[str, tuple[Value, Value]], follows: Mapping[str, tuple[Value, Value]]
     ):
         super().__init__()
         taken = Cat(takes for takes, _ in links.values())

@@ -12,21 +12,19 @@ class TableOfFactors(Theorem):
     """What golden interpolates in the table that the design holds is a number from 0 to 1, at every
     input.
 
-    `factor` is that number in units of 2**-TABLE_FRACTION, at any input. Obligations: 1.
+    `factor` is that number in units of 2**-TABLE_FRACTION, at any input.
     """
 
     def __init__(self, factor: Value, *, defined: Value):
         self.factor = factor
         self.defined = defined
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         factor = self.factor
         is_factor = self.defined & (factor >= 0) & (factor <= 1 << TABLE_FRACTION)
-        m.d.comb += self.claim("table_of_factors", is_factor, "It is not negative, and at most 1.")
+        self.claim("table_of_factors", is_factor, "It is not negative, and at most 1.")
 
-        m.d.comb += self.witness("above_a_half", factor > 1 << (TABLE_FRACTION - 1))
-        return m
+        self.witness("above_a_half", factor > 1 << (TABLE_FRACTION - 1))
 
 
 class WeightsOfTheTable(Theorem):
@@ -34,7 +32,7 @@ class WeightsOfTheTable(Theorem):
     greater.
 
     `entries` are those of the slots at `index`, any index; `greatest` is the greatest number of the
-    format. Obligations: 2.
+    format.
     """
 
     def __init__(self, index: Value, entries: Sequence[Value], *, greatest: int):
@@ -42,17 +40,15 @@ class WeightsOfTheTable(Theorem):
         self.entries = entries
         self.greatest = greatest
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         is_greatest = Cat(entry == self.greatest for entry in self.entries).all()
-        m.d.comb += self.claim(
+        self.claim(
             "maximum_weighs_most",
             implies(self.index == 0, is_greatest),
             "What is not below the maximum has the greatest weight.",
         )
         within = Cat(entry <= self.greatest for entry in self.entries).all()
-        m.d.comb += self.claim("none_greater", within, "No entry is greater.")
+        self.claim("none_greater", within, "No entry is greater.")
 
         half = (self.greatest + 1) // 2
-        m.d.comb += self.witness("half_an_octave", self.entries[0] < half + half // 2)
-        return m
+        self.witness("half_an_octave", self.entries[0] < half + half // 2)

@@ -1,4 +1,4 @@
-"""One token on its way: what is fetched for it, what runs, what is answered."""
+"""One token in flight: what is fetched for it, what runs, what is answered."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -44,8 +44,7 @@ class TokenOrder(Theorem):
         self.pos = Signal(range(config.shape.seq_len))
         self.ended = Signal(init=1)
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         shape, layout, tokens = self.config.shape, image(self.config), self.sequencer
         pending, token = self.pending, self.token
         takes = tokens.i_token.valid & tokens.i_token.ready
@@ -80,26 +79,24 @@ class TokenOrder(Theorem):
         answer_waited = Signal()
         best = Signal.like(tokens.best)
         m.d.sync += [answer_waited.eq(tokens.o_token.valid & ~answers), best.eq(tokens.best)]
-        m.d.comb += [
-            self.suppose(
-                "layer_answers",
-                implies(tokens.layer_done, self.layer_runs),
-                "Only a layer that runs says that it is done.",
-            ),
-            self.suppose(
-                "best_stays",
-                implies(answer_waited, tokens.best == best),
-                "The choice stays while its answer waits.",
-            ),
-        ]
+        self.suppose(
+            "layer_answers",
+            implies(tokens.layer_done, self.layer_runs),
+            "Only a layer that runs says that it is done.",
+        )
+        self.suppose(
+            "best_stays",
+            implies(answer_waited, tokens.best == best),
+            "The choice stays while its answer waits.",
+        )
 
-        m.d.comb += self.claim(
+        self.claim(
             "one_at_a_time",
             tokens.i_token.ready == ~pending,
             "A token is taken when none is in flight, and only then.",
         )
         begins = Cat(tokens.embed_start, tokens.next_token, tokens.first_token)
-        m.d.comb += self.claim(
+        self.claim(
             "begins",
             begins == Mux(takes, Cat(1, 1, first), 0),
             "With it the embedding starts, and everybody hears whether a text begins.",
@@ -110,38 +107,33 @@ class TokenOrder(Theorem):
         classifier = Mux(token.sample, layout.classifier_beats, 0)
         body = (fetch.address == layout.body) & (fetch.beats == layout.body_beats + classifier)
         due = pending & Mux(self.fetched == 0, embedding, (self.fetched == 1) & body)
-        m.d.comb += self.claim(
-            "fetches_its_weights",
-            implies(tokens.o_fetch.valid, due),
+        self.claims(
             "First its embedding is asked for, then layers and classifier: two runs, no more.",
-        )
-        m.d.comb += self.claim(
-            "fetch_stands",
-            offer_stands(m, tokens.o_fetch, "fetch"),
-            "First its embedding is asked for, then layers and classifier: two runs, no more.",
+            fetches_its_weights=implies(tokens.o_fetch.valid, due),
+            fetch_stands=offer_stands(m, tokens.o_fetch, "fetch"),
         )
         in_turn = pending & ~self.layer_runs & ~last_layer
         behind = self.embedded | tokens.projection_done
-        m.d.comb += self.claim(
+        self.claim(
             "layers_in_turn",
             implies(tokens.layer_start, in_turn & behind),
             "A layer starts behind the one before, the first behind the embedding.",
         )
         number = Mux(tokens.layer_start, self.layers, self.layers - 1)
         runs = tokens.layer_start | self.layer_runs
-        m.d.comb += self.claim(
+        self.claim(
             "layer_is_told",
             implies(runs, tokens.layer == number),
-            "Its number is told while it runs.",
+            "Its number is shown while it runs.",
         )
         classifies = pending & last_layer & tokens.layer_done & token.sample
-        m.d.comb += self.claim(
+        self.claim(
             "classifies_if_asked",
             tokens.classify_start == classifies,
             "The classifier starts with the end of the last layer, if it is asked for.",
         )
         all_done = pending & (self.fetched == 2) & last_layer & ~self.layer_runs & self.worked
-        m.d.comb += self.claim(
+        self.claim(
             "answers_at_last",
             implies(tokens.o_token.valid, all_done),
             "There is no answer before all that was to run has run.",
@@ -149,34 +141,21 @@ class TokenOrder(Theorem):
         named = (answer.id == Mux(token.sample, tokens.best, token.id)) & (
             answer.sampled == token.sample
         )
-        m.d.comb += self.claim(
-            "answer",
-            implies(tokens.o_token.valid, named),
-            "The answer is the best, or the token itself.",
-        )
         chosen_end = Cat(tokens.best == end for end in shape.end_ids).any()
         ends = (token.sample & chosen_end) | (self.pos == shape.seq_len - 1)
-        m.d.comb += self.claim(
-            "end_of_text",
-            implies(tokens.o_token.valid, answer.end == ends),
+        self.claims(
             "The answer is the best, or the token itself.",
-        )
-        m.d.comb += self.claim(
-            "answer_stands",
-            offer_stands(m, tokens.o_token, "answer"),
-            "The answer is the best, or the token itself.",
+            answer=implies(tokens.o_token.valid, named),
+            end_of_text=implies(tokens.o_token.valid, answer.end == ends),
+            answer_stands=offer_stands(m, tokens.o_token, "answer"),
         )
         place = (tokens.pos == self.pos) & (tokens.pos < shape.seq_len)
-        m.d.comb += self.claim(
+        self.claim(
             "position",
             place,
             "Positions count from the first token of the text, and the context never runs over.",
         )
-        for name, invariant in self.invariants(self).items():
-            m.d.comb += self.claim(
-                name, invariant, "A statement about the inside, which the harness names."
-            )
+        self.claim_inside(self.invariants(self))
 
-        m.d.comb += self.witness("sampled", answers & token.sample)
-        m.d.comb += self.witness("second_of_a_text", answers & (self.pos == 1) & ~token.sample)
-        return m
+        self.witness("sampled", answers & token.sample)
+        self.witness("second_of_a_text", answers & (self.pos == 1) & ~token.sample)

@@ -28,11 +28,7 @@ WIRES: Mapping[str, Mapping[str, str]] = {
         "i.p": "issue.o.p",
         "o.ready": "buffer.i.ready",
     },
-    "buffer": {
-        "i.valid": "array.o.valid",
-        "i.p": "array.o.p",
-        "o.ready": "drain.i.ready",
-    },
+    "buffer": {"i.valid": "array.o.valid", "i.p": "array.o.p", "o.ready": "drain.i.ready"},
     "drain": {
         "i.valid": "buffer.o.valid",
         "i.p": "buffer.o.p",
@@ -132,8 +128,7 @@ class UnitsConnected(Theorem):
     def __init__(self, port: Callable[[str], Any]):
         self.port = port
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         # Under a condition of its own each: of claims that hold by construction, yosys keeps one.
         shown = {
             unit: [self._shows(f"{unit}.{name}", source) for name, source in inputs.items()]
@@ -141,21 +136,18 @@ class UnitsConnected(Theorem):
         }
         claims = {**shown, **self._on_demand(), "stages": self._stages()}
         chosen = OneOf(len(claims), "unit")
-        chosen.choose(self, m)
+        chosen.choose(self)
         for number, (name, conditions) in enumerate(claims.items()):
             with m.If(chosen.which == number):
-                m.d.comb += self.claim(
-                    name, Cat(conditions).all(), "What comes in is what it should be."
-                )
+                self.claim(name, Cat(conditions).all(), "What comes in is what it should be.")
         waits = self.port("array.o.valid") & ~self.port("buffer.i.ready")
-        m.d.comb += self.claim(
+        self.claim(
             "stands_still",
             implies(waits, ~self.port("issue.en")),
             "While a finished pass cannot be taken, nothing moves.",
         )
 
-        m.d.comb += self.witness("multiplies", self.port("issue.o.valid") & self.port("issue.en"))
-        return m
+        self.witness("multiplies", self.port("issue.o.valid") & self.port("issue.en"))
 
     def _shows(self, sink: str, source: str) -> Value:
         shown, given = (Value.cast(self.port(path)) for path in (sink, source))

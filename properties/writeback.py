@@ -14,7 +14,7 @@ class ResultsInTime(Theorem):
 
     `writeback` has the signature of `design.writeback.Writeback`, `direct` says of sums that come
     that they are for the residual or biases, `direct_out` of those that leave that they are for the
-    residual. Obligations: 3.
+    residual.
     """
 
     def __init__(self, writeback: Any, *, direct: Value, direct_out: Value, delay: int):
@@ -23,8 +23,7 @@ class ResultsInTime(Theorem):
         self.direct_out = direct_out
         self.delay = delay
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         came, scaled = self.writeback.i.p, self.writeback.scaled.p
         name = Cat(self.writeback.i.valid & ~self.direct, came.sink, came.row, came.slot)
         for cycle in range(self.delay):
@@ -32,25 +31,22 @@ class ResultsInTime(Theorem):
             m.d.sync += later.eq(name)
             name = later
 
-        m.d.comb += self.claim(
+        self.claim(
             "in_time",
             self.writeback.scaled.valid == name[0],
             "A result is there exactly when its sum came so long ago.",
         )
         same = Cat(name[0], scaled.sink, scaled.row, scaled.slot) == name
-        m.d.comb += self.claim(
-            "the_same", ~self.writeback.scaled.valid | same, "It is that of the sum."
-        )
+        self.claim("the_same", ~self.writeback.scaled.valid | same, "It is that of the sum.")
 
         announced = Signal(1 + len(self.writeback.coming.p))
         m.d.sync += announced.eq(Cat(self.writeback.coming.valid, self.writeback.coming.p))
         leaves = Cat(C(1, 1), self.writeback.o.p.row)
         for_residual = self.writeback.o.valid & self.direct_out
-        m.d.comb += self.claim(
+        self.claim(
             "announced",
             ~for_residual | (announced == leaves),
             "What the residual gets was announced in the cycle before, as the same row.",
         )
 
-        m.d.comb += self.witness("result", self.writeback.scaled.valid)
-        return m
+        self.witness("result", self.writeback.scaled.valid)

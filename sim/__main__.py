@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -33,9 +34,12 @@ from spec.config import CONFIGS, RopeBy, named
 from tools.cli import Cli
 from tools.errors import BadInput
 from tools.files import check_writable, write_atomically
+from tools.sources import ROOT
 
 #: The results of `units`.
-UNITS = Path(__file__).resolve().parent.parent / "build" / "units.json"
+UNITS = ROOT / "build" / "units.json"
+#: The cases that `keep` keeps, and how many bytes one may have.
+REGRESSIONS, LARGEST_KEPT = ROOT / "tests" / "regressions", 100_000
 
 _stderr = Console(stderr=True, highlight=False)
 
@@ -238,6 +242,29 @@ def replay(reproducer: Path, vcd: Path | None) -> None:
     raise SystemExit(_compare(model, case, "quick", path=vcd).difference is not None)
 
 
+@main.command()
+@click.argument("reproducer", type=_FILE, metavar="FILE")
+@click.option("--name", help="Name to keep it under, instead of that of FILE.")
+def keep(reproducer: Path, name: str | None) -> None:
+    """Keep the case in FILE, left by a failed fuzz test, in tests/regressions/.
+
+    From then on tests/fuzz/test_regressions.py compares it in every run.
+    """
+    load_case(reproducer)
+    name = name or reproducer.stem
+    if not re.fullmatch(r"[\w-]+", name):
+        raise BadInput(f"--name {name!r} must be letters, digits, '_' and '-'")
+    content, kept = reproducer.read_bytes(), REGRESSIONS / f"{name}.safetensors"
+    if len(content) > LARGEST_KEPT:
+        raise BadInput(
+            f"{reproducer}: {len(content):,} bytes must be at most {LARGEST_KEPT:,} to be kept"
+        )
+    if kept.exists() and kept.read_bytes() != content:
+        raise BadInput(f"{kept} is another case: give it another --name")
+    write_atomically(kept, content)
+    click.echo(f"kept: {kept}")
+
+
 def _compare(
     model: Model,
     case: Case,
@@ -271,8 +298,8 @@ def _compare(
         f"{config.describe()}{stalled}: {run.values:,} values of"
         f" {len(run.feeds)} tokens compared in {seconds:.1f} s"
     )
-    if run.saturated:
-        _stderr.print(f"warning: {run.saturated}", soft_wrap=True)
+    if saturated := run.saturation.sentence():
+        _stderr.print(f"warning: {saturated}", soft_wrap=True)
     if window is not None and window.first <= run.last:
         run.record(window)
         click.echo(f"waveform of tokens {window.first} to {window.last}: {window.path}")

@@ -10,6 +10,7 @@ from golden.case import Case, Feed
 from golden.fast.decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import Model
+from golden.saturation import Saturation
 from sim.build import Variant
 from sim.compare import Difference, Progress, compare
 from sim.rtl_decoder import RtlDecoder
@@ -18,15 +19,15 @@ from sim.waves import Window, record
 
 @dataclass(frozen=True)
 class Run:
-    """The result of comparing `case`. A difference is in the last of the `feeds`; `saturated` is a
-    sentence about values that did not fit their formats, or empty."""
+    """The result of comparing `case`. A difference is in the last of the `feeds`; `saturation`
+    counts golden's values that did not fit their formats."""
 
     model: Model
     case: Case
     image: np.ndarray
     feeds: tuple[Feed, ...]
     total: Progress
-    saturated: str = ""
+    saturation: Saturation
 
     @property
     def values(self) -> int:
@@ -61,16 +62,17 @@ def run_case(
     quiet: bool = False,
     once: bool = False,
     watch: Callable[[Progress], None] = lambda progress: None,
+    simulate: Callable[..., RtlDecoder] = RtlDecoder,
 ) -> Run:
     """Compare every traced value of `case`, up to the first difference.
 
     `variant` must have a trace; with `once` the run ends with the text (see `golden.case.greedy`);
-    `watch` is called after each token.
+    `watch` is called after each token; `simulate` makes the simulation, as `RtlDecoder` does.
     """
     golden, image = FixedDecoder(model), pack(model)
     feeds: list[Feed] = []
-    with RtlDecoder(model.config, image, variant, case.stalls, quiet=quiet) as rtl:
+    with simulate(model.config, image, variant, case.stalls, quiet=quiet) as rtl:
         for progress in compare(golden, rtl, case.host(model.config.shape, once=once)):
             feeds.append(progress.feed)
             watch(progress)
-    return Run(model, case, image, tuple(feeds), progress, golden.saturation.sentence())
+    return Run(model, case, image, tuple(feeds), progress, golden.saturation)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from gate.manifest import DEFAULT_PROFILE, PROFILES
 from tests import recorder
@@ -41,4 +41,11 @@ for _name, _profile in PROFILES.items():
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
+# For `nox -s check`: the first failure is reported as it is found; `nox -s fuzz` makes it smaller.
+settings.register_profile(
+    "check",
+    settings.get_profile(DEFAULT_PROFILE),
+    max_examples=5,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
 settings.load_profile(DEFAULT_PROFILE)

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from gate.manifest import PROFILES, cover_points
+from gate.verdict import FUZZING
 from tools.evidence import Watch
 from tools.files import write_atomically
 
 #: Counts of tests that compare: `user_properties` of these names go into the record.
 COUNTS = ("examples", "steps", "values")
+#: The property of a fuzz test that lists the cover points it reached.
+REACHED = "reached"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,6 +46,7 @@ class Recorder:
         self.watch = Watch()
         self.collected: list[str] = []
         self.cases: dict[str, dict[str, Any]] = {}
+        self.missed: list[str] = []
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Keep the ids; workers do not report theirs."""
@@ -53,6 +58,7 @@ class Recorder:
         case = self.cases.setdefault(report.nodeid, new)
         case["seconds"] = round(case["seconds"] + report.duration, 2)
         case |= {name: count for name, count in report.user_properties if name in COUNTS}
+        case |= {name: points for name, points in report.user_properties if name == REACHED}
         expected = hasattr(report, "wasxfail")
         if report.outcome != "passed" or expected:
             case["outcome"] = f"{report.outcome}, {report.when}"
@@ -62,9 +68,17 @@ class Recorder:
         elif report.when == "call":
             case["outcome"] = "passed"
 
-    def pytest_sessionfinish(self) -> None:
-        """Write the record."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the record; the run fails if it reached too few cover points."""
         cases = list(self.cases.values())
+        reached = {point for case in cases for point in case.pop(REACHED, ())}
+        profile = PROFILES.get(settings.get_current_profile_name())
+        options = session.config.option
+        narrowed = options.keyword or options.markexpr or session.config.args != [FUZZING]
+        if profile and profile.covers and not narrowed:
+            self.missed = sorted(cover_points() - reached)
+            if self.missed and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
         content = {
             "sources": self.watch.digest(),
             # Without asserts (python -O) most checks do nothing.
@@ -73,8 +87,14 @@ class Recorder:
             # If true, every run draws the same examples.
             "derandomized": settings().derandomize,
             **{name: sum(case.get(name, 0) for case in cases) for name in COUNTS},
+            REACHED: sorted(reached),
             "collected": self.collected,
             "cases": cases,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path, json.dumps(content, indent=1) + "\n")
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say which cover points were not reached."""
+        for point in self.missed:
+            terminalreporter.write_line(f"not reached by any case: {point}", red=True)

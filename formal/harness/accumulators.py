@@ -9,11 +9,7 @@ from design.beat import Sink
 from design.residual import Residual
 from design.softmax import Softmax
 from formal.model import Model
-from properties.accumulator import (
-    AccumulatesExactly,
-    EachLaneMultiplies,
-    MultipliesWithinBound,
-)
+from properties.accumulator import AccumulatesExactly, EachLaneMultiplies, MultipliesWithinBound
 from properties.array_sums import SumsOfAPass
 from properties.beat_order import PassesInOrder
 from properties.dialect import OneOf, anything
@@ -51,7 +47,6 @@ def _lane(config: Config, fixed: int | None) -> OneOf:
 
 
 def _slot(config: Config) -> OneOf:
-    """Any slot."""
     return OneOf(derive(config).slots, "slot")
 
 
@@ -179,7 +174,6 @@ def square_sum(config: Config) -> Model:
 
 
 def running_maximum(config: Config) -> Model:
-    """The unit as it is."""
     dut = Softmax(config)
     theorem = RunningMaximum(dut, chosen=_slot(config), stored=dut.stored, empty=dut.empty)
     return Model(dut, theorem)

@@ -1,6 +1,6 @@
 """Models of the units that compute: each beside the circuit that golden's own lines draw.
 
-Multipliers are replaced by a stand-in (`terms.Circuit`): anything may come back for a
+Multipliers are abstracted (`terms.Circuit`): anything may come back for a
 product, the same to the unit and to golden when both ask for the same one.
 """
 

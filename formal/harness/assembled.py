@@ -16,9 +16,14 @@ from properties.wiring import UnitsConnected
 from spec.config import CacheBacking, Config
 
 
-def of_layers(config: Config, layers: int) -> Config:
-    """`config` with so few layers, for a search; as it is where `layers` is 0."""
-    return replace(config, shape=replace(config.shape, layers=layers or config.shape.layers))
+def decoder_of(config: Config, *, external: bool = False, layers: int = 0) -> Any:
+    """The decoder of `config`; or, if `external`, with its cache in a memory behind the port, and,
+    for a search, with so few `layers`."""
+    if external:
+        config = config.with_cache(CacheBacking.EXTERNAL)
+    if layers:
+        config = replace(config, shape=replace(config.shape, layers=layers))
+    return Decoder(config)
 
 
 def steered_run(glue: Module, dut: Decoder) -> list[str]:
@@ -34,7 +39,7 @@ def steered_run(glue: Module, dut: Decoder) -> list[str]:
 
 def data_decide(glue: Module, dut: Decoder) -> dict[str, Signal]:
     """Outputs that cut out what data decide, the end of a text, and the bit of the queue that
-    goes with it: a search of states need not hold the data then."""
+    goes with it: explicit-state model checking then needs no data."""
     ends = {"end": dut.o_token.payload.end, "last": dut.o_logits.payload.last}
     cuts = {f"{CUT}{name}": Signal(name=name) for name in ends}
     glue.d.comb += [cuts[f"{CUT}{name}"].eq(value) for name, value in ends.items()]
@@ -42,12 +47,10 @@ def data_decide(glue: Module, dut: Decoder) -> dict[str, Signal]:
 
 
 def units_connected(config: Config, *, external: bool = False) -> Model:
-    """The decoder as it is, all that comes in free; with `external`, its cache behind the port."""
-    if external:
-        config = config.with_cache(CacheBacking.EXTERNAL)
-    dut: Any = Decoder(config)
+    """All that comes in is free."""
+    dut = decoder_of(config, external=external)
     # The cache on the chip has registers of its own beside these of the units.
-    early = config.geometry.cache is CacheBacking.ON_CHIP
+    early = dut.config.geometry.cache is CacheBacking.ON_CHIP
     whole = {
         "decoder": dut,
         "words": dut.issue.claims if early else dut.issue.read,
@@ -66,8 +69,7 @@ def single_writer(config: Config, *, steered: bool = False, layers: int = 0) -> 
 
     Hundreds of cycles pass until a first key is written: `steered` is the run of `steered_run`.
     """
-    config = of_layers(config, layers)
-    dut: Any = Decoder(config)
+    dut = decoder_of(config, layers=layers)
     inside = Fragment.get(dut, None)  # the ports of memories are made there
     lanes_written = {}
     for layer, owner in enumerate(dut.cache.owners):

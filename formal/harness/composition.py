@@ -1,4 +1,4 @@
-"""Models of the whole decoder for a search of all its states."""
+"""Models of the whole decoder for explicit-state model checking."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -10,11 +10,7 @@ from design.decoder import Decoder
 from design.pipeline import Pipeline
 from formal.model import Model
 from properties.composition import EveryTokenAnswered, NoClash, Parts, Whole
-from properties.composition_cache import (
-    CacheKept,
-    CacheKeptInLoops,
-    ExternalCacheKept,
-)
+from properties.composition_cache import CacheKept, CacheKeptInLoops, ExternalCacheKept
 from properties.loops import Counters
 from spec.config import CacheBacking, Config
 
@@ -100,21 +96,17 @@ def _of_parts(theorem: type[Whole]) -> Callable[..., Whole]:
 
 
 def answered(config: Config, **changes: Any) -> Model:
-    """Liveness."""
     return model(config, _of_parts(EveryTokenAnswered), changes)
 
 
 def no_clash(config: Config, **changes: Any) -> Model:
-    """The units among themselves."""
     return model(config, _of_parts(NoClash), changes)
 
 
 def cache_kept(config: Config, **changes: Any) -> Model:
-    """The units and the cache on the chip."""
     theorem = CacheKeptInLoops if changes.get("loops") else CacheKept
     return model(config, _of_parts(theorem), changes)
 
 
 def external_cache_kept(config: Config, **changes: Any) -> Model:
-    """The units and the cache outside."""
     return model(config, _of_parts(ExternalCacheKept), changes)

@@ -1,4 +1,4 @@
-"""The angles that are computed for each token: their model, and what proofs of RoPE see."""
+"""The model of the angles that are computed for each token."""
 
 import dataclasses
 
@@ -6,22 +6,11 @@ from amaranth import *
 from amaranth.hdl import Fragment
 
 from design.cordic import CordicAngles
-from formal.harness.angles import Angles
 from formal.harness.inside import states
 from formal.model import Model
 from properties.cordic import AnglesComputed
 from spec.config import Config
 from spec.fixed import SQ
-
-
-def by_cordic(angles: CordicAngles) -> Angles:
-    """Its memory is of one position alone."""
-    return Angles(
-        pair=angles.pair,
-        at_position=lambda pos: C(1),
-        memory=angles.rotations,
-        address=lambda pos, pair: pair,
-    )
 
 
 def angles_computed(config: Config, *, brief: bool = False) -> Model:

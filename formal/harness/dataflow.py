@@ -22,7 +22,6 @@ from spec.derived import derive
 
 
 def pass_order(config: Config) -> Model:
-    """The buffer as it is."""
     buffer = PassBuffer(config)
     return Model(buffer, PassOrder(buffer))
 

@@ -8,6 +8,7 @@ from amaranth import *
 from design.beat import Kind
 from formal.harness.composition import model
 from formal.harness.pairs import rope_theorem, silu_theorem
+from formal.harness.square_sum import square_sum_theorem
 from formal.model import Model
 from properties.accumulator import AccumulatesExactly
 from properties.activations import ReadWhileItFills
@@ -27,11 +28,10 @@ from properties.queries import QueriesKept
 from properties.scheduled_beats import ScheduledBeats
 from properties.score_pass import SumIncludesTheMaximum
 from properties.scores import ScoresKept
-from properties.square_sum import SquareSumHolds
 from properties.streams import taken
 from properties.token_order import TokenOrder
 from spec.config import CacheBacking, Config
-from spec.derived import derive, mantissa_bits, operand_bits
+from spec.derived import derive
 from spec.layer_plan import layer_plan
 from spec.schedule import Op, matrix
 
@@ -50,7 +50,7 @@ _COUNTED = {
         "summed_first",
     ),
 }
-#: Data, of which a search of states knows nothing: others pay for these.
+#: Data, which explicit-state model checking abstracts: others pay for these.
 _DATA = ("best_stays", "term_in_bound", "maximum_weighs_most")
 
 
@@ -112,12 +112,10 @@ def _theorems(config: Config, parts: Parts, glue: Module) -> dict[str, Theorem]:
         "value": ValuePositions(config, parts.stages["value"], _none),
     }
     for name in ("x", "attention", "hidden"):
-        found[name] = ReadWhileItFills(
-            units[name], written=units[name].written, lead_time=units[name].lead_time
-        )
+        found[name] = ReadWhileItFills(units[name], written=units[name].written)
     if shape.qkv_bias:
         found["biases"] = BiasesKept(inner["biases"], rows=matrix(config, Op.BIAS).rows)
-    softmax, residual = inner["softmax"], inner["residual"]
+    softmax = inner["softmax"]
     found["softmax"] = AccumulatesExactly(
         adds=softmax.adds.valid,
         first=softmax.adds.p.first,
@@ -127,16 +125,7 @@ def _theorems(config: Config, parts: Parts, glue: Module) -> dict[str, Theorem]:
         low=0,
         high=config.numerics.weight.max,
     )
-    found["square_sum"] = SquareSumHolds(
-        residual,
-        dim=shape.dim,
-        width=mantissa_bits(config.numerics.residual),
-        most=1 << 2 * (operand_bits(config.numerics.residual) - 1),
-        epsilon=derive(config).epsilon,
-        adds=residual.squared.valid[-1],
-        first=residual.squared.steps[-1].first,
-        square=residual.square,
-    )
+    found["square_sum"] = square_sum_theorem(config, inner["residual"])
     found["scores"] = ScoresKept(
         softmax,
         chosen=OneOf(derive(config).slots, "slot"),

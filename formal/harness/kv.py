@@ -71,7 +71,6 @@ def naive(config: Config) -> Model:
 
 
 def bypass(config: Config, *, tensor: Tensor) -> Model:
-    """The owner as it is."""
     owner = owner_of(config)
     return Model(owner, KvBypass(owner, tensor))
 
@@ -101,6 +100,5 @@ def in_range(config: Config) -> Model:
 
 
 def row_done(config: Config) -> Model:
-    """The owner as it is."""
     owner = owner_of(config)
     return Model(owner, KvRowDone(owner))

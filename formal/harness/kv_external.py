@@ -34,7 +34,7 @@ def external(config: Config) -> ExternalCache:
 def _model(inside: Inside, theorem: Any, glue: Module, eager: bool, stalls: bool = False) -> Model:
     """The model; `eager` drives what comes in, but for the data (with `stalls` for the memory's
     `ready`s, too)."""
-    cache, row = inside.cache, theorem.row
+    cache, row = inside.cache, inside.row
     driven: list[str] = []
     if eager:
         config = inside.config
@@ -92,8 +92,9 @@ def last_write(config: Config, *, tensor: Tensor, eager: bool = False) -> Model:
     buffer = cache.reader.buffer.read_port(domain="comb")
     inside = Inside(cache)
     known = None if eager else inside.invariants
-    theorem = KvExternalLastWrite(cache.config, cache, tensor, known)
-    element, row = theorem.element, theorem.row
+    first_value = eager and tensor is Tensor.VALUE
+    theorem = KvExternalLastWrite(inside.row, tensor, known, first_value=first_value)
+    element, row = theorem.element, inside.row
     glue = Module()
     glue.d.comb += [
         queue.addr.eq(element.index),
@@ -104,13 +105,6 @@ def last_write(config: Config, *, tensor: Tensor, eager: bool = False) -> Model:
         theorem.found.eq(cache.reader.word[element.lane]),
         theorem.found_block.eq(cache.block),
     ]
-    if eager and tensor is Tensor.VALUE:
-        first = element.index == cache.config.shape.kv_dim
-        glue.d.comb += theorem.suppose(
-            "first_value",
-            (element.layer == 0) & (element.t == 0) & first,
-            "The first value of the row that is written and read; keys are read before values.",
-        )
     return _model(inside, theorem, glue, eager)
 
 
@@ -119,10 +113,10 @@ def requests(config: Config, *, eager: bool = False) -> Model:
     cache = external(config)
     queue = cache.writer.queue.read_port(domain="comb")
     inside = Inside(cache)
-    theorem = KvExternalRequests(cache.config, cache, None if eager else inside.invariants)
+    theorem = KvExternalRequests(inside.row, None if eager else inside.invariants)
     glue = Module()
     glue.d.comb += [
-        queue.addr.eq(theorem.row.accepted),
+        queue.addr.eq(inside.row.accepted),
         theorem.queued.eq(queue.data),
         theorem.head_of_queue.eq(cache.writer.queue_read.data),
     ]
@@ -136,10 +130,10 @@ def buffer(config: Config, *, eager: bool = False) -> Model:
     inside = Inside(cache)
     known = None if eager else inside.invariants
     reader = cache.reader
-    theorem = KvExternalBuffer(cache.config, cache, reader.word, reader.buffer.depth, known)
+    theorem = KvExternalBuffer(inside.row, reader.word, reader.buffer.depth, known)
     glue = Module()
     glue.d.comb += [
-        port.addr.eq(reader.buffer_read.addr + (theorem.number - theorem.row.started)),
+        port.addr.eq(reader.buffer_read.addr + (theorem.number - inside.row.started)),
         theorem.buffered.eq(port.data[theorem.lane]),
     ]
     return _model(inside, theorem, glue, eager)
@@ -151,12 +145,12 @@ def row_done(config: Config, *, eager: bool = False) -> Model:
     inside = Inside(cache)
     known = None if eager else inside.of_writer
     writer = cache.writer
-    theorem = KvExternalRowDone(cache.config, cache, writer.busy, writer.done, known)
+    theorem = KvExternalRowDone(inside.row, writer.busy, writer.done, known)
     return _model(inside, theorem, Module(), eager)
 
 
 def answered(config: Config, *, eager: bool = False) -> Model:
-    """Tells the theorem how many steps the reader makes beside its requests."""
+    """Shows the theorem how many steps the reader makes beside its requests."""
     cache = external(config)
     inside = Inside(cache)
     blocks, words = derive(cache.config).head_blocks, derive(cache.config).v_words
@@ -172,5 +166,5 @@ def answered(config: Config, *, eager: bool = False) -> Model:
 
     known = None if eager else inside.invariants
     most = blocks * (1 + words) + 1
-    theorem = KvExternalAnswered(cache.config, cache, steps, most, known)
+    theorem = KvExternalAnswered(inside.row, steps, most, known)
     return _model(inside, theorem, Module(), eager)

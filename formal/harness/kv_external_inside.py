@@ -16,11 +16,12 @@ from spec.kv_layout import block_heads, kv_layout
 
 
 class Inside:
-    """What is true of the registers of an `ExternalCache`."""
+    """What is true of the registers of an `ExternalCache`, and the row that surrounds it."""
 
     def __init__(self, cache: ExternalCache):
         self.cache = cache
         self.config = cache.config
+        self.row = KvRow(cache.config, cache)
 
     def invariants(self, row: KvRow) -> Mapping[str, Value]:
         """Writer and reader are where the row says they are."""
@@ -74,7 +75,7 @@ class Inside:
         }
 
     def of_reader(self, row: KvRow) -> dict[str, Value]:
-        """The reader, to which the writer tells what is stored."""
+        """The reader, to which the writer reports what is stored."""
         derived, layout, reader = derive(self.config), kv_layout(self.config), self.cache.reader
         shape, passes = self.config.shape, row.passes
         state = states(reader.fsm)

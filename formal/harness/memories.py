@@ -1,4 +1,4 @@
-"""Models of the units that end the way of a result: activation memories, logits, writeback."""
+"""Models of where results go: activation memories, logits, writeback."""
 
 from amaranth import *
 from amaranth.hdl import Fragment, ShapeLike, signed
@@ -32,7 +32,7 @@ def activations(config: Config, *, vector: str, depth: int = 0) -> Model:
     foldable = vector == "residual" and derive(config).slots > 1
     buffer = ActivationBuffer(depth=depth or elements, shape=element, foldable=foldable)
     ports = [memory.read_port(domain="comb") for memory in buffer.memories]
-    theorem = ReadWhileItFills(buffer, written=buffer.written, lead_time=buffer.lead_time)
+    theorem = ReadWhileItFills(buffer, written=buffer.written)
     length = buffer.depth // len(ports)
     glue = Module()
     glue.d.comb += [
@@ -98,7 +98,6 @@ def first_of_the_greatest(config: Config) -> Model:
 
 
 def results_in_time(config: Config) -> Model:
-    """The unit as it is."""
     dut = Writeback(config)
     theorem = ResultsInTime(
         dut,

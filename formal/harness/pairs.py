@@ -1,31 +1,31 @@
 """Models of the units whose elements meet each other: SwiGLU and RoPE."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth import *
 from amaranth.hdl import Fragment
+from amaranth.lib.memory import Memory
 
+from design.angles import TableAngles
+from design.arith import times_constant
+from design.cordic import CordicAngles
 from design.rope import Rope
 from design.swiglu import SwiGlu
 from design.writeback import Writeback
-from formal.harness.angles import Angles, by_table
-from formal.harness.cordic import by_cordic
 from formal.harness.inside import queue_inside
 from formal.model import Model
 from properties.pairs import PairsInPlace, UpMeetsSilu
 from spec.config import Config, RopeBy
-from spec.derived import derive
 
 
 def silu_theorem(config: Config, unit: SwiGlu) -> UpMeetsSilu:
     """About a SwiGLU, wherever it is."""
     return UpMeetsSilu(
+        config,
         unit,
-        turn=derive(config).turn,
         delay=Writeback.scaled_latency,
-        lead_time=unit.lead_time,
-        up_width=config.numerics.up.width,
         silu_way=Cat(unit.gates.valid, unit.silu_coming),
         silu_here=unit.silu_here,
         silu=unit.silu,
@@ -33,25 +33,56 @@ def silu_theorem(config: Config, unit: SwiGlu) -> UpMeetsSilu:
     )
 
 
+@dataclass(frozen=True)
+class Angles:
+    """The inside of a variant of RoPE: of which pair the angle is read next, whether it is of a
+    position, and where in `memory` that of a pair at a position is."""
+
+    pair: Value
+    at_position: Callable[[Value], Value]
+    memory: Memory
+    address: Callable[[Value, Value], Value]
+
+
+def _by_table(angles: TableAngles) -> Angles:
+    def first(pos: Value) -> Value:
+        return times_constant(pos, angles.pairs)
+
+    return Angles(
+        pair=angles.pair,
+        at_position=lambda pos: angles.base == first(pos),
+        memory=angles.table,
+        address=lambda pos, pair: first(pos) + pair,
+    )
+
+
+def _by_cordic(angles: CordicAngles) -> Angles:
+    """Its memory is of one position alone."""
+    return Angles(
+        pair=angles.pair,
+        at_position=lambda pos: C(1),
+        memory=angles.rotations,
+        address=lambda pos, pair: pair,
+    )
+
+
 #: Of each variant: what is inside.
-ANGLES: dict[RopeBy, Callable[[Any], Angles]] = {
-    RopeBy.TABLE: by_table,
-    RopeBy.CORDIC: by_cordic,
+_ANGLES: dict[RopeBy, Callable[[Any], Angles]] = {
+    RopeBy.TABLE: _by_table,
+    RopeBy.CORDIC: _by_cordic,
 }
 
 
 def _inside(config: Config, unit: Rope) -> Angles:
-    return ANGLES[config.numerics.rope_by](unit.angles)
+    return _ANGLES[config.numerics.rope_by](unit.angles)
 
 
 def rope_theorem(config: Config, unit: Rope) -> PairsInPlace:
     """About a RoPE, wherever it is."""
     inside = _inside(config, unit)
     return PairsInPlace(
+        config,
         unit,
-        config.shape,
-        turn=derive(config).turn,
-        outs=unit.latencies,
         asked_last=unit.asks_after[-1],
         place=(unit.section, unit.head, unit.d),
         waiting=unit.waiting,

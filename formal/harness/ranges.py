@@ -25,7 +25,6 @@ def value_shifts(config: Config) -> range:
 
 
 def norm_exponent(config: Config) -> Model:
-    """The unit as it is."""
     derived = derive(config)
     dut = RmsNorm(config)
     theorem = ExponentInRange(
@@ -39,7 +38,6 @@ def norm_exponent(config: Config) -> Model:
 
 
 def value_shift(config: Config) -> Model:
-    """The unit as it is."""
     n, derived = config.numerics, derive(config)
     dut = Reciprocals(config)
     rebase = n.v.f - n.attention.f + derived.lead

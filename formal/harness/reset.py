@@ -2,22 +2,17 @@
 
 from amaranth.hdl import Fragment
 
-from design.decoder import Decoder
-from formal.harness.assembled import of_layers
+from formal.harness.assembled import decoder_of
 from formal.harness.inside import parts, registers, shown_by_memories
 from formal.model import Model
 from properties.reset import ResetForgets, ResetIsPowerOn
-from spec.config import CacheBacking, Config
-
-
-def _decoder(config: Config, external: bool) -> tuple[Decoder, Fragment]:
-    dut = Decoder(config.with_cache(CacheBacking.EXTERNAL) if external else config)
-    return dut, Fragment.get(dut, None)
+from spec.config import Config
 
 
 def power_on(config: Config, *, external: bool = False, layers: int = 0) -> Model:
-    """The decoder as it is, or with `layers` layers, and every register of it."""
-    dut, inside = _decoder(of_layers(config, layers), external)
+    """Shows the theorem every register."""
+    dut = decoder_of(config, external=external, layers=layers)
+    inside = Fragment.get(dut, None)
     stages = (dut.projection, dut.score, dut.value)
     theorem = ResetIsPowerOn(
         dut,
@@ -37,12 +32,10 @@ def power_on(config: Config, *, external: bool = False, layers: int = 0) -> Mode
 
 
 def forgets(config: Config, *, external: bool = False) -> Model:
-    """The decoder as it is, and what its memories show at every port."""
-    dut, inside = _decoder(config, external)
+    """Shows the theorem what the memories show at every port."""
+    dut = decoder_of(config, external=external)
+    inside = Fragment.get(dut, None)
     theorem = ResetForgets(
-        dut,
-        shown=shown_by_memories(inside),
-        argmax=dut.argmax,
-        ended=dut.token_sequencer.ended,
+        dut, shown=shown_by_memories(inside), argmax=dut.argmax, ended=dut.token_sequencer.ended
     )
     return Model(dut, theorem, inside=inside, outputs=theorem.outputs())

@@ -1,4 +1,4 @@
-"""Models of the softmax for the way of a score from its pass to its weight."""
+"""Models of the softmax: a score from its pass to its weight."""
 
 from typing import Any
 
@@ -41,7 +41,6 @@ def _pass(config: Config, theorem_of: Any, **more: Any) -> tuple[Softmax, Any, M
 
 
 def below_maximum(config: Config) -> Model:
-    """The unit as it is."""
     dut, theorem, glue = _pass(config, ScoresBelowMaximum)
     return Model(dut, theorem, glue=glue)
 
@@ -65,7 +64,6 @@ def sum_includes_the_maximum(config: Config) -> Model:
 
 
 def score_of_its_beat(config: Config) -> Model:
-    """The unit as it is."""
     dut = Issue(config)
     theorem = ScoreOfItsBeat(
         dut,

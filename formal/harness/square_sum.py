@@ -8,7 +8,18 @@ from formal.harness.arithmetic import later
 from formal.model import Model
 from properties.square_sum import SquareSumHolds
 from spec.config import Config
-from spec.derived import derive, mantissa_bits, operand_bits
+from spec.derived import mantissa_bits
+
+
+def square_sum_theorem(config: Config, unit: Residual) -> SquareSumHolds:
+    """About a residual, wherever it is."""
+    return SquareSumHolds(
+        config,
+        unit,
+        adds=unit.squared.valid[-1],
+        first=unit.squared.steps[-1].first,
+        square=unit.square,
+    )
 
 
 def square_sum(config: Config) -> Model:
@@ -17,8 +28,7 @@ def square_sum(config: Config) -> Model:
     The square of a magnitude, of one bit less than the element: that of the whole element, with
     its sign, is beyond most solvers.
     """
-    form = config.numerics.residual
-    width = mantissa_bits(form)
+    width = mantissa_bits(config.numerics.residual)
     dut = Residual(config)
     glue = Module()
     element = dut.requests[0].a
@@ -30,14 +40,4 @@ def square_sum(config: Config) -> Model:
         square.eq(Mux(magnitude[-1], 1 << 2 * (width - 1), below * below)),
         dut.products[0].eq(later(glue, square, ScalarMultiplier.latency)),
     ]
-    theorem = SquareSumHolds(
-        dut,
-        dim=config.shape.dim,
-        width=width,
-        most=1 << 2 * (operand_bits(form) - 1),
-        epsilon=derive(config).epsilon,
-        adds=dut.squared.valid[-1],
-        first=dut.squared.steps[-1].first,
-        square=dut.square,
-    )
-    return Model(dut, theorem, glue=glue, driven=("products",))
+    return Model(dut, square_sum_theorem(config, dut), glue=glue, driven=("products",))

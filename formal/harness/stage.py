@@ -12,13 +12,7 @@ from amaranth.hdl import Fragment
 from amaranth.lib import stream, wiring
 
 from formal.model import Model
-from properties.done_pulse import (
-    DonePulse,
-    DonePulseFair,
-    DonePulseRanking,
-    Handshake,
-    Setting,
-)
+from properties.done_pulse import DonePulse, DonePulseFair, DonePulseRanking, Handshake, Setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +79,6 @@ def done_ranking(device: Device) -> Model:
 
 
 def done_fair(device: Device) -> Model:
-    """Liveness by liveness-to-safety."""
     theorem = DonePulseFair(device.setting())
     # A reset may come again and again, and then nothing is ever answered: no resets.
     return Model(

@@ -14,13 +14,16 @@ from design.sequencer import IDLE, STATES, LayerSequencer
 from design.stages.projection import ProjectionStage
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
-from formal.harness import stage, token
+from formal.harness import stage as handshake
+from formal.harness import token
 from formal.harness.inside import registers, state_exists, states
 from formal.harness.stage import Device
 from formal.model import Model
 from properties.dialect import implies
 from properties.done_pulse import Handshake
 from properties.layer_order import LayerOrder
+from properties.loops import RowsLeftCovered
+from properties.positions import ScorePositions, ValuePositions
 from properties.scheduled_beats import ScheduledBeats, bias_of, known_op
 from properties.start_ignored import StartIgnored
 from spec.config import Config
@@ -203,29 +206,43 @@ DEVICES: dict[str, Callable[[Config], Device]] = {
 
 def _device(config: Config, device: str, bare: bool = False) -> Device:
     found = DEVICES[device](config)
-    return stage.bare(found) if bare else found
+    return handshake.bare(found) if bare else found
 
 
 def done_pulse(config: Config, *, device: str, bare: bool = False) -> Model:
-    """Safety."""
-    return stage.done_pulse(_device(config, device, bare))
+    return handshake.done_pulse(_device(config, device, bare))
 
 
 def done_ranking(config: Config, *, device: str, bare: bool = False) -> Model:
-    """Liveness by measure."""
-    return stage.done_ranking(_device(config, device, bare))
+    return handshake.done_ranking(_device(config, device, bare))
 
 
 def done_fair(config: Config, *, device: str) -> Model:
-    """Liveness by liveness-to-safety."""
-    return stage.done_fair(_device(config, device))
+    return handshake.done_fair(_device(config, device))
 
 
 def scheduled_beats(config: Config) -> Model:
-    """The projection stage as it is."""
     device = projection(config)
     dut: Any = device.dut
     return Model(dut, ScheduledBeats(config, dut, device.invariants), inside=device.inside)
+
+
+def rows_left(config: Config) -> Model:
+    device = projection(config)
+    dut: Any = device.dut
+    theorem = RowsLeftCovered(config, dut, dut.rows_left, device.invariants(()))
+    return Model(dut, theorem, inside=device.inside)
+
+
+def positions(config: Config, *, stage: str) -> Model:
+    device = DEVICES[stage](config)
+    dut: Any = device.dut
+    theorem = {"score": ScorePositions, "value": ValuePositions}[stage]
+
+    def invariants(pos: Value) -> Mapping[str, Value]:
+        return {**device.invariants(()), "pos_is_kept": ~dut.o.valid | (dut.own_pos == pos)}
+
+    return Model(dut, theorem(config, dut, invariants))
 
 
 def layer_order(config: Config) -> Model:

@@ -7,18 +7,18 @@ from amaranth.hdl import Fragment
 from amaranth.lib import wiring
 
 from design.argmax import Argmax
-from design.decoder import Decoder
 from design.stages.score import ScoreStage
 from design.stages.value import ValueStage
+from formal.harness.assembled import decoder_of
 from formal.harness.inside import queue_inside
 from formal.model import Model
 from properties.stream_ports import OffersFirst, OffersStand, streams_of
-from spec.config import CacheBacking, Config
+from spec.config import Config
 
 
 def offers_first(config: Config, *, external: bool = False) -> Model:
-    """The decoder as it is: its streams, those of the stages, and the way of a pass."""
-    dut = Decoder(config.with_cache(CacheBacking.EXTERNAL) if external else config)
+    """The streams of the decoder, those of the stages, and the path of a pass."""
+    dut = decoder_of(config, external=external)
     buffer, drain, array, issue = dut.buffer, dut.drain, dut.array, dut.issue
     ports = {name: port for name, (port, goes_out) in streams_of(dut).items() if goes_out}
     ports |= {"projection": dut.projection.o, "score": dut.score.o, "value": dut.value.o}
@@ -42,12 +42,10 @@ def _stage(config: Config, stage: Callable[[Config], wiring.Component]) -> Model
 
 
 def score(config: Config) -> Model:
-    """The stage as it is."""
     return _stage(config, ScoreStage)
 
 
 def value(config: Config) -> Model:
-    """The stage as it is."""
     return _stage(config, ValueStage)
 
 

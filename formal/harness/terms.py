@@ -79,7 +79,7 @@ class Term:
     """One number, ``value * 2**exponent``, never wrapped or rounded unless golden says so.
 
     `low` and `high` bound `value`. An `exponent` other than 0 is what golden holds as float64.
-    `defined` tells whether golden's own integers can follow: no shift by a negative amount,
+    `defined` says whether golden's own integers can follow: no shift by a negative amount,
     nothing beyond int64.
     """
 

@@ -33,7 +33,7 @@ def device(config: Config) -> Device:
         TokenState.FETCH_EMBEDDING: bound,
     }
     measure = Signal(range(bound + 1))
-    # Layers tell the same port that they are done, so only the first after the start counts.
+    # Layers use the same port when they are done, so only the first after the start counts.
     embed_done = Signal()
     embeds = Signal()
     glue = Module()
@@ -63,9 +63,7 @@ def device(config: Config) -> Device:
         inside=inside,
         glue=glue,
         own=Handshake(
-            "own",
-            dut.i_token.valid & dut.i_token.ready,
-            dut.o_token.valid & dut.o_token.ready,
+            "own", dut.i_token.valid & dut.i_token.ready, dut.o_token.valid & dut.o_token.ready
         ),
         children=(
             Handshake("embedding", dut.embed_start, embed_done),

@@ -3,19 +3,19 @@
 from formal.ledger.audit import Alone, Claim, Line, Outside, Paid, Payment, Unpaid
 
 #: From a stage to the array, to the pass buffer, to the drain, to the units.
-BEAT = Claim("dataflow.beat_order", "as_it_came")
-ARRAY = (Claim("arith.array_sums", "beat"), Claim("arith.array_order"))
-PASS = Claim("dataflow.pass_order", "unchanged")
-SUMS = Claim("dataflow.drain_order", "in_order")
-RESULT = Claim("dataflow.results_in_time", "the_same")
+BEAT = "dataflow.beat_order: as_it_came"
+ARRAY = ("arith.array_sums: beat", "arith.array_order")
+PASS = "dataflow.pass_order: unchanged"
+SUMS = "dataflow.drain_order: in_order"
+RESULT = "dataflow.results_in_time: the_same"
 #: The order of the passes of a row, where positions are abstracted.
 WORDS_IN_ORDER = (
-    Claim("schedule.layer", "next_stage_starts"),
-    Claim("schedule.layer", "block_counted"),
-    Claim("schedule.positions.score", "element_in_order"),
-    Claim("schedule.positions.score", "done_after_the_last"),
-    Claim("schedule.positions.value", "position_in_order"),
-    Claim("schedule.positions.value", "done_after_the_last"),
+    "schedule.layer: next_stage_starts",
+    "schedule.layer: block_counted",
+    "schedule.positions.score: element_in_order",
+    "schedule.positions.score: done_after_the_last",
+    "schedule.positions.value: position_in_order",
+    "schedule.positions.value: done_after_the_last",
     BEAT,
 )
 
@@ -25,8 +25,10 @@ def paid(task: str, name: str = "*", because: str = "") -> Paid:
     return Paid((Claim(task, name),), because)
 
 
-def chain(*claims: Claim, because: str, earlier: bool = False) -> Paid:
-    return Paid(claims, because, earlier)
+def chain(*claims: str, because: str, earlier: bool = False) -> Paid:
+    """Several claims, each as a task, or as ``task: name``."""
+    parts = (claim.partition(": ") for claim in claims)
+    return Paid(tuple(Claim(task, name) for task, _, name in parts), because, earlier)
 
 
 def duty(unit: str, name: str = "*", *, earlier: bool = False) -> Paid:

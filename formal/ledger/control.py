@@ -1,6 +1,6 @@
 """Suppositions of the theorems about stages and sequencers, and their payers."""
 
-from formal.ledger.audit import Claim, Line, Paid
+from formal.ledger.audit import Line
 from formal.ledger.chains import chain, duty, line
 
 LINES: tuple[Line, ...] = (
@@ -15,16 +15,9 @@ LINES: tuple[Line, ...] = (
     line("done.*.projection done.fair.projection_states", "op_is_projection", duty("projection")),
     line("schedule.rows_left", "op_is_projection", duty("projection", earlier=True)),
     line("schedule.projection", "op_is_projection", duty("projection", earlier=True)),
-    line(
-        "schedule.projection",
-        "start_when_idle",
-        duty("projection", earlier=True),
-        Paid(
-            (Claim("composition.duties", "projection_pulse_*"),),
-            "a projection is running until its `done`",
-            earlier=True,
-        ),
-    ),
+    line("schedule.projection", "start_when_idle", duty("projection", earlier=True),
+        chain("composition.duties: projection_pulse_*",
+            because="a projection is running until its `done`", earlier=True)),
     *(
         pass_line
         for name in ("score", "value")
@@ -35,14 +28,8 @@ LINES: tuple[Line, ...] = (
     ),
     line("schedule.layer", "start_when_idle who_runs_answers", duty("layer")),
     line("schedule.token", "layer_answers", duty("token")),
-    line(
-        "schedule.token",
-        "best_stays",
-        chain(
-            Claim("composition.duties", "best_stays"),
-            Claim("dataflow.argmax", "best_stays"),
+    line("schedule.token", "best_stays",
+        chain("composition.duties: best_stays", "dataflow.argmax: best_stays",
             because="no logit comes while an answer is offered; the best changes only after a"
-            " logit",
-        ),
-    ),
-)
+            " logit")),
+)  # fmt: skip

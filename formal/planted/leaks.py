@@ -23,16 +23,12 @@ LEAKS = (
         "logits leave in one phase alone while the choice so far would end the text",
         "~(self.o_token.payload.end & drain.phase.any())",
     ),
-    planted(
-        "nano", "leaks.timing",
+    planted("nano", "leaks.timing",
         "cycles in which an answer that ends the text waits are not counted",
         "design.decoder", "Decoder._observe", "m.If(self.token_sequencer.busy)",
-        "m.If(self.token_sequencer.busy & ~(self.o_token.valid & self.o_token.payload.end))",
-    ),
-    planted(
-        "nano", "reset.forgets",
+        "m.If(self.token_sequencer.busy & ~(self.o_token.valid & self.o_token.payload.end))"),
+    planted("nano", "reset.forgets",
         "a row waits while the choice of the text before, kept over a reset, would end it",
         "design.decoder", "Decoder._connect_results", "drain.norm_ready.eq(rmsnorm.ready)",
-        "drain.norm_ready.eq(rmsnorm.ready & ~self.o_token.payload.end)",
-    ),
+        "drain.norm_ready.eq(rmsnorm.ready & ~self.o_token.payload.end)"),
 )  # fmt: skip

@@ -23,11 +23,7 @@ def explain(console: Console, task: Task, runner: Runner) -> None:
     console.print(f"theorem         {escape(task.theorem.sentence())}", highlight=False)
     for name, value in _facts(task, runner):
         console.print(f"{name:<15} {escape(value)}", highlight=False)
-    for title, kind in (
-        ("assumptions", "assume"),
-        ("claims", "assert"),
-        ("covers", "cover"),
-    ):
+    for title, kind in (("assumptions", "assume"), ("claims", "assert"), ("covers", "cover")):
         of_kind = (statement for statement in all_statements if statement.kind == kind)
         _section(console, title, of_kind)
     if model.outputs:

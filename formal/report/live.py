@@ -30,10 +30,7 @@ class Board:
         if not self.console.is_terminal:
             return nullcontext()
         return Live(
-            console=self.console,
-            get_renderable=self.render,
-            refresh_per_second=4,
-            transient=True,
+            console=self.console, get_renderable=self.render, refresh_per_second=4, transient=True
         )
 
     def watch(self, task: Task, config: str, run: str) -> None:

@@ -4,174 +4,27 @@ To add a component: a harness in `formal.harness` that returns a `Model`, and a 
 number of claims its theorem makes and a bug that it must catch.
 """
 
-from formal.harness import assembled, kv
 from formal.tasks.arithmetic import ARITHMETIC
 from formal.tasks.composition import COMPOSITION
-from formal.tasks.configs import CORE, PROOF_CONFIGS, WIDE
+from formal.tasks.configs import PROOF_CONFIGS
 from formal.tasks.control import CONTROL
-from formal.tasks.cordic import CORDIC
 from formal.tasks.dataflow import DATAFLOW
+from formal.tasks.kv_cache import KV_CACHE
 from formal.tasks.kv_external import KV_EXTERNAL
-from formal.tasks.kv_layers import KV_LAYERS
 from formal.tasks.leaks import LEAKS
 from formal.tasks.lemmas import LEMMAS
 from formal.tasks.reset import RESET
 from formal.tasks.streams import STREAMS
-from formal.tasks.task import NAMED, ON_CHIP, Task, Tier
-from properties.kv_assembled import KvAssembledWriter
-from properties.kv_bypass import KvBypass
-from properties.kv_element import Tensor
-from properties.kv_in_range import KvInRange
-from properties.kv_last_write import KvLastWrite
-from properties.kv_naive import KvNaive
-from properties.kv_row_done import KvRowDone
-from properties.kv_single_writer import KvSingleWriter
+from formal.tasks.task import Task, Tier
 from tools.errors import BadInput
-from tools.planting import PlantedBug
-
-
-def _in_cache(name: str, function: str, node: str, replacement: str) -> PlantedBug:
-    return PlantedBug(name, "design.kv_cache", f"KVRamOwner.{function}", node, replacement)
-
-
-BOTH_BANKS = _in_cache(
-    "a write goes to both banks",
-    "_connect_banks",
-    "lane_en.eq(wr_en << wr_lane)",
-    "lane_en.eq((self.wr_en_k | self.wr_en_v) << wr_lane)",
-)
-KEY_ALIAS = _in_cache(
-    "all elements of a key share an address",
-    "_key_address",
-    "times_constant(t[exact_log2(self.k_word) :], self.head_dim) + d",
-    "times_constant(t[exact_log2(self.k_word) :], self.head_dim)",
-)
-VALUE_ALIAS = _in_cache(
-    "two positions of the value bank share an address",
-    "_value_address",
-    "times_constant(t, words)",
-    "times_constant(t[1:], words)",
-)
-NO_BYPASS = _in_cache(
-    "a read that meets its write returns the old word",
-    "_connect_banks",
-    "bank.read_port(transparent_for=(write,))",
-    "bank.read_port()",
-)
-EVERY_LAYER = PlantedBug(
-    "a key is written in every layer",
-    "design.cache",
-    "CacheLayers._register_writes",
-    "self.wr_en_k & is_layer",
-    "self.wr_en_k",
-)
-NEXT_WORD = _in_cache(
-    "values are written too far",
-    "elaborate",
-    "self._value_address(self.wr_pos, self.wr_d)",
-    "self._value_address(self.wr_pos, self.wr_d) + self.head_dim",
-)
-DONE_EARLY = _in_cache(
-    "a row is done as soon as it is announced", "elaborate", "row_open & row_full", "row_open"
-)
-
-#: Where every depth is a power of two.
-_NO_OTHER_ADDRESS = {
-    name: "its depths are powers of two: there is no address outside"
-    for name in (*CORE, *WIDE)
-    if name not in ("mha3", "mqa3")
-}
-
-
-def _bypass(tensor: Tensor) -> Task:
-    return Task(
-        id=f"kv.bypass.{tensor.name.lower()}",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvBypass,
-        harness=kv.bypass,
-        arguments={"tensor": tensor},
-        obligations=1,
-        bug=NO_BYPASS,
-    )
-
-
-def _last_write(tensor: Tensor, bug: PlantedBug) -> Task:
-    return Task(
-        id=f"kv.last_write.{tensor.name.lower()}",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvLastWrite,
-        harness=kv.last_write,
-        arguments={"tensor": tensor},
-        obligations=3,
-        bug=bug,
-    )
-
 
 TASKS: tuple[Task, ...] = (
     # The longest first: they are begun in this order.
     *COMPOSITION,
-    Task(
-        id="kv.single_writer",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvSingleWriter,
-        harness=kv.single_writer,
-        obligations=2,
-        bug=BOTH_BANKS,
-    ),
-    Task(
-        id="kv.assembled_writer",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvAssembledWriter,
-        harness=assembled.single_writer,
-        configs=("nano", "stories260k"),
-        # A solver would unroll the whole decoder until the first key is written.
-        search={"steered": True, "layers": 2},
-        search_by="explore",
-        obligations=2,
-        bug=EVERY_LAYER,
-    ),
-    *(_bypass(tensor) for tensor in Tensor),
-    _last_write(Tensor.KEY, KEY_ALIAS),
-    _last_write(Tensor.VALUE, VALUE_ALIAS),
-    Task(
-        id="kv.in_range",
-        family="kv_cache",
-        domain=NAMED,
-        theorem=KvInRange,
-        harness=kv.in_range,
-        configs=("mha3",),
-        unproved=_NO_OTHER_ADDRESS,
-        obligations=1,
-        bug=NEXT_WORD,
-    ),
-    Task(
-        id="kv.row_done",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvRowDone,
-        harness=kv.row_done,
-        obligations=6,
-        bug=DONE_EARLY,
-        cover_depth=40,
-    ),
-    Task(
-        id="kv.naive",
-        family="kv_cache",
-        domain=ON_CHIP,
-        theorem=KvNaive,
-        harness=kv.naive,
-        obligations=6,
-        bug=NO_BYPASS,
-    ),
-    *KV_LAYERS,
+    *KV_CACHE,
     *KV_EXTERNAL,
     *CONTROL,
     *DATAFLOW,
-    *CORDIC,
     *ARITHMETIC,
     *LEMMAS,
     *LEAKS,

@@ -1,4 +1,4 @@
-"""The proof tasks of the whole decoder, by a search of all its states."""
+"""The proof tasks of the whole decoder, by explicit-state model checking."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,11 +11,7 @@ from formal.tasks.configs import BIASED_CONFIGS, CORE, WIDE
 from formal.tasks.control import ABOVE
 from formal.tasks.task import NAMED, Task
 from properties.composition import EveryTokenAnswered, NoClash
-from properties.composition_cache import (
-    CacheKept,
-    CacheKeptInLoops,
-    ExternalCacheKept,
-)
+from properties.composition_cache import CacheKept, CacheKeptInLoops, ExternalCacheKept
 from properties.dialect import Theorem
 from properties.duties import DutiesKept
 from properties.operands_written import OperandsWritten
@@ -23,47 +19,29 @@ from tools.planting import PlantedBug
 
 FORGOTTEN_EARLY = PlantedBug(
     "a stage that starts forgets what the last beat of the one before still waits for",
-    "design.decoder",
-    "Decoder._connect_stages",
-    "(starts | late) & issue.i.ready",
-    "starts | late",
-)
+    "design.decoder", "Decoder._connect_stages", "(starts | late) & issue.i.ready", "starts | late",
+)  # fmt: skip
 NO_RECIPROCAL = PlantedBug(
     "value sums wait for a reciprocal that is never told",
-    "design.reciprocals",
-    "Reciprocals.elaborate",
-    "self.ready.eq(1)",
-    "self.ready.eq(0)",
-)
+    "design.reciprocals", "Reciprocals.elaborate", "self.ready.eq(1)", "self.ready.eq(0)",
+)  # fmt: skip
 ALL_MULTIPLIED = PlantedBug(
     "sums for the residual ask for a product, too",
-    "design.writeback",
-    "Writeback._scale",
-    "m.If(valid)",
-    "m.If(self.o.valid)",
-)
+    "design.writeback", "Writeback._scale", "m.If(valid)", "m.If(self.o.valid)",
+)  # fmt: skip
 ANNOUNCED_TWICE = PlantedBug(
     "a row is announced again when its keys are read",
-    "design.decoder",
-    "Decoder._connect_stages",
-    "self.cache.row_start.eq(starts_qkv)",
+    "design.decoder", "Decoder._connect_stages", "self.cache.row_start.eq(starts_qkv)",
     "self.cache.row_start.eq(starts_qkv | starts_attention)",
-)
+)  # fmt: skip
 NO_SCORES = PlantedBug(
     "a value does not wait for the scores",
-    "design.decoder",
-    "Decoder._connect_operands",
-    "softmax.ready",
-    "1",
-)
+    "design.decoder", "Decoder._connect_operands", "softmax.ready", "1",
+)  # fmt: skip
 OFF_PHASE = PlantedBug(
     "SwiGLU is a phase ahead of the drain",
-    "design.decoder",
-    "Decoder._connect_results",
-    "drain.phase",
-    "drain.phase + 1",
-)
-
+    "design.decoder", "Decoder._connect_results", "drain.phase", "drain.phase + 1",
+)  # fmt: skip
 
 _STORIES = tuple(name for name in (*CORE, *WIDE) if name.startswith("stories260k"))
 _OTHERS = tuple(name for name in (*CORE, *WIDE) if name not in _STORIES)
@@ -81,18 +59,17 @@ def _whole(
 ) -> Task:
     """A theorem on decoders of nano's size, with `changes` to their sizes or backing; `instead`
     says what is proved of stories260k."""
+    too_many = f"19 million states for one layer at one position; {instead}"
     return Task(
-        id=f"composition.{name}",
+        f"composition.{name}",
+        theorem,
+        harness,
+        bug,
         family="composition",
-        theorem=theorem,
-        harness=harness,
         arguments=changes,
         configs=("nano", "nano@16"),
-        unproved=dict.fromkeys(
-            _STORIES, f"19 million states for one layer at one position; {instead}"
-        ),
+        unproved=dict.fromkeys(_STORIES, too_many),
         obligations=obligations,
-        bug=bug,
         engine="explore",
         # Minutes, of a core for itself, where sizes are those of mha3.
         timeout=1200,
@@ -108,11 +85,7 @@ _TOO_MANY = {
 
 
 def _loops(
-    name: str,
-    *given: Any,
-    core: bool = False,
-    beside: Mapping[str, str] = _TOO_MANY,
-    **fewer: Any,
+    name: str, *given: Any, core: bool = False, beside: Mapping[str, str] = _TOO_MANY, **fewer: Any
 ) -> Task:
     """All of stories260k, in any context, with any number of passes of the classifier; or with
     `fewer` rows of a matrix. `beside` is what else it is not proved for."""
@@ -156,45 +129,26 @@ _NO_CLASH = (NoClash, composition.no_clash, 14)
 #: stories260k and of caches outside, `duties` and `cache_kept`; ``prove --all`` asks the rest.
 COMPOSITION: tuple[Task, ...] = (
     _whole("answered", *_ANSWERED),
-    # Whoever is to show that something never happens visits every state: not all of these again.
+    # A bug that keeps something from ever happening takes all states: not all of these again.
     _loops("answered", *_ANSWERED[:-1], NO_RECIPROCAL),
-    # A memory that answers has many more states than any memory: two positions.
-    _external(
-        "answered",
-        *_ANSWERED,
-        # 5.2 GB after 213 seconds of a core.
-        besides={"mha3": "over 5.2 GB of states; mqa3, as odd, is proved"},
-        seq_len=2,
-    ),
+    # A memory that answers has many more states than any memory: two positions. At mha3 5.2 GB
+    # after 213 seconds of a core.
+    _external("answered", *_ANSWERED, seq_len=2,
+        besides={"mha3": "over 5.2 GB of states; mqa3, as odd, is proved"}),
     _whole("no_clash", *_NO_CLASH, ALL_MULTIPLIED),
     _loops("no_clash", *_NO_CLASH, ALL_MULTIPLIED),
     _external("no_clash", *_NO_CLASH[:-1], 13, ALL_MULTIPLIED),
     _whole("cache_kept", *_CACHE_KEPT),
     # Classifier and feed-forward leave the cache alone.
-    _loops(
-        "cache_kept",
-        CacheKeptInLoops,
-        composition.cache_kept,
-        8,
-        ANNOUNCED_TWICE,
-        beside={},
-        vocab=8,
-        hidden=8,
-    ),
-    _biased(
-        replace(_whole("operands", *_OPERANDS, 18, NO_SCORES), configs=("nano", "nano@16", "thin"))
-    ),
+    _loops("cache_kept", CacheKeptInLoops, composition.cache_kept, 8, ANNOUNCED_TWICE,
+        beside={}, vocab=8, hidden=8),
+    _biased(replace(
+        _whole("operands", *_OPERANDS, 18, NO_SCORES), configs=("nano", "nano@16", "thin"))),
     _loops("operands", *_OPERANDS, 17, NO_SCORES),
     _biased(_external("operands", *_OPERANDS, 18, NO_SCORES)),
     _biased(_whole("duties", *_DUTIES, 79, OFF_PHASE)),
     _loops("duties", *_DUTIES, 69, OFF_PHASE, core=True),
     _biased(_external("duties", *_DUTIES, 77, OFF_PHASE, core=True)),
-    _external(
-        "cache_kept",
-        ExternalCacheKept,
-        composition.external_cache_kept,
-        12,
-        ANNOUNCED_TWICE,
-        core=True,
-    ),
-)
+    _external("cache_kept", ExternalCacheKept, composition.external_cache_kept, 12,
+        ANNOUNCED_TWICE, core=True),
+)  # fmt: skip

@@ -1,7 +1,7 @@
 """What a proof task is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal
 
 from formal.model import Model
@@ -37,7 +37,7 @@ BIASED = Domain(
 NAMED = Domain("the configurations that it names, no others", lambda config: False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Task:
     """One theorem about one model, for several configurations.
 
@@ -54,14 +54,16 @@ class Task:
 
     A proof of safety is repeated by a second engine, `confirm`, or by the one that goes with
     `engine`, within `confirm_timeout` seconds. All limits are seconds of the processor. Where
-    measurements say that none can, `unconfirmed` tells them and nobody is asked. `domain` says for
+    measurements say that none can, `unconfirmed` says so, and none is asked. `domain` says for
     which other configurations the theorem is claimed; the sweep draws from it.
     """
 
     id: str
-    family: str
     theorem: type[Theorem]
     harness: Callable[..., Model]
+    bug: PlantedBug
+    _: KW_ONLY
+    family: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     search: Mapping[str, Any] = field(default_factory=dict)
     search_by: str = ""
@@ -70,7 +72,6 @@ class Task:
     unproved: Mapping[str, str] = field(default_factory=dict)
     at: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     obligations: int
-    bug: PlantedBug
     engine: str = "yices"
     mode: Literal["prove", "bmc"] = "prove"
     reason: str = ""

@@ -163,14 +163,12 @@ class RoundsEnd(Theorem):
         """For the search."""
         return {name: signal for name, (signal, _) in self.ends.items()}
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         m.d.comb += [signal.eq(value) for signal, value in self.ends.values()]
-        m.d.comb += self.suppose(
+        self.suppose(
             "start_when_idle", ~(self.dut.start & self.dut.busy), "It is started while it is idle."
         )
-        m.d.comb += self.witness("ends", self.dut.busy & self.dut.ready & self.dut.is_last)
-        return m
+        self.witness("ends", self.dut.busy & self.dut.ready & self.dut.is_last)
 
 
 def rounds(config: Config, *, forget: str = "") -> Model:
@@ -188,15 +186,13 @@ class Stays(Theorem):
         self.vacuous = vacuous
         self.contradictory = contradictory
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         if self.vacuous:
-            m.d.comb += self.suppose("never_started", ~self.dut.start)
+            self.suppose("never_started", ~self.dut.start)
         if self.contradictory:
-            m.d.comb += self.suppose("impossible", self.dut.start & ~self.dut.start)
-        m.d.comb += self.claim("never_runs", ~self.dut.o.valid, "Nothing is ever offered.")
-        m.d.comb += self.witness("started", self.dut.start)
-        return m
+            self.suppose("impossible", self.dut.start & ~self.dut.start)
+        self.claim("never_runs", ~self.dut.o.valid, "Nothing is ever offered.")
+        self.witness("started", self.dut.start)
 
 
 def stays(config: Config, *, vacuous: bool, contradictory: bool = False) -> Model:
@@ -263,14 +259,12 @@ class Holding(Theorem):
         """For the search."""
         return {name: signal for name, (signal, _) in self.ends.items()}
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         m.d.comb += [signal.eq(value) for signal, value in self.ends.values()]
-        m.d.comb += self.suppose("length_in_range", self.dut.length <= self.dut.last)
+        self.suppose("length_in_range", self.dut.length <= self.dut.last)
         short = self.dut.left <= self.dut.last
-        m.d.comb += self.claim("in_range", ~self.dut.o.valid | short, "What is offered is a count.")
-        m.d.comb += self.witness("done", self.dut.done)
-        return m
+        self.claim("in_range", ~self.dut.o.valid | short, "What is offered is a count.")
+        self.witness("done", self.dut.done)
 
 
 def holding(config: Config, *, right: bool = True, cut: bool = False) -> Model:
@@ -300,16 +294,14 @@ class StaysShut(Theorem):
         self.lock = lock
         self.key = key
 
-    def elaborate(self, platform):
-        m = Module()
+    def describe(self, m: Module) -> None:
         lock = self.lock
         if self.key is not None:
-            m.d.comb += self.suppose(
+            self.suppose(
                 "not_the_key", ~lock.tried | (lock.word != self.key), "Nobody tries the key."
             )
-        m.d.comb += self.claim("shut", ~lock.open, "It stays shut.")
-        m.d.comb += self.witness("tried", lock.tried & lock.word.all())
-        return m
+        self.claim("shut", ~lock.open, "It stays shut.")
+        self.witness("tried", lock.tried & lock.word.all())
 
 
 def lock(config: Config, *, known: bool = True, chosen: bool = False) -> Model:

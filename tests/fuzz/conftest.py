@@ -1,4 +1,4 @@
-"""Counts what the fuzzing compared, for the record of the run (`tests/recorder.py`)."""
+"""Counts what the fuzzing compared and reached, for the record of the run (`tests/recorder.py`)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -7,21 +7,24 @@ import pytest
 from hypothesis import settings
 
 from gate.manifest import DEFAULT_PROFILE, PROFILES
-from tests.fuzz.reproducer import reproducing
+from tests.fuzz.reproducer import Compared, reproducing
 
 
 @pytest.fixture
-def fuzz_record(request: pytest.FixtureRequest) -> Iterator[Callable[[int, int], None]]:
-    """Call with (values compared, tokens) after each case."""
+def fuzz_record(request: pytest.FixtureRequest) -> Iterator[Callable[[Compared], None]]:
+    """Call with each case that was compared."""
     counts = {"examples": 0, "values": 0, "steps": 0}
+    reached: set[str] = set()
 
-    def record(values: int, steps: int) -> None:
+    def record(compared: Compared) -> None:
         counts["examples"] += 1
-        counts["values"] += values
-        counts["steps"] += steps
+        counts["values"] += compared.values
+        counts["steps"] += compared.steps
+        reached.update(compared.reached)
 
     yield record
     request.node.user_properties.extend(counts.items())
+    request.node.user_properties.append(("reached", sorted(reached)))
 
 
 @pytest.fixture

@@ -1,16 +1,22 @@
 """What a failed fuzz test leaves: one reproducer file and one waveform, of the smallest case."""
 
 import contextlib
+import math
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import event, target
 
 from golden.case import Case
 from golden.image import save
 from golden.quantise import Model
+from sim.build import Variant
+from sim.observed import ObservedRtl
 from sim.replay import Run, run_case
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,12 +31,41 @@ class Differs(AssertionError):
         self.run = run
 
 
-def check(model: Model, case: Case) -> int:
-    """Compare; returns the number of values that were equal, raises :class:`Differs`."""
-    run = run_case(model, case, "quick", quiet=True)
+@dataclass(frozen=True)
+class Compared:
+    """A case without a difference: the number of values and tokens, the cover points that it
+    reached, and what it is `aiming` at: numbers to be made large."""
+
+    values: int
+    steps: int
+    reached: frozenset[str]
+    aiming: Mapping[str, float]
+
+    def steer(self) -> None:
+        """Tell Hypothesis which cases to vary: those with large sums, and many saturated values."""
+        for label, observed in self.aiming.items():
+            target(observed, label=label)
+
+
+def check(model: Model, case: Case, variant: Variant = "quick") -> Compared:
+    """Compare every value; raises :class:`Differs`."""
+    decoders: list[ObservedRtl] = []
+
+    def simulate(*args: Any, **kwargs: Any) -> ObservedRtl:
+        decoders.append(ObservedRtl(*args, **kwargs))
+        return decoders[-1]
+
+    run = run_case(model, case, variant, quiet=True, simulate=simulate)
     if run.difference is not None:
         raise Differs(run)
-    return run.values
+    decoder, saturated = decoders[0], run.saturation.counts
+    reached = decoder.reached | {f"{name} saturates" for name in saturated}
+    for name in reached:
+        event(name)
+    aiming = {"saturated values, as a power of two": math.log2(1 + sum(saturated.values()))}
+    for tensor, largest in decoder.largest.items():
+        aiming[f"bits of {tensor.name}"] = math.log2(1 + largest)
+    return Compared(run.values, case.steps, frozenset(reached), aiming)
 
 
 @contextlib.contextmanager

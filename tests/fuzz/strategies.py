@@ -15,27 +15,89 @@ from golden.checkpoint import random_checkpoint
 from golden.quantise import Model, Rows, quantise
 from spec.config import Config
 from spec.derived import MAX_SHIFT
-from spec.schedule import layer_ops
+from spec.schedule import Op, layer_ops
 
 
 @st.composite
 def models(draw: st.DrawFn, config: Config) -> Model:
-    """Integer weights for `config`: corner values over zeros or over a dense random model."""
+    """Integer weights for `config`: corner values over zeros, over a dense random model, or over
+    one of the `ADVERSARIES`."""
     seed = draw(st.none() | st.integers(0, 2**16 - 1))
+    adversary = draw(st.none() | st.sampled_from(list(ADVERSARIES))) if seed is not None else None
     base = quantise(random_checkpoint(config.shape, seed or 0), config)
+    bits, ops = config.numerics.weight_bits, layer_ops(config)
 
-    def rows(dense: Rows) -> Rows:
+    def rows(op: Op, dense: Rows) -> Rows:
         if seed is None:
             # Shifts of the dense weights: larger sums than theirs saturate.
             dense = Rows(np.zeros_like(dense.weights), dense.shift)
-        return _with_corners(draw, dense, config.numerics.weight_bits)
+        if adversary is not None:
+            dense = ADVERSARIES[adversary](op, dense, config)
+        return _with_corners(draw, dense, bits)
 
     return dataclasses.replace(
         base,
-        embedding=rows(base.embedding),
-        layers=tuple({op: rows(layer[op]) for op in layer_ops(config)} for layer in base.layers),
-        classifier=rows(base.classifier),
+        embedding=rows(Op.EMBED, base.embedding),
+        layers=tuple({op: rows(op, layer[op]) for op in ops} for layer in base.layers),
+        classifier=rows(Op.CLS, base.classifier),
     )
+
+
+def _extremes(signs: np.ndarray, config: Config) -> np.ndarray:
+    """The weight at the end of its range for each sign."""
+    limit = 1 << (config.numerics.weight_bits - 1)
+    return np.where(signs < 0, -limit, limit - 1).astype(signs.dtype)
+
+
+def _saturating(op: Op, rows: Rows, config: Config) -> Rows:
+    """Every sum leaves its format, in both directions."""
+    return Rows(_extremes(rows.weights, config), np.zeros_like(rows.shift))
+
+
+def _outlier(op: Op, rows: Rows, config: Config) -> Rows:
+    """One channel is a thousand times the others: the residual has it, and all read it."""
+    weights = rows.weights >> 10
+    weights[:, 0] = _extremes(rows.weights[:, 0], config)
+    return Rows(weights, rows.shift)
+
+
+def _equal_scores(op: Op, rows: Rows, config: Config) -> Rows:
+    """All queries are 0: every position has the same score."""
+    weights = rows.weights.copy()
+    if op is Op.QKV:
+        weights[: config.shape.q_dim] = 0
+    return Rows(weights, rows.shift)
+
+
+def _zero_rows(op: Op, rows: Rows, config: Config) -> Rows:
+    """Every other row is 0; a norm sees the smallest sum of squares there is."""
+    weights = rows.weights.copy()
+    weights[::2] = 0
+    return Rows(weights, rows.shift)
+
+
+def _tiny(op: Op, rows: Rows, config: Config) -> Rows:
+    """Weights of one unit, with the largest shift: nearly everything rounds to 0 or to -1."""
+    return Rows(np.sign(rows.weights), np.full_like(rows.shift, MAX_SHIFT))
+
+
+def _one_sign(op: Op, rows: Rows, config: Config) -> Rows:
+    """All products of a row have one sign: accumulators go as far as they can."""
+    signs = np.ones_like(rows.weights)
+    if op is not Op.EMBED:
+        signs[1::2] = -1
+    return Rows(_extremes(signs, config), rows.shift)
+
+
+#: Weights as no training makes them, each a function of a matrix, its rows and the configuration.
+ADVERSARIES = {
+    "saturating": _saturating,
+    "an outlier": _outlier,
+    "equal scores": _equal_scores,
+    "rows of zeros": _zero_rows,
+    "tiny rows": _tiny,
+    "one sign": _one_sign,
+}
 
 
 def _with_corners(draw: st.DrawFn, dense: Rows, bits: int) -> Rows:

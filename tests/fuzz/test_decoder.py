@@ -96,7 +96,7 @@ def test_chosen_shapes_share_one_scalar_multiplier_and_have_three():
 
 @pytest.mark.parametrize("config", SHAPES, ids=lambda config: config.name)
 def test_chosen_shapes(config: Config, fuzz_record, reproducer) -> None:
-    """Many models and texts on a few shapes, which are built once."""
+    """Many models and texts on a few shapes, which are built once, for speed."""
     # Beyond the end of the context, so that many cases include a restart.
     steps = st.integers(1, config.shape.seq_len + 3)
 
@@ -104,7 +104,9 @@ def test_chosen_shapes(config: Config, fuzz_record, reproducer) -> None:
     def run(data: st.DataObject) -> None:
         model = data.draw(models(config), label="model")
         case = data.draw(cases(config, steps), label="case")
-        fuzz_record(check(model, case), case.steps)
+        compared = check(model, case, "traced")
+        compared.steer()
+        fuzz_record(compared)
 
     with reproducer:
         run()
@@ -118,7 +120,9 @@ def test_hosts_that_do_as_they_like(config: Config, fuzz_record, reproducer) -> 
     def run(data: st.DataObject) -> None:
         model = data.draw(models(config), label="model")
         case = data.draw(impolite_cases(config), label="case")
-        fuzz_record(check(model, case), case.steps)
+        compared = check(model, case, "traced")
+        compared.steer()
+        fuzz_record(compared)
 
     with reproducer:
         run()
@@ -134,7 +138,7 @@ def test_random_shapes(fuzz_record, building_settings, reproducer) -> None:
         for _ in range(data.draw(st.integers(1, 3), label="models")):
             model = data.draw(models(config), label="model")
             case = data.draw(cases(config, st.just(config.shape.seq_len + 2)), label="case")
-            fuzz_record(check(model, case), case.steps)
+            fuzz_record(check(model, case))
 
     with reproducer:
         run()

@@ -25,6 +25,7 @@ from gate.manifest import (
     STORY_VALUES,
     VALUES_AN_EXAMPLE,
     Required,
+    cover_points,
 )  # fmt: skip
 from gate.verdict import STALE
 from tools import evidence
@@ -70,6 +71,7 @@ def case(test: str, **fields: Any) -> dict[str, Any]:
 
 def record(*cases: dict[str, Any]) -> dict[str, Any]:
     flags = {"asserts": True, "profile": "dev", "derandomized": False, "collected": []}
+    flags["reached"] = sorted(cover_points())
     return {"sources": NOW, **flags, "cases": list(cases)}
 
 
@@ -260,6 +262,11 @@ LEFT_OUT: dict[str, tuple[Change, str]] = {
     "no counts": (fuzz(lambda file: file["cases"][0].pop("examples")), "0 examples"),
     "another profile": (fuzz(lambda file: file.update(profile="default")), "is not one of dev, ci"),
     "a larger profile, not reached": (fuzz(lambda file: file.update(profile="ci")), "must be 60"),
+    "a cover point not reached": (
+        fuzz(lambda file: file.update(profile="ci", reached=file["reached"][1:])),
+        "was not reached by any case",
+    ),
+    "no cover points": (fuzz(lambda file: file.pop("reached")), "Compared: nothing yet"),
     "derandomized": (fuzz(lambda file: file.update(derandomized=True)), "the same examples"),
     "fuzzing of other sources": (fuzz(lambda file: file.update(sources="older")), STALE),
     # The tests.

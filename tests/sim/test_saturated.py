@@ -82,7 +82,7 @@ def test_compare_counts_what_golden_saw(monkeypatch):
     monkeypatch.setattr(replay, "compare", compare)
     model = quantise(random_checkpoint(NANO.shape, 5), NANO.with_numerics(CLIPPED))
     run = replay.run_case(model, replay.Case((1,), 1, None), "traced")
-    assert "of gate" in run.saturated
+    assert "of gate" in run.saturation.sentence()
 
 
 class _Progress:

@@ -1,0 +1,1 @@
+"""``nox -s check``: what a designer runs after each edit. It stops at the first objection."""

@@ -1,0 +1,207 @@
+"""`nox -s check`: what an edit touches, in which order it is asked about, and the first red."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from formal.tasks import select
+from gate.check import proofs, tests
+from gate.check.changes import Changes, changed_functions, since
+from gate.check.history import History
+from tools import evidence
+from tools.errors import BadInput
+
+ROOT = Path(__file__).resolve().parents[2]
+SOFTMAX = "design/softmax.py"
+MODULE = '''
+"""A module."""
+LIMIT = 3
+
+class Unit(Base):
+    width = 4
+
+    def elaborate(self):
+        return 1  # a comment
+
+def helper():
+    return 2
+'''
+
+
+def edit(path: str, *functions: str) -> Changes:
+    """As if these functions of `path` differed."""
+    return Changes({path: frozenset(functions or ("",))})
+
+
+@pytest.mark.parametrize(
+    "old, new, functions",
+    [
+        ("return 1  # a comment", "return (1)", set()),
+        ("return 1", "return 3", {"Unit.elaborate"}),
+        ("return 2", "return 3", {"helper"}),
+        ("LIMIT = 3", "LIMIT = 4", {""}),
+        ("width = 4", "width = 5", {""}),
+        ("(Base)", "(Other)", {""}),
+        ("def helper", "def other", {"helper", "other"}),
+        ("class Unit", "class Other", {"", "Unit.elaborate", "Other.elaborate"}),
+        ("return 2", "return ((", {""}),
+    ],
+)
+def test_the_functions_that_differ(old: str, new: str, functions: set[str]):
+    assert MODULE.count(old) == 1
+    assert changed_functions(MODULE, MODULE.replace(old, new)) == functions
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    for name in ("design/kept.py", "design/edited.py", "design/gone.py", "docs/page.md"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(MODULE)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    return tmp_path
+
+
+def test_edited_new_and_removed_files_differ(repository: Path):
+    edited = repository / "design" / "edited.py"
+    edited.write_text(MODULE.replace("return 2", "return 3"))
+    (repository / "design" / "new.py").write_text("def unit():\n    return 1\n")
+    (repository / "design" / "gone.py").unlink()
+    (repository / "docs" / "page.md").write_text("other")
+    changes = since("HEAD", repository)
+    assert changes.functions == {
+        "design/edited.py": {"helper"},
+        "design/gone.py": {""},
+        "design/new.py": {"unit"},
+        "docs/page.md": {""},
+    }
+    assert changes.checked == ["design/edited.py", "design/gone.py", "design/new.py"]
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "second")
+    assert not since("HEAD", repository).functions
+    assert since("HEAD~1", repository) == changes
+
+
+@pytest.mark.parametrize("revision", ["nowhere", "--help", ""])
+def test_an_unknown_revision_is_bad_input(repository: Path, revision: str):
+    with pytest.raises(BadInput, match=r"--since .* is no revision"):
+        since(revision, repository)
+
+
+def test_proofs_with_a_bug_in_the_changed_function_come_first():
+    pairs = proofs.affected(edit(SOFTMAX, "Softmax.elaborate"), History("proofs"))
+    in_function = [
+        pair
+        for pair in pairs
+        if (pair[0].bug.module, pair[0].bug.function) == ("design.softmax", "Softmax.elaborate")
+    ]
+    assert in_function
+    assert set(map(_name, pairs[: len(in_function)])) == set(map(_name, in_function))
+    assert pairs[0][1] == "nano"
+
+
+def test_a_theorem_affects_the_proofs_that_import_it():
+    pairs = proofs.affected(edit("properties/maximum.py"), History("proofs"))
+    ids = {task.id for task, _ in pairs}
+    assert "arith.maximum" in ids
+    assert "schedule.token" not in ids
+    assert proofs.affected(edit("golden/tokenizers/gguf.py"), History("proofs")) == []
+
+
+def test_a_file_that_is_gone_affects_everything():
+    pairs = proofs.affected(edit("design/gone.py"), History("proofs"))
+    assert sorted(map(_name, pairs)) == sorted(map(_name, select((), None)))
+
+
+def test_what_objected_before_comes_first():
+    history = History("proofs")
+    history.red("composition.answered nano", [SOFTMAX])
+    first = proofs.affected(edit(SOFTMAX), history)[0]
+    assert _name(first) == "composition.answered nano"
+    history.red("tests/sim/test_toy.py", [SOFTMAX])
+    assert tests.affected(edit(SOFTMAX), history)[0] == "tests/sim/test_toy.py"
+
+
+def _name(pair) -> str:
+    return f"{pair[0].id} {pair[1]}"
+
+
+@pytest.mark.parametrize(
+    "path, first",
+    [
+        (SOFTMAX, "tests/design/test_softmax.py"),
+        ("golden/tokenizers/gguf.py", "tests/golden/test_tokenizer_gguf.py"),
+        ("tests/sim/test_toy.py", "tests/sim/test_toy.py"),
+    ],
+)
+def test_the_nearest_tests_come_first(path: str, first: str):
+    files = tests.affected(edit(path), History("tests"))
+    assert files[0] == first
+    assert ("tests/fuzz/test_decoder.py" in files) == (path == SOFTMAX)
+
+
+def test_fixtures_affect_the_tests_below_them():
+    files = tests.affected(edit("tests/fuzz/conftest.py"), History("tests"))
+    assert files == ["tests/fuzz/test_decoder.py"]
+
+
+def test_history_that_cannot_be_read_is_empty(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("gate.check.history.FOLDER", tmp_path)
+    history = History("tests")
+    history.took("a", 1.234)
+    history.red("a", ["b", "c"])
+    history.write()
+    assert History.read("tests") == history
+    assert history.objections("a", ["b", "c", "d"]) == 2
+    (tmp_path / "tests-history.json").write_text("{")
+    assert History.read("tests") == History("tests")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A committed copy of the repository."""
+    for name in (*evidence.FOLDERS, *evidence.SETTINGS, "docs"):
+        source, target = ROOT / name, tmp_path / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    (tmp_path / ".gitignore").write_text("build/\n__pycache__/\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    return tmp_path
+
+
+def check(folder: Path) -> tuple[int, str]:
+    command = [sys.executable, "-m", "gate.check"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert not result.stderr
+    return result.returncode, result.stdout
+
+
+def test_the_first_red_ends_the_check(copy: Path):
+    assert check(copy) == (0, "nothing to check differs from HEAD\n")
+    with (copy / "docs" / "speed.md").open("a") as page:
+        page.write("more\n")
+    assert check(copy) == (0, "nothing to check differs from HEAD; 1 other file differs\n")
+    softmax = copy / SOFTMAX
+    text = softmax.read_text()
+    softmax.write_text(text.replace("empty | (score > maximum)", "empty | (score < maximum)"))
+    code, printed = check(copy)
+    assert code == 1
+    assert f"changed: {SOFTMAX} (Softmax.elaborate)\n" in printed
+    # Whichever lane was faster.
+    assert "RED  arith." in printed or "FAILED tests/" in printed
+    assert "\nRED after " in printed
