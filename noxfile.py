@@ -110,6 +110,13 @@ def sweep(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutate(session: nox.Session) -> None:
+    """Who sees small mistakes: `nox -s mutate -- --sample N --seed S --changed REV --every`."""
+    prepare_yosys(session)
+    python(session, "-m", "mutate", "run", *session.posargs)
+
+
+@nox.session(default=False)
 def check(session: nox.Session) -> None:
     """Check what an edit touches, until the first red: `nox -s check -- --since REV --watch`."""
     python(session, "-m", "gate.check", *session.posargs)

@@ -73,6 +73,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests/fuzz": 20,
     "tests/gate": 100,
     "tests/golden": 560,
+    "tests/mutate": 110,
     "tests/sim": 95,
     "tests/spec": 350,
     "tests/synth": 60,

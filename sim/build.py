@@ -174,10 +174,25 @@ def script(variant: Variant) -> str:
 
 
 def _build(config: Config, variant: Variant, component: wiring.Component, quiet: bool) -> Build:
-    compiler = find_compiler()
     begin = time.perf_counter()
-    text = _rtlil(config, variant, component)
+    text = netlist(config, variant, component)
     constants = defines(config, variant, records=len(component.trace) * (variant != "fast"))
+    return build_netlist(config, variant, text, constants, quiet=quiet, begin=begin)
+
+
+def build_netlist(
+    config: Config,
+    variant: Variant,
+    text: str,
+    constants: str,
+    *,
+    quiet: bool = False,
+    begin: float | None = None,
+) -> Build:
+    """Build the RTLIL `text` of a `Harness`, with the `constants` of its driver, or find it in the
+    cache. `begin` is when the work on it began, by default now."""
+    compiler = find_compiler()
+    begin = time.perf_counter() if begin is None else begin
     # The design is already represented by the text and the constants.
     simulator = SOURCES.digest(__name__, but=("spec", "design"))
     # Without a digest the sources are unknown, so the library is used for this call only.
@@ -236,7 +251,8 @@ def _load(folder: Path, variant: Variant) -> Build:
     return Build(library=library, variant=variant, cached=True, **info)
 
 
-def _rtlil(config: Config, variant: Variant, component: wiring.Component) -> str:
+def netlist(config: Config, variant: Variant, component: wiring.Component) -> str:
+    """The RTLIL of the simulated top level, around `component`."""
     harness = Harness(config, component, traced=variant != "fast")
     # Without source locations, the text and so the cache key do not depend on the folder.
     return rtlil.convert(harness, name="top", ports=harness.ports, emit_src=False)

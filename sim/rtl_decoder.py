@@ -74,6 +74,7 @@ def _library(path: Path) -> ctypes.CDLL:
     for name, returns, arguments in (
         ("vd_open", sim, [ctypes.c_void_p, u64, ctypes.c_int, u64, u64]),
         ("vd_close", None, [sim]),
+        ("vd_select", None, [sim, u64]),
         ("vd_step", ctypes.c_int, [sim, i32, ctypes.c_int, ctypes.c_int, result]),
         ("vd_cycle", u64, [sim]),
         ("vd_message", ctypes.c_char_p, [sim]),
@@ -101,7 +102,7 @@ class RtlDecoder:
     (read in place); `variant` as for `sim.build.build`; `stalls`, a seed for stalls on every
     stream (None: no stalls); `component`, any with the decoder's signature, by default the decoder
     itself; `watchdog`, the cycles after which no progress is an error; `made`, a library built
-    elsewhere with the same driver.
+    elsewhere with the same driver; `design`, which one of several in that library runs.
 
     `cycles` and `macs` count since the beginning; `build` describes the build. Raises
     :class:`BadInput` for an image or token that does not fit the configuration.
@@ -117,6 +118,7 @@ class RtlDecoder:
         watchdog: int | None = None,
         quiet: bool = False,
         made: Build | None = None,
+        design: int = 0,
     ):
         self._sim = None
         shape = (image_layout(config).beats, config.geometry.lanes)
@@ -142,6 +144,7 @@ class RtlDecoder:
         self._sim = self._library.vd_open(
             self._image.ctypes.data, shape[0], stalls is not None, stalls or 0, limit
         )
+        self._library.vd_select(self._sim, design)
 
     def close(self) -> None:
         """Free the simulation; may be called repeatedly."""

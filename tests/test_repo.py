@@ -25,6 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "formal": {"tools", "spec", "design", "golden", "properties"},
     "synth": {"tools", "spec", "design", "golden", "sim"},
     "training": {"tools", "spec", "golden"},
+    "mutate": {"tools", "spec", "design", "golden", "sim", "properties", "formal"},
 }
 FREE = {"gate", "tests", "benchmarks"}
 #: The rooms that must not import Amaranth.
@@ -60,8 +61,11 @@ def readme_commands() -> list[str]:
 
 @pytest.mark.parametrize(
     "folder",
-    ["design", "golden", "sim", "formal", "gate.summary", "synth", "training", "benchmarks"],
-)
+    [
+        "design", "golden", "sim", "formal", "gate.summary", "synth", "training", "benchmarks",
+        "mutate",
+    ],
+)  # fmt: skip
 def test_every_command_answers_help(folder: str):
     answer = subprocess.run(
         [sys.executable, "-m", folder, "--help"],

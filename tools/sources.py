@@ -53,6 +53,15 @@ class Sources(MetaPathFinder):
         known = self._contents.get(path)
         return known if known is not None else self._contents.setdefault(path, path.read_bytes())
 
+    def replace(self, path: Path, content: bytes) -> None:
+        """Run `content` in place of what is in the file `path`, in this process.
+
+        Raises ValueError if the file was read already, for then something may depend on it.
+        """
+        if path in self._contents:
+            raise ValueError(f"{path.relative_to(self.root)} was read before it was replaced")
+        self._contents[path] = content
+
     def code(self, path: Path) -> CodeType:
         """The code compiled from `content`."""
         if path not in self._codes:

@@ -104,8 +104,11 @@ def compiled(function: Callable) -> Callable:
     """`function` compiled to machine code, cached in ``build/golden`` by the digest of the sources.
 
     (numba's own cache checks only the time and size of one file.) Without a digest, or if the
-    folder cannot be written, it is compiled for this run only.
+    folder cannot be written, it is compiled for this run only. With NUMBA_DISABLE_JIT it is left as
+    it is.
     """
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return function
     digest = SOURCES.digest(function.__module__)
     default = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     folder = Path(default or ROOT / "build" / "golden")

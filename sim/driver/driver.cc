@@ -395,6 +395,13 @@ void vd_close(vd_sim *sim) {
   delete sim;
 }
 
+// Chooses among several designs in one netlist, for netlists with the input `vd_select`.
+void vd_select(vd_sim *sim, uint64_t design) {
+#if VD_SELECT
+  put(sim->top.p_vd__select, design);
+#endif
+}
+
 int vd_step(vd_sim *sim, int32_t token, int first, int sample, vd_result *result) {
   return sim->step(token, first != 0, sample != 0, result);
 }

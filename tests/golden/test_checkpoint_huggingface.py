@@ -215,6 +215,14 @@ def test_tensors_that_are_refused(tmp_path, name, shape, dtype, said):
     assert said in refusal(tmp_path)
 
 
+def test_a_tensor_ends_within_the_file(tmp_path):
+    write_folder(tmp_path, random_checkpoint(SHAPE, 1))
+    content = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(content[:-8])
+    sizes = f"ends at byte {len(content)} of a file of {len(content) - 8} bytes"
+    assert sizes in refusal(tmp_path / "model.safetensors")
+
+
 def test_a_value_that_is_not_finite_is_named(tmp_path):
     checkpoint = random_checkpoint(SHAPE, 1)
     checkpoint.weights["w2"][1, 2, 3] = np.inf

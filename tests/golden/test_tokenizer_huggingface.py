@@ -185,6 +185,7 @@ def test_chat(folder, tmp_path, subject):
     [
         ("{% for", "cannot be read"),
         ("{{ raise_exception('only\nusers') }}", r"failed \(only users\)"),
+        ("{{ raise_exception('" + "x" * 300 + "') }}", r"failed \(x{200}\)"),
         ("{{ messages.nothing.nothing }}", "failed"),
         ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "failed"),
         ("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "lines"),

@@ -38,8 +38,10 @@ from spec.schedule import ops
 from tests.design.support import decoder
 from tests.strategies import NUMERICS, configs
 from tools.errors import BadInput
+from tools.sources import ROOT
 
 SIZES = dict(dim=8, hidden=12, layers=2, heads=4, kv_heads=2, vocab=16, seq_len=8)
+DOCS = ROOT / "docs" / "numerics.md"
 EVERY_CONFIG = [config.with_lanes(lanes) for config in CONFIGS.values() for lanes in LANES]
 
 
@@ -144,6 +146,46 @@ def test_more_fraction_bits_than_the_operands_have(changed, name, missing):
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
 def test_round_trip_of_named_instances(config):
     assert config_from_dict(json.loads(json.dumps(config_to_dict(config)))) == config
+
+
+def documented_formats() -> list[tuple[str, str, SQ]]:
+    """Tensor, column and format of the table in docs/numerics.md; an empty cell is the default."""
+    rows = re.findall(r"^\| (.+?) \| (SQ.+?) \|(.*?)\|$", DOCS.read_text("utf-8"), re.MULTILINE)
+    formats = []
+    for names, default, ours in rows:
+        for name in re.findall(r"\w+", re.split(":|, in units", names)[0]):
+            for column, cell in (("default", default), ("stories260k", ours.strip() or default)):
+                i, f = map(int, re.findall(r"\d+", cell))
+                formats.append((name, column, SQ(i, f)))
+    return formats
+
+
+@pytest.mark.parametrize(("tensor", "column", "expected"), documented_formats())
+def test_formats_are_those_in_the_docs(tensor, column, expected):
+    numerics = Numerics() if column == "default" else named(column).numerics
+    assert getattr(numerics, tensor) == expected
+
+
+def test_every_format_is_in_the_docs():
+    formats = {name for name, value in vars(Numerics()).items() if isinstance(value, SQ)}
+    assert {tensor for tensor, _, _ in documented_formats()} == formats
+
+
+def test_defaults_other_than_formats():
+    """Files of configurations, and images of weights, were made with them."""
+    numerics = {n: v for n, v in vars(Numerics()).items() if not isinstance(v, SQ)}
+    assert numerics == {
+        "weight_bits": 16,
+        "rounding": Rounding.HALF_UP,
+        "rope_by": RopeBy.TABLE,
+        "rsqrt_index_bits": 8,
+        "reciprocal_index_bits": 8,
+        "sigmoid_index_bits": 9,
+        "weight_magnitude": 3,
+        "v_gains": (),
+        "up_gains": (),
+    }
+    assert vars(Geometry()) == {"lanes": 8, "cache": CacheBacking.ON_CHIP}
 
 
 def test_a_shape_of_sizes_alone_has_the_defaults():

@@ -15,12 +15,12 @@ import signal
 import socket
 import struct
 import sys
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from formal.engines.programs import wheel_program
+from tools.cpu_time import EXACT, cpu_seconds
 from tools.sources import SOURCES
 
 
@@ -50,10 +50,7 @@ with contextlib.suppress(ImportError):
 
     PROGRAMS["bitwuzla"] = bitwuzla_smt2.main
 _SIZE = struct.Struct("=I")
-#: Whether the system has an exact CPU clock per process, which is polled every `_LOOK` seconds.
-#: Linux counts the CPU time of RLIMIT_CPU in ticks, which is wrong by a factor when processes share
-#: a CPU; a verdict must not depend on that.
-_EXACT = sys.platform == "linux"
+#: Seconds between two looks at the CPU clock of a program, where it is exact.
 _LOOK = 0.2
 
 
@@ -107,13 +104,13 @@ def _attend(client: socket.socket) -> None:
     late = False
     while not closed and not late:
         closed, _, _ = select.select([ended, client.fileno()], [], [], _LOOK if seconds else None)
-        late = not closed and _EXACT and _cpu_seconds(program) > seconds
+        late = not closed and EXACT and cpu_seconds(program) > seconds
     if ended not in closed:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(program, signal.SIGKILL if late else signal.SIGTERM)
     _, status, usage = os.wait4(program, 0)
     code = os.waitstatus_to_exitcode(status)
-    if not _EXACT:
+    if not EXACT:
         # Not by the signal, because some programs (yices) catch it and fail.
         late = bool(code and seconds and usage.ru_utime + usage.ru_stime > seconds - 0.1)
     if late:
@@ -121,15 +118,6 @@ def _attend(client: socket.socket) -> None:
     with contextlib.suppress(OSError):
         client.send(bytes([code if code >= 0 else 128 - code]))
     os._exit(0)
-
-
-def _cpu_seconds(program: int) -> float:
-    """CPU seconds of the process; 0 if it has ended."""
-    try:
-        # The clock id of clock_getcpuclockid(3), which Python does not provide.
-        return time.clock_gettime(~program << 3 | 2)
-    except OSError:
-        return 0.0
 
 
 def _become(
@@ -144,7 +132,7 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    if (seconds := int(environment.get("VERIDECODE_SECONDS", 0))) and not _EXACT:
+    if (seconds := int(environment.get("VERIDECODE_SECONDS", 0))) and not EXACT:
         resource.setrlimit(
             resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1])
         )

@@ -1,0 +1,159 @@
+"""``python -m mutate``: how much of the decoder the verification would miss."""
+
+import contextlib
+import difflib
+import fcntl
+from collections.abc import Iterator
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mutate import baseline, controls, pool, report
+from mutate.campaign import Campaign
+from mutate.cases import Case
+from mutate.changed import changed_lines
+from tools.cli import Cli
+from tools.errors import BadInput
+from tools.evidence import BUILD, Watch
+from tools.sources import ROOT, SOURCES
+
+FOLDER = BUILD / "mutate"
+REPORT = FOLDER / "report.json"
+
+
+@click.group(cls=Cli)
+def main() -> None:
+    """Small mistakes in spec/, design/ and golden/, and who sees them."""
+
+
+@main.command("list")
+@click.argument("paths", nargs=-1)
+def list_mutants(paths: tuple[str, ...]) -> None:
+    """Print the names of all mutants, or of those in the files PATHS."""
+    for mutant in _of_files(paths):
+        click.echo(mutant.name)
+
+
+@main.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Print what the mutant NAME changes, as a unified diff."""
+    mutant = pool.named(name)
+    before = SOURCES.content(ROOT / mutant.path).decode().splitlines(keepends=True)
+    after = pool.change(mutant).content.decode().splitlines(keepends=True)
+    labels = (f"a/{mutant.path}", f"b/{mutant.path}")
+    click.echo("".join(difflib.unified_diff(before, after, *labels)), nl=False)
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--sample", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sample.")
+@click.option("--changed", metavar="REV", help="Only functions that differ from this revision.")
+@click.option("--file", "paths", multiple=True, help="Only this file; may be repeated.")
+@click.option("--every", is_flag=True, help="Ask every detector, also after a kill.")
+@click.option("--no-proofs", is_flag=True, help="Leave out the proofs.")
+def run(
+    names: tuple[str, ...],
+    sample: int,
+    seed: int,
+    changed: str | None,
+    paths: tuple[str, ...],
+    every: bool,
+    no_proofs: bool,
+) -> int:
+    """Judge the mutants NAMES, or a sample of the pool.
+
+    Exit code 0 only if mutants were judged, none survived, and all controls are as they must be.
+    """
+    watch = Watch()
+    mutants = _chosen(names, sample, seed, changed, paths)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    with _alone(), _progress(console) as progress:
+        campaign = Campaign(FOLDER, progress, every, proofs=not no_proofs)
+        try:
+            wrong = campaign.check(controls.chosen(quick=bool(names or changed)))
+            cases = []
+            for case in campaign.run(mutants):
+                cases.append(case)
+                if case.status == "SURVIVOR":
+                    console.print(report.card(case), highlight=False, markup=False)
+        except baseline.Broken as error:
+            console.print(f"RED: {error}", highlight=False, markup=False)
+            return 1
+    facts = {
+        "sources": watch.digest(), "sample": sample, "seed": seed, "changed": changed,
+        "files": list(paths), "every": every, "proofs": not no_proofs, "controls wrong": wrong,
+    }  # fmt: skip
+    report.write(REPORT, cases, facts)
+    report.print_all(console, cases, every=every)
+    return _verdict(console, cases, wrong, changed)
+
+
+def _verdict(console: Console, cases: list[Case], wrong: list[str], changed: str | None) -> int:
+    """Print the last line; the exit code."""
+    for sentence in wrong:
+        console.print(sentence, highlight=False, markup=False)
+    survivors = sum(case.status == "SURVIVOR" for case in cases)
+    if not cases and changed:
+        text = f"no mutant in the functions that differ from {changed}"
+    elif not cases:
+        text = "RED: no mutant was judged"
+    else:
+        text = f"{len(cases)} mutants, {survivors} survivors"
+    if wrong:
+        text = f"RED: {len(wrong)} controls are wrong; {text}"
+    console.print(text, highlight=False, markup=False)
+    return 1 if wrong or survivors or (not cases and not changed) else 0
+
+
+def _of_files(paths: tuple[str, ...]) -> list[pool.Mutant]:
+    mutants = pool.pool()
+    for path in paths:
+        if all(mutant.path != path for mutant in mutants):
+            raise BadInput(f"{path!r} is no file with mutants")
+    return [mutant for mutant in mutants if not paths or mutant.path in paths]
+
+
+def _chosen(
+    names: tuple[str, ...], size: int, seed: int, changed: str | None, paths: tuple[str, ...]
+) -> list[pool.Mutant]:
+    if names:
+        if changed or paths:
+            raise BadInput("mutants are chosen by name, or by --changed and --file, not by both")
+        return [pool.named(name) for name in dict.fromkeys(names)]
+    mutants = _of_files(paths)
+    if changed:
+        mutants = pool.in_changed_functions(mutants, changed_lines(changed))
+    return pool.sample(mutants, size, seed)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Refuse to run twice at once: the folder is one."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BadInput("another `python -m mutate run` is running here") from None
+        yield
+
+
+@contextlib.contextmanager
+def _progress(console: Console) -> Iterator[baseline.Progress]:
+    """A line that says what is done; on no terminal, a line for each step."""
+    if not console.is_terminal:
+        yield lambda text: click.echo(text, err=True)
+        return
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task("")
+        yield lambda text: shown.update(task, description=text)
+
+
+if __name__ == "__main__":
+    main()

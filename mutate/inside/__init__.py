@@ -1,0 +1,1 @@
+"""What runs in the process of a mutant: only names, numbers and text leave it."""
