@@ -111,9 +111,14 @@ def sweep(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutate(session: nox.Session) -> None:
-    """Who sees small mistakes: `nox -s mutate -- --sample N --seed S --changed REV --every`."""
+    """Who sees small mistakes: `nox -s mutate -- --sample N --seed S --changed REV --every`.
+
+    `nox -s mutate -- --time-to-red` measures how long `nox -s check` takes to object.
+    """
     prepare_yosys(session)
-    python(session, "-m", "mutate", "run", *session.posargs)
+    args = list(session.posargs)
+    command = "time-to-red" if args[:1] == ["--time-to-red"] else "run"
+    python(session, "-m", "mutate", command, *args[command != "run" :])
 
 
 @nox.session(default=False)

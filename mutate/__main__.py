@@ -3,13 +3,14 @@
 import contextlib
 import difflib
 import fcntl
+import random
 from collections.abc import Iterator
 
 import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mutate import baseline, controls, pool, report
+from mutate import baseline, controls, pool, red, report
 from mutate.campaign import Campaign
 from mutate.cases import Case
 from mutate.changed import changed_lines
@@ -91,6 +92,34 @@ def run(
     report.write(REPORT, cases, facts)
     report.print_all(console, cases, every=every)
     return _verdict(console, cases, wrong, changed)
+
+
+@main.command("time-to-red")
+@click.option("--sample", type=click.IntRange(min=0), default=100, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sample.")
+@click.option(
+    "--planted", type=click.IntRange(min=0), show_default="all",
+    help="How many planted bugs, drawn with the seed.",
+)  # fmt: skip
+def time_to_red(sample: int, seed: int, planted: int | None) -> int:
+    """Measure how long `nox -s check` takes to object to a planted bug, or a mutant, as an edit.
+
+    In a copy of the repository that shares the caches of this one, which the core proofs ought to
+    have filled (`nox -s formal`). Exit code 1 if nothing was measured.
+    """
+    bugs = red.planted()
+    random.Random(seed).shuffle(bugs)
+    edits = bugs[:planted] + red.mutants(pool.sample(pool.pool(), sample, seed) if sample else [])
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    with _alone(), _progress(console) as progress:
+        seen = list(red.measure(edits, progress))
+    if not seen:
+        console.print("RED: no edit was measured", highlight=False)
+        return 1
+    red.print_all(console, seen)
+    return 0
 
 
 def _verdict(console: Console, cases: list[Case], wrong: list[str], changed: str | None) -> int:

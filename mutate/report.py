@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mutate.cases import DETECTORS, FORMAL, FUZZ, Case
-from mutate.unit_tests import nearest
+from mutate.unit_tests import asked
 from tools.files import write_atomically
 from tools.sources import ROOT
 
@@ -92,7 +92,7 @@ def card(case: Case) -> str:
         f"  asked: {_asked(case)}",
     ]
     if case.status == "SURVIVOR":
-        ought = [*case.theorems[:3], *nearest(case.path)[:1]]
+        ought = [*case.theorems[:3], *asked(case.path)[:1]]
         lines.append(f"  ought to have seen it: {', '.join(ought) or 'nothing covers this file'}")
     return "\n".join(lines)
 

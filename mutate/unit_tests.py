@@ -1,8 +1,6 @@
 """The third detector: the tests that stand nearest to a mutant."""
 
-import functools
 import json
-import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,59 +11,18 @@ from mutate.baseline import Broken, Progress, digest
 from mutate.cases import Case
 from mutate.process import call, simulations
 from tools.files import write_atomically
-from tools.sources import ROOT, SOURCES
+from tools.nearest import nearest
 
-#: Folders of tests that serve other detectors, or test what is not mutated.
-_NOT_ASKED = (
-    "fuzz",
-    "formal",
-    "gate",
-    "mutate",
-    "benchmarks",
-    "training",
-    "synth",
-    "board",
-    "tools",
-)
+#: Folders of tests of what is mutated; the fuzzing is a detector of its own.
+FOLDERS = ("spec", "design", "golden", "sim")
 #: How many files of tests are asked, and the CPU seconds that one of them may take.
 MOST_FILES = 3
 LIMIT = 90.0
 
 
-@functools.cache
-def nearest(path: str) -> tuple[str, ...]:
-    """The files of tests for a file: those that share most words of its name, then those that
-    mention it, and then those that import it over the fewest other files, of its own room first."""
-    file = ROOT / path
-    room, *names = file.relative_to(ROOT).with_suffix("").parts
-    tests = sorted((ROOT / "tests").rglob("test_*.py"))
-    asked = [test for test in tests if test.relative_to(ROOT).parts[1] not in _NOT_ASKED]
-    ranked = []
-    for test in asked:
-        steps = _steps(test, file)
-        if steps is not None:
-            common = len(_words(*names) & _words(test.stem))
-            silent = file.stem not in re.findall(r"\w+", test.read_text("utf-8"))
-            name = test.relative_to(ROOT).as_posix()
-            ranked.append((-common, silent, steps, test.parent.name != room, name))
-    return tuple(name for *_, name in sorted(ranked)[:MOST_FILES])
-
-
-def _words(*names: str) -> set[str]:
-    """The words of names, in the singular."""
-    return {word.removesuffix("s") for name in names for word in name.split("_")}
-
-
-def _steps(test: Path, file: Path) -> int | None:
-    """How many imports lead from a test to a file; None if none do."""
-    known, border, steps = {test}, {test}, 0
-    while border:
-        if file in border:
-            return steps
-        border = {needed for path in border for needed in SOURCES.needed(path)} - known
-        known |= border
-        steps += 1
-    return None
+def asked(path: str) -> tuple[str, ...]:
+    """The files of tests that are asked about a file."""
+    return nearest(path, FOLDERS)[:MOST_FILES]
 
 
 class Tests:
@@ -82,7 +39,7 @@ class Tests:
     def run(self, cases: Sequence[Case]) -> None:
         """Ask the tests of each case, until one fails."""
         for number, case in enumerate(cases, 1):
-            for test in nearest(case.path):
+            for test in asked(case.path):
                 if not self._is_usable(test):
                     continue
                 self.progress(f"tests: {number}/{len(cases)} {case.name}: {test}")

@@ -1,13 +1,15 @@
 """The files of tests that a change may turn red, in the order in which they are asked."""
 
-import functools
 from collections.abc import Iterable
 from pathlib import Path
 
 from gate.check.changes import CHECKED, Changes
 from gate.check.history import History
+from tools.nearest import imports_to, nearest, tests_below
 from tools.sources import ROOT, SOURCES
 
+#: The folders of tests that are asked.
+FOLDERS = (*CHECKED, "fuzz")
 #: Asked behind the nearest tests, before all others: they see the whole decoder.
 WHOLE = ("tests/fuzz/test_decoder.py", "tests/sim/test_cycles.py")
 #: How many tests of a changed file come before those.
@@ -18,8 +20,8 @@ def affected(changes: Changes, history: History) -> list[str]:
     """The files of tests that depend on a changed file: those that objected to its changes before,
     the nearest, those of the whole decoder, and then the others, the nearest first."""
     paths = changes.checked
-    tests = [test for test in _tests() if changes.everything or _depends(test, paths)]
-    first = [test for path in paths for test in nearest(path)[:NEAREST]]
+    tests = [test for test in tests_below(FOLDERS) if changes.everything or _depends(test, paths)]
+    first = [test for path in paths for test in nearest(path, FOLDERS)[:NEAREST]]
     first = list(dict.fromkeys((*first, *WHOLE)))
     steps = {test: min((_distance(test, path) for path in paths), default=0) for test in tests}
 
@@ -30,42 +32,11 @@ def affected(changes: Changes, history: History) -> list[str]:
     return sorted(tests, key=order)
 
 
-@functools.cache
-def nearest(path: str) -> tuple[str, ...]:
-    """The files of tests that depend on a file: those that share most words of its name, and then
-    those that import it over the fewest other files, of its own room first."""
-    room, *names = Path(path).with_suffix("").parts
-    ranked = [
-        (
-            -len(_words(*names) & _words(Path(test).stem)),
-            steps,
-            Path(test).parent.name != room,
-            test,
-        )
-        for test in _tests()
-        if (steps := _steps(test).get(ROOT / path)) is not None
-    ]
-    return tuple(test for *_, test in sorted(ranked))
-
-
-def _words(*names: str) -> set[str]:
-    """The words of names, in the singular."""
-    return {word.removesuffix("s") for name in names for word in name.split("_")}
-
-
-@functools.cache
-def _tests() -> tuple[str, ...]:
-    """All files of tests of the rooms that are checked."""
-    folders = [ROOT / "tests" / room for room in (*CHECKED, "fuzz")]
-    found = [test for folder in folders for test in folder.rglob("test_*.py")]
-    return tuple(sorted(test.relative_to(ROOT).as_posix() for test in found))
-
-
 def _depends(test: str, paths: Iterable[str]) -> bool:
     """Whether a file of tests imports one of `paths`, or tests a command that does, or has its
     fixtures from there."""
     room = Path(test).parts[1]
-    reached = set(_steps(test)) | SOURCES.reached(f"{room}.__main__")
+    reached = set(imports_to(test)) | SOURCES.reached(f"{room}.__main__")
     folders = {str(folder) for folder in Path(test).parents}
     return any(
         ROOT / path in reached
@@ -76,15 +47,4 @@ def _depends(test: str, paths: Iterable[str]) -> bool:
 
 def _distance(test: str, path: str) -> int:
     """How many imports lead from a test to a file; many if none do."""
-    return _steps(test).get(ROOT / path, len(SOURCES.digests()) + 1)
-
-
-@functools.cache
-def _steps(test: str) -> dict[Path, int]:
-    """For each file that a test depends on, how many imports lead to it."""
-    steps = {ROOT / test: 0}
-    border = set(steps)
-    while border:
-        border = {needed for path in border for needed in SOURCES.needed(path)} - steps.keys()
-        steps |= dict.fromkeys(border, max(steps.values()) + 1)
-    return steps
+    return imports_to(test).get(ROOT / path, len(SOURCES.digests()) + 1)

@@ -12,7 +12,7 @@ from mutate.campaign import Campaign
 from mutate.cases import Case
 from mutate.changed import changed_lines, parsed
 from mutate.controls import EQUIVALENT, FATAL, UNCHANGED, chosen
-from mutate.unit_tests import nearest
+from mutate.unit_tests import asked
 from tools.errors import BadInput
 from tools.sources import ROOT
 
@@ -116,10 +116,10 @@ def test_a_control_with_a_wrong_verdict_is_a_sentence():
 
 
 def test_the_nearest_tests_have_its_name():
-    assert nearest("design/rope.py")[0] == "tests/design/test_rope.py"
-    assert nearest("golden/tokenizers/gguf.py")[0] == "tests/golden/test_tokenizer_gguf.py"
-    assert "tests/golden/test_checkpoint_huggingface.py" in nearest("golden/formats/safetensors.py")
-    assert nearest("spec/tables.py")[0] == "tests/spec/test_tables.py"
+    assert asked("design/rope.py")[0] == "tests/design/test_rope.py"
+    assert asked("golden/tokenizers/gguf.py")[0] == "tests/golden/test_tokenizer_gguf.py"
+    assert "tests/golden/test_checkpoint_huggingface.py" in asked("golden/formats/safetensors.py")
+    assert asked("spec/tables.py")[0] == "tests/spec/test_tables.py"
 
 
 def test_changed_lines():
