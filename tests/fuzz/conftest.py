@@ -37,4 +37,4 @@ def reproducer(request: pytest.FixtureRequest) -> AbstractContextManager[None]:
 def building_settings() -> settings:
     """For tests that compile a design per example: as many as the profile can afford."""
     profile = PROFILES.get(settings.get_current_profile_name(), PROFILES[DEFAULT_PROFILE])
-    return settings(max_examples=profile.drawn)
+    return settings(max_examples=profile.drawn_each)

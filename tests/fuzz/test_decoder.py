@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gate.manifest import DRAWING
 from spec.config import CacheBacking, Config, Geometry, RopeBy
 from spec.derived import derive
 from spec.shape import Llama3Scaling, Shape
@@ -128,7 +129,8 @@ def test_hosts_that_do_as_they_like(config: Config, fuzz_record, reproducer) -> 
         run()
 
 
-def test_random_shapes(fuzz_record, building_settings, reproducer) -> None:
+@pytest.mark.parametrize("part", range(DRAWING))
+def test_random_shapes(part: int, fuzz_record, building_settings, reproducer) -> None:
     """Few models on many shapes: each is a design of its own, compiled for it."""
 
     @building_settings
