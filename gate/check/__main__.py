@@ -135,6 +135,8 @@ def _lanes(changes: Changes) -> Iterator[list[Lane]]:
         options = ("-x", "-q", "--no-header", "-p", "no:cacheprovider")
         command = [*evidence.PYTEST, *options, "--hypothesis-profile=check", *files]
         lanes.append(Lane.start("tests", command))
+    else:
+        print("no test depends on the change")
     try:
         yield lanes
     finally:

@@ -9,10 +9,10 @@ from pathlib import Path
 from tools.errors import BadInput
 from tools.sources import ROOT, parsed
 
-#: The rooms whose files are checked after an edit, with what the others are checked by.
-CHECKED = ("spec", "design", "golden", "sim", "properties", "formal", "models", "tests")
-#: Files on which everything depends.
-COMMON = ("pyproject.toml", "requirements.lock", "tools")
+#: The rooms whose files are checked after an edit; the others have their own tests and commands.
+CHECKED = ("spec", "design", "golden", "sim", "properties", "formal", "tests")
+#: Files on which everything may depend.
+COMMON = ("pyproject.toml", "requirements.lock", "tools", "models")
 
 
 @dataclass(frozen=True)
