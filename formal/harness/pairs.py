@@ -67,14 +67,14 @@ def _by_cordic(angles: CordicAngles) -> Angles:
 
 
 #: Of each variant: what is inside.
-_ANGLES: dict[RopeBy, Callable[[Any], Angles]] = {
+ANGLES: dict[RopeBy, Callable[[Any], Angles]] = {
     RopeBy.TABLE: _by_table,
     RopeBy.CORDIC: _by_cordic,
 }
 
 
 def _inside(config: Config, unit: Rope) -> Angles:
-    return _ANGLES[config.numerics.rope_by](unit.angles)
+    return ANGLES[config.numerics.rope_by](unit.angles)
 
 
 def rope_theorem(config: Config, unit: Rope) -> PairsInPlace:

@@ -189,9 +189,13 @@ KEPT = {
     "formal/engines/programs/launch.py _starters": "programs of this process",
     "formal/engines/programs/launch.py _fork_server": "a program of this process",
     "sim/build.py _built": "libraries, each in a folder named by its contents",
+    "sim/observed.py _built": "decoders, by configuration and folder of libraries",
     "sim/rtl_decoder.py _library": "libraries, by that folder",
     "tools/compiler.py find_compiler": "a program of this machine",
     "tools/compiler.py processor": "a property of this machine",
+    "tools/nearest.py imports_to": "sources, which this process reads once; they order, not judge",
+    "tools/nearest.py nearest": "the same",
+    "tools/nearest.py tests_below": "names of files; they order, not judge",
 }
 _CACHES = {"functools.cache", "functools.lru_cache", "cache", "lru_cache"}
 _CHANGES = {"append", "appendleft", "add", "update", "setdefault", "pop", "clear", "extend"}
