@@ -3,7 +3,6 @@
 import ast
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -111,7 +110,7 @@ def _check(folder: Path, edit: Edit) -> Seen:
     try:
         printed, _ = process.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)  # which ends its lanes, too
+        process.terminate()
         printed, _ = process.communicate()
     red, by = _RED.search(printed), _BY.search(printed)
     return Seen(

@@ -88,6 +88,8 @@ def main(revision: str, watch: bool) -> int:
     """
     if watch:
         return run_on_save(["-m", "gate.check", "--since", revision])
+    # As Ctrl-C, which a shell hides from what it runs in the background: the lanes end, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     begin = time.monotonic()
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     changes = since(revision)
