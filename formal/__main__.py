@@ -18,6 +18,7 @@ from formal.runner import BUILD, Runner
 from formal.tasks import TASKS, select
 from formal.tasks.task import Tier
 from tools.cli import Cli
+from tools.console import make_console
 from tools.evidence import Watch
 from tools.files import write_atomically
 from tools.watching import run_on_save
@@ -43,7 +44,7 @@ def list_tasks(assumptions: bool) -> None:
     if assumptions:
         click.echo(ledger_page.page(LINES), nl=False)
     else:
-        report.print_tasks(report.make_console(), TASKS)
+        report.print_tasks(make_console(), TASKS)
 
 
 @main.command()
@@ -61,7 +62,7 @@ def table(write: bool) -> None:
 @click.argument("ids", nargs=-1, required=True)
 def explain(ids: tuple[str, ...]) -> None:
     """Print all details of the properties IDS: assumptions, claims, engines, bound, bug."""
-    console = report.make_console()
+    console = make_console()
     tasks = {task.id: task for task, _ in select(ids, None)}
     for number, task in enumerate(tasks.values()):
         console.print("\n" * bool(number), end="")
@@ -111,7 +112,7 @@ def prove(
     watch = Watch()
     tier: Tier = "all" if everything else "core"
     pairs = select(ids, config, tier)
-    console = report.make_console()
+    console = make_console()
     board = Board(console, len(pairs))
     runner = Runner(
         build=BUILD,

@@ -21,6 +21,7 @@ from rich.table import Table
 from gate import manifest, verdict
 from gate.manifest import Required
 from gate.verdict import Line
+from tools.console import make_console
 from tools.evidence import BUILD
 
 #: Most red lines printed for a part; further ones are counted.
@@ -136,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     # Without a terminal, rich would wrap at 80 columns and truncate names in logs.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = make_console()
     required = manifest.required(gate=args.gate, profile=args.profile)
     return 0 if show(console, args.build, required, gate=args.gate) else 1
 

@@ -15,6 +15,7 @@ from mutate.campaign import Campaign
 from mutate.cases import Case
 from mutate.changed import changed_lines
 from tools.cli import Cli
+from tools.console import make_console
 from tools.errors import BadInput
 from tools.evidence import BUILD, Watch
 from tools.sources import ROOT, SOURCES
@@ -70,9 +71,7 @@ def run(
     """
     watch = Watch()
     mutants = _chosen(names, sample, seed, changed, paths)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120
+    console = make_console()
     with _alone(), _progress(console) as progress:
         campaign = Campaign(FOLDER, progress, every, proofs=not no_proofs)
         try:
@@ -110,9 +109,7 @@ def time_to_red(sample: int, seed: int, planted: int | None) -> int:
     bugs = red.planted()
     random.Random(seed).shuffle(bugs)
     edits = bugs[:planted] + red.mutants(pool.sample(pool.pool(), sample, seed) if sample else [])
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120
+    console = make_console()
     with _alone(), _progress(console) as progress:
         seen = list(red.measure(edits, progress))
     if not seen:

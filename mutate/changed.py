@@ -1,11 +1,9 @@
 """The lines that differ from a revision of the repository."""
 
 import re
-import subprocess
 
 from mutate.pool import ROOMS
-from tools.errors import BadInput
-from tools.sources import ROOT
+from tools.revisions import commit_of, git
 
 _FILE = re.compile(r"^\+\+\+ b/(.*)$")
 _HUNK = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@")
@@ -17,18 +15,9 @@ def changed_lines(revision: str) -> dict[str, set[int]]:
 
     Raises BadInput for a revision that git does not know.
     """
-    command = ["git", "diff", "--unified=0", "--no-color", "--no-ext-diff"]
-    known = subprocess.run(
-        ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if known.returncode:
-        raise BadInput(f"--changed {revision!r} is no revision of this repository")
-    differences = subprocess.run(
-        [*command, known.stdout.strip(), "--", *ROOMS],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    return parsed(differences)
+    commit = commit_of(revision, "--changed")
+    plain = ("--unified=0", "--no-color", "--no-ext-diff")
+    return parsed(git("diff", *plain, commit, "--", *ROOMS))
 
 
 def parsed(differences: str) -> dict[str, set[int]]:

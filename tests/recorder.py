@@ -57,8 +57,8 @@ class Recorder:
         new = {"test": report.nodeid, "outcome": "not called", "reason": "", "seconds": 0.0}
         case = self.cases.setdefault(report.nodeid, new)
         case["seconds"] = round(case["seconds"] + report.duration, 2)
-        case |= {name: count for name, count in report.user_properties if name in COUNTS}
-        case |= {name: points for name, points in report.user_properties if name == REACHED}
+        kept = (*COUNTS, REACHED)
+        case |= {name: value for name, value in report.user_properties if name in kept}
         expected = hasattr(report, "wasxfail")
         if report.outcome != "passed" or expected:
             case["outcome"] = f"{report.outcome}, {report.when}"

@@ -1,6 +1,5 @@
 """Console output of the runner: a line per property, details of failures, and tables."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +13,6 @@ from formal.report import statements, waves
 from formal.runner import Result, Runner
 from formal.tasks.task import Task
 from tools.sources import ROOT
-
-
-def make_console() -> Console:
-    """Standard output. Without a terminal, rich would wrap at 80 columns and truncate names."""
-    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 def print_result(console: Console, result: Result, runner: Runner) -> None:

@@ -22,6 +22,7 @@ from gate.check.changes import Changes, since
 from gate.check.history import FOLDER, History
 from tools import evidence
 from tools.cli import CliCommand
+from tools.console import make_console
 from tools.watching import run_on_save
 
 #: How often the lanes are looked at, in seconds.
@@ -91,7 +92,7 @@ def main(revision: str, watch: bool) -> int:
     # As Ctrl-C, which a shell hides from what it runs in the background: the lanes end, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     begin = time.monotonic()
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console = make_console(highlight=False)
     changes = since(revision)
     for path in changes.checked:
         names = ", ".join(sorted(filter(None, changes.functions[path])))

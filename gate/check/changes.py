@@ -1,12 +1,11 @@
 """What differs from a revision: files, and in modules the functions."""
 
 import ast
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.errors import BadInput
+from tools.revisions import commit_of, git
 from tools.sources import ROOT, parsed
 
 #: The rooms whose files are checked after an edit; the others have their own tests and commands.
@@ -44,12 +43,9 @@ def since(revision: str, root: Path = ROOT) -> Changes:
 
     Raises BadInput for a revision that git does not know.
     """
-    asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
-    commit = _git(root, *asked).strip()
-    if not commit:
-        raise BadInput(f"--since {revision!r} is no revision of this repository")
-    differing = _git(root, "diff", "--name-only", "--no-renames", "-z", commit, "--")
-    new = _git(root, "ls-files", "--others", "--exclude-standard", "-z")
+    commit = commit_of(revision, "--since", root)
+    differing = git("diff", "--name-only", "--no-renames", "-z", commit, "--", root=root)
+    new = git("ls-files", "--others", "--exclude-standard", "-z", root=root)
     paths = sorted({path for path in (differing + new).split("\0") if path})
     return Changes({path: _functions_of(root, commit, path) for path in paths})
 
@@ -58,7 +54,7 @@ def _functions_of(root: Path, commit: str, path: str) -> frozenset[str]:
     file = root / path
     if file.suffix != ".py" or not file.is_file():
         return frozenset({""})
-    before = _git(root, "show", f"{commit}:{path}")
+    before = git("show", f"{commit}:{path}", root=root, may_fail=True)  # of a new file, nothing
     return changed_functions(before, file.read_text(encoding="utf-8"))
 
 
@@ -92,13 +88,3 @@ def _functions(tree: ast.Module) -> dict[str, str]:
 
     collect(tree, "")
     return found
-
-
-def _git(root: Path, *arguments: str) -> str:
-    """What git prints; nothing if it fails."""
-    command = ["git", "-c", "core.quotePath=false", *arguments]
-    try:
-        result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise BadInput("git is not installed, which tells what has changed") from None
-    return result.stdout if result.returncode == 0 else ""

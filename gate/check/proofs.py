@@ -13,6 +13,7 @@ from formal.tasks.configs import PROOF_CONFIGS
 from formal.tasks.task import Task
 from gate.check.changes import Changes
 from gate.check.history import History
+from tools.console import make_console
 from tools.sources import ROOT, SOURCES
 
 #: What a proof takes that no check has timed yet: most take less.
@@ -63,7 +64,7 @@ def main(jobs: int) -> int:
     """
     changes = Changes({path: frozenset(names) for path, names in json.load(sys.stdin).items()})
     history = History.read("proofs")
-    console = report.make_console()
+    console = make_console()
     pairs = affected(changes, history)
     if not pairs:
         print("no proof depends on the change")

@@ -20,6 +20,7 @@ from formal.tasks.task import Task
 from gate.sweep import sweeping
 from spec.config import CONFIGS, Config
 from tools.cli import CliCommand
+from tools.console import make_console
 from tools.evidence import Watch
 
 
@@ -57,7 +58,7 @@ def main(
         raise click.UsageError("all of these properties are for named configurations only")
     if seed is None:
         seed = int(datetime.date.today().strftime("%Y%m%d"))
-    console = report.make_console()
+    console = make_console()
     console.print(f"seed {seed}", highlight=False)
     shapes = len(CONFIGS) if named else examples
     board = Board(console, len(tasks) * shapes)

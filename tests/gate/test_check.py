@@ -99,6 +99,12 @@ def test_an_unknown_revision_is_bad_input(repository: Path, revision: str):
         since(revision, repository)
 
 
+def test_a_git_that_fails_is_bad_input(repository: Path):
+    (repository / ".git" / "index").write_bytes(b"broken")
+    with pytest.raises(BadInput, match=r"git diff failed: .*index"):
+        since("HEAD", repository)
+
+
 def test_proofs_with_a_bug_in_the_changed_function_come_first():
     pairs = proofs.affected(edit(SOFTMAX, "Softmax.elaborate"), History("proofs"))
     in_function = [
