@@ -71,7 +71,9 @@ def run_case(
     """
     golden, image = FixedDecoder(model), pack(model)
     feeds: list[Feed] = []
-    with simulate(model.config, image, variant, case.stalls, quiet=quiet) as rtl:
+    # Only said where it matters: what can be reset is slower.
+    resettable = {"resettable": True} if case.resets else {}
+    with simulate(model.config, image, variant, case.stalls, quiet=quiet, **resettable) as rtl:
         for progress in compare(golden, rtl, case.host(model.config.shape, once=once)):
             feeds.append(progress.feed)
             watch(progress)

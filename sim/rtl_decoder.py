@@ -41,6 +41,9 @@ class Step:
     multiply-accumulates by the design's counter; `counted_cycles`, cycles with a token in flight
     by the design's counter; `busy_cycles`, the same by the driver's clock, which must be equal.
     They are read in the last cycle of the token, which therefore counts for the next token.
+
+    `reset`: there was one before the token was done. Then `id` is -1 unless it was answered, and
+    `logits` and `records` are those that came before.
     """
 
     id: int
@@ -51,6 +54,7 @@ class Step:
     counted_cycles: int
     busy_cycles: int
     records: np.ndarray | None
+    reset: bool = False
 
 
 class _Result(ctypes.Structure):
@@ -58,7 +62,7 @@ class _Result(ctypes.Structure):
         ("id", ctypes.c_int32),
         ("sampled", ctypes.c_int32),
         ("end", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("reset", ctypes.c_int32),
         ("cycles", ctypes.c_uint64),
         ("design_cycles", ctypes.c_uint64),
         ("design_macs", ctypes.c_uint64),
@@ -76,9 +80,11 @@ def _library(path: Path) -> ctypes.CDLL:
         ("vd_close", None, [sim]),
         ("vd_select", None, [sim, u64]),
         ("vd_step", ctypes.c_int, [sim, i32, ctypes.c_int, ctypes.c_int, result]),
+        ("vd_reset_in", ctypes.c_int, [sim, u64]),
+        ("vd_stall", None, [sim, ctypes.c_int, u64]),
         ("vd_cycle", u64, [sim]),
         ("vd_message", ctypes.c_char_p, [sim]),
-        ("vd_logits", ctypes.c_void_p, [sim]),
+        ("vd_logits", ctypes.c_void_p, [sim, ctypes.POINTER(u64)]),
         ("vd_trace", ctypes.c_void_p, [sim, ctypes.POINTER(u64)]),
         ("vd_vcd_begin", ctypes.c_int, [sim, ctypes.c_char_p]),
         ("vd_vcd_end", ctypes.c_int, [sim]),
@@ -102,7 +108,8 @@ class RtlDecoder:
     (read in place); `variant` as for `sim.build.build`; `stalls`, a seed for stalls on every
     stream (None: no stalls); `component`, any with the decoder's signature, by default the decoder
     itself; `watchdog`, the cycles after which no progress is an error; `made`, a library built
-    elsewhere with the same driver; `design`, which one of several in that library runs.
+    elsewhere with the same driver; `design`, which one of several in that library runs;
+    `resettable`, whether a token may say that there is a reset.
 
     `cycles` and `macs` count since the beginning; `build` describes the build. Raises
     :class:`BadInput` for an image or token that does not fit the configuration.
@@ -119,6 +126,7 @@ class RtlDecoder:
         quiet: bool = False,
         made: Build | None = None,
         design: int = 0,
+        resettable: bool = False,
     ):
         self._sim = None
         shape = (image_layout(config).beats, config.geometry.lanes)
@@ -130,9 +138,12 @@ class RtlDecoder:
             )
         if stalls is not None and not 0 <= stalls < STALL_SEEDS:
             raise BadInput(f"stall seed = {stalls} must be 0 to 2**60 - 1")
+        self._stalls = self._stalled = stalls
         self.config = config
         self.variant = variant
-        self.build: Build = made or build(config, variant, component, quiet=quiet)
+        self.build: Build = made or build(
+            config, variant, component, quiet=quiet, resettable=resettable
+        )
         self.cycles = 0
         self.macs = 0
         self._before = _Result()
@@ -198,6 +209,9 @@ class RtlDecoder:
         token, sample = feed.token, feed.sample
         if not 0 <= token < self.config.shape.vocab:
             raise BadInput(f"token id {token} is not below vocab = {self.config.shape.vocab}")
+        self._stall(self._stalls if feed.stalls is None else feed.stalls)
+        if feed.reset is not None and not self._library.vd_reset_in(self._sim, feed.reset):
+            raise BadInput(f"reset = {feed.reset}: this simulation is not resettable")
         begins = feed.first or self._ended
         self._text = [token] if begins else [*self._text, token]
         result = _Result()
@@ -210,9 +224,19 @@ class RtlDecoder:
             records = _copy(address, count.value, RECORD)
         logits = None
         if sample:
-            logits = _copy(self._library.vd_logits(self._sim), self.config.shape.vocab, "<i4")
+            count = ctypes.c_uint64()
+            address = self._library.vd_logits(self._sim, count)
+            logits = _copy(address, count.value, "<i4")
         counts = self._account(result)
-        return Step(result.id, bool(result.end), logits, result.cycles, *counts, records)
+        if feed.reset is not None:
+            self._text, self._ended, self._before = [], True, _Result()
+        reset, end = bool(result.reset), bool(result.end)
+        return Step(result.id, end, logits, result.cycles, *counts, records, reset)
+
+    def _stall(self, seed: int | None) -> None:
+        if seed != self._stalled:
+            self._library.vd_stall(self._sim, seed is not None, seed or 0)
+            self._stalled = seed
 
     @contextlib.contextmanager
     def waveform(self, path: Path) -> Iterator[None]:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 from hypothesis import settings
 
-from gate.manifest import DEFAULT_PROFILE, PROFILES
+from gate.manifest import DEFAULT_PROFILE, PROFILES, Profile
 from tests.fuzz.reproducer import Compared, reproducing
 
 
@@ -33,8 +33,17 @@ def reproducer(request: pytest.FixtureRequest) -> AbstractContextManager[None]:
     return reproducing(request.node.name)
 
 
+def _profile() -> Profile:
+    return PROFILES.get(settings.get_current_profile_name(), PROFILES[DEFAULT_PROFILE])
+
+
 @pytest.fixture
 def building_settings() -> settings:
     """For tests that compile a design per example: as many as the profile can afford."""
-    profile = PROFILES.get(settings.get_current_profile_name(), PROFILES[DEFAULT_PROFILE])
-    return settings(max_examples=profile.drawn_each)
+    return settings(max_examples=_profile().drawn_each)
+
+
+@pytest.fixture
+def rule_settings() -> settings:
+    """For state machines: as many rules a run as the profile has."""
+    return settings(stateful_step_count=_profile().rules)

@@ -55,17 +55,22 @@ def check(model: Model, case: Case, variant: Variant = "quick") -> Compared:
         decoders.append(ObservedRtl(*args, **kwargs))
         return decoders[-1]
 
-    run = run_case(model, case, variant, quiet=True, simulate=simulate)
+    return judge(run_case(model, case, variant, quiet=True, simulate=simulate), decoders[0])
+
+
+def judge(run: Run, decoder: ObservedRtl) -> Compared:
+    """What `run` compared and `decoder` saw; raises :class:`Differs`."""
     if run.difference is not None:
         raise Differs(run)
-    decoder, saturated = decoders[0], run.saturation.counts
+    # A reset cuts off values that golden counts.
+    saturated = {} if run.case.resets else run.saturation.counts
     reached = decoder.reached | {f"{name} saturates" for name in saturated}
     for name in reached:
         event(name)
     aiming = {"saturated values, as a power of two": math.log2(1 + sum(saturated.values()))}
     for tensor, largest in decoder.largest.items():
         aiming[f"bits of {tensor.name}"] = math.log2(1 + largest)
-    return Compared(run.values, case.steps, frozenset(reached), aiming)
+    return Compared(run.values, run.case.steps, frozenset(reached), aiming)
 
 
 @contextlib.contextmanager

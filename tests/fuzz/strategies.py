@@ -125,18 +125,21 @@ def cases(draw: st.DrawFn, config: Config, steps: st.SearchStrategy[int]) -> Cas
     return Case(tuple(prompt), draw(steps), draw(stall_seeds))
 
 
+def offered_ids(config: Config) -> st.SearchStrategy[int]:
+    """Token ids; those that end a text are offered often, too."""
+    ids = st.integers(0, config.shape.vocab - 1)
+    return ids | st.sampled_from(config.shape.end_ids) if config.shape.end_ids else ids
+
+
 @st.composite
 def impolite_cases(draw: st.DrawFn, config: Config) -> Case:
     """What any host may do: texts begun in the middle of another, or behind an end without saying
     so; tokens sampled anywhere, or never; a choice taken, or ignored; texts of one token, and
     contexts that fill up."""
     shape = config.shape
-    ids = st.integers(0, shape.vocab - 1)
-    # Ids that end a text are often offered, too.
-    tokens = ids | st.sampled_from(shape.end_ids) if shape.end_ids else ids
     seldom = st.sampled_from([False] * 7 + [True])
     firsts = draw(st.sampled_from([seldom, st.booleans(), st.just(False)]))
-    feeds = st.builds(Feed, tokens, firsts, st.booleans())
+    feeds = st.builds(Feed, offered_ids(config), firsts, st.booleans())
     most = 2 * shape.seq_len + 4
     drawn = draw(st.lists(feeds, min_size=1, max_size=most))
     return Case.of_feeds(tuple(drawn), draw(stall_seeds))

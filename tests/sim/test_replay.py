@@ -1,12 +1,16 @@
 """A bug planted in the decoder, fuzzed, shrunk, left as a reproducer, and replayed."""
 
 import pytest
+from amaranth import Signal
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
 
+import design.decoder
 import design.swiglu
 import sim.build
+from design.pass_buffer import PassBuffer
 from design.requantize import requantize
 from golden.case import Case
 from golden.checkpoint import random_checkpoint
@@ -15,6 +19,7 @@ from golden.quantise import quantise
 from sim.__main__ import main
 from spec.config import named
 from spec.fixed import Rounding
+from tests.fuzz.hosts import HostMachine
 from tests.fuzz.reproducer import check, reproducing
 from tests.fuzz.strategies import cases, models
 
@@ -26,10 +31,15 @@ def truncating(value, shift, form, rounding):
 
 
 @pytest.fixture
-def planted(monkeypatch, tmp_path_factory):
-    """The decoder rounds SiLU wrongly, in builds that nobody else finds in the cache."""
+def clean_builds(monkeypatch, tmp_path_factory):
+    """Builds that nobody else finds in the cache."""
     monkeypatch.setenv("VERIDECODE_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr(sim.build, "_built", {})
+
+
+@pytest.fixture
+def planted(clean_builds, monkeypatch):
+    """The decoder rounds SiLU wrongly."""
     monkeypatch.setattr(design.swiglu, "requantize", truncating)
 
 
@@ -81,6 +91,40 @@ def test_a_planted_bug_leaves_its_smallest_case(planted, tmp_path):
     assert f"first difference at {difference}\n" in result.stdout
     assert f"waveform of token 0: {wave_again}\n" in result.stdout
     assert wave_again.read_text().count("$enddefinitions") == 1
+
+
+class Kept(PassBuffer):
+    """A pass that is held survives a reset."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.full = Signal(reset_less=True)
+
+
+@pytest.fixture
+def planted_reset(clean_builds, monkeypatch):
+    """The decoder as it is, unless it is reset."""
+    monkeypatch.setattr(design.decoder, "PassBuffer", Kept)
+
+
+def test_a_bug_that_only_a_reset_shows_leaves_its_smallest_case(planted_reset, tmp_path):
+    rules = settings(database=None, derandomize=True, max_examples=50, stateful_step_count=10)
+
+    def machine():
+        return HostMachine(NANO, lambda run, rtl: None, "quick")
+
+    with pytest.raises(pytest.fail.Exception) as info, reproducing("test_toy", tmp_path):
+        run_state_machine_as_test(machine, settings=rules)
+    model, case = load_case(tmp_path / "test_toy.safetensors")
+    reset, behind = case.feeds
+    assert reset.reset is not None and behind.reset is None
+    assert case.stalls is reset.stalls is behind.stalls is None, "it was not shrunk"
+    assert not model.embedding.weights.any(), "it was not shrunk"
+    assert (tmp_path / "test_toy.vcd").read_text().count("$enddefinitions") == 1
+
+    result = replay(tmp_path / "test_toy.safetensors")
+    assert result.exit_code == 1, result.output
+    assert f"first difference at {str(info.value).splitlines()[0]}\n" in result.stdout
 
 
 def test_a_pass_removes_what_an_earlier_run_left(tmp_path):
