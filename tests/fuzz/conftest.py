@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from gate.manifest import DEFAULT_PROFILE, PROFILES, Profile
 from tests.fuzz.reproducer import Compared, reproducing
@@ -45,5 +45,7 @@ def building_settings() -> settings:
 
 @pytest.fixture
 def rule_settings() -> settings:
-    """For state machines: as many rules a run as the profile has."""
-    return settings(stateful_step_count=_profile().rules)
+    """For state machines: as many rules a run as the profile has, and no explanations, which
+    trace every line."""
+    phases = [phase for phase in settings().phases if phase is not Phase.explain]
+    return settings(stateful_step_count=_profile().rules, phases=phases)

@@ -17,7 +17,7 @@ from sim.replay import Run
 from spec.config import Config
 from spec.schedule import image
 from tests.fuzz.reproducer import Differs
-from tests.fuzz.strategies import models, offered_ids
+from tests.fuzz.strategies import offered_ids, plain_models
 
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class HostMachine(RuleBasedStateMachine):
         self.rtl: ObservedRtl | None = None
         self.differs = False
 
-    @initialize(model=of_machine(models), token=tokens, sample=st.booleans())
+    @initialize(model=of_machine(plain_models), token=tokens, sample=st.booleans())
     def load(self, model: Model, token: int, sample: bool) -> None:
         """A text begins with a new model."""
         self.model, self.image = model, pack(model)

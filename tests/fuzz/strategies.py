@@ -5,6 +5,7 @@ A failing case shrinks towards few non-zero weights over a zero base.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 from hypothesis import strategies as st
@@ -110,6 +111,26 @@ def _with_corners(draw: st.DrawFn, dense: Rows, bits: int) -> Rows:
     return Rows(
         np.where(overlay != 0, overlay, dense.weights),
         np.where(replaced >= 0, replaced, dense.shift),
+    )
+
+
+def plain_models(config: Config) -> st.SearchStrategy[Model]:
+    """A few models without corners, which cost nothing to shrink: for what hosts do to them."""
+    names = st.none() | st.sampled_from(list(ADVERSARIES))
+    return st.builds(_plain_model, st.just(config), st.integers(0, 3), names)
+
+
+@functools.cache
+def _plain_model(config: Config, seed: int, adversary: str | None) -> Model:
+    base = quantise(random_checkpoint(config.shape, seed), config)
+    spoil = ADVERSARIES[adversary] if adversary else lambda op, rows, config: rows
+    return dataclasses.replace(
+        base,
+        embedding=spoil(Op.EMBED, base.embedding, config),
+        layers=tuple(
+            {op: spoil(op, rows, config) for op, rows in layer.items()} for layer in base.layers
+        ),
+        classifier=spoil(Op.CLS, base.classifier, config),
     )
 
 
