@@ -28,8 +28,14 @@ if TYPE_CHECKING:
 STEPS = ("story", "lint", "tests", "formal", "ports", "fuzz", "sweep")
 
 
-#: The tests that compare `Profile.chosen` cases for each of some shapes.
-OF_SHAPES = ("test_chosen_shapes", "test_hosts_that_do_as_they_like", "test_hosts_that_reset")
+#: The tests that compare `Profile.chosen` cases for each of their shapes or components.
+OF_SHAPES = (
+    "test_chosen_shapes",
+    "test_hosts_that_do_as_they_like",
+    "test_hosts_that_reset",
+    "test_caches_on_the_chip",
+    "test_streams",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +87,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests/board": 10,
     "tests/design": 150,
     "tests/formal": 230,
-    "tests/fuzz": 20,
+    "tests/fuzz": 35,
     "tests/gate": 100,
     "tests/golden": 560,
     "tests/mutate": 110,

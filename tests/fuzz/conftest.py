@@ -49,3 +49,12 @@ def rule_settings() -> settings:
     trace every line."""
     phases = [phase for phase in settings().phases if phase is not Phase.explain]
     return settings(stateful_step_count=_profile().rules, phases=phases)
+
+
+@pytest.fixture
+def planted_settings() -> settings:
+    """For state machines that run on a planted bug: the same examples in every run, not shrunk."""
+    return settings(
+        database=None, derandomize=True, max_examples=100, stateful_step_count=10,
+        phases=[Phase.generate],
+    )  # fmt: skip
