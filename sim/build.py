@@ -284,9 +284,7 @@ def _feedback(log: str) -> list[str]:
     return signals
 
 
-def defines(
-    config: Config, variant: Variant, *, records: int = 0, resettable: bool = False
-) -> str:
+def defines(config: Config, variant: Variant, *, records: int = 0, resettable: bool = False) -> str:
     """The constants for compiling the driver of a decoder that shows so many trace records."""
     each_channel = " ".join(f"VD_CHANNEL({n}, top.p_trace{n})" for n in range(records))
     values = {

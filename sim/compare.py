@@ -205,8 +205,9 @@ def compare(golden: Golden, rtl: RtlDecoder, host: Host) -> Iterator[Progress]:
     """Compare token by token what `host` offers, which is sent golden's answers; ends with it, or
     at a difference.
 
-    `rtl` must be a variant with trace. A token behind the end of a text begins one, whether it says
-    so or not, as do the first of all and the first behind a reset. The RTL's counters are compared after every token, too.
+    `rtl` must be a variant with trace. A token behind the end of a text, or behind a reset, begins
+    one, whether it says so or not, as does the first of all. The RTL's counters are compared after
+    every token, too. Of a token that a reset cuts off, all that came before is compared.
     """
     flattener, shape = Flattener(rtl.config), rtl.config.shape
     values = cycles = macs = 0

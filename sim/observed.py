@@ -178,7 +178,7 @@ class ObservedRtl(RtlDecoder):
         happened = np.unpackbits(rows[:, len(machines) :], axis=1, bitorder="little")
         token = states[-len(rows) :, 0]
         for number, event in enumerate(self._decoder.events):
-            seen = np.flatnonzero(np.bincount(token[happened[:, number] > 0]))
+            seen = np.flatnonzero(np.bincount(token[happened[:, number] > 0])).tolist()
             self.reached |= {f"{event} in {machines['token'][state]}" for state in seen}
 
 

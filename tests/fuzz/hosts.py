@@ -19,7 +19,6 @@ from spec.schedule import image
 from tests.fuzz.reproducer import Differs
 from tests.fuzz.strategies import offered_ids, plain_models
 
-
 T = TypeVar("T")
 
 

@@ -137,7 +137,6 @@ def test_hosts_that_do_as_they_like(config: Config, fuzz_record, reproducer) -> 
 def test_hosts_that_reset(config: Config, fuzz_record, rule_settings, reproducer) -> None:
     """The same and more, rule by rule: other stalls in between, and resets in any cycle."""
 
-
     def done(run: Run, rtl: ObservedRtl) -> None:
         compared = judge(run, rtl)
         compared.steer()

@@ -10,7 +10,6 @@ from hypothesis.stateful import run_state_machine_as_test
 import design.decoder
 import design.swiglu
 import sim.build
-
 from design.requantize import requantize
 from design.sequencer import TokenSequencer
 from golden.case import Case
