@@ -34,6 +34,7 @@ OF_SHAPES = (
     "test_hosts_that_do_as_they_like",
     "test_hosts_that_reset",
     "test_caches_on_the_chip",
+    "test_external_caches",
     "test_streams",
 )
 
