@@ -192,7 +192,7 @@ class ExternalMachine(RuleBasedStateMachine):
         assert outs["word_ready"]
         assert outs["rd_ready"] == (self.waiting > 0)
         assert {name: outs[name] for name in self.shows} == self.shows
-        self.values += len(self.shows)
+        self.values += 3 + len(self.shows)
         self._serve(outs, ins, acknowledges)
         if enabled:
             self.shows = self.found

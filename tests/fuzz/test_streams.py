@@ -137,6 +137,7 @@ class StreamMachine(RuleBasedStateMachine):
             self.pushed += 1
             self.offered = None
         shown = {name: outs[name] for name in self.stream.expected(0, 0)} if outs["o_valid"] else {}
+        self.values += 1  # whether anything comes out
         if self.stalled is not None:
             assert shown == self.stalled, "what was stalled must stay"
         if shown:
