@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mutate import baseline, controls, pool, red, report
-from mutate.campaign import Campaign
+from mutate import planted as planting
+from mutate.campaign import Campaign, cases_of
 from mutate.cases import Case
 from mutate.changed import changed_lines
 from tools.cli import Cli
@@ -106,9 +107,10 @@ def time_to_red(sample: int, seed: int, planted: int | None) -> int:
     In a copy of the repository that shares the caches of this one, which the core proofs ought to
     have filled (`nox -s formal`). Exit code 1 if nothing was measured.
     """
-    bugs = red.planted()
+    bugs = planting.cases()
     random.Random(seed).shuffle(bugs)
-    edits = bugs[:planted] + red.mutants(pool.sample(pool.pool(), sample, seed) if sample else [])
+    mutants = cases_of(pool.sample(pool.pool(), sample, seed) if sample else [])
+    edits = red.edits([*bugs[:planted], *mutants])
     console = make_console()
     with _alone(), _progress(console) as progress:
         seen = list(red.measure(edits, progress))
@@ -117,6 +119,30 @@ def time_to_red(sample: int, seed: int, planted: int | None) -> int:
         return 1
     red.print_all(console, seen)
     return 0
+
+
+@main.command()
+@click.option("--no-fuzz", is_flag=True, help="Compare on small decoders only.")
+def planted(no_fuzz: bool) -> int:
+    """Ask the fuzzing about each planted bug; its proof is asked by the tests.
+
+    First the comparison on five small decoders, then the examples of the fuzzing. Exit code 0 if
+    it sees all but those that it cannot see (mutate/planted.py).
+    """
+    console = make_console()
+    with _alone(), _progress(console) as progress:
+        campaign = Campaign(FOLDER, progress, proofs=False, tests=False, fuzz=not no_fuzz)
+        try:
+            judged = list(campaign.judge(planting.cases()))
+        except baseline.Broken as error:
+            console.print(f"RED: {error}", highlight=False, markup=False)
+            return 1
+    console.print(planting.table(judged))
+    wrong = list(planting.wrong(judged))
+    for sentence in wrong:
+        console.print(sentence, highlight=False, markup=False)
+    console.print(f"{len(judged)} planted bugs, {len(wrong)} wrong", highlight=False)
+    return 1 if wrong or not judged else 0
 
 
 def _verdict(console: Console, cases: list[Case], wrong: list[str], changed: str | None) -> int:
