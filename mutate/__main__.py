@@ -14,7 +14,7 @@ from mutate import baseline, controls, pool, red, report
 from mutate import planted as planting
 from mutate.campaign import Campaign, cases_of
 from mutate.cases import Case
-from mutate.changed import changed_lines
+from tools.changes import changed_since
 from tools.cli import Cli
 from tools.console import make_console
 from tools.errors import BadInput
@@ -23,6 +23,8 @@ from tools.sources import ROOT, SOURCES
 
 FOLDER = BUILD / "mutate"
 REPORT = FOLDER / "report.json"
+#: How many mutants are judged, and how many of those of a change: these are to take minutes.
+SAMPLE, SAMPLE_OF_CHANGE = 200, 20
 
 
 @click.group(cls=Cli)
@@ -51,7 +53,11 @@ def show(name: str) -> None:
 
 @main.command()
 @click.argument("names", nargs=-1)
-@click.option("--sample", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    help=f"How many mutants  [default: {SAMPLE}; with --changed {SAMPLE_OF_CHANGE}]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sample.")
 @click.option("--changed", metavar="REV", help="Only functions that differ from this revision.")
 @click.option("--file", "paths", multiple=True, help="Only this file; may be repeated.")
@@ -59,7 +65,7 @@ def show(name: str) -> None:
 @click.option("--no-proofs", is_flag=True, help="Leave out the proofs.")
 def run(
     names: tuple[str, ...],
-    sample: int,
+    sample: int | None,
     seed: int,
     changed: str | None,
     paths: tuple[str, ...],
@@ -71,6 +77,7 @@ def run(
     Exit code 0 only if mutants were judged, none survived, and all controls are as they must be.
     """
     watch = Watch()
+    sample = sample or (SAMPLE_OF_CHANGE if changed else SAMPLE)
     mutants = _chosen(names, sample, seed, changed, paths)
     console = make_console()
     with _alone(), _progress(console) as progress:
@@ -179,7 +186,7 @@ def _chosen(
         return [pool.named(name) for name in dict.fromkeys(names)]
     mutants = _of_files(paths)
     if changed:
-        mutants = pool.in_changed_functions(mutants, changed_lines(changed))
+        mutants = pool.in_changed(mutants, changed_since(changed, "--changed"))
     return pool.sample(mutants, size, seed)
 
 
