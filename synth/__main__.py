@@ -109,6 +109,9 @@ def main() -> None:
 @click.option("--write-baseline", "update", is_flag=True, help="Make these figures the baseline.")
 @click.option("--strict", is_flag=True, help="Exit code 1 when a target is missed.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the records here.")
+@click.option(
+    "--markdown", type=click.Path(path_type=Path), help="Write the table here, for a comment."
+)
 def area(
     configs: tuple[str, ...],
     lanes: tuple[str, ...],
@@ -121,6 +124,7 @@ def area(
     update: bool,
     strict: bool,
     output: Path | None,
+    markdown: Path | None,
 ) -> int:
     """Measure LUTs, flip-flops, DSPs, block RAMs, fmax and tokens per second.
 
@@ -128,6 +132,7 @@ def area(
     other devices are estimates by yosys.
     """
     check_writable(output, "--json")
+    check_writable(markdown, "--markdown")
     cases = _cases(configs, lanes, rope)
     targets = [device_named(name) for name in devices or tuple(DEVICES)]
     _warm_up(places=any(device.nextpnr for device in targets))
@@ -141,6 +146,8 @@ def area(
     report.write_json(output or BUILD / "area.json", {"records": records})
     console = _console()
     report.print_costs(console, records, baseline)
+    if markdown:
+        report.write_markdown(markdown, records, baseline)
     for record in records:
         if "paths" in record:
             report.print_paths(console, record, paths, hops=critical_path)
