@@ -7,6 +7,8 @@ from amaranth.hdl import Fragment, Signal
 
 from formal.harness.inside import assignments, parts
 from formal.model import Model
+from formal.runner import Result
+from formal.tasks.configs import PROOF_CONFIGS
 from properties.dialect import Statement, Theorem
 from tools.sources import ROOT
 
@@ -14,6 +16,17 @@ from tools.sources import ROOT
 def statements(model: Model) -> list[Statement]:
     """All statements, those of each theorem in source order."""
     return [statement for theorem in _theorems(model) for statement in theorem.statements]
+
+
+def violated(result: Result) -> list[Statement]:
+    """The claims that the runs of a red property name, in source order."""
+    runs = (result.proof, result.confirmation)
+    named = {name for run in runs if run and run.status != "PASS" for name in run.named}
+    config = PROOF_CONFIGS.get(result.config)
+    if result.status == "PASS" or not named or config is None:
+        return []
+    model = result.task.harness(config, **result.task.arguments)
+    return [one for one in statements(model) if one.kind == "assert" and one.name in named]
 
 
 def signals(model: Model, about: Sequence[Statement]) -> list[str]:

@@ -118,7 +118,7 @@ def judge(build: Path, left: dict[str, Any], required: Required = REQUIRED) -> t
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content))
     console = Console(width=300, record=True, file=io.StringIO())
-    ok = summary.show(console, build, required, gate=True)
+    ok = summary.show(console, build, required, gate=True).ok
     assert json.loads((build / "gate.json").read_text())["ok"] is ok
     ET.parse(build / "gate.xml")
     return ok, console.export_text()
