@@ -38,7 +38,8 @@ class StagedRtl(ObservedRtl):
         super()._see(taken)
         names = list(self.machines.values())
         states = snapshot_bytes(taken)[:, :2]  # of token and layers
-        for (token, layers), count in zip(*np.unique(states, axis=0, return_counts=True)):
+        pairs, counts = np.unique(states, axis=0, return_counts=True)
+        for (token, layers), count in zip(pairs, counts, strict=True):
             of_token, of_layer = names[0][token], names[1][layers]
             stage = of_layer if of_token == "Layers" and of_layer != "Idle" else of_token
             self.spent[stage] += int(count)
