@@ -158,7 +158,10 @@ def write_verdict(
 ) -> None:
     """Write gate.json, and gate.xml together with the suites that pytest reported; of the main
     job, write summary.json."""
-    lines = {name: part and [vars(line) for line in part] for name, part in parts.items()}
+    lines = {
+        name: None if part is None else [vars(line) for line in part]
+        for name, part in parts.items()
+    }
     profile = required.profile
     command = "nox -s gate" + f" -- --profile {profile}" * bool(profile) if gate else "nox"
     content = {

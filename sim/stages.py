@@ -49,7 +49,8 @@ def measured(config: Config, positions: int) -> dict[str, list[int]]:
     """The cycles in each stage at every position, in the order of their first use."""
     zeros = np.zeros((image(config).beats, config.geometry.lanes), np.dtype("<i2"))
     stages: dict[str, list[int]] = {}
-    with StagedRtl(config, zeros, "traced", quiet=True) as rtl:
+    rtl = StagedRtl(config, zeros, "traced", quiet=True)
+    with rtl:
         for position in range(min(positions, config.shape.seq_len)):
             rtl.step(0)
             for stage in rtl.spent.keys() - stages.keys():

@@ -97,7 +97,7 @@ def _plain(part: str, line: Line, command: str = "") -> Card:
     return Card(title_of(part), line["name"], line["detail"], command or f"nox -s {session}")
 
 
-def _proof(records: Records, line: Line, root: Path | None) -> Card | None:
+def _proof(records: Records, line: Line, root: Path | None) -> Card:
     key = tuple(line.get("key") or ())
     results = (records["formal"] or {}).get("results", ())
     result = next((one for one in results if (one["id"], one["config"]) == key), None)
@@ -143,9 +143,12 @@ def _test(records: Records, line: Line, root: Path | None) -> Card:
         return _plain(part, line)
     (test,) = line["key"]
     record = records["fuzz" if part == "compared" else "tests"] or {}
-    case = next((one for one in record.get("cases", ()) if one["test"] == test), {})
+    cases: list[dict[str, Any]] = record.get("cases", [])
+    case = next((one for one in cases if one["test"] == test), {})
     message = str(case.get("message", ""))
     printed = {label: value.strip() for label, value in _PRINTED.findall(message)}
+    # A failed comparison begins with the difference.
+    detail = message.partition("\n")[0] if printed else line["detail"]
     command = printed.pop("replay", "") or f"pytest {shlex.quote(test)}"
     files, diagram = [], None
     for label, value in printed.items():
@@ -154,29 +157,20 @@ def _test(records: Records, line: Line, root: Path | None) -> Card:
         path = root / value
         files.append(attach(label, path, root))
         if label.startswith("waveform"):
-            diagram = timing.of_simulation(path, _saved(path))
+            diagram = timing.of_simulation(path, message)
             files += [
                 attach(program, save, root)
                 for suffix, program in ((".gtkw", "gtkwave"), (".sucl", "surfer --command-file"))
                 if (save := path.with_suffix(suffix)).is_file() and program not in printed
             ]
     return Card(
-        title_of(part), line["name"], line["detail"], command,
+        title_of(part), line["name"], detail, command,
         message=message, files=files, diagram=diagram,
     )  # fmt: skip
 
 
-def _saved(wave: Path) -> list[str]:
-    """The signals that a save file beside the waveform names."""
-    commands = wave.with_suffix(".sucl")
-    if not commands.is_file():
-        return []
-    lines = commands.read_text("utf-8").splitlines()
-    return [line.split()[1] for line in lines if line.startswith("variable_add ")]
-
-
 def _check(records: Records, line: Line, root: Path | None) -> Card:
-    checks = (records["lint"] or {}).get("checks", ())
+    checks: list[dict[str, Any]] = (records["lint"] or {}).get("checks", [])
     check = next((one for one in checks if [one["check"]] == list(line.get("key") or ())), {})
     message = check.get("message", "")
     return Card("Linted", line["name"], line["detail"], "nox -s lint", message=message)
@@ -187,7 +181,7 @@ def _netlist(records: Records, line: Line, root: Path | None) -> Card:
     if len(key) != 4:
         return _plain("mapped", line)
     config, lanes, _, planted = key
-    verdicts = (records["ports"] or {}).get("verdicts", ())
+    verdicts: list[dict[str, Any]] = (records["ports"] or {}).get("verdicts", [])
     named = (
         [one["config"], str(one["lanes"]), one["device"], str(one["bug"] is not None)]
         for one in verdicts

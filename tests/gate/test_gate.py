@@ -448,7 +448,7 @@ def test_the_gate_runs_every_step_in_a_clean_environment(tmp_path, monkeypatch):
     assert {step["sources"] for step in steps} == {evidence.sources()}
     assert "-m formal prove --all" in calls
     assert "-m gate.sweep" in calls
-    assert calls[-1] == "-m gate.summary --gate --profile ci"
+    assert calls[-2:] == ["-m gate.summary --gate --profile ci", "-m gate.report"]
     (fuzzing,) = [call for call in calls if "tests/fuzz" in call.split()]
     assert "--hypothesis-profile=ci" in fuzzing
 
