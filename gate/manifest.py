@@ -93,6 +93,16 @@ LEAST_TESTS: Mapping[str, int] = {
 STORY_TOKENS, STORY_VALUES = 100, 10_000
 
 
+def find_browser() -> tuple[str, str] | None:
+    """Chromium and its driver, for the test of the report; None if one is missing, or Selenium."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser = next(filter(None, map(shutil.which, names)), None)
+    driver = shutil.which("chromedriver")
+    if not browser or not driver or importlib.util.find_spec("selenium") is None:
+        return None
+    return browser, driver
+
+
 @dataclass(frozen=True)
 class Skip:
     """An allowed skip: the reason begins with `reason`, and `holds()`; `why` explains it."""
@@ -117,6 +127,11 @@ SKIPS = (
         "no SmolLM2",
         "its wheel is fetched from PyPI, and there may be no network",
         lambda: True,
+    ),
+    Skip(
+        "no browser",
+        "Chromium and its driver are system packages, not on PyPI",
+        lambda: find_browser() is None,
     ),
     Skip(
         "no device that is always full",

@@ -19,6 +19,7 @@ from tools.cli import Cli
 from tools.console import make_console
 from tools.errors import BadInput
 from tools.evidence import BUILD, Watch
+from tools.provenance import provenance
 from tools.sources import ROOT, SOURCES
 
 FOLDER = BUILD / "mutate"
@@ -93,7 +94,7 @@ def run(
             console.print(f"RED: {error}", highlight=False, markup=False)
             return 1
     facts = {
-        "sources": watch.digest(), "sample": sample, "seed": seed, "changed": changed,
+        **provenance(), "sources": watch.digest(), "sample": sample, "seed": seed, "changed": changed,
         "files": list(paths), "every": every, "proofs": not no_proofs, "controls wrong": wrong,
     }  # fmt: skip
     report.write(REPORT, cases, facts)

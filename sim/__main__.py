@@ -22,7 +22,7 @@ from golden.image import load_case
 from golden.quantise import Model, quantise
 from golden.sampler import Sampler
 from golden.tokenizers import Tokenizer
-from sim import cycles, generation, models
+from sim import cycles, generation, models, stages
 from sim.build import VARIANTS, Variant, build
 from sim.compare import Progress
 from sim.replay import Run, run_case
@@ -359,10 +359,19 @@ def enumerate_units(names: tuple[str, ...]) -> int:
 
 @main.command("cycles")
 @click.option("--accept", "accepts", is_flag=True, help="Write what is measured into the file.")
-def count_cycles(accepts: bool) -> int:
+@click.option(
+    "--stages", "by_stage", is_flag=True, help="Those of each stage, for `nox -s report`."
+)
+def count_cycles(accepts: bool, by_stage: bool) -> int:
     """Compare the cycles of every token of nano and tales260k, at 8 and 64
     lanes, with those in sim/cycles.json; exit code 1 if they differ.
     """
+    if by_stage:
+        of_stage = stages.measured(stages.CASE, stages.POSITIONS)
+        stages.write(of_stage)
+        for name, counts in of_stage.items():
+            click.echo(f"{name:<16} {sum(counts) / len(counts):10,.1f} cycles a token")
+        return 0
     if accepts:
         check_writable(cycles.FILE, "file of cycles")
     found = {cycles.case_name(config): cycles.measured(config) for config in cycles.CASES}

@@ -114,6 +114,11 @@ class ObservedRtl(RtlDecoder):
         self._answered: Step | None = None
         super().__init__(config, image, variant, stalls, quiet=quiet, made=made)
 
+    @property
+    def machines(self) -> dict[str, dict[int, str]]:
+        """The state machines, in the order of a snapshot's bytes."""
+        return self._decoder.machines
+
     def feed(self, feed: Feed) -> Step:
         """As `RtlDecoder.feed`; the records are without the snapshots."""
         self.reached |= set(self._begins(feed))
@@ -154,10 +159,7 @@ class ObservedRtl(RtlDecoder):
 
     def _see(self, taken: np.ndarray) -> None:
         """Take the names from snapshots, one for each cycle."""
-        packed = np.empty(len(taken), [("layer", "<u2"), ("index", "<u4"), ("value", "<i4")])
-        for name in packed.dtype.names or ():
-            packed[name] = taken[name]
-        rows = packed.view(np.uint8).reshape(len(taken), ROOM // 8)
+        rows = snapshot_bytes(taken)
         machines = self._decoder.machines
         states = np.vstack([self._states, rows[:, : len(machines)]])
         self._states = states[-1:]
@@ -169,6 +171,14 @@ class ObservedRtl(RtlDecoder):
         for number, event in enumerate(self._decoder.events):
             seen = np.unique(token[happened[:, number] > 0])
             self.reached |= {f"{event} in {machines['token'][state]}" for state in seen}
+
+
+def snapshot_bytes(taken: np.ndarray) -> np.ndarray:
+    """(cycles, bytes): the records of snapshots; a byte for each state machine comes first."""
+    packed = np.empty(len(taken), [("layer", "<u2"), ("index", "<u4"), ("value", "<i4")])
+    for name in packed.dtype.names or ():
+        packed[name] = taken[name]
+    return packed.view(np.uint8).reshape(len(taken), ROOM // 8)
 
 
 @functools.cache

@@ -23,6 +23,7 @@ from synth.gate import CONFIGS, judge_all, judge_bugs, required
 from synth.tools import BUILD, Report, warm_up
 from tools.cli import Cli
 from tools.files import check_writable
+from tools.provenance import provenance
 
 #: The default configurations to measure, and their lanes (None: those of the configuration).
 MEASURED: dict[str, tuple[int | None, ...]] = {"nano": (None,), "stories260k": (8, 64)}
@@ -143,7 +144,7 @@ def area(
             for config in cases
             for device in targets
         ]
-    report.write_json(output or BUILD / "area.json", {"records": records})
+    report.write_json(output or BUILD / "area.json", {**provenance(), "records": records})
     console = _console()
     report.print_costs(console, records, baseline)
     if markdown:
@@ -185,7 +186,10 @@ def ports(
             verdicts += judge_all(cases, show)
     report.write_json(
         BUILD / "ports.json",
-        {"verdicts": [{"ok": verdict.ok, **dataclasses.asdict(verdict)} for verdict in verdicts]},
+        {
+            **provenance(),
+            "verdicts": [{"ok": one.ok, **dataclasses.asdict(one)} for one in verdicts],
+        },
     )
     console = _console()
     report.print_verdicts(console, verdicts)

@@ -18,6 +18,7 @@ from golden.quantise import Model
 from sim.build import Variant
 from sim.observed import ObservedRtl
 from sim.replay import Run, run_case
+from spec.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "fuzz"
@@ -33,9 +34,10 @@ class Differs(AssertionError):
 
 @dataclass(frozen=True)
 class Compared:
-    """A case without a difference: the number of values and tokens, the cover points that it
-    reached, and what it is `aiming` at: numbers to be made large."""
+    """A case of `config` without a difference: the number of values and tokens, the cover points
+    that it reached, and what it is `aiming` at: numbers to be made large."""
 
+    config: Config
     values: int
     steps: int
     reached: frozenset[str]
@@ -65,7 +67,7 @@ def check(model: Model, case: Case, variant: Variant = "quick") -> Compared:
     aiming = {"saturated values, as a power of two": math.log2(1 + sum(saturated.values()))}
     for tensor, largest in decoder.largest.items():
         aiming[f"bits of {tensor.name}"] = math.log2(1 + largest)
-    return Compared(run.values, case.steps, frozenset(reached), aiming)
+    return Compared(model.config, run.values, case.steps, frozenset(reached), aiming)
 
 
 @contextlib.contextmanager
