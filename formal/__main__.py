@@ -91,7 +91,9 @@ def watch(ids: tuple[str, ...], config: str | None) -> int:
 @click.option("--all", "everything", is_flag=True, help="Prove for every width of the table.")
 @jobs_option
 @click.option(
-    "--farm", metavar="NAME", help="Prove on local, slurm or dask=ADDRESS, as many --jobs at a time."
+    "--farm",
+    metavar="NAME",
+    help="Prove on local, slurm or dask=ADDRESS, as many --jobs at a time.",
 )
 @click.option("--engine", help="Use this engine instead of each property's own.")
 @click.option("--no-cache", is_flag=True, help="Do not reuse results of earlier runs.")

@@ -39,4 +39,4 @@ def _record(result: Result) -> dict[str, Any]:
 
 
 def _run(outcome: Outcome | None) -> dict[str, Any] | None:
-    return outcome and {"status": outcome.status, "netlist": outcome.netlist}
+    return None if outcome is None else {"status": outcome.status, "netlist": outcome.netlist}

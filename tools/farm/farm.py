@@ -20,9 +20,11 @@ class FarmError(RuntimeError):
 
 
 class Farm(Protocol):
-    """Where work is done. `lost` are the exceptions of a future whose worker was lost."""
+    """Where work is done."""
 
-    lost: tuple[type[BaseException], ...]
+    @property
+    def lost(self) -> tuple[type[BaseException], ...]:
+        """The exceptions of a future whose worker was lost."""
 
     def opened(self) -> AbstractContextManager[Start]:
         """Workers, as long as the context lasts."""
