@@ -119,6 +119,11 @@ SKIPS = (
         lambda: not all(map(importlib.util.find_spec, ("jax", "optax"))),
     ),
     Skip(
+        "no farm group",
+        "Dask and submitit are for clusters, and in no lock file",
+        lambda: not all(map(importlib.util.find_spec, ("distributed", "submitit"))),
+    ),
+    Skip(
         "no Icarus Verilog",
         "it is a system package, not on PyPI; Verilator simulates the same files",
         lambda: shutil.which("iverilog") is None,
