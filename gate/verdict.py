@@ -301,7 +301,7 @@ def mapped(build: Path, required: Required) -> list[Line] | None:
         lines: list[Line] = []
         times: Counter[tuple[str, int, str, bool]] = Counter()
         for judged in record["verdicts"]:
-            planted = judged["bug"] is not None
+            planted = bool(judged["bug"])
             key = (str(judged["config"]), int(judged["lanes"]), str(judged["device"]), planted)
             times[key] += 1
             ok = judged["ok"] is True and judged["declared"] > 0

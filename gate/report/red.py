@@ -65,7 +65,7 @@ def _of_records(records: Records) -> Iterator[tuple[str, Line]]:
             yield "linted", _line(check["check"], f"{check['files']} files", check["check"])
     for one in (records["ports"] or {}).get("verdicts", ()):
         if not one["ok"]:
-            named = (one["config"], one["lanes"], one["device"], one["bug"] is not None)
+            named = (one["config"], one["lanes"], one["device"], bool(one["bug"]))
             yield "mapped", _line(f"{one['config']}-{one['lanes']}", "RED", *map(str, named))
     for result in (records["sweep"] or {}).get("results", ()):
         if result["red"]:
@@ -85,7 +85,12 @@ def cards(records: Records, root: Path = ROOT) -> list[Card]:
         "mapped": _netlist, "swept": _swept,
     }  # fmt: skip
     made = []
-    for number, (part, line) in enumerate(lines(records)[:MOST]):
+    # A test may be red by its outcome and by its counts: one card tells both.
+    distinct = {
+        (part, *(line.get("key") or [str(n)])): (part, line)
+        for n, (part, line) in reversed(list(enumerate(lines(records))))
+    }
+    for number, (part, line) in enumerate(list(distinct.values())[::-1][:MOST]):
         maker = makers.get(part)
         card = maker(records, line, root if number < DETAILED else None) if maker else None
         made.append(card or _plain(part, line))
@@ -183,8 +188,7 @@ def _netlist(records: Records, line: Line, root: Path | None) -> Card:
     config, lanes, _, planted = key
     verdicts: list[dict[str, Any]] = (records["ports"] or {}).get("verdicts", [])
     named = (
-        [one["config"], str(one["lanes"]), one["device"], str(one["bug"] is not None)]
-        for one in verdicts
+        [one["config"], str(one["lanes"]), one["device"], str(bool(one["bug"]))] for one in verdicts
     )
     one = next((one for one, name in zip(verdicts, named, strict=True) if name == key), {})
     command = "python -m synth ports" + (" --bug" if planted == "True" else "")
@@ -197,7 +201,7 @@ def _netlist(records: Records, line: Line, root: Path | None) -> Card:
     detail = line["detail"]
     if one:
         found, expected = one.get("cache_found"), one.get("cache_expected")
-        detail = f"{found} RAMs hold the cache, must be {expected}; {len(facts)} findings"
+        detail = f"{len(facts)} findings; {found} RAMs hold the cache, must be {expected}"
     sentence = (
         "A planted second reader of a cache bank is found, as copies of its RAM."
         if planted == "True"

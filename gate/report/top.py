@@ -24,9 +24,9 @@ def verdict(records: Records) -> dict[str, Any]:
     """The verdict, and the provenance of what it is about."""
     judged = records.verdict
     if judged is None:
-        dates = [records.provenance(name).get("date", "") for name in FILES]
-        return {"word": "NO VERDICT", "css": "none", "command": "nox -s gate", "commit": None,
-                "date": max(filter(None, dates), default=""), "tools": _tools(records),
+        made = max(map(records.provenance, FILES), key=lambda made: str(made.get("date", "")))
+        return {"word": "NO VERDICT", "css": "none", "command": "nox -s gate", "commit": made.get("commit"),
+                "date": made.get("date", ""), "tools": _tools(records),
                 "profile": None, "newer": [], "ran": False}  # fmt: skip
     date = str(judged.get("date", ""))
     newer = [
@@ -57,10 +57,12 @@ def _tools(records: Records) -> dict[str, str]:
 
 def changes(records: Records) -> tuple[str, list[str]] | None:
     """What the terminal says of the last green gate: when it was, and what differs."""
-    green = last_green(records.past)
+    judged = records.verdict or {}
+    # The gate's own verdict is the last line of the history.
+    before = [entry for entry in records.past if entry.date < judged.get("date", "9")]
+    green = last_green(before)
     if green is None:
         return None
-    judged = records.verdict or {}
     red = [line["name"] for part in JOBS for line in judged.get(part) or () if not line["ok"]]
     since = f"{green.date} at {(green.commit or '?')[:9]}"
     return since, history.changes(green, history.figures(records.build), red)

@@ -237,7 +237,7 @@ def test_what_is_red_has_sentence_command_reproducer_and_waveform(pages):
         "RED , 3 red", "It is the <same>.", "(x.py:7)", "violated: same after 3 cycles",
         "python -m formal prove one --config nano",
         REPLAY, "(token <4>), layer 1, Q[3]: golden 7, RTL -2", "build/fuzz/x.safetensors",
-        "4 RAMs hold the cache, must be 4; 1 findings", "RAM: 4 DP16KD, must be 2 DP16KD",
+        "1 findings; 4 RAMs hold the cache, must be 4", "RAM: 4 DP16KD, must be 2 DP16KD",
         "python -m synth ports --config nano --lanes 4",
     ):  # fmt: skip
         assert words in elements.text, words
