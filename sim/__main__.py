@@ -25,6 +25,7 @@ from golden.tokenizers import Tokenizer
 from sim import cycles, generation, models
 from sim.build import VARIANTS, Variant, build
 from sim.compare import Progress
+from sim.opinions import Opinion, asked
 from sim.replay import Run, run_case
 from sim.rtl_decoder import SimulationError
 from sim.saturated import warning
@@ -32,6 +33,7 @@ from sim.units import Units
 from sim.waves import Window, default_path
 from spec.config import CONFIGS, RopeBy, named
 from tools.cli import Cli
+from tools.console import make_console
 from tools.errors import BadInput
 from tools.files import check_writable, write_atomically
 from tools.sources import ROOT
@@ -232,14 +234,34 @@ def compare(
 @main.command()
 @click.argument("reproducer", type=_FILE, metavar="FILE")
 @click.option("--vcd", type=_FILE, help="File of the waveform, instead of build/waves.")
-def replay(reproducer: Path, vcd: Path | None) -> None:
+@click.option("--opinions", is_flag=True, help="Ask everything that decodes: golden and RTL.")
+def replay(reproducer: Path, vcd: Path | None, opinions: bool) -> None:
     """Compare the case in FILE, left by a failed fuzz test; exit code 1 if it still differs.
 
-    A difference leaves a waveform of its token.
+    A difference leaves a waveform of its token. With --opinions, golden as the page is compared
+    with golden fast, and with the RTL in CXXRTL, in Verilator and in Amaranth's simulator.
     """
     check_writable(vcd, "--vcd")
     model, case = load_case(reproducer)
+    if opinions:
+        if vcd is not None:
+            raise BadInput("--opinions records no waveform: leave --vcd away")
+        raise SystemExit(_ask(model, case))
     raise SystemExit(_compare(model, case, "quick", path=vcd).difference is not None)
+
+
+def _ask(model: Model, case: Case) -> bool:
+    """Print what all opinions say; returns whether one differs."""
+    with _bar() as bar:
+        task = bar.add_task("", total=len(Opinion), note="")
+
+        def watch(opinion: Opinion) -> None:
+            bar.update(task, advance=1, description=f"asking {opinion.value}")
+
+        said = list(asked.ask(model, case, watch=watch))
+    stalled = "" if case.stalls is None else f", stalls {case.stalls}"
+    make_console().print(asked.table(said, f"{model.config.describe()}{stalled}"))
+    return any(one.difference for one in said)
 
 
 @main.command()

@@ -52,6 +52,11 @@ class Step:
     busy_cycles: int
     records: np.ndarray | None
 
+    @property
+    def shown(self) -> int:
+        """The number of values that the ports show: id, end, logits and the two counters."""
+        return 4 + (0 if self.logits is None else len(self.logits))
+
 
 class _Result(ctypes.Structure):
     _fields_ = [
