@@ -1,5 +1,6 @@
 """Compares the golden decoder with the RTL: every traced value of every step, bit-exactly."""
 
+import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from golden.case import Feed, Host
 from sim.rtl_decoder import RECORD, SimulationError, Step
 from spec.config import Config
 from spec.derived import ceil_pow2
-from spec.trace import ONCE, Tensor, sizes
+from spec.fixed import SQ
+from spec.trace import ONCE, Tensor, format_of, sizes, stage_of
 
 Trace = Mapping[Tensor, np.ndarray]
 
@@ -49,6 +51,29 @@ class Golden(Protocol):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a traced value is in the design and in time.
+
+    `unit` is the part of the decoder that traces the tensor, on trace channel `channel`; `cycle`
+    counts clock cycles since reset, and `begin` is the one in which the token was offered. A value
+    that is missing has no cycle. `form` is its number format, None for a whole number.
+    """
+
+    unit: str
+    channel: int
+    begin: int
+    cycle: int | None
+    form: SQ | None
+
+    def __str__(self) -> str:
+        unit = f" traced by {self.unit}" if self.unit else ""
+        if self.cycle is None:
+            return unit.strip()
+        offset = self.cycle - self.begin
+        return f"{unit} in cycle {offset:,} of the token, {self.cycle:,} since reset".strip()
+
+
+@dataclass(frozen=True)
 class Difference:
     """The first difference between golden and RTL.
 
@@ -56,7 +81,7 @@ class Difference:
     ``twice`` (traced more than once by the RTL), ``answer`` (the chosen token), ``counter`` (`rtl`
     is the increase of the counter named by `detail`, `macs` or `cycles`; `golden` is golden's
     number of products, or the cycles by the driver's clock) or ``simulation`` (the RTL violated the
-    protocol of its ports: see `detail`).
+    protocol of its ports: see `detail`). `place` is that of a traced value.
     """
 
     kind: str
@@ -68,25 +93,39 @@ class Difference:
     golden: int | None = None
     rtl: int | None = None
     detail: str = ""
+    place: "Place | None" = None
 
     def __str__(self) -> str:
         location = f"position {self.position} (token {self.token})"
         if self.tensor is not None:
             layer = "" if self.tensor in ONCE else f"layer {self.layer}, "
             location += f", {layer}{self.tensor.name}[{self.element}]"
-        if self.kind == "value":
-            return f"{location}: golden {self.golden}, RTL {self.rtl}"
-        if self.kind == "missing":
-            return f"{location}: golden {self.golden}, RTL traced nothing"
-        if self.kind == "unexpected":
-            return f"{location}: RTL traced {self.rtl}, golden has no such value"
-        if self.kind == "twice":
-            return f"{location}: RTL traced it more than once, last {self.rtl}"
+            return f"{location}: {self._traced()}"
         if self.kind == "answer":
             return f"{location}: golden chooses {self.golden}, RTL {self.rtl}"
         if self.kind == "counter":
             return f"{location}, counter {self.detail}: expected {self.golden}, RTL {self.rtl}"
         return f"{location}: {self.detail}"
+
+    def _traced(self) -> str:
+        """What differs of a traced value, as integers and in real units, and where that is."""
+        golden, rtl = (self._shown(value) for value in (self.golden, self.rtl))
+        text = {
+            "value": f"golden {golden}, RTL {rtl}",
+            "missing": f"golden {golden}, RTL traced nothing",
+            "unexpected": f"RTL traced {rtl}, golden has no such value",
+            "twice": f"RTL traced it more than once, last {rtl}",
+        }[self.kind]
+        if self.detail:
+            text += f" {self.detail}"
+        if self.place is None or self.tensor is None:
+            return text
+        form = f", {self.place.form}" if self.place.form else ""
+        return f"{text}{form}; stage {stage_of(self.tensor).name}, {self.place}"
+
+    def _shown(self, value: int | None) -> str:
+        form = None if self.place is None else self.place.form
+        return f"{value}" if form is None or value is None else f"{value} ({value / form.scale:g})"
 
 
 @dataclass(frozen=True)
@@ -260,9 +299,7 @@ class Reference:
         full = self.position == shape.seq_len - 1
         self._ended = (sample and shape.ends_text(answer, forced=False)) or full
         products = golden.products(classified=sample)
-        return Expected(
-            feed, self.position, keys, values, logits, answer, self._ended, products
-        )
+        return Expected(feed, self.position, keys, values, logits, answer, self._ended, products)
 
 
 def expectations(golden: Golden, config: Config, host: Host) -> Iterator[Expected]:
@@ -300,6 +337,25 @@ def judge(flattener: Flattener, expected: Expected, step: Step) -> Difference | 
     return miscount(expected.products, step, position, token)
 
 
+def located(difference: Difference, step: Step, config: Config) -> Difference:
+    """With its place, if it is one of a traced value."""
+    tensor, origins, records = difference.tensor, step.origins, step.records
+    if tensor is None or difference.element is None or origins is None or records is None:
+        return difference
+    of_tensor = np.flatnonzero(records["tensor"] == tensor.value)
+    same = of_tensor[
+        (records["layer"][of_tensor] == difference.layer)
+        & (records["index"][of_tensor] == difference.element)
+    ]
+    channel = int(origins.channels[of_tensor[0]]) if len(of_tensor) else -1
+    cycle = int(origins.cycles[same[-1]]) if len(same) else None
+    units = origins.units()
+    unit = units[channel] if 0 <= channel < len(units) else ""
+    form = format_of(config, tensor, difference.element)
+    place = Place(unit, channel, origins.begin, cycle, form)
+    return dataclasses.replace(difference, place=place)
+
+
 def compare(golden: Golden, rtl: Decoder, host: Host) -> Iterator[Progress]:
     """Compare token by token what `host` offers, which is sent golden's answers; ends with it, or
     at a difference: of every value that `rtl` traces, of its answers, and of its counters.
@@ -323,6 +379,8 @@ def compare_with(expected: Iterable[Expected], rtl: Decoder) -> Iterator[Progres
             return
         seconds += time.perf_counter() - begin
         difference = judge(flattener, one, step)
+        if difference is not None and step.origins is not None:
+            difference = located(difference, step, rtl.config)
         values += len(one.keys) if step.records is not None else step.shown
         cycles += step.cycles
         macs += step.macs

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sim.build import Build, Variant, cache_folder, copy_driver, defines, include_all
+from sim.build import Build, Variant, cache_folder, copy_driver, defines
 from sim.harness import Harness
 from spec.config import Config
 from tools import cache
@@ -71,7 +71,9 @@ def ports_of(harness: Harness) -> tuple[list[tuple[str, int]], list[tuple[str, i
 def shim(harness: Harness, head: str, body: str) -> str:
     """The class, with what `head` declares before it and the methods of `body` in it."""
     inputs, outputs = ports_of(harness)
-    members = "\n".join(f"  cxxrtl::value<{bits}> {member(name)};" for name, bits in inputs + outputs)
+    members = "\n".join(
+        f"  cxxrtl::value<{bits}> {member(name)};" for name, bits in inputs + outputs
+    )
     return _SHIM.format(head=head, members=members, body=body)
 
 
@@ -113,5 +115,3 @@ def build_foreign(
         return Build(folder / "decoder.so", variant, seconds, 0.0, seconds, (), cached=True)
 
     return cache.made(folder, make, load)[0]
-
-

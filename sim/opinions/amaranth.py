@@ -12,10 +12,10 @@ from amaranth.sim import Simulator
 from golden.case import Case
 from golden.image import pack
 from golden.quantise import Model
-from golden.work import products
 from sim.build import FLAGS, Build, decoder_component, include_all
 from sim.foreign import CHUNK, build_foreign, ports_of, shim
 from sim.harness import Harness
+from sim.opinions.cost import estimated_cycles
 from sim.rtl_decoder import RtlDecoder
 from spec.config import Config
 from tools.compiler import compile_library, find_compiler
@@ -23,8 +23,6 @@ from tools.errors import BadInput
 
 #: Most clock cycles that a case may take, at about a thousand a second.
 MOST_CYCLES = 20_000
-#: Cycles of a token besides its products, in the mean over small shapes.
-_OVERHEAD = 250
 _HEAD = """\
 using Exchange = void (*)(int phase, const uint32_t *inputs, uint32_t *outputs);
 static Exchange exchange;
@@ -73,7 +71,8 @@ class Interpreted(RtlDecoder):
         self._callback = kind(self._exchange)  # kept alive, as the driver calls it
         self._phase, self._inputs, self._outputs = 0, 0, 0
         ctypes.CDLL(str(made.library)).vd_attach(self._callback)
-        super().__init__(config, image, "quick", stalls, made=made)
+        component = self._packed.harness.component
+        super().__init__(config, image, "quick", stalls, component, made=made)
 
     def _exchange(self, phase: int, inputs: int, outputs: int) -> None:
         """Called by the driver: settle with the clock low (0), or raise the clock (1)."""
@@ -105,16 +104,6 @@ def _build(config: Config, harness: Harness) -> Build:
     ports = repr(ports_of(harness))
     records = len(list(harness.component.trace))
     return build_foreign(config, "amaranth", "quick", records, (ports,), make, __name__)
-
-
-def estimated_cycles(model: Model, case: Case) -> int:
-    """About so many clock cycles, without stalls."""
-    shape = model.config.shape
-    each = (
-        products(shape, step % shape.seq_len, classified=True) // model.config.geometry.lanes
-        for step in range(case.steps)
-    )
-    return sum(each) + case.steps * _OVERHEAD
 
 
 def interpreted(model: Model, case: Case) -> Interpreted:

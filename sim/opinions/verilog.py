@@ -14,14 +14,15 @@ from golden.quantise import Model
 from sim import verilated
 from sim.build import FLAGS, Build, cache_folder
 from sim.harness import Harness
+from sim.opinions.cost import estimated_cycles
 from sim.rtl_decoder import RtlDecoder
 from spec.config import Config
 from tools import cache
 from tools.sources import SOURCES
 from tools.yosys import yosys_version
 
-#: For runs of a few tokens: compiled in a third of the time of "fast".
-_FLAGS = tuple(flag for flag in FLAGS["fast"] if flag not in ("-O3", "-march=native")) + ("-O1",)
+#: Cycles from which on it is worth the time to have the compiler optimise.
+LONG = 100_000
 
 
 class Exported(wiring.Component):
@@ -58,15 +59,16 @@ def text_of(config: Config) -> str:
     return cache.made(cache_folder() / name, make, load)[0]
 
 
-def build(config: Config, text: str | None = None) -> Build:
+def build(config: Config, text: str | None = None, *, optimise: bool = False) -> Build:
     """The Verilog compiled, `text` in place of what is exported; raises as `verilated.build`."""
     verilated.require()
     harness = Harness(config, Exported(config), traced=False)
     files = {"core.v": text_of(config) if text is None else text}
-    return verilated.build(config, harness, files, _FLAGS)
+    flags = (*FLAGS["quick"], "-O1") if optimise else FLAGS["quick"]
+    return verilated.build(config, harness, files, flags)
 
 
 def exported(model: Model, case: Case, text: str | None = None) -> RtlDecoder:
     """The Verilog at work."""
-    made = build(model.config, text)
+    made = build(model.config, text, optimise=estimated_cycles(model, case) > LONG)
     return RtlDecoder(model.config, pack(model), stalls=case.stalls, made=made)
