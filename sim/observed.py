@@ -41,6 +41,12 @@ class ObservedDecoder(Elaboratable):
     def __getattr__(self, port: str) -> Any:
         return getattr(self._decoder, port)
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The name of the unit behind each channel of the trace but the last."""
+        parts = self._decoder.with_port("trace")
+        return tuple(name for name, part in parts.items() for _ in part.trace)
+
     def elaborate(self, platform) -> Module:
         """The decoder, elaborated, and its snapshot."""
         m = Module()
@@ -132,7 +138,12 @@ class ObservedRtl(RtlDecoder):
             of_tensor = values["value"][values["tensor"] == tensor.value].astype(np.int64)
             self.largest[tensor] = max(largest, int(np.abs(of_tensor).max(initial=0)))
         self._answered = step
-        return dataclasses.replace(step, records=values)
+        assert step.origins is not None
+        return dataclasses.replace(step, records=values, origins=step.origins.only(~taken))
+
+    def units(self) -> tuple[str, ...]:
+        """As `RtlDecoder.units`."""
+        return self._decoder.units
 
     def _begins(self, feed: Feed) -> Iterator[str]:
         """What is unusual about a token, as it is offered."""

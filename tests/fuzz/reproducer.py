@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ from spec.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "fuzz"
+#: The ends of the names of what a failed test leaves.
+LEFT = (".safetensors", ".vcd", ".gtkw", ".sucl")
 
 
 class Differs(AssertionError):
@@ -74,29 +77,32 @@ def check(model: Model, case: Case, variant: Variant = "quick") -> Compared:
 def reproducing(test: str, folder: Path = FOLDER) -> Iterator[None]:
     """Wraps a whole Hypothesis test: its exception is the smallest case, the only one stored.
 
-    ``<test>.safetensors`` and ``<test>.vcd`` in `folder`, named in the failure. A test that passes
-    removes those of an earlier run.
+    ``<test>.safetensors``, ``<test>.vcd`` and save files for viewers of that in `folder`, named in
+    the failure. A test that passes removes those of an earlier run.
     """
     name = re.sub(r"[^\w.-]+", "-", test).strip("-")
-    image, wave = folder / f"{name}.safetensors", folder / f"{name}.vcd"
+    image, *waves = (folder / f"{name}{suffix}" for suffix in LEFT)
+    wave = waves[0]
     try:
         yield
     except Differs as differs:
         failure = differs
     else:
-        _remove(image, wave)
+        _remove(image, *waves)
         return
     run = failure.run
     folder.mkdir(parents=True, exist_ok=True)
-    _remove(image, wave)
+    _remove(image, *waves)
     save(image, run.model, run.case)
-    run.record_last(wave, quiet=True)
+    recorded = run.record_last(wave, quiet=True)
+    replay = f"python -m sim replay {shlex.quote(_shown(image))}"
     lines = (
         str(run.difference),
         f"{run.model.config.name}: {run.case}",
         f"reproducer: {_shown(image)}",
-        f"waveform of token {run.last}: {_shown(wave)}",
-        f"replay: python -m sim replay {shlex.quote(_shown(image))}",
+        *(sentence.replace(f"{ROOT}{os.sep}", "") for sentence in recorded),
+        f"all opinions: {replay} --opinions",
+        f"replay: {replay}",
     )
     # Without the notes of Hypothesis: they print every weight, which the file contains.
     raise pytest.fail.Exception("\n".join(lines), pytrace=False) from None

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 import design.ports
+import sim.rtl_decoder
 from benchmarks.utilisation import greedy_steps
 from design.decoder import Decoder
 from formal.planted import compared
@@ -14,7 +15,7 @@ from golden.fast.decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import quantise
 from sim.compare import Difference, compare
-from sim.rtl_decoder import RtlDecoder, SimulationError
+from sim.rtl_decoder import NoProgress, RtlDecoder, SimulationError
 from spec.config import CONFIGS, CacheBacking, Config
 from spec.trace import Tensor
 from tools.planting import PlantedBug, build_under
@@ -41,6 +42,38 @@ COUNTERS = [
     (compared.CLOCK_EARLY, 4, "cycles", None),
     (compared.CLOCK_STANDS, 4, "cycles", 3),
 ]
+
+#: Each with what the message of the hang says, in this order.
+HANGS = [
+    (
+        PlantedBug(
+            "the residual never counts its elements", "design.activations",
+            "ActivationBuffer.elaborate", "self.filled + self.coming", "self.filled",
+        ),
+        (
+            "no progress for 500 cycles",
+            "projection is in state Columns",
+            "token_sequencer is in state Layers",
+            "issue.i: valid high, ready low",
+            "issue waits: waiting.kind WEIGHT, waiting.sink QKV, waiting.column 0, ",
+            "en 1, blocked 0, residual_filled 0, ",
+        ),
+    ),
+    (
+        PlantedBug(
+            "the last beat is never fetched", "design.sequencer", "TokenSequencer.elaborate",
+            "layout.body_beats + Mux(token.sample, layout.classifier_beats, 0)",
+            "layout.body_beats + Mux(token.sample, layout.classifier_beats, 0) - 1",
+        ),
+        (
+            "no progress for 500 cycles",
+            "i_weights: ready high, valid low (all that was fetched is taken)",
+            "o_token: ready high, valid low",
+            "token_sequencer is in state Drain",
+            "issue needs_weights: en 0, blocked 0",
+        ),
+    ),
+]  # fmt: skip
 
 
 def first_difference(
@@ -98,6 +131,34 @@ def test_a_counter_that_lies_is_named(bug, lanes, counter, stalls):
     assert f"counter {counter}: expected {difference.golden}, RTL {difference.rtl}" in str(
         difference
     )
+
+
+@pytest.mark.parametrize(("bug", "says"), HANGS, ids=_name)
+def test_a_hang_names_what_waits(bug, says):
+    image = pack(quantise(random_checkpoint(NANO.shape, seed=1), NANO))
+    component = build_under(bug, Decoder, NANO)
+    with (
+        RtlDecoder(NANO, image, "waves", None, component, watchdog=500, quiet=True) as rtl,
+        pytest.raises(NoProgress) as info,
+    ):
+        rtl.step(1)
+    message, at = str(info.value), 0
+    for part in says:
+        at = message.find(part, at)
+        assert at >= 0, f"{part!r} is not in its place in {message}"
+
+
+def test_a_build_without_waveforms_repeats_the_hang(monkeypatch):
+    seen = []
+    waits = sim.rtl_decoder.waiting
+    monkeypatch.setattr(
+        sim.rtl_decoder, "waiting", lambda *of: seen.append(len(of[1])) or waits(*of)
+    )
+    difference = first_difference(NANO, HANGS[1][0])
+    assert difference is not None
+    assert (difference.kind, difference.position) == ("simulation", 0)
+    assert all(part in difference.detail for part in HANGS[1][1][1:])
+    assert seen[0] > 1000, "signals"
 
 
 def test_no_utilisation_is_published_of_a_counter_that_lies():
