@@ -86,7 +86,8 @@ def run(
             console.print(f"RED: {error}", highlight=False, markup=False)
             return 1
     facts = {
-        **provenance(), "sources": watch.digest(), "sample": sample, "seed": seed, "changed": changed,
+        **provenance(),
+        "sources": watch.digest(), "sample": sample, "seed": seed, "changed": changed,
         "files": list(paths), "every": every, "proofs": not no_proofs, "controls wrong": wrong,
     }  # fmt: skip
     report.write(REPORT, cases, facts)
