@@ -78,7 +78,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests/design": 150,
     "tests/formal": 230,
     "tests/fuzz": 20,
-    "tests/gate": 100,
+    "tests/gate": 140,
     "tests/golden": 560,
     "tests/mutate": 110,
     "tests/sim": 110,

@@ -62,8 +62,8 @@ def readme_commands() -> list[str]:
 @pytest.mark.parametrize(
     "folder",
     [
-        "design", "golden", "sim", "formal", "gate.summary", "synth", "training", "benchmarks",
-        "mutate",
+        "design", "golden", "sim", "formal", "gate.summary", "gate.report", "synth", "training",
+        "benchmarks", "mutate",
     ],
 )  # fmt: skip
 def test_every_command_answers_help(folder: str):

@@ -25,9 +25,9 @@ def verdict(records: Records) -> dict[str, Any]:
     judged = records.verdict
     if judged is None:
         made = max(map(records.provenance, FILES), key=lambda made: str(made.get("date", "")))
-        return {"word": "NO VERDICT", "css": "none", "command": "nox -s gate", "commit": made.get("commit"),
-                "date": made.get("date", ""), "tools": _tools(records),
-                "profile": None, "newer": [], "ran": False}  # fmt: skip
+        return {"word": "NO VERDICT", "css": "none", "command": "nox -s gate",
+                "commit": made.get("commit"), "date": made.get("date", ""),
+                "tools": _tools(records), "profile": None, "newer": [], "ran": False}  # fmt: skip
     date = str(judged.get("date", ""))
     newer = [
         FILES[name]
