@@ -1,4 +1,4 @@
-"""``python -m docs``: the site, and the pictures of the README."""
+"""``python -m docs``: the site, and the picture of the README."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ import click
 
 from tools.cli import Cli
 from tools.errors import BadInput
+from tools.files import write_atomically
 from tools.sources import ROOT
 
 BUILD = ROOT / "build" / "docs"
@@ -16,6 +17,18 @@ _FRONT = '<!DOCTYPE html><meta http-equiv="refresh" content="0; url=docs/index.h
 @click.group(cls=Cli)
 def main() -> None:
     """The documentation: the site, and its pictures."""
+
+
+@main.command()
+@click.option("--write", is_flag=True, help="Update docs/decoder.svg.")
+def blocks(write: bool) -> None:
+    """Print the block diagram as SVG, drawn from what the decoder connects."""
+    from docs.diagram import PICTURE, picture
+
+    if write:
+        write_atomically(PICTURE, picture())
+    else:
+        click.echo(picture(), nl=False)
 
 
 @main.command()

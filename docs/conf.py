@@ -1,7 +1,6 @@
 """Sphinx' settings; `nox -s docs` builds the site."""
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 from docutils import nodes
@@ -13,6 +12,7 @@ from docs.reference import ROOMS
 project = "veridecode"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 root_doc = "docs/index"
+nitpick_ignore_regex = [("py:class", r".*\.[A-Z]")]  # type variables
 html_theme = "furo"
 html_title = project
 html_copy_source = False
@@ -43,7 +43,7 @@ def keep_own_names(app: Sphinx, doctree: nodes.document) -> None:
         if full.partition(".")[0] in ROOMS:
             reference["reftarget"] = full
         else:
-            reference.replace_self(list(_text_of(reference)))
+            reference.replace_self(reference.children)
 
 
 def _full_name(module: Any, name: str) -> str:
@@ -51,10 +51,6 @@ def _full_name(module: Any, name: str) -> str:
     known = getattr(module, name, None)
     origin = getattr(known, "__module__", None)
     return f"{origin}.{known.__qualname__}" if isinstance(known, type) and origin else name
-
-
-def _text_of(reference: pending_xref) -> Iterable[nodes.Node]:
-    return reference.children
 
 
 def setup(app: Sphinx) -> None:

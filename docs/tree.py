@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from docs.reference import api_pages, commands_page
+from docs.timing import timing_diagrams
 from tools.files import write_atomically
 from tools.sources import ROOT
 
@@ -19,6 +20,8 @@ def contents() -> Mapping[str, str]:
         for pattern in (*COPIED, *COPIED_MODELS)
         for path in sorted(ROOT.glob(pattern))
     }
+    for name, picture in timing_diagrams().items():
+        files[f"docs/{name}.svg"] = picture
     files["docs/reference/commands.md"] = commands_page()
     for name, page in api_pages().items():
         files[f"docs/reference/{name}.rst"] = page

@@ -72,7 +72,7 @@ def measure(edits: Sequence[Edit], progress: Progress) -> Iterator[Seen]:
     """
     with tempfile.TemporaryDirectory(prefix="veridecode-red-") as scratch:
         copy = Path(scratch) / "repository"
-        _copy(copy)
+        scratch_copy(copy)
         for number, edit in enumerate(edits, 1):
             progress(f"{number}/{len(edits)} {edit.name}")
             shutil.rmtree(copy / "build" / "check", ignore_errors=True)
@@ -85,7 +85,7 @@ def measure(edits: Sequence[Edit], progress: Progress) -> Iterator[Seen]:
                 file.write_bytes(before)
 
 
-def _copy(folder: Path) -> None:
+def scratch_copy(folder: Path) -> None:
     """The tracked files of the repository as the first commit of another."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
     for name in filter(None, listed.stdout.decode().split("\0")):
