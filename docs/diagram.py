@@ -1,6 +1,7 @@
 """The block diagram, drawn from what the decoder connects."""
 
 import inspect
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def _forward(of: Connection, placed: Layers, ends: Any, x: Any, y: Any) -> Line:
     end = ends[edge, True], y[points[-1]] - HEIGHT / 2 - 6
     corners = [begin, *((x[point], y[point]) for point in points[1:-1]), end]
     path = f"M{begin[0]:.0f} {begin[1]:.0f}"
-    for (x0, y0), (x1, y1) in zip(corners, corners[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(corners):
         middle = (y0 + y1) / 2
         path += f"C{x0:.0f} {middle:.0f} {x1:.0f} {middle:.0f} {x1:.0f} {y1:.0f}"
     (x0, y0), (x1, y1) = corners[-2:]
@@ -117,4 +118,3 @@ def _back(of: Connection, lane: float, x: Any, y: Any) -> Line:
     x1, y1 = x[of.target] - WIDTH / 2 - 6, y[of.target]
     path = f"M{x0:.0f} {y0:.0f}V{y0 + 10:.0f}H{lane:.0f}V{y1:.0f}H{x1:.0f}"
     return Line(path, of.bits, x0 + 3, y0 + 9)
-

@@ -4,6 +4,7 @@ Cycles are cut at the edges that lead back in a depth-first search; an edge over
 a point in each.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def layers(edges: Iterable[Edge], width: float, gap: float) -> Layers:
     above: dict[Point, list[Point]] = defaultdict(list)
     below: dict[Point, list[Point]] = defaultdict(list)
     for points in forward.values():
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in itertools.pairwise(points):
             below[a].append(b)
             above[b].append(a)
     places = _places(rows, above, below, width, gap)
@@ -120,7 +121,7 @@ def _apart(
     row: Sequence[Point], wanted: Mapping[Point, float], size: Mapping[Point, float], gap: float
 ) -> list[float]:
     """The wanted places, moved apart evenly to both sides."""
-    steps = [(size[a] + size[b]) / 2 + gap for a, b in zip(row, row[1:], strict=False)]
+    steps = [(size[a] + size[b]) / 2 + gap for a, b in itertools.pairwise(row)]
     right = [wanted[point] for point in row]
     left = list(right)
     for n, step in enumerate(steps):

@@ -144,7 +144,9 @@ def simulate(config: Config, image: np.ndarray) -> list[dict[str, Any]]:
                         context.set(decoder.i_weights.payload[lane], int(weight))
                 if position == len(TOKENS) - 1:
                     values = {name: context.get(signal) for name, signal in signals.items()}
-                    samples.append(values | {n: read(context, decoder) for n, read in BUSES.items()})
+                    samples.append(
+                        values | {n: read(context, decoder) for n, read in BUSES.items()}
+                    )
                 accepted = context.get(decoder.i_token.ready)
                 if beats and context.get(decoder.i_weights.ready):
                     beats.pop(0)

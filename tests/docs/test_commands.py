@@ -6,6 +6,7 @@ A nox session is followed to the programs that it starts, with the arguments tha
 import argparse
 import importlib
 import importlib.util
+import itertools
 import subprocess
 import sys
 import tomllib
@@ -157,7 +158,7 @@ class Checker:
         """The group or file that pip installs exists."""
         groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
         assert arguments[0] == "install"
-        for option, value in zip(arguments, arguments[1:], strict=False):
+        for option, value in itertools.pairwise(arguments):
             assert option != "--group" or value in groups
             assert option != "-r" or (ROOT / value).is_file()
 
@@ -272,5 +273,3 @@ def test_what_is_not_understood_is_seen(checker: Checker, words: str):
     wrong = (click.ClickException, BadInput, Refused, AssertionError, AttributeError, SystemExit)
     with pytest.raises(wrong):
         checker.check(words.split())
-
-
