@@ -42,7 +42,8 @@ def build(arguments: tuple[str, ...]) -> int:
     from docs.tree import assemble
 
     assemble(BUILD / "source")
-    options = ["-q", "-W", "--keep-going", "-n", "-c", str(ROOT / "docs"), *arguments]
+    # All is read anew (-E): a page that was read before would not warn again.
+    options = ["-E", "-a", "-q", "-W", "--keep-going", "-n", "-c", str(ROOT / "docs"), *arguments]
     folders = [str(BUILD / name) for name in ("doctrees", "source", "html")]
     code = sphinx([*options, "-d", *folders])
     html = Path(folders[-1])

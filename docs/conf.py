@@ -1,11 +1,13 @@
 """Sphinx' settings; `nox -s docs` builds the site."""
 
+import inspect
 import sys
 from typing import Any
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.util.inspect import stringify_signature
 
 from docs.reference import ROOMS
 
@@ -53,6 +55,18 @@ def _full_name(module: Any, name: str) -> str:
     return f"{origin}.{known.__qualname__}" if isinstance(known, type) and origin else name
 
 
+def signature_of_init(
+    app: Sphinx, what: str, name: str, it: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """The parameters of a component; those of Amaranth's `__new__` say nothing of it."""
+    if what != "class" or not (signature or "").startswith("(*args, src_loc_at"):
+        return None
+    own = inspect.signature(it.__init__)
+    parameters = list(own.parameters.values())[1:]
+    return stringify_signature(own.replace(parameters=parameters), unqualified_typehints=True), ""
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-signature", signature_of_init)
     app.connect("doctree-read", keep_own_names)

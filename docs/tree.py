@@ -11,6 +11,8 @@ from tools.sources import ROOT
 #: What is copied, with its folder, so that links between pages hold in both places.
 COPIED = ("README.md", "CHANGELOG.md", "LICENSE", "CITATION.cff", "docs/*.md", "docs/*.svg")
 COPIED_MODELS = ("models/*/README.md",)
+#: A wide picture keeps its size on a narrow page.
+_SCROLLED = '<div style="overflow-x: auto"><div style="min-width: 70rem">{}</div></div>\n'
 
 
 def contents() -> Mapping[str, str]:
@@ -21,7 +23,7 @@ def contents() -> Mapping[str, str]:
         for path in sorted(ROOT.glob(pattern))
     }
     for name, picture in timing_diagrams().items():
-        files[f"docs/{name}.svg"] = picture
+        files[f"docs/{name}.html"] = _SCROLLED.format(picture)
     files["docs/reference/commands.md"] = commands_page()
     for name, page in api_pages().items():
         files[f"docs/reference/{name}.rst"] = page
