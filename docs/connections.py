@@ -61,10 +61,12 @@ def connections(decoder: Decoder) -> list[Connection]:
             carried = _carried(source, target)
             if source.part != target.part and carried is not None:
                 bits[source.part, target.part][source.name, target.name] = carried
+    # Parts in their order, then streams; what a signal comes from is a set, in no order.
+    order = {name: n for n, name in enumerate((*decoder.parts, *decoder.signature.members))}
     return [
         # A port that feeds several others is one bundle.
         Connection(*pair, sum({source: n for (source, _), n in by.items()}.values()))
-        for pair, by in bits.items()
+        for pair, by in sorted(bits.items(), key=lambda each: [order[name] for name in each[0]])
     ]
 
 

@@ -66,7 +66,7 @@ def picture(config: Config | None = None) -> str:
     ]
     ends = _ends(placed, x)
     lines = [_forward(edges[edge], placed, ends, x, y) for edge in placed.forward]
-    lines += [_back(edges[edge], 10 + LANE * targets.index(edge[1]), x, y) for edge in placed.back]
+    lines += [_back(edges[edge], targets.index(edge[1]), x, y) for edge in placed.back]
     template = jinja2.Template(
         SOURCES.content(Path(__file__).with_name("diagram.svg.j2")).decode(),
         trim_blocks=True, lstrip_blocks=True, autoescape=True, keep_trailing_newline=True,
@@ -112,9 +112,11 @@ def _forward(of: Connection, placed: Layers, ends: Any, x: Any, y: Any) -> Line:
     return Line(path, of.bits, (x0 + x1) / 2 + 4, (y0 + y1) / 2 - 2)
 
 
-def _back(of: Connection, lane: float, x: Any, y: Any) -> Line:
-    """From below the source to the lane at the left, up, and into the target from the side."""
+def _back(of: Connection, number: int, x: Any, y: Any) -> Line:
+    """From below the source to its lane at the left, up, and into the target from the side."""
+    lane = 10 + LANE * number
     x0, y0 = x[of.source] - WIDTH / 2 + 12, y[of.source] + HEIGHT / 2
     x1, y1 = x[of.target] - WIDTH / 2 - 6, y[of.target]
-    path = f"M{x0:.0f} {y0:.0f}V{y0 + 10:.0f}H{lane:.0f}V{y1:.0f}H{x1:.0f}"
+    below = y0 + 10 + 5 * number
+    path = f"M{x0:.0f} {y0:.0f}V{below:.0f}H{lane:.0f}V{y1:.0f}H{x1:.0f}"
     return Line(path, of.bits, x0 + 3, y0 + 9)

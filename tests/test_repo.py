@@ -92,6 +92,12 @@ def test_ci_runs_the_readme_commands():
     assert jobs[-1].startswith(".venv/bin/pytest "), "the last lines must come from pytest"
 
 
+def test_the_readme_is_short():
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) < 150
+    assert [line for line in lines if len(line) > 100 and line not in readme_commands()] == []
+
+
 @pytest.mark.parametrize("name", ["ci.yml", "nightly.yml"])
 def test_a_workflow_makes_the_environment_of_the_readme(name: str):
     workflow = (ROOT / ".github" / "workflows" / name).read_text("utf-8")

@@ -10,10 +10,15 @@ from design.options import with_options
 from docs import diagram, timing
 from docs.connections import connections
 from docs.layers import layers
+from gate.story import PROMPT
 from golden.image import pack
 from golden.quantise import quantise
-from sim.models import configure, open_model
+from golden.sampler import Sampler
+from sim.generation import fixed_tokens
+from sim.models import configure, open_model, open_tokenizer, prompt_ids
 from spec.config import named
+from tests.docs import pages
+from tools.sources import ROOT
 
 
 def test_the_block_diagram_is_up_to_date():
@@ -61,3 +66,16 @@ def test_timing_diagrams_show_the_passages():
     traced = next(wave.values for wave in attention if wave.name == "trace")
     order = [traced.index(name) for name in ("Q", "K", "V", "WEIGHT", "RECIPROCAL", "ATTENTION")]
     assert order == sorted(order)
+
+
+def test_the_story_of_the_readme_is_what_the_decoder_writes():
+    story = next(pages.blocks(ROOT / "README.md", "text"))
+    checkpoint, path = open_model(None, None, 0)
+    tokenizer = open_tokenizer(None, path, checkpoint.shape)
+    ids = prompt_ids(PROMPT, lambda: tokenizer, checkpoint.shape)
+    model = quantise(checkpoint, configure(checkpoint, None, "default"))
+    greedy = Sampler(checkpoint.shape.vocab, 0.0, 0.9, 1)
+    stream, text = tokenizer.stream(), b""
+    for token in (ids[0], *fixed_tokens(model, ids, 100, greedy)):
+        text += stream.put(token)
+    assert " ".join(story.split()) in " ".join(text.decode().split())
