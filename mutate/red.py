@@ -86,8 +86,8 @@ def measure(edits: Sequence[Edit], progress: Progress) -> Iterator[Seen]:
 
 
 def scratch_copy(folder: Path) -> None:
-    """The tracked files of the repository as the first commit of another, which shares its caches of
-    simulations and proofs."""
+    """The tracked files of the repository as the first commit of another, which shares its caches
+    of simulations and proofs."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
     for name in filter(None, listed.stdout.decode().split("\0")):
         target = folder / name
