@@ -17,6 +17,7 @@ from golden.sampler import Sampler
 from sim.generation import fixed_tokens
 from sim.models import configure, open_model, open_tokenizer, prompt_ids
 from spec.config import named
+from synth import page
 from tests.docs import pages
 from tools.sources import ROOT
 
@@ -79,3 +80,7 @@ def test_the_story_of_the_readme_is_what_the_decoder_writes():
     for token in (ids[0], *fixed_tokens(model, ids, 100, greedy)):
         text += stream.put(token)
     assert " ".join(story.split()) in " ".join(text.decode().split())
+
+
+def test_the_cost_page_is_up_to_date():
+    assert page.PAGE.read_text("utf-8") == page.page(), "python -m synth table --write"
