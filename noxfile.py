@@ -141,6 +141,12 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation in build/docs/html; a warning or a broken link is an error."""
+    python(session, "-m", "docs", "build", *session.posargs)
+
+
+@nox.session(default=False)
 def ports(session: nox.Session) -> None:
     """Compare the memories of synthesised netlists with those that the design declares."""
     prepare_yosys(session)

@@ -76,6 +76,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests/benchmarks": 75,
     "tests/board": 10,
     "tests/design": 150,
+    "tests/docs": 15,
     "tests/formal": 230,
     "tests/fuzz": 20,
     "tests/gate": 140,

@@ -58,7 +58,7 @@ def measure(edits: Sequence[Edit], progress: Progress) -> Iterator[Seen]:
     """
     with tempfile.TemporaryDirectory(prefix="veridecode-red-") as scratch:
         copy = Path(scratch) / "repository"
-        _copy(copy)
+        scratch_copy(copy)
         for number, edit in enumerate(edits, 1):
             progress(f"{number}/{len(edits)} {edit.name}")
             shutil.rmtree(copy / "build" / "check", ignore_errors=True)
@@ -71,8 +71,9 @@ def measure(edits: Sequence[Edit], progress: Progress) -> Iterator[Seen]:
                 file.write_bytes(before)
 
 
-def _copy(folder: Path) -> None:
-    """The tracked files of the repository as the first commit of another."""
+def scratch_copy(folder: Path) -> None:
+    """The tracked files of the repository as the first commit of another, which shares its caches
+    of simulations and proofs."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
     for name in filter(None, listed.stdout.decode().split("\0")):
         target = folder / name

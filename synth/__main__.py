@@ -15,14 +15,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from design.options import rope_option, with_options
 from spec.config import LANES, Config, named
-from synth import report
+from synth import page, report
 from synth.area import LIMIT, measure
 from synth.baseline import read_baseline, write_baseline
 from synth.devices import DEVICES, device_named
 from synth.gate import CONFIGS, judge_all, judge_bugs, required
 from synth.tools import BUILD, Report, warm_up
 from tools.cli import Cli
-from tools.files import check_writable
+from tools.files import check_writable, write_atomically
 from tools.provenance import provenance
 
 #: The default configurations to measure, and their lanes (None: those of the configuration).
@@ -198,6 +198,16 @@ def ports(
         f"{len(verdicts) - red} of {len(verdicts)} netlists as they should be" + ", RED" * bool(red)
     )
     return 1 if red else 0
+
+
+@main.command()
+@click.option("--write", is_flag=True, help="Update docs/cost.md.")
+def table(write: bool) -> None:
+    """Print docs/cost.md: the baseline, which `area` compares with."""
+    if write:
+        write_atomically(page.PAGE, page.page())
+    else:
+        click.echo(page.page(), nl=False)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "training": {"tools", "spec", "golden"},
     "mutate": {"tools", "spec", "design", "golden", "sim", "properties", "formal"},
 }
-FREE = {"gate", "tests", "benchmarks"}
+FREE = {"gate", "tests", "benchmarks", "docs"}
 #: The rooms that must not import Amaranth.
 WITHOUT_AMARANTH = ("tools", "spec", "golden", "training")
 #: Command lines that may call a room above their own.
@@ -63,7 +63,7 @@ def readme_commands() -> list[str]:
     "folder",
     [
         "design", "golden", "sim", "formal", "gate.summary", "gate.report", "synth", "training",
-        "benchmarks", "mutate",
+        "benchmarks", "mutate", "docs",
     ],
 )  # fmt: skip
 def test_every_command_answers_help(folder: str):
@@ -90,6 +90,12 @@ def test_ci_runs_the_readme_commands():
     assert len(commands) == len(set(commands)) == 4  # main job and tests, with pip and with uv
     assert set(commands) <= composed
     assert jobs[-1].startswith(".venv/bin/pytest "), "the last lines must come from pytest"
+
+
+def test_the_readme_is_short():
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) < 150
+    assert [line for line in lines if len(line) > 100 and line not in readme_commands()] == []
 
 
 @pytest.mark.parametrize("name", ["ci.yml", "nightly.yml"])
