@@ -141,6 +141,12 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation in build/docs/html; a warning or a broken link is an error."""
+    python(session, "-m", "docs", "build", *session.posargs)
+
+
+@nox.session(default=False)
 def ports(session: nox.Session) -> None:
     """Compare the memories of synthesised netlists with those that the design declares."""
     prepare_yosys(session)
@@ -197,11 +203,18 @@ def summary(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def report(session: nox.Session) -> None:
+    """Write build/report/index.html, one offline page about the last runs: `-- --viewer FILE`."""
+    python(session, "-m", "gate.report", *session.posargs)
+
+
+@nox.session(default=False)
 def gate(session: nox.Session) -> None:
     """Everything a change must pass, in one verdict: `nox -s gate -- --profile dev|ci|nightly`.
 
     Takes no other argument, since any would narrow it. Continues after a red step, to report all.
-    Writes build/gate.json and build/gate.xml (JUnit).
+    Writes build/gate.json, build/gate.xml (JUnit) and build/report/index.html, and a line to
+    docs/history.jsonl.
     """
     profile = _profile(session, list(session.posargs))
     BUILD.mkdir(exist_ok=True)
@@ -219,8 +232,11 @@ def gate(session: nox.Session) -> None:
     }
     steps = [gate_step(session, name, *jobs[name]) for name in STEPS]
     (BUILD / "gate-steps.json").write_text(json.dumps(steps, indent=2) + "\n")
-    # The verdict; fails if anything is red.
-    python(session, "-m", "gate.summary", "--gate", "--profile", profile)
+    try:
+        # The verdict; fails if anything is red.
+        python(session, "-m", "gate.summary", "--gate", "--profile", profile)
+    finally:
+        python(session, "-m", "gate.report")
     if not verdict.exists():
         session.error("no step was run, so there is no verdict")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.table import Table
 
 from tools.files import write_atomically
+from tools.provenance import provenance
 
 #: Version of the JSON; incremented for incompatible changes.
 SCHEMA = 1
@@ -78,7 +79,8 @@ def as_json(rows: Iterable[Row]) -> str:
     """The rows, with whether each target is met, and the machine."""
     machine = {"processor": _processor(), "python": platform.python_version()}
     listed = [dataclasses.asdict(row) | {"met": row.met} for row in rows]
-    return json.dumps({"schema": SCHEMA, "machine": machine, "rows": listed}, indent=2) + "\n"
+    content = {**provenance(), "schema": SCHEMA, "machine": machine, "rows": listed}
+    return json.dumps(content, indent=2) + "\n"
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:

@@ -82,10 +82,12 @@ def first_cycles(config: Config, image: np.ndarray, token: int) -> list[Wave]:
     return list(waves.values())
 
 
-def drawn(waves: list[Wave]) -> str:
-    """`waves` as SVG for the HTML page."""
+def drawn(waves: list[Wave], first: int = 0, wide: int = 44) -> str:
+    """`waves` as SVG for an HTML page: cycles from `first`, each so many units `wide`."""
     rows = [{"name": wave.name, "bus": wave.bus, "runs": _runs(wave)} for wave in waves]
-    return template("timing.svg.j2").render(rows=rows, cycles=len(waves[0].values))
+    return template("timing.svg.j2").render(
+        rows=rows, cycles=len(waves[0].values), first=first, wide=wide
+    )
 
 
 def _runs(wave: Wave) -> list[tuple[int, int, int | str | None]]:

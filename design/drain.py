@@ -1,6 +1,7 @@
 """Takes finished sums off the array, so that the lanes start the next pass at once."""
 
 import itertools
+from typing import ClassVar
 
 from amaranth import *
 from amaranth.hdl import signed
@@ -92,6 +93,12 @@ class Drain(wiring.Component):
 
     latency = 1
     decision_latency = 1
+    #: While the first is high, sums wait for one of the others (a hang is explained by them).
+    waits_for: ClassVar = {
+        "occupied": (
+            "leaves", "held_beat.sink", "norm_ready", "reciprocals_ready", "logits_ready",
+        )
+    }  # fmt: skip
 
     def __init__(self, config: Config):
         self.config = config

@@ -1,6 +1,6 @@
 """Between stages and array: wait until a beat's operands exist, fetch them, line them up."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth import *
 from amaranth.hdl import signed
@@ -76,6 +76,15 @@ class Issue(wiring.Component):
     fetch_latency = 2
     #: What takes longest are softmax weights: distance from the maximum, exp2 table, shift.
     latency = 3
+    #: While the first is high, a beat waits for one of the others (a hang is explained by them).
+    waits_for: ClassVar = {
+        "waits": (
+            "waiting.kind", "waiting.sink", "waiting.column", "waiting.newest", "en", "blocked",
+            "residual_filled", "attention_filled", "hidden_filled", "queries_full", "keys_ready",
+            "words_ready", "scores_ready", "values_ready",
+        ),
+        "needs_weights": ("en", "blocked"),
+    }  # fmt: skip
 
     def __init__(self, config: Config):
         self.config = config

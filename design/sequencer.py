@@ -3,6 +3,7 @@
 import functools
 import operator
 from enum import StrEnum
+from typing import ClassVar
 
 from amaranth import *
 from amaranth.lib import stream, wiring
@@ -172,6 +173,9 @@ class TokenSequencer(wiring.Component):
     fsm
         In `IDLE` or a `TokenState`.
     """
+
+    #: While the first is high, a token waits for one of the others (a hang is explained by them).
+    waits_for: ClassVar = {"busy": ("embedded", "layer", "normed", "classified")}
 
     def __init__(self, config: Config):
         self.config = config

@@ -12,14 +12,17 @@ from formal.ledger.audit import audit, proofs
 from formal.ledger.audit import pairs as all_pairs
 from formal.report import console as report
 from formal.report import pages, results
+from formal.report.canonical import digest
 from formal.report.explain import explain as explain_task
 from formal.report.live import Board
 from formal.runner import BUILD, Runner
+from formal.spread import prove_all
 from formal.tasks import TASKS, select
 from formal.tasks.task import Tier
 from tools.cli import Cli
 from tools.console import make_console
 from tools.evidence import Watch
+from tools.farm import named
 from tools.files import write_atomically
 from tools.watching import run_on_save
 
@@ -87,6 +90,11 @@ def watch(ids: tuple[str, ...], config: str | None) -> int:
 @click.option("--config", help="Prove for this configuration only, any of the table.")
 @click.option("--all", "everything", is_flag=True, help="Prove for every width of the table.")
 @jobs_option
+@click.option(
+    "--farm",
+    metavar="NAME",
+    help="Prove on local, slurm or dask=ADDRESS, as many --jobs at a time.",
+)
 @click.option("--engine", help="Use this engine instead of each property's own.")
 @click.option("--no-cache", is_flag=True, help="Do not reuse results of earlier runs.")
 @click.option("--bugs", is_flag=True, help="Only plant the bugs, and report what catches them.")
@@ -96,6 +104,7 @@ def prove(
     config: str | None,
     everything: bool,
     jobs: int,
+    farm: str | None,
     engine: str | None,
     no_cache: bool,
     bugs: bool,
@@ -110,6 +119,7 @@ def prove(
     if waves and not bugs:
         raise click.UsageError("--waves shows planted bugs: use it with --bugs")
     watch = Watch()
+    workers = named(farm, jobs) if farm else None
     tier: Tier = "all" if everything else "core"
     pairs = select(ids, config, tier)
     console = make_console()
@@ -131,7 +141,8 @@ def prove(
     order = {(task.id, name): index for index, (task, name) in enumerate(pairs)}
     decided = []
     with board.shown():
-        for result in runner.run_all(pairs, jobs):
+        proved = prove_all(workers, runner, pairs) if workers else runner.run_all(pairs, jobs)
+        for result in proved:
             board.count(result.status != "PASS")
             # On a terminal, green results are only in the table at the end.
             if result.status != "PASS" or waves or not console.is_terminal:
@@ -163,6 +174,7 @@ def prove(
         results.write_junit(BUILD / "junit.xml", decided, absent)
     red = sum(result.status != "PASS" for result in decided)
     console.print(report.verdict(decided, absent), highlight=False)
+    console.print(f"verdict {digest(decided, absent)}", highlight=False)
     if not_asked:
         rest = f"not run: {not_asked} of {len(pairs) + not_asked} in the table"
         console.print(f"{rest} (--all runs them)", highlight=False)

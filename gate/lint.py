@@ -14,8 +14,11 @@ from dataclasses import dataclass
 
 from tools import evidence
 from tools.files import write_atomically
+from tools.provenance import provenance
 
 RECORD = evidence.BUILD / "lint.json"
+#: Most characters kept of what a red check prints: its end.
+MESSAGE = 4000
 
 _RUFF = ("--config", "pyproject.toml", "--no-cache", "--no-respect-gitignore")
 _MYPY = ("--config-file", "pyproject.toml", "--cache-dir", os.devnull)
@@ -83,10 +86,12 @@ def main(arguments: list[str]) -> int:
         print(f"{name}:\n{result.stdout}", end="", flush=True)
         counted = result if checker.counted_by == checker.command else _run(checker.counted_by)
         ok = result.returncode == 0
-        checks.append({"check": name, "ok": ok, "files": checker.count(counted.stdout)})
+        files = checker.count(counted.stdout)
+        record = {"check": name, "ok": ok, "files": files}
+        checks.append(record if ok else record | {"message": result.stdout[-MESSAGE:]})
     if not arguments:
         RECORD.parent.mkdir(exist_ok=True)
-        content = {"sources": watch.digest(), "checks": checks}
+        content = {**provenance(), "sources": watch.digest(), "checks": checks}
         write_atomically(RECORD, json.dumps(content, indent=2) + "\n")
     red = [str(check["check"]) for check in checks if not check["ok"]]
     if red:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tools import evidence
 from tools.files import write_atomically
+from tools.provenance import provenance
 
 RECORD = evidence.BUILD / "story.json"
 
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
         options = arguments or ["--lanes", str(LANES), "--prompt", PROMPT]
         result = subprocess.run([*command, *options], cwd=evidence.ROOT, check=False)
         measured = json.loads(figures.read_text("utf-8")) if figures.exists() else {}
-    record = {"sources": watch.digest(), "arguments": arguments, **measured}
+    record = {**provenance(), "sources": watch.digest(), "arguments": arguments, **measured}
     write_atomically(RECORD, json.dumps(record, indent=2) + "\n")
     return result.returncode
 

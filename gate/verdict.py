@@ -28,12 +28,18 @@ STALE = "belongs to other sources, or they changed while it ran"
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a table: the check, its figures, and whether it is green."""
+    """A line of a table: the check, its figures, and whether it is green.
+
+    A `total` sums up its part. `key` names what the line is about in the record: a property and its
+    configuration, the id of a test, a check, a netlist.
+    """
 
     name: str
     ok: bool
     detail: str
     seconds: float = 0.0
+    total: bool = False
+    key: tuple[str, ...] = ()
 
 
 def _read(path: Path) -> Any:
@@ -44,8 +50,8 @@ def _read(path: Path) -> Any:
         return None
 
 
-def _red(name: str, detail: str) -> Line:
-    return Line(name=name, ok=False, detail=detail)
+def _red(name: str, detail: str, *key: str) -> Line:
+    return Line(name=name, ok=False, detail=detail, key=key)
 
 
 def _stale(record: Mapping[str, Any], required: Required) -> list[Line]:
@@ -70,7 +76,8 @@ def story(build: Path, required: Required) -> list[Line] | None:
         )
         detail = f"{tokens} tokens{must}, {values:,} values {same}; {speed}"
         ok = enough and record["equal"] is True
-        return [*lines, Line("story", ok=ok, detail=detail, seconds=record["seconds"])]
+        seconds = record["seconds"]
+        return [*lines, Line("story", ok=ok, detail=detail, seconds=seconds, total=True)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
@@ -88,6 +95,7 @@ def proved(build: Path, required: Required) -> list[Line] | None:
                 ok=not (wrong := _wrong_proof(result, required.table.get((id, config)))),
                 detail=f"{config} {result['engine']} {wrong or result['status']}",
                 seconds=float(result["seconds"]),
+                key=(id, config),
             )
             for id, config, result in results
         ]
@@ -95,7 +103,7 @@ def proved(build: Path, required: Required) -> list[Line] | None:
         lines += [_red(sentence, "MISSING") for sentence in record["missing"]]
         times = Counter((id, config) for id, config, _ in results)
         lines += [
-            _red(id, f"{config} has {times[id, config]} results, must have 1")
+            _red(id, f"{config} has {times[id, config]} results, must have 1", id, config)
             for id, config in sorted(required.proofs | times.keys())
             if times[id, config] != 1
         ]
@@ -106,7 +114,7 @@ def proved(build: Path, required: Required) -> list[Line] | None:
             f"{confirmed} confirmed by a second engine, which ran out of time on"
             f" {late.count('TIMEOUT')}"
         )
-        return [*lines, Line(name="all", ok=bool(results), detail=total)]
+        return [*lines, Line(name="all", ok=bool(results), detail=total, total=True)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
@@ -119,6 +127,7 @@ def _coverage(run: Set[tuple[str, str]], required: Required) -> Line:
         name="run",
         ok=count == len(required.proofs),
         detail=f"{count} of {len(required.proofs)} required proofs{left_out}",
+        total=True,
     )
 
 
@@ -173,13 +182,14 @@ def compared(build: Path, required: Required) -> list[Line] | None:
             enough = case_examples >= least and case_values >= least * VALUES_AN_EXAMPLE
             must = "" if enough else f", must be {least:,} and {least * VALUES_AN_EXAMPLE:,}"
             detail = f"{case_examples:,} examples, {case_values:,} values{must}"
+            key = (str(case["test"]),)
             lines.append(
-                Line(_name(case["test"]), ok=enough, detail=detail, seconds=case["seconds"])
+                Line(_name(key[0]), ok=enough, detail=detail, seconds=case["seconds"], key=key)
             )
         missed = cover_points() - set(record["reached"]) if profile.covers else frozenset()
         lines += [_red(point, "was not reached by any case") for point in sorted(missed)]
         total = f"{examples:,} examples, {values:,} values, {len(record['reached'])} cover points"
-        return [*lines, Line(name=f"all, profile {name}", ok=values > 0, detail=total)]
+        return [*lines, Line(f"all, profile {name}", ok=values > 0, detail=total, total=True)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
@@ -198,15 +208,16 @@ def _ran(
         for test in sorted(tests | cases.keys()):
             case = cases.get(test)
             if case is None:
-                lines.append(_red(_name(test), "did not run"))
+                lines.append(_red(_name(test), "did not run", test))
             elif test not in tests:
-                lines.append(_red(_name(test), "ran, but is not collected"))
+                lines.append(_red(_name(test), "ran, but is not collected", test))
             elif skip := _allowed(case, required.skips):
                 skipped[skip] += 1
             elif case["outcome"] != "passed":
-                lines.append(_red(_name(test), f"{case['outcome']} {case['reason']}".rstrip()))
+                detail = f"{case['outcome']} {case['reason']}".rstrip()
+                lines.append(_red(_name(test), detail, test))
         lines += [
-            Line(name=f"{count} skipped", ok=True, detail=f"{skip.reason}: {skip.why}")
+            Line(f"{count} skipped", ok=True, detail=f"{skip.reason}: {skip.why}", total=True)
             for skip, count in skipped.items()
         ]
         folders = by_folder(tests)
@@ -218,7 +229,7 @@ def _ran(
         passed = sum(case["outcome"] == "passed" for case in cases.values())
         seconds = sum(float(case["seconds"]) for case in cases.values())
         total = f"{passed:,} of {len(tests):,} passed"
-        return [*lines, Line("tests", ok=bool(passed), detail=total, seconds=seconds)]
+        return [*lines, Line("tests", bool(passed), detail=total, seconds=seconds, total=True)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
@@ -253,11 +264,11 @@ def swept(build: Path, required: Required) -> list[Line] | None:
             proved += len(result["proved"])
             undecided += len(result["undecided"])
             if result["red"]:
-                lines.append(_red(id, f"{result['detail']}: {result['red']}"))
+                lines.append(_red(id, f"{result['detail']}: {result['red']}", id))
             elif not result["proved"] and not result["undecided"]:
                 lines.append(_red(id, "no configuration drawn"))
         total = f"proved for {proved} configurations, out of time on {undecided}"
-        return [*lines, Line(f"all, seed {record['seed']}", ok=proved > 0, detail=total)]
+        return [*lines, Line(f"all, seed {record['seed']}", proved > 0, detail=total, total=True)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
@@ -276,7 +287,7 @@ def linted(build: Path, required: Required) -> list[Line] | None:
             files = int(check["files"])
             must = "" if files >= least else f", must be {least}"
             ok = check["ok"] is True and not must
-            lines.append(Line(name, ok=ok, detail=f"{files} files{must}"))
+            lines.append(Line(name, ok, f"{files} files{must}", total=True, key=(name,)))
         return lines
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
@@ -290,16 +301,18 @@ def mapped(build: Path, required: Required) -> list[Line] | None:
         lines: list[Line] = []
         times: Counter[tuple[str, int, str, bool]] = Counter()
         for judged in record["verdicts"]:
-            planted = judged["bug"] is not None
+            planted = bool(judged["bug"])
             key = (str(judged["config"]), int(judged["lanes"]), str(judged["device"]), planted)
             times[key] += 1
             ok = judged["ok"] is True and judged["declared"] > 0
             detail = f"{judged['declared']} memories" + ", planted reader caught" * planted
-            lines.append(Line(_netlist(key), ok=ok, detail=detail if ok else "RED"))
+            named = tuple(map(str, key))
+            lines.append(Line(_netlist(key), ok=ok, detail=detail if ok else "RED", key=named))
         for key in sorted(required.netlists | times.keys()):
             if times[key] != (must := int(key in required.netlists)):
                 lines.append(_red(_netlist(key), f"has {times[key]} results, must have {must}"))
-        return lines
+        good = f"{sum(line.ok for line in lines)} of {len(required.netlists)} as declared"
+        return [*lines, Line("netlists", ok=bool(lines), detail=good, total=True)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
@@ -320,6 +333,7 @@ def stepped(build: Path, required: Required) -> list[Line] | None:
                 detail=f"nox -s {step['step']}"
                 + ("" if step["sources"] == required.sources else f" {STALE}"),
                 seconds=float(step["seconds"]),
+                key=(str(step["step"]),),
             )
             for step in steps
         ]
@@ -328,6 +342,7 @@ def stepped(build: Path, required: Required) -> list[Line] | None:
             steps_required = ", ".join(required.steps)
             ran = ", ".join(names) or "none"
             lines.append(_red("the steps", f"are {ran}, must be {steps_required}"))
-        return lines
+        seconds = sum(line.seconds for line in lines)
+        return [*lines, Line("steps", bool(steps), f"{len(steps)} ran", seconds, total=True)]
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -22,6 +22,7 @@ from spec.config import CONFIGS, LANES, Config, Numerics, RopeBy
 from tools.cli import Cli
 from tools.errors import BadInput
 from tools.files import check_writable
+from tools.provenance import provenance
 
 _stderr = Console(stderr=True)
 
@@ -143,7 +144,8 @@ def accuracy(
     results = dict(zip(ids, measured, strict=True))
     if as_json:
         plain = {text: dataclasses.asdict(result) for text, result in results.items()}
-        click.echo(json.dumps(plain if prompts or chats else plain[""], indent=2))
+        one = {**provenance(), "model": checkpoint.stem, **plain[""]} if "" in plain else plain
+        click.echo(json.dumps(one, indent=2))
         return
     _print_accuracy(results)
 

@@ -1,7 +1,8 @@
 """Measures the error of the fixed-point decoder against the float reference."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from golden.fast.decoder import FixedDecoder
 from golden.float_decoder import FloatDecoder
 from golden.quantise import Model
 from golden.ranges import float_tensors
+from spec.config import Config
+from spec.fixed import SQ
 from spec.trace import Tensor
 
 
@@ -30,6 +33,11 @@ class Accuracy:
     model's own greedy text; `first_mismatch` is the first step with another greedy choice, None if
     all are equal, and `greedy_equal` the number of equal choices; `saturated` is the number of
     values of each tensor at a limit of their format.
+
+    `divergences` are the KL of every token; `errors` the worst absolute errors of each tensor by
+    layer (of the residual: embedding, then after attention of each layer, then after its FFN);
+    `magnitudes` the number of float values of each tensor by the exponent of their magnitude (a
+    value in [2^n, 2^(n+1)) counts at n, zeros nowhere); `formats` integer and fraction bits.
     """
 
     steps: int
@@ -40,6 +48,10 @@ class Accuracy:
     greedy_equal: int
     tensors: dict[str, TensorError]
     saturated: dict[str, int]
+    divergences: list[float]
+    errors: dict[str, list[float]]
+    magnitudes: dict[str, dict[int, int]]
+    formats: dict[str, tuple[int, int]]
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -102,17 +114,24 @@ def along(
     reference, fixed = FloatDecoder(checkpoint, len(forced)), FixedDecoder(model, len(forced))
     tokens = np.array([ids[0] for ids in forced])
     texts = [_Text() for _ in forced]
-    worst: dict[str, float] = {}
     largest: dict[str, float] = {}
+    errors: dict[str, np.ndarray] = {}  # (points of the residual or layers,)
+    magnitudes: dict[str, Counter[int]] = {}
     for position in range(max(starts) + steps):
         logits = reference.step(tokens)  # (B, V)
         fixed_logits = fixed.step(tokens, trace=True) / model.config.numerics.logits.scale
         expected = float_tensors(reference.trace, checkpoint)
         for name, value in _fixed_tensors(fixed).items():
             exact = _of_first(expected[name], name)
-            error = float(np.abs(value.reshape(-1) - exact).max())
-            worst[name] = max(worst.get(name, 0.0), error)
-            largest[name] = max(largest.get(name, 0.0), float(np.abs(exact).max()))
+            magnitude = np.abs(exact)
+            points = 1 if name == "logits" else len(expected[name])
+            error = np.abs(value.reshape(-1) - exact).reshape(points, -1).max(axis=1)
+            errors[name] = np.maximum(errors.get(name, 0.0), error)
+            largest[name] = max(largest.get(name, 0.0), float(magnitude.max()))
+            found = np.floor(np.log2(magnitude[magnitude > 0])).astype(int)
+            exponents, counts = np.unique(found, return_counts=True)
+            of_tensor = magnitudes.setdefault(name, Counter())
+            of_tensor.update(dict(zip(exponents.tolist(), counts.tolist(), strict=True)))
         for text, start, exact, approximate in zip(
             texts, starts, logits, fixed_logits, strict=True
         ):
@@ -127,8 +146,30 @@ def along(
         )
         if progress is not None:
             progress(position + 1)
-    tensors = {name: TensorError(worst[name], largest[name]) for name in worst}
-    return [text.accuracy(tensors, dict(fixed.saturation.counts)) for text in texts]
+    seen = _Seen(
+        tensors={n: TensorError(float(error.max()), largest[n]) for n, error in errors.items()},
+        saturated=dict(fixed.saturation.counts),
+        errors={name: error.tolist() for name, error in errors.items()},
+        magnitudes={name: dict(sorted(found.items())) for name, found in magnitudes.items()},
+        formats=_formats(model.config, errors),
+    )
+    return [text.accuracy(seen) for text in texts]
+
+
+def _formats(config: Config, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+    formats: dict[str, SQ] = {name: getattr(config.numerics, name) for name in names}
+    return {name: (form.i, form.f) for name, form in formats.items()}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What all texts have in common, see `Accuracy`."""
+
+    tensors: dict[str, TensorError]
+    saturated: dict[str, int]
+    errors: dict[str, list[float]]
+    magnitudes: dict[str, dict[int, int]]
+    formats: dict[str, tuple[int, int]]
 
 
 def _of_first(tensor: np.ndarray, name: str) -> np.ndarray:
@@ -151,7 +192,7 @@ class _Text:
         self.surprise += p[token] - q[token]
         self.equal.append(int(approximate.argmax()) == token)
 
-    def accuracy(self, tensors: dict[str, TensorError], saturated: dict[str, int]) -> Accuracy:
+    def accuracy(self, seen: _Seen) -> Accuracy:
         return Accuracy(
             steps=len(self.equal),
             kl_mean=float(np.mean(self.divergences)),
@@ -159,6 +200,6 @@ class _Text:
             perplexity_ratio=math.exp(self.surprise / len(self.equal)),
             first_mismatch=self.equal.index(False) if False in self.equal else None,
             greedy_equal=sum(self.equal),
-            tensors=tensors,
-            saturated=saturated,
+            divergences=self.divergences,
+            **vars(seen),
         )

@@ -18,6 +18,7 @@ from tools.cli import Cli
 from tools.console import make_console
 from tools.errors import BadInput
 from tools.evidence import BUILD, Watch
+from tools.provenance import provenance
 from tools.sources import ROOT, SOURCES
 
 FOLDER = BUILD / "mutate"
@@ -85,6 +86,7 @@ def run(
             console.print(f"RED: {error}", highlight=False, markup=False)
             return 1
     facts = {
+        **provenance(),
         "sources": watch.digest(), "sample": sample, "seed": seed, "changed": changed,
         "files": list(paths), "every": every, "proofs": not no_proofs, "controls wrong": wrong,
     }  # fmt: skip

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from mutate import baseline, pool
 from mutate.baseline import Progress
-from mutate.cases import Case, Kill
+from mutate.cases import FUZZ, Case, Kill
 from mutate.controls import Control
 from mutate.equivalence import Equivalence
+from mutate.fuzzing import Fuzzing
 from mutate.judged import DECODERS
 from mutate.pool import Mutant
 from mutate.proofs import Proofs
@@ -28,7 +29,8 @@ class Campaign:
     """Judges mutants in `folder`, where verdicts are remembered as long as no source changes.
 
     With `every`, every detector is asked about every mutant, for the scores of each alone;
-    otherwise none after the first kill. Tests and proofs may be left out, and `decoders`.
+    otherwise none after the first kill. Tests and proofs may be left out, and `decoders`; `fuzz`
+    adds the fuzzing.
     """
 
     folder: Path
@@ -36,6 +38,7 @@ class Campaign:
     every: bool = False
     proofs: bool = True
     tests: bool = True
+    fuzz: bool = False
     decoders: tuple[str, ...] = DECODERS
 
     def __post_init__(self):
@@ -44,11 +47,15 @@ class Campaign:
         self._equivalence = Equivalence(self._decoders, self.folder, self.progress)
         self._tests = Tests(self.folder, self.progress)
         self._proofs = Proofs(self.folder, self.progress)
+        self._fuzzing = Fuzzing(self.folder, self.progress)
 
     def run(self, mutants: Sequence[Mutant]) -> Iterator[Case]:
         """Judge `mutants`; each is yielded as soon as its verdict stands."""
+        yield from self.judge(cases_of(mutants))
+
+    def judge(self, cases: Sequence[Case]) -> Iterator[Case]:
+        """As `run`, of cases that nobody has judged."""
         known = self._remembered()
-        cases = [Case(m.name, m.path, pool.change(m), m) for m in mutants]
         for case in cases:
             if case.name in known:
                 yield _recalled(case, known[case.name])
@@ -90,10 +97,12 @@ class Campaign:
         if self.proofs:
             # What makes no other netlist has the same theorems, too.
             self._proofs.run([case for case in open_for("elaboration") if not case.equivalent])
+        if self.fuzz:
+            self._fuzzing.run([case for case in open_for(*FUZZ) if not case.equivalent])
 
     @property
     def _memory(self) -> Path:
-        asked = (self.every, self.proofs, self.tests, self.decoders)
+        asked = (self.every, self.proofs, self.tests, self.fuzz, self.decoders)
         key = hashlib.sha256(f"{asked}{baseline.digest(judging=True)}".encode()).hexdigest()[:16]
         return self.folder / f"verdicts-{key}.json"
 
@@ -105,6 +114,11 @@ class Campaign:
 
     def _remembered(self) -> dict[str, dict]:
         return json.loads(self._memory.read_text("utf-8")) if self._memory.is_file() else {}
+
+
+def cases_of(mutants: Sequence[Mutant]) -> list[Case]:
+    """Mutants as cases that nobody has judged."""
+    return [Case(m.name, m.path, pool.change(m), m) for m in mutants]
 
 
 _KEPT = ("asked", "seconds", "undecided", "executed_in", "differs_in", "proved_in", "theorems")

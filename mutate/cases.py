@@ -6,9 +6,9 @@ from typing import Literal
 from mutate.pool import Change, Mutant
 
 #: The detectors in the order in which they are asked, the cheapest first.
-DETECTORS = ("elaboration", "comparison", "unit tests", "proofs")
+DETECTORS = ("elaboration", "comparison", "unit tests", "proofs", "fuzzing")
 #: Those that count as fuzzing, and as formal, in the scores.
-FUZZ, FORMAL = ("comparison",), ("proofs",)
+FUZZ, FORMAL = ("comparison", "fuzzing"), ("proofs",)
 
 Status = Literal["KILLED", "EQUIVALENT", "SURVIVOR"]
 

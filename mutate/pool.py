@@ -3,7 +3,7 @@
 import ast
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mutate.operators import OPERATORS, Branches, Replacement, branches
@@ -232,20 +232,6 @@ def _text(replacement: Replacement, indent: int) -> str:
     return text if isinstance(replacement, whole) else f"({text})"
 
 
-def in_changed_functions(mutants: Sequence[Mutant], lines: dict[str, set[int]]) -> list[Mutant]:
-    """Those of `mutants` whose function has one of the changed `lines` of its file."""
-    touched = {
-        (path, function)
-        for path, numbers in lines.items()
-        for function, first, last in _functions(path)
-        if not numbers.isdisjoint(range(first, last + 1))
-    }
-    return [mutant for mutant in mutants if (mutant.path, mutant.function) in touched]
-
-
-def _functions(path: str) -> Iterator[tuple[str, int, int]]:
-    """The function of every statement of a file, '' outside of all, with the lines of that."""
-    walk = _Walk()
-    walk.visit(parsed(_content(path)))
-    for place in walk.places:
-        yield place.function, *place.statement
+def in_changed(mutants: Sequence[Mutant], functions: Mapping[str, frozenset[str]]) -> list[Mutant]:
+    """Those of `mutants` that are in one of the changed `functions` of their file."""
+    return [mutant for mutant in mutants if mutant.function in functions.get(mutant.path, ())]

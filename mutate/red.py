@@ -1,6 +1,5 @@
 """How long `nox -s check` takes from an edit to the first red, for planted bugs and mutants."""
 
-import ast
 import re
 import shutil
 import statistics
@@ -15,11 +14,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from formal.tasks import TASKS
-from mutate import pool
 from mutate.baseline import Progress
+from mutate.cases import Case
 from tools import evidence
-from tools.planting import planted_tree
 from tools.sources import ROOT
 
 #: Seconds after which a check is not waited for: the edit counts as not seen.
@@ -49,20 +46,9 @@ class Seen:
     detector: str
 
 
-def planted() -> list[Edit]:
-    """The planted bug of every theorem."""
-    bugs = {task.bug: task.id for task in TASKS}
-    edits = []
-    for bug, task in bugs.items():
-        tree, path = planted_tree(bug)
-        name = f"{task}: {bug.name}"
-        edits.append(Edit(name, str(Path(path).relative_to(ROOT)), ast.unparse(tree).encode()))
-    return edits
-
-
-def mutants(chosen: Sequence[pool.Mutant]) -> list[Edit]:
-    """Mutants as edits."""
-    return [Edit(each.name, each.path, pool.change(each).content) for each in chosen]
+def edits(cases: Sequence[Case]) -> list[Edit]:
+    """Planted bugs and mutants as edits."""
+    return [Edit(case.name, case.path, case.change.content) for case in cases]
 
 
 def measure(edits: Sequence[Edit], progress: Progress) -> Iterator[Seen]:
@@ -72,7 +58,7 @@ def measure(edits: Sequence[Edit], progress: Progress) -> Iterator[Seen]:
     """
     with tempfile.TemporaryDirectory(prefix="veridecode-red-") as scratch:
         copy = Path(scratch) / "repository"
-        _copy(copy)
+        scratch_copy(copy)
         for number, edit in enumerate(edits, 1):
             progress(f"{number}/{len(edits)} {edit.name}")
             shutil.rmtree(copy / "build" / "check", ignore_errors=True)
@@ -85,8 +71,9 @@ def measure(edits: Sequence[Edit], progress: Progress) -> Iterator[Seen]:
                 file.write_bytes(before)
 
 
-def _copy(folder: Path) -> None:
-    """The tracked files of the repository as the first commit of another."""
+def scratch_copy(folder: Path) -> None:
+    """The tracked files of the repository as the first commit of another, which shares its caches
+    of simulations and proofs."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
     for name in filter(None, listed.stdout.decode().split("\0")):
         target = folder / name

@@ -22,9 +22,10 @@ from golden.image import load_case
 from golden.quantise import Model, quantise
 from golden.sampler import Sampler
 from golden.tokenizers import Tokenizer
-from sim import cycles, generation, models
+from sim import cycles, generation, models, stages
 from sim.build import VARIANTS, Variant, build
 from sim.compare import Progress
+from sim.opinions import OPINIONS, Opinion, asked
 from sim.replay import Run, run_case
 from sim.rtl_decoder import SimulationError
 from sim.saturated import warning
@@ -32,6 +33,7 @@ from sim.units import Units
 from sim.waves import Window, default_path
 from spec.config import CONFIGS, RopeBy, named
 from tools.cli import Cli
+from tools.console import make_console
 from tools.errors import BadInput
 from tools.files import check_writable, write_atomically
 from tools.sources import ROOT
@@ -165,6 +167,10 @@ def generate(
     "--steps", type=int, help=f"Tokens to compare; {models.COMPARED_STEPS}, or seq_len if less."
 )
 @click.option("--stalls", type=int, help="Seed for stalls on every stream.")
+@click.option(
+    "--backend", type=click.Choice([opinion.value for opinion in Opinion]), default="tuned",
+    show_default=True, help="Who is compared with golden; verilog is the exported text.",
+)  # fmt: skip
 @click.option("--random", "sizes", help="Random weights: " + ",".join(models.SIZES) + ".")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of random weights.")
 @click.option(
@@ -186,6 +192,7 @@ def compare(
     chat: bool,
     steps: int | None,
     stalls: int | None,
+    backend: str,
     sizes: str | None,
     seed: int,
     as_text: bool,
@@ -223,7 +230,11 @@ def compare(
     config = with_options(models.configure(checkpoint, name, numerics), lanes, cache, rope)
     case = Case(tuple(ids), steps, stalls)
     printer = generation.Printer(tokenizer().stream()) if as_text else None
-    run = _compare(quantise(checkpoint, config), case, "traced", window=window, printer=printer)
+    opinion = Opinion(backend)
+    if opinion is not Opinion.TUNED and window is not None:
+        raise BadInput(f"--backend {backend} records no waveform: leave --vcd away")
+    quantised = quantise(checkpoint, config)
+    run = _compare(quantised, case, "traced", window=window, printer=printer, opinion=opinion)
     if stats is not None:
         write_atomically(stats, json.dumps(generation.compared_figures(run), indent=2) + "\n")
     raise SystemExit(run.difference is not None)
@@ -232,14 +243,34 @@ def compare(
 @main.command()
 @click.argument("reproducer", type=_FILE, metavar="FILE")
 @click.option("--vcd", type=_FILE, help="File of the waveform, instead of build/waves.")
-def replay(reproducer: Path, vcd: Path | None) -> None:
+@click.option("--opinions", is_flag=True, help="Ask everything that decodes: golden and RTL.")
+def replay(reproducer: Path, vcd: Path | None, opinions: bool) -> None:
     """Compare the case in FILE, left by a failed fuzz test; exit code 1 if it still differs.
 
-    A difference leaves a waveform of its token.
+    A difference leaves a waveform of its token. With --opinions, golden as the page is compared
+    with golden fast, and with the RTL in CXXRTL, in Verilator and in Amaranth's simulator.
     """
     check_writable(vcd, "--vcd")
     model, case = load_case(reproducer)
+    if opinions:
+        if vcd is not None:
+            raise BadInput("--opinions records no waveform: leave --vcd away")
+        raise SystemExit(_ask(model, case))
     raise SystemExit(_compare(model, case, "quick", path=vcd).difference is not None)
+
+
+def _ask(model: Model, case: Case) -> bool:
+    """Print what all opinions say; returns whether one differs."""
+    with _bar() as bar:
+        task = bar.add_task("", total=len(Opinion), note="")
+
+        def watch(opinion: Opinion) -> None:
+            bar.update(task, advance=1, description=f"asking {opinion.value}")
+
+        said = list(asked.ask(model, case, watch=watch))
+    stalled = "" if case.stalls is None else f", stalls {case.stalls}"
+    make_console().print(asked.table(said, f"{model.config.describe()}{stalled}"))
+    return any(one.difference for one in said)
 
 
 @main.command()
@@ -273,12 +304,15 @@ def _compare(
     window: Window | None = None,
     path: Path | None = None,
     printer: generation.Printer | None = None,
+    opinion: Opinion = Opinion.TUNED,
 ) -> Run:
     """Compare and report; records `window`, and a difference outside it to `path`.
 
     With a `printer` each token is printed if all its values are equal, up to the end of the text.
+    Other opinions than that of the tuned RTL, a simulation of this `variant`, have no waveform.
     """
-    config = model.config
+    config, tuned = model.config, opinion is Opinion.TUNED
+    decoder = None if tuned else OPINIONS[opinion](model, case)
     begin = time.perf_counter()
     with _bar() as bar:
         task = bar.add_task(f"comparing {config.name}", total=case.steps, note="")
@@ -288,11 +322,13 @@ def _compare(
             if printer is not None and progress.difference is None:
                 printer.put(progress.feed.token)
 
-        run = run_case(model, case, variant, once=printer is not None, watch=watch)
+        once = printer is not None
+        run = run_case(model, case, variant, once=once, watch=watch, decoder=decoder)
     seconds = time.perf_counter() - begin
     if printer is not None:
         printer.end()
         click.echo("\n")
+    who = "RTL" if tuned else opinion.value
     stalled = "" if case.stalls is None else f", stalls {case.stalls}"
     what = (
         f"{config.describe()}{stalled}: {run.values:,} values of"
@@ -305,14 +341,14 @@ def _compare(
         click.echo(f"waveform of tokens {window.first} to {window.last}: {window.path}")
     if run.difference is None:
         click.echo(
-            f"{what}, no difference; RTL {generation.sentence(generation.compared_figures(run))}"
+            f"{what}, no difference; {who} {generation.sentence(generation.compared_figures(run))}"
         )
         return run
     click.echo(f"{what}, first difference at {run.difference}")
-    if window is None or not window.first <= run.last <= window.last:
+    if tuned and (window is None or not window.first <= run.last <= window.last):
         path = path or default_path(config)
-        run.record_last(path)
-        click.echo(f"waveform of token {run.last}: {path}")
+        for sentence in run.record_last(path):
+            click.echo(sentence)
     return run
 
 
@@ -359,10 +395,19 @@ def enumerate_units(names: tuple[str, ...]) -> int:
 
 @main.command("cycles")
 @click.option("--accept", "accepts", is_flag=True, help="Write what is measured into the file.")
-def count_cycles(accepts: bool) -> int:
+@click.option(
+    "--stages", "by_stage", is_flag=True, help="Those of each stage, for `nox -s report`."
+)
+def count_cycles(accepts: bool, by_stage: bool) -> int:
     """Compare the cycles of every token of nano and tales260k, at 8 and 64
     lanes, with those in sim/cycles.json; exit code 1 if they differ.
     """
+    if by_stage:
+        of_stage = stages.measured(stages.CASE, stages.POSITIONS)
+        stages.write(of_stage)
+        for name, counts in of_stage.items():
+            click.echo(f"{name:<16} {sum(counts) / len(counts):10,.1f} cycles a token")
+        return 0
     if accepts:
         check_writable(cycles.FILE, "file of cycles")
     found = {cycles.case_name(config): cycles.measured(config) for config in cycles.CASES}

@@ -32,8 +32,9 @@ from tools.sources import SOURCES
 from tools.yosys import run_yosys, yosys_version
 
 #: `fast` has no trace; the others have. `quick` is the fastest to build, for designs that are
-#: simulated once; `waves` can record waveforms.
-Variant = Literal["fast", "traced", "quick", "waves"]
+#: simulated once; `waves` can record waveforms; `plain` is CXXRTL's own code, without `sim.tune`
+#: and `native.h`, for a second opinion about these.
+Variant = Literal["fast", "traced", "quick", "waves", "plain"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 #: The clock loop in C++.
@@ -46,6 +47,7 @@ FLAGS: dict[Variant, tuple[str, ...]] = {
     "traced": (*_COMMON_FLAGS, "-O3", "-march=native"),
     "quick": (*_COMMON_FLAGS, "-O0"),
     "waves": (*_COMMON_FLAGS, "-O0"),
+    "plain": (*_COMMON_FLAGS, "-O0"),
 }
 
 # Amaranth repeats an expression for every use; opt_merge merges the copies, and wreduce removes
@@ -79,6 +81,7 @@ _OPTIONS: dict[Variant, str] = {
     "traced": "-O6 -g0",
     "quick": "-O6 -g0",
     "waves": "-O6 -g4",
+    "plain": "-O6 -g0",
 }
 
 
@@ -173,7 +176,7 @@ def _tools(variant: Variant) -> tuple[str, ...]:
 
 def script(variant: Variant) -> str:
     """The script for yosys."""
-    split = _SPLIT if variant != "waves" else ""
+    split = _SPLIT if variant not in ("waves", "plain") else ""
     return _SCRIPT.format(split=split, options=_OPTIONS[variant])
 
 
@@ -222,11 +225,12 @@ def build_netlist(
         (scratch / "ports.h").write_text(constants + f"#define VD_FEEDBACK {int(bool(feedback))}\n")
         design = scratch / "design.cc"
         observed = variant == "waves"
-        tuned = tune(design.read_text(), feedback=bool(feedback), observed=observed)
-        design.write_text(tuned)
+        if variant != "plain":
+            tuned = tune(design.read_text(), feedback=bool(feedback), observed=observed)
+            design.write_text(tuned)
+        native = () if variant == "plain" else ("native.h",)
         copies = copy_driver(scratch)
-        headers = ("ports.h", "native.h", "design.cc", "driver.cc")
-        (scratch / "main.cc").write_text("".join(f'#include "{name}"\n' for name in headers))
+        include_all(scratch / "main.cc", "ports.h", *native, "design.cc", "driver.cc")
         includes = (f"-I{runtime_headers()}", "-I.")
         compile_library(compiler, (*FLAGS[variant], *includes), "main.cc", scratch)
         compile_end = time.perf_counter()
@@ -252,6 +256,11 @@ def copy_driver(folder: Path) -> list[Path]:
         copies.append(folder / path.name)
         copies[-1].write_bytes(SOURCES.content(path))
     return copies
+
+
+def include_all(source: Path, *names: str) -> None:
+    """Write a C++ file that includes the files `names`."""
+    source.write_text("".join(f'#include "{name}"\n' for name in names))
 
 
 def _load(folder: Path, variant: Variant) -> Build:

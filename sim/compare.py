@@ -1,7 +1,8 @@
 """Compares the golden decoder with the RTL: every traced value of every step, bit-exactly."""
 
+import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,15 +10,27 @@ import numpy as np
 
 from design import ports
 from golden.case import Feed, Host
-from sim.rtl_decoder import RtlDecoder, SimulationError, Step
+from sim.rtl_decoder import RECORD, SimulationError, Step
 from spec.config import Config
 from spec.derived import ceil_pow2
-from spec.trace import ONCE, Tensor, sizes
+from spec.fixed import SQ
+from spec.trace import ONCE, Tensor, format_of, sizes, stage_of
 
 Trace = Mapping[Tensor, np.ndarray]
 
 #: Tensors computed after the last layer.
 FINAL = (Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM, Tensor.LOGITS)
+
+
+class Decoder(Protocol):
+    """Anything that decodes as the host asks: a simulation of the RTL, or golden behind it."""
+
+    @property
+    def config(self) -> Config:
+        """Its configuration."""
+
+    def feed(self, feed: Feed) -> Step:
+        """Process one token just as the host offers it."""
 
 
 class Golden(Protocol):
@@ -38,6 +51,29 @@ class Golden(Protocol):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a traced value is in the design and in time.
+
+    `unit` is the part of the decoder that traces the tensor, on trace channel `channel`; `cycle`
+    counts clock cycles since reset, and `begin` is the one in which the token was offered. A value
+    that is missing has no cycle. `form` is its number format, None for a whole number.
+    """
+
+    unit: str
+    channel: int
+    begin: int
+    cycle: int | None
+    form: SQ | None
+
+    def __str__(self) -> str:
+        unit = f" traced by {self.unit}" if self.unit else ""
+        if self.cycle is None:
+            return unit.strip()
+        offset = self.cycle - self.begin
+        return f"{unit} in cycle {offset:,} of the token, {self.cycle:,} since reset".strip()
+
+
+@dataclass(frozen=True)
 class Difference:
     """The first difference between golden and RTL.
 
@@ -45,7 +81,7 @@ class Difference:
     ``twice`` (traced more than once by the RTL), ``answer`` (the chosen token), ``counter`` (`rtl`
     is the increase of the counter named by `detail`, `macs` or `cycles`; `golden` is golden's
     number of products, or the cycles by the driver's clock) or ``simulation`` (the RTL violated the
-    protocol of its ports: see `detail`).
+    protocol of its ports: see `detail`). `place` is that of a traced value.
     """
 
     kind: str
@@ -57,25 +93,39 @@ class Difference:
     golden: int | None = None
     rtl: int | None = None
     detail: str = ""
+    place: "Place | None" = None
 
     def __str__(self) -> str:
         location = f"position {self.position} (token {self.token})"
         if self.tensor is not None:
             layer = "" if self.tensor in ONCE else f"layer {self.layer}, "
             location += f", {layer}{self.tensor.name}[{self.element}]"
-        if self.kind == "value":
-            return f"{location}: golden {self.golden}, RTL {self.rtl}"
-        if self.kind == "missing":
-            return f"{location}: golden {self.golden}, RTL traced nothing"
-        if self.kind == "unexpected":
-            return f"{location}: RTL traced {self.rtl}, golden has no such value"
-        if self.kind == "twice":
-            return f"{location}: RTL traced it more than once, last {self.rtl}"
+            return f"{location}: {self._traced()}"
         if self.kind == "answer":
             return f"{location}: golden chooses {self.golden}, RTL {self.rtl}"
         if self.kind == "counter":
             return f"{location}, counter {self.detail}: expected {self.golden}, RTL {self.rtl}"
         return f"{location}: {self.detail}"
+
+    def _traced(self) -> str:
+        """What differs of a traced value, as integers and in real units, and where that is."""
+        golden, rtl = (self._shown(value) for value in (self.golden, self.rtl))
+        text = {
+            "value": f"golden {golden}, RTL {rtl}",
+            "missing": f"golden {golden}, RTL traced nothing",
+            "unexpected": f"RTL traced {rtl}, golden has no such value",
+            "twice": f"RTL traced it more than once, last {rtl}",
+        }[self.kind]
+        if self.detail:
+            text += f" {self.detail}"
+        if self.place is None or self.tensor is None:
+            return text
+        form = f", {self.place.form}" if self.place.form else ""
+        return f"{text}{form}; stage {stage_of(self.tensor).name}, {self.place}"
+
+    def _shown(self, value: int | None) -> str:
+        form = None if self.place is None else self.place.form
+        return f"{value}" if form is None or value is None else f"{value} ({value / form.scale:g})"
 
 
 @dataclass(frozen=True)
@@ -136,6 +186,17 @@ class Flattener:
         layer = records["layer"] + self.final[tensor]
         keys = layer * self.per_layer + self.offsets[tensor] + records["index"]
         return _sorted(keys, records["value"].astype(np.int64))
+
+    def records(self, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """The trace records of keys and values; the inverse of `rtl`."""
+        layer, rest = np.divmod(keys, self.per_layer)
+        number = np.searchsorted(self.starts, rest, side="right") - 1
+        records = np.empty(len(keys), RECORD)
+        records["tensor"] = np.array([tensor.value for tensor in self.tensors])[number]
+        records["layer"] = layer - self.final[records["tensor"]]
+        records["index"] = rest - self.starts[number]
+        records["value"] = values
+        return records
 
     def locate(self, key: int) -> tuple[int, Tensor, int]:
         """(layer, tensor, element) of a key."""
@@ -201,68 +262,144 @@ def miscount(products: int, step: Step, position: int, token: int) -> Difference
     return None
 
 
-def compare(golden: Golden, rtl: RtlDecoder, host: Host) -> Iterator[Progress]:
-    """Compare token by token what `host` offers, which is sent golden's answers; ends with it, or
-    at a difference.
+@dataclass(frozen=True)
+class Expected:
+    """What golden says of one token: sorted `keys` of its traced values (see `Flattener`) and the
+    `values`, its `logits` (V,), the `answer` and `end` on `o_token`, the number of `products`.
 
-    `rtl` must be a variant with trace. A token behind the end of a text, or behind a reset, begins
-    one, whether it says so or not, as does the first of all. The RTL's counters are compared after
-    every token, too. Of a token that a reset cuts off, all that came before is compared.
-    """
-    flattener, shape = Flattener(rtl.config), rtl.config.shape
-    values = cycles = macs = 0
-    seconds = 0.0
-    position, ended = 0, True
+    All this is of the whole token, even if a reset cuts it off."""
+
+    feed: Feed
+    position: int
+    keys: np.ndarray
+    values: np.ndarray
+    logits: np.ndarray
+    answer: int
+    end: bool
+    products: int
+
+
+class Reference:
+    """A golden decoder that is asked as the RTL is: a token behind the end of a text, or behind a
+    reset, begins one, whether it says so or not, as does the first of all."""
+
+    def __init__(self, golden: Golden, config: Config):
+        self.golden, self.config = golden, config
+        self.flattener = Flattener(config)
+        self.position, self._ended = -1, True
+
+    def feed(self, feed: Feed) -> Expected:
+        """What the answer must be."""
+        golden, shape, sample = self.golden, self.config.shape, feed.sample
+        if feed.first or self._ended:
+            golden.reset()
+            self.position = -1
+        self.position += 1
+        logits = golden.step(np.array([feed.token]), trace=True)[0]
+        keys, values = self.flattener.golden(golden.trace, sample)
+        answer = int(np.argmax(logits)) if sample else feed.token
+        full = self.position == shape.seq_len - 1
+        end = (sample and shape.ends_text(answer, forced=False)) or full
+        self._ended = end or feed.reset is not None
+        products = golden.products(classified=sample)
+        return Expected(feed, self.position, keys, values, logits, answer, end, products)
+
+
+def expectations(golden: Golden, config: Config, host: Host) -> Iterator[Expected]:
+    """What golden says of each token that `host` offers, which is sent golden's answers."""
+    reference = Reference(golden, config)
     feed: Feed | None = next(host)
     while feed is not None:
-        token, sample = feed.token, feed.sample
-        if feed.first or ended:
-            golden.reset()
-            position = 0
-        logits = golden.step(np.array([token]), trace=True)
-        expected = flattener.golden(golden.trace, sample)
+        expected = reference.feed(feed)
+        yield expected
+        try:
+            feed = host.send(expected.answer)
+        except StopIteration:
+            feed = None
+
+
+def judge(flattener: Flattener, expected: Expected, step: Step) -> Difference | None:
+    """The first difference of all that `step` shows; without a trace, that is what the ports do.
+
+    Of a token that a reset cuts off, all that came before must be golden's, and nothing is missing;
+    the counters are not compared."""
+    position, token, logits = expected.position, expected.feed.token, expected.logits
+    if step.records is not None:
+        traced = flattener.rtl(step.records)
+        golden = (expected.keys, expected.values)
+        if step.reset:
+            came = np.isin(expected.keys, traced[0])
+            golden = (expected.keys[came], expected.values[came])
+        if difference := first_difference(flattener, golden, traced, position, token):
+            return difference
+    if step.reset and step.logits is not None:
+        logits = logits[: len(step.logits)]
+    if step.logits is not None and (step.logits != logits).any():
+        element = int(np.flatnonzero(step.logits != logits)[0])
+        return Difference(
+            "value", position, token, 0, Tensor.LOGITS, element, int(logits[element]),
+            int(step.logits[element]), "on o_logits",
+        )  # fmt: skip
+    if step.reset and step.id < 0:  # it was not answered
+        return None
+    if step.id != expected.answer:
+        return Difference("answer", position, token, golden=expected.answer, rtl=step.id)
+    if step.end != expected.end:
+        detail = f"o_token.end is {int(step.end)}, must be {int(expected.end)}"
+        return Difference("simulation", position, token, detail=detail)
+    return None if step.reset else miscount(expected.products, step, position, token)
+
+
+def located(difference: Difference, step: Step, config: Config) -> Difference:
+    """With its place, if it is one of a traced value."""
+    tensor, origins, records = difference.tensor, step.origins, step.records
+    if tensor is None or difference.element is None or origins is None or records is None:
+        return difference
+    of_tensor = np.flatnonzero(records["tensor"] == tensor.value)
+    same = of_tensor[
+        (records["layer"][of_tensor] == difference.layer)
+        & (records["index"][of_tensor] == difference.element)
+    ]
+    channel = int(origins.channels[of_tensor[0]]) if len(of_tensor) else -1
+    cycle = int(origins.cycles[same[-1]]) if len(same) else None
+    units = origins.units()
+    unit = units[channel] if 0 <= channel < len(units) else ""
+    form = format_of(config, tensor, difference.element)
+    place = Place(unit, channel, origins.begin, cycle, form)
+    return dataclasses.replace(difference, place=place)
+
+
+def compare(golden: Golden, rtl: Decoder, host: Host) -> Iterator[Progress]:
+    """Compare token by token what `host` offers, which is sent golden's answers; ends with it, or
+    at a difference: of every value that `rtl` traces, of its answers, and of its counters.
+    """
+    return compare_with(expectations(golden, rtl.config, host), rtl)
+
+
+def compare_with(expected: Iterable[Expected], rtl: Decoder) -> Iterator[Progress]:
+    """As `compare`, with what golden said."""
+    flattener = Flattener(rtl.config)
+    values = cycles = macs = 0
+    seconds = 0.0
+    for one in expected:
+        feed, position = one.feed, one.position
         begin = time.perf_counter()
         try:
             step = rtl.feed(feed)
         except SimulationError as error:
-            broken = Difference("simulation", position, token, detail=str(error))
+            broken = Difference("simulation", position, feed.token, detail=str(error))
             yield Progress(position, feed, values, cycles, macs, seconds, difference=broken)
             return
         seconds += time.perf_counter() - begin
-        assert step.records is not None, "compare needs a variant with trace"
-        traced = flattener.rtl(step.records)
-        if step.reset:  # then nothing is missing
-            came = np.isin(expected[0], traced[0])
-            expected = expected[0][came], expected[1][came]
-        difference = first_difference(flattener, expected, traced, position, token)
-        answered = not step.reset or step.id >= 0
-        answer = int(np.argmax(logits[0])) if sample else token
-        if difference is None and step.logits is not None:
-            wrong = np.flatnonzero(step.logits != logits[0][: len(step.logits)])
-            if len(wrong):
-                element = int(wrong[0])
-                difference = Difference(
-                    "value", position, token, 0, Tensor.LOGITS, element, int(logits[0][element]),
-                    int(step.logits[element]), "on o_logits",
-                )  # fmt: skip
-        if difference is None and answered and step.id != answer:
-            difference = Difference("answer", position, token, golden=answer, rtl=step.id)
-        full = position == shape.seq_len - 1
-        ended = (sample and shape.ends_text(answer, forced=False)) or full
-        if difference is None and answered and step.end != ended:
-            detail = f"o_token.end is {int(step.end)}, must be {int(ended)}"
-            difference = Difference("simulation", position, token, detail=detail)
-        if difference is None and not step.reset:
-            difference = miscount(golden.products(classified=sample), step, position, token)
-        ended = ended or feed.reset is not None
-        values += len(expected[0])
+        difference = judge(flattener, one, step)
+        if difference is not None and step.origins is not None:
+            difference = located(difference, step, rtl.config)
+        if step.records is None:
+            values += step.shown
+        else:
+            values += len(step.records) if step.reset else len(one.keys)
         cycles += step.cycles
         macs += step.macs
         yield Progress(position, feed, values, cycles, macs, seconds, difference)
         if difference is not None:
             return
-        position += 1
-        try:
-            feed = host.send(answer)
-        except StopIteration:
-            feed = None

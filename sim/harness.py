@@ -79,6 +79,11 @@ class Harness(Elaboratable):
         reset = [self.rst] if self.resettable else []
         return [self.clk, self.tie, *reset, *(port for port, _, _ in self._pairs)]
 
+    @property
+    def directions(self) -> dict[str, bool]:
+        """Whether each port is an input, by name."""
+        return {port.name: inward for port, _, inward in self._pairs} | {"clk": True, "tie": True}
+
     def elaborate(self, platform) -> Module:
         """The wrapped component."""
         m = Module()

@@ -41,6 +41,12 @@ class ObservedDecoder(Elaboratable):
     def __getattr__(self, port: str) -> Any:
         return getattr(self._decoder, port)
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The name of the unit behind each channel of the trace but the last."""
+        parts = self._decoder.with_port("trace")
+        return tuple(name for name, part in parts.items() for _ in part.trace)
+
     def elaborate(self, platform) -> Module:
         """The decoder, elaborated, and its snapshot."""
         m = Module()
@@ -116,6 +122,11 @@ class ObservedRtl(RtlDecoder):
         self._was_reset = False
         super().__init__(config, image, variant, stalls, quiet=quiet, made=made)
 
+    @property
+    def machines(self) -> dict[str, dict[int, str]]:
+        """The state machines, in the order of a snapshot's bytes."""
+        return self._decoder.machines
+
     def feed(self, feed: Feed) -> Step:
         """As `RtlDecoder.feed`; the records are without the snapshots."""
         self.reached |= set(self._begins(feed))
@@ -134,7 +145,12 @@ class ObservedRtl(RtlDecoder):
         if self._was_reset:
             self.reached.add(f"reset in {self._decoder.machines['token'][self._states[-1, 0]]}")
             self._states = self._states[:0]
-        return dataclasses.replace(step, records=values)
+        assert step.origins is not None
+        return dataclasses.replace(step, records=values, origins=step.origins.only(~taken))
+
+    def units(self) -> tuple[str, ...]:
+        """As `RtlDecoder.units`."""
+        return self._decoder.units
 
     def _begins(self, feed: Feed) -> Iterator[str]:
         """What is unusual about a token, as it is offered."""
@@ -164,10 +180,7 @@ class ObservedRtl(RtlDecoder):
 
     def _see(self, taken: np.ndarray) -> None:
         """Take the names from snapshots, one for each cycle."""
-        packed = np.empty(len(taken), [("layer", "<u2"), ("index", "<u4"), ("value", "<i4")])
-        for name in packed.dtype.names or ():
-            packed[name] = taken[name]
-        rows = packed.view(np.uint8).reshape(len(taken), ROOM // 8)
+        rows = snapshot_bytes(taken)
         machines = self._decoder.machines
         states = np.vstack([self._states, rows[:, : len(machines)]])
         self._states = states[-1:]
@@ -180,6 +193,14 @@ class ObservedRtl(RtlDecoder):
         for number, event in enumerate(self._decoder.events):
             seen = np.flatnonzero(np.bincount(token[happened[:, number] > 0])).tolist()
             self.reached |= {f"{event} in {machines['token'][state]}" for state in seen}
+
+
+def snapshot_bytes(taken: np.ndarray) -> np.ndarray:
+    """(cycles, bytes): the records of snapshots; a byte for each state machine comes first."""
+    packed = np.empty(len(taken), [("layer", "<u2"), ("index", "<u4"), ("value", "<i4")])
+    for name in packed.dtype.names or ():
+        packed[name] = taken[name]
+    return packed.view(np.uint8).reshape(len(taken), ROOM // 8)
 
 
 @functools.cache

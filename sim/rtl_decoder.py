@@ -3,16 +3,19 @@
 import contextlib
 import ctypes
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from amaranth.hdl import Fragment
 from amaranth.lib import wiring
 
 from design import ports
 from golden.case import STALL_SEEDS, Feed
 from sim.build import Build, Variant, build
+from sim.hang import levels, waiting
 from spec.config import Config
 from spec.schedule import image as image_layout
 from tools.errors import BadInput
@@ -21,12 +24,40 @@ from tools.errors import BadInput
 RECORD = np.dtype([("tensor", "<u2"), ("layer", "<u2"), ("index", "<u4"), ("value", "<i4")])
 
 
+_ORIGIN = np.dtype([("cycle", "<u8"), ("channel", "<u8")])
+
+
 class SimulationError(RuntimeError):
     """The design violated the protocol of its ports; the message names the port and the cycle."""
 
 
 class NoProgress(SimulationError):
-    """No stream transfer and no multiplication for longer than any stage can take."""
+    """No stream transfer and no multiplication for longer than any stage can take.
+
+    The message names the ports that wait, and what waits `inside` (`sim.hang`).
+    """
+
+    def __init__(self, message: str, inside: Sequence[str] = ()):
+        super().__init__("; ".join([message, *inside]))
+        self.inside = inside
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where the records of a token came from.
+
+    For each record, the clock cycle since reset and the number of the trace channel; the cycle in
+    which the token was offered; by channel, the name of the unit that traces there.
+    """
+
+    cycles: np.ndarray
+    channels: np.ndarray
+    begin: int
+    units: Callable[[], tuple[str, ...]]
+
+    def only(self, wanted: np.ndarray) -> "Origins":
+        """Those of some records, where `wanted` is true."""
+        return replace(self, cycles=self.cycles[wanted], channels=self.channels[wanted])
 
 
 @dataclass(frozen=True)
@@ -54,7 +85,16 @@ class Step:
     counted_cycles: int
     busy_cycles: int
     records: np.ndarray | None
+    origins: Origins | None = None
     reset: bool = False
+
+    @property
+    def shown(self) -> int:
+        """The number of values that the ports show: id, end, logits and the two counters; no
+        counters of a token that a reset cuts off."""
+        answer = 2 if not self.reset or self.id >= 0 else 0
+        counters = 0 if self.reset else 2
+        return answer + counters + (0 if self.logits is None else len(self.logits))
 
 
 class _Result(ctypes.Structure):
@@ -86,6 +126,10 @@ def _library(path: Path) -> ctypes.CDLL:
         ("vd_message", ctypes.c_char_p, [sim]),
         ("vd_logits", ctypes.c_void_p, [sim, ctypes.POINTER(u64)]),
         ("vd_trace", ctypes.c_void_p, [sim, ctypes.POINTER(u64)]),
+        ("vd_origins", ctypes.c_void_p, [sim]),
+        ("vd_begin", u64, [sim]),
+        ("vd_expect", None, [sim, ctypes.c_void_p, u64]),
+        ("vd_levels", ctypes.c_char_p, [sim]),
         ("vd_vcd_begin", ctypes.c_int, [sim, ctypes.c_char_p]),
         ("vd_vcd_end", ctypes.c_int, [sim]),
     ):
@@ -141,6 +185,9 @@ class RtlDecoder:
         self._stalls = self._stalled = stalls
         self.config = config
         self.variant = variant
+        self._component, self._elsewhere = component, made is not None
+        self._watchdog, self._resettable = watchdog, resettable
+        self._fed: list[Feed] = []
         self.build: Build = made or build(
             config, variant, component, quiet=quiet, resettable=resettable
         )
@@ -215,13 +262,17 @@ class RtlDecoder:
         begins = feed.first or self._ended
         self._text = [token] if begins else [*self._text, token]
         result = _Result()
+        self._fed.append(feed)
         self._finish(self._library.vd_step(self._sim, token, feed.first, sample, result))
         self._ended = bool(result.end)
-        records = None
+        records = origins = None
         if self.variant != "fast":
             count = ctypes.c_uint64()
             address = self._library.vd_trace(self._sim, count)
             records = _copy(address, count.value, RECORD)
+            came = _copy(self._library.vd_origins(self._sim), count.value, _ORIGIN)
+            begin = self._library.vd_begin(self._sim)
+            origins = Origins(came["cycle"], came["channel"], begin, self.units)
         logits = None
         if sample:
             count = ctypes.c_uint64()
@@ -231,12 +282,29 @@ class RtlDecoder:
         if feed.reset is not None:
             self._text, self._ended, self._before = [], True, _Result()
         reset, end = bool(result.reset), bool(result.end)
-        return Step(result.id, end, logits, result.cycles, *counts, records, reset)
+        return Step(result.id, end, logits, result.cycles, *counts, records, origins, reset)
 
     def _stall(self, seed: int | None) -> None:
         if seed != self._stalled:
             self._library.vd_stall(self._sim, seed is not None, seed or 0)
             self._stalled = seed
+
+    def units(self) -> tuple[str, ...]:
+        """The name of the unit behind each trace channel, as the decoder names its parts; none if
+        what was built elsewhere may be another."""
+        decoder = self._running()
+        if decoder is None:
+            return ()
+        if self._component is None:
+            Fragment.get(decoder, None)  # Amaranth warns of components that are never used
+        parts = decoder.with_port("trace")
+        return tuple(name for name, part in parts.items() for _ in part.trace)
+
+    def expect(self, records: np.ndarray) -> None:
+        """What golden traces for the token that comes next, of dtype `RECORD`: waveforms show it
+        beside what the RTL traces."""
+        records = np.ascontiguousarray(records, RECORD)
+        self._library.vd_expect(self._sim, records.ctypes.data, len(records))
 
     @contextlib.contextmanager
     def waveform(self, path: Path) -> Iterator[None]:
@@ -269,7 +337,49 @@ class RtlDecoder:
         if status == 0:
             return
         message = self._library.vd_message(self._sim).decode()
-        raise (NoProgress if status == 1 else SimulationError)(message)
+        if status == 1:
+            raise NoProgress(message, self._waiting())
+        raise SimulationError(message)
+
+    def _waiting(self) -> Sequence[str]:
+        """What waits inside: a build that shows it repeats the run up to the hang."""
+        if self.variant == "waves":
+            decoder = self._running()
+            if decoder is None:
+                return ()
+            if self._component is None:
+                Fragment.get(decoder, None)  # which makes its machines
+            return waiting(decoder, levels(self._library.vd_levels(self._sim).decode()))
+        if self._unknown:
+            return ()
+        component: Any = self._component
+        if component is not None:  # which can be elaborated only once
+            component = type(component)(component.config)
+        with RtlDecoder(
+            self.config, self._image, "waves", self._stalls, component, self._watchdog,
+            quiet=True, resettable=self._resettable,
+        ) as again:  # fmt: skip
+            try:
+                for feed in self._fed:
+                    again.feed(feed)
+            except NoProgress as hang:
+                return hang.inside
+        return ()
+
+    @property
+    def _unknown(self) -> bool:
+        """Whether what runs may be another decoder than that of `design`."""
+        if self._component is not None:
+            return not hasattr(self._component, "with_port")
+        return self._elsewhere
+
+    def _running(self) -> Any:
+        """The decoder that runs, None if it is unknown."""
+        if self._unknown or self._component is not None:
+            return None if self._unknown else self._component
+        from design.decoder import Decoder
+
+        return Decoder(self.config)
 
 
 def _since(before: int, now: int) -> int:

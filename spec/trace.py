@@ -5,8 +5,11 @@ A trace record is (tensor, layer, index, value). The golden trace has the same n
 
 import enum
 
-from spec.config import Config
-from spec.derived import ceil_pow2
+from spec.config import Config, sum_format
+from spec.derived import TABLE_FRACTION, ceil_pow2
+from spec.fixed import SQ
+from spec.layer_plan import Attend, Work
+from spec.schedule import Op
 
 
 class Tensor(enum.Enum):
@@ -104,3 +107,53 @@ def sizes(config: Config) -> dict[Tensor, int]:
         }
         | ({Tensor.BIAS: qkv} if shape.qkv_bias else {})
     )
+
+
+#: The tensors of each stage, in order.
+STAGES: dict[Work, tuple[Tensor, ...]] = {
+    Op.EMBED: (Tensor.X_EMBED,),
+    Op.QKV: (
+        Tensor.RSQRT_ATT, Tensor.QKV_SUM, Tensor.QKV, Tensor.Q, Tensor.K, Tensor.V,
+    ),
+    Attend.SCORES: (Tensor.SCORE, Tensor.MAXIMUM, Tensor.WEIGHT),
+    Attend.VALUES: (Tensor.RECIPROCAL, Tensor.ATTENTION_SUM, Tensor.ATTENTION),
+    Op.WO: (Tensor.WO, Tensor.X_ATT),
+    Op.W13: (
+        Tensor.RSQRT_FFN, Tensor.W13_SUM, Tensor.W13, Tensor.SIGMOID, Tensor.SILU, Tensor.FFN,
+    ),
+    Op.W2: (Tensor.W2, Tensor.X_FFN),
+    Op.CLS: (Tensor.RSQRT_FINAL, Tensor.LOGITS_SUM, Tensor.LOGITS),
+    Op.BIAS: (Tensor.BIAS,),
+}  # fmt: skip
+
+
+def stage_of(tensor: Tensor) -> Work:
+    """The stage that computes a tensor."""
+    return next(work for work, tensors in STAGES.items() if tensor in tensors)
+
+
+def format_of(config: Config, tensor: Tensor, element: int) -> SQ | None:
+    """The format of an element; None for a whole number, the exponent beside a mantissa."""
+    shape, n = config.shape, config.numerics
+    factor = SQ(2, TABLE_FRACTION)
+    match tensor:
+        case Tensor.RSQRT_ATT | Tensor.RSQRT_FFN | Tensor.RSQRT_FINAL | Tensor.RECIPROCAL:
+            return None if element % 2 else factor
+        case Tensor.BIAS | Tensor.QKV | Tensor.QKV_SUM:
+            values = shape.q_dim + shape.kv_dim
+            form = n.q if element < shape.q_dim else n.k if element < values else n.v
+        case Tensor.W13 | Tensor.W13_SUM:
+            form = n.up if element % 2 else n.gate
+        case Tensor.ATTENTION | Tensor.ATTENTION_SUM:
+            form = n.attention
+        case Tensor.LOGITS | Tensor.LOGITS_SUM:
+            form = n.logits
+        case Tensor.SCORE | Tensor.MAXIMUM:
+            form = n.score
+        case Tensor.SIGMOID:
+            form = factor
+        case Tensor.Q | Tensor.K | Tensor.V | Tensor.WEIGHT | Tensor.SILU | Tensor.FFN:
+            form = getattr(n, tensor.name.lower())
+        case _:
+            form = n.residual
+    return sum_format(form) if tensor.name.endswith("_SUM") else form

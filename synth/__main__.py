@@ -15,14 +15,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from design.options import rope_option, with_options
 from spec.config import LANES, Config, named
-from synth import report
+from synth import page, report
 from synth.area import LIMIT, measure
 from synth.baseline import read_baseline, write_baseline
 from synth.devices import DEVICES, device_named
 from synth.gate import CONFIGS, judge_all, judge_bugs, required
 from synth.tools import BUILD, Report, warm_up
 from tools.cli import Cli
-from tools.files import check_writable
+from tools.files import check_writable, write_atomically
+from tools.provenance import provenance
 
 #: The default configurations to measure, and their lanes (None: those of the configuration).
 MEASURED: dict[str, tuple[int | None, ...]] = {"nano": (None,), "stories260k": (8, 64)}
@@ -109,6 +110,9 @@ def main() -> None:
 @click.option("--write-baseline", "update", is_flag=True, help="Make these figures the baseline.")
 @click.option("--strict", is_flag=True, help="Exit code 1 when a target is missed.")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Write the records here.")
+@click.option(
+    "--markdown", type=click.Path(path_type=Path), help="Write the table here, for a comment."
+)
 def area(
     configs: tuple[str, ...],
     lanes: tuple[str, ...],
@@ -121,6 +125,7 @@ def area(
     update: bool,
     strict: bool,
     output: Path | None,
+    markdown: Path | None,
 ) -> int:
     """Measure LUTs, flip-flops, DSPs, block RAMs, fmax and tokens per second.
 
@@ -128,6 +133,7 @@ def area(
     other devices are estimates by yosys.
     """
     check_writable(output, "--json")
+    check_writable(markdown, "--markdown")
     cases = _cases(configs, lanes, rope)
     targets = [device_named(name) for name in devices or tuple(DEVICES)]
     _warm_up(places=any(device.nextpnr for device in targets))
@@ -138,9 +144,11 @@ def area(
             for config in cases
             for device in targets
         ]
-    report.write_json(output or BUILD / "area.json", {"records": records})
+    report.write_json(output or BUILD / "area.json", {**provenance(), "records": records})
     console = _console()
     report.print_costs(console, records, baseline)
+    if markdown:
+        report.write_markdown(markdown, records, baseline)
     for record in records:
         if "paths" in record:
             report.print_paths(console, record, paths, hops=critical_path)
@@ -178,7 +186,10 @@ def ports(
             verdicts += judge_all(cases, show)
     report.write_json(
         BUILD / "ports.json",
-        {"verdicts": [{"ok": verdict.ok, **dataclasses.asdict(verdict)} for verdict in verdicts]},
+        {
+            **provenance(),
+            "verdicts": [{"ok": one.ok, **dataclasses.asdict(one)} for one in verdicts],
+        },
     )
     console = _console()
     report.print_verdicts(console, verdicts)
@@ -187,6 +198,16 @@ def ports(
         f"{len(verdicts) - red} of {len(verdicts)} netlists as they should be" + ", RED" * bool(red)
     )
     return 1 if red else 0
+
+
+@main.command()
+@click.option("--write", is_flag=True, help="Update docs/cost.md.")
+def table(write: bool) -> None:
+    """Print docs/cost.md: the baseline, which `area` compares with."""
+    if write:
+        write_atomically(page.PAGE, page.page())
+    else:
+        click.echo(page.page(), nl=False)
 
 
 if __name__ == "__main__":

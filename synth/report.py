@@ -1,6 +1,7 @@
 """Tables of the measurements and of the gate's results."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,28 +52,50 @@ def _figure(value: float | int | None, before: float | int | None) -> str:
     return f"{formatted(value)} ({formatted(value - before, '+')})"
 
 
+_COSTS = (
+    "config", "lanes", "device",
+    "LUT", "FF", "DSP", "block RAM", "fmax MHz", "cycles/token", "tokens/s",
+)  # fmt: skip
+
+
+def _cost(record: Record, baseline: dict[str, Record]) -> list[str]:
+    """A row of the table of costs: three names, then figures."""
+    now, before = kept(record), baseline.get(key(record), {})
+    device = DEVICES[record["device"]].title + ("" if "fmax_mhz" in record else ", estimate")
+    columns = (*RESOURCES, "fmax_mhz", "cycles_per_token", "tokens_per_s")
+    figures = [_figure(now.get(name), before.get(name)) for name in columns]
+    return [record["config"], str(record["lanes"]), device, *figures]
+
+
+def _remarks(records: list[Record], baseline: dict[str, Record]) -> Iterator[str]:
+    """The targets missed, and the records that cannot be compared."""
+    for record in records:
+        yield from (f"missed: {key(record)}: {miss}" for miss in misses(record))
+        if key(record) not in baseline:
+            yield f"{key(record)} is not in the baseline"
+
+
 def print_costs(console: Console, records: list[Record], baseline: dict[str, Record]) -> None:
     """The table of costs, with differences from the baseline, and the targets missed."""
     table = Table(title="Cost", title_justify="left", caption="(difference from the baseline)")
-    for column in ("config", "lanes", "device"):
-        table.add_column(column)
-    for column in ("LUT", "FF", "DSP", "block RAM", "fmax MHz", "cycles/token", "tokens/s"):
-        table.add_column(column, justify="right")
+    for number, column in enumerate(_COSTS):
+        table.add_column(column, justify="left" if number < 3 else "right")
     for record in records:
-        now, before = kept(record), baseline.get(key(record), {})
-        columns = (*RESOURCES, "fmax_mhz", "cycles_per_token", "tokens_per_s")
-        table.add_row(
-            record["config"],
-            str(record["lanes"]),
-            DEVICES[record["device"]].title + ("" if "fmax_mhz" in record else ", estimate"),
-            *(_figure(now.get(name), before.get(name)) for name in columns),
-        )
+        table.add_row(*_cost(record, baseline))
     console.print(table)
-    for record in records:
-        for miss in misses(record):
-            console.print(f"[yellow]missed[/] {key(record)}: {miss}", highlight=False)
-        if key(record) not in baseline:
-            console.print(f"{key(record)} is not in the baseline", highlight=False)
+    for remark in _remarks(records, baseline):
+        console.print(remark, highlight=False, markup=False)
+
+
+def write_markdown(path: Path, records: list[Record], baseline: dict[str, Record]) -> None:
+    """Write the same as Markdown, for a comment on a change."""
+    rules = ["---" if number < 3 else "--:" for number in range(len(_COSTS))]
+    rows = [_COSTS, rules, *(_cost(record, baseline) for record in records)]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines += ["", *(f"- {remark}" for remark in _remarks(records, baseline))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    title = "Cost (difference from the baseline)"
+    write_atomically(path, "\n".join([title, "", *lines]).rstrip() + "\n")
 
 
 def print_paths(console: Console, record: Record, number: int, *, hops: bool) -> None:

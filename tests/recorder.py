@@ -14,11 +14,17 @@ from gate.manifest import PROFILES, cover_points
 from gate.verdict import FUZZING
 from tools.evidence import Watch
 from tools.files import write_atomically
+from tools.provenance import provenance
 
 #: Counts of tests that compare: `user_properties` of these names go into the record.
 COUNTS = ("examples", "steps", "values")
 #: The property of a fuzz test that lists the cover points it reached.
 REACHED = "reached"
+#: Further properties of a fuzz test: the example that first reached each cover point, and the
+#: configurations drawn, with their numbers of examples.
+DRAWN = ("first", "drawn")
+#: Most characters kept of a failure: its end.
+MESSAGE = 8000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,7 +63,7 @@ class Recorder:
         new = {"test": report.nodeid, "outcome": "not called", "reason": "", "seconds": 0.0}
         case = self.cases.setdefault(report.nodeid, new)
         case["seconds"] = round(case["seconds"] + report.duration, 2)
-        kept = (*COUNTS, REACHED)
+        kept = (*COUNTS, REACHED, *DRAWN)
         case |= {name: value for name, value in report.user_properties if name in kept}
         expected = hasattr(report, "wasxfail")
         if report.outcome != "passed" or expected:
@@ -65,6 +71,8 @@ class Recorder:
             if report.skipped and isinstance(report.longrepr, tuple) and not expected:
                 case["outcome"] = "skipped"
                 case["reason"] = report.longrepr[2].removeprefix("Skipped: ")
+            elif report.failed:
+                case["message"] = report.longreprtext[-MESSAGE:]
         elif report.when == "call":
             case["outcome"] = "passed"
 
@@ -80,6 +88,7 @@ class Recorder:
             if self.missed and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
         content = {
+            **provenance(),
             "sources": self.watch.digest(),
             # Without asserts (python -O) most checks do nothing.
             "asserts": __debug__,

@@ -19,7 +19,7 @@ BUILD = ROOT / "build"
 #: What `nox -s lint` checks; together with SETTINGS, the sources of a verdict.
 FOLDERS = (
     "tools", "spec", "design", "golden", "sim", "board", "properties", "formal", "gate", "synth",
-    "mutate", "tests", "training", "benchmarks", "noxfile.py",
+    "mutate", "tests", "training", "benchmarks", "docs", "noxfile.py",
 )  # fmt: skip
 SETTINGS = ("pyproject.toml", "requirements.lock", "models")
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tools import sources
 
@@ -66,12 +66,21 @@ def _relative(path: str) -> Path:
 def mutated(bug: PlantedBug) -> tuple[CodeType, str]:
     """The code of the module with the bug in it, and the path of its source; raises ValueError as
     `planted_tree` does."""
-    tree, path = planted_tree(bug)
-    return compile(tree, path, "exec", dont_inherit=True), path
+    planted = planted_tree(bug)
+    return compile(planted.tree, planted.path, "exec", dont_inherit=True), planted.path
 
 
-def planted_tree(bug: PlantedBug) -> tuple[ast.Module, str]:
-    """The syntax tree of the module with the bug in it, and the path of its source.
+class PlantedTree(NamedTuple):
+    """The syntax `tree` of a module with a bug in it, the `path` of its source, and the `line`
+    there that the bug is in."""
+
+    tree: ast.Module
+    path: str
+    line: int
+
+
+def planted_tree(bug: PlantedBug) -> PlantedTree:
+    """The syntax tree of the module with the bug in it.
 
     Raises ValueError unless the node occurs exactly once in the function. The message names the
     line of the bug's entry and the most similar line of the function.
@@ -95,7 +104,7 @@ def planted_tree(bug: PlantedBug) -> tuple[ast.Module, str]:
             raise ValueError(f"{entry}: `node` occurs at lines {lines} in {function}")
         nearest = _nearest(scope or tree, bug.node, spec.origin)
         raise ValueError(f"{entry}: `node` does not occur in {function}; nearest: {nearest}")
-    return ast.fix_missing_locations(tree), spec.origin
+    return PlantedTree(ast.fix_missing_locations(tree), spec.origin, planter.lines[0])
 
 
 def _function(tree: ast.Module, path: str) -> ast.AST | None:

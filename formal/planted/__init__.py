@@ -7,6 +7,7 @@ configurations, which must refuse it. `tests/formal/test_planted.py` plants them
 
 from formal.planted.biases import BIASES
 from formal.planted.bug import Planted
+from formal.planted.compared import COMPARED, COUNTERS
 from formal.planted.duties import DUTIES
 from formal.planted.leaks import LEAKS
 from formal.planted.lemmas import LEMMAS
@@ -14,7 +15,7 @@ from formal.planted.operands import OPERANDS
 from formal.planted.slots import CLOCK_ENABLES, SLOTS
 from formal.planted.widths import WIDTHS
 
-__all__ = ["PLANTED", "Planted"]
+__all__ = ["COUNTERS", "PLANTED", "Planted"]
 
 PLANTED: tuple[Planted, ...] = (
     *LEAKS,
@@ -25,4 +26,5 @@ PLANTED: tuple[Planted, ...] = (
     *DUTIES,
     *OPERANDS,
     *BIASES,
+    *COMPARED,
 )

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TypedDict
 
 from formal.engines.outcome import Outcome
+from formal.report import statements
 from formal.runner import Result
 from formal.tasks.task import Tier
 from tools.files import write_atomically
+from tools.provenance import Provenance, provenance
+from tools.sources import ROOT
 
 
 class Run(TypedDict):
@@ -33,6 +36,14 @@ class Bug(Run):
     name: str
 
 
+class Claim(TypedDict):
+    """A violated claim: its name, its sentence, and its file and line."""
+
+    name: str
+    sentence: str
+    place: str
+
+
 class Record(TypedDict):
     """A property at a configuration."""
 
@@ -50,6 +61,7 @@ class Record(TypedDict):
     seconds: float
     obligations: int
     assumptions: int
+    claims: list[Claim]
     confirmed_by: str | None
     unconfirmed: str
     proof: Run | None
@@ -58,7 +70,7 @@ class Record(TypedDict):
     bug: Bug | None
 
 
-class File(TypedDict):
+class File(Provenance):
     """results.json."""
 
     sources: str | None
@@ -79,10 +91,25 @@ def _run(outcome: Outcome | None) -> Run | None:
         "seconds": outcome.seconds,
         "names": list(outcome.named),
         "cycles": outcome.cycles,
-        "trace": outcome.trace,
+        "trace": _relative(outcome.trace),
         "netlist": outcome.netlist,
         "cached": outcome.cached,
     }
+
+
+def _relative(trace: str | None) -> str | None:
+    """As from the root of the repository, if it is below it."""
+    if trace is None or not Path(trace).is_relative_to(ROOT):
+        return trace
+    return Path(trace).relative_to(ROOT).as_posix()
+
+
+def _claims(result: Result) -> list[Claim]:
+    """What the runs of a red property violate."""
+    return [
+        {"name": claim.name, "sentence": claim.text, "place": statements.place(claim)}
+        for claim in statements.violated(result)
+    ]
 
 
 def record(result: Result) -> Record:
@@ -103,6 +130,7 @@ def record(result: Result) -> Record:
         "seconds": result.seconds,
         "obligations": result.obligations,
         "assumptions": len(result.suppositions),
+        "claims": _claims(result),
         "confirmed_by": result.confirmed_by or None,
         "unconfirmed": result.unconfirmed,
         "proof": _run(result.proof),
@@ -126,6 +154,7 @@ def write_json(
     records of the table that were not run; `sources`: the digest of `tools.evidence`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content: File = {
+        **provenance(),
         "sources": sources,
         "tier": tier,
         "complete": complete,

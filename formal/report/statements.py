@@ -1,5 +1,6 @@
 """The claims, suppositions and witnesses of a model, and their signals."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,23 +8,36 @@ from amaranth.hdl import Fragment, Signal
 
 from formal.harness.inside import assignments, parts
 from formal.model import Model
+from formal.runner import Result
+from formal.tasks.configs import PROOF_CONFIGS
 from properties.dialect import Statement, Theorem
 from tools.sources import ROOT
 
 
 def statements(model: Model) -> list[Statement]:
     """All statements, those of each theorem in source order."""
-    return [statement for theorem in _theorems(model) for statement in theorem.statements]
+    return [statement for theorem, _ in _theorems(model) for statement in theorem.statements]
+
+
+def violated(result: Result) -> list[Statement]:
+    """The claims that the runs of a red property name, in source order."""
+    runs = (result.proof, result.confirmation)
+    named = {name for run in runs if run and run.status != "PASS" for name in run.named}
+    config = PROOF_CONFIGS.get(result.config)
+    if result.status == "PASS" or not named or config is None:
+        return []
+    model = result.task.harness(config, **result.task.arguments)
+    return [one for one in statements(model) if one.kind == "assert" and one.name in named]
 
 
 def signals(model: Model, about: Sequence[Statement]) -> list[str]:
     """The names of the signals in the conditions of `about`, and of the operands of those signals
     that the theorem itself assigns."""
     operands: dict[int, list[Signal]] = {}
-    for part in parts(Fragment.get(model.theorem, None)):
-        for assignment in assignments(part):
-            for signal in assignment._lhs_signals():
-                operands.setdefault(id(signal), []).extend(assignment._rhs_signals())
+    of_theorems = (part for _, fragment in _theorems(model) for part in parts(fragment))
+    for assignment in (assignment for part in of_theorems for assignment in assignments(part)):
+        for signal in assignment._lhs_signals():
+            operands.setdefault(id(signal), []).extend(assignment._rhs_signals())
     names: dict[str, None] = {}
     for statement in about:
         for signal in statement.condition._rhs_signals():
@@ -38,9 +52,13 @@ def place(statement: Statement) -> str:
     return f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name}:{line}"
 
 
-def _theorems(model: Model) -> list[Theorem]:
-    """The theorems of the model, which is elaborated by this."""
-    theorems = []
-    for part in parts(Fragment.get(model, None)):
-        theorems += [origin for origin in part.origins or () if isinstance(origin, Theorem)]
-    return theorems
+@functools.lru_cache(maxsize=1)
+def _theorems(model: Model) -> list[tuple[Theorem, Fragment]]:
+    """The theorems of the model, elaborated. Kept, because what has memories of its own, like the
+    theorem of `kv.naive`, can be elaborated only once."""
+    return [
+        (origin, part)
+        for part in parts(Fragment.get(model, None))
+        for origin in part.origins or ()
+        if isinstance(origin, Theorem)
+    ]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
-from vcd.gtkw import GTKWSave
 from vcd.reader import ScalarChange, TokenKind, VectorChange, tokenize
 
 from formal.model import THEOREM
+from tools import save_files
 
 #: Time units per cycle in the traces of smtbmc and sby.
 PERIOD = 10
@@ -87,16 +87,5 @@ def last_cycles(signals: list[Signal], count: int = 8) -> Table:
 
 def write_save_files(trace: Path, signals: list[Signal]) -> tuple[Path, Path]:
     """``gtkwave FILE`` and ``surfer --command-file FILE`` open the trace at these signals."""
-    gtkwave, surfer = trace.with_suffix(".gtkw"), trace.with_suffix(".sucl")
-    with gtkwave.open("w", encoding="utf-8") as file:
-        save = GTKWSave(file)
-        save.dumpfile(str(trace))
-        save.treeopen(f"top.{THEOREM}")
-        save.trace("smt_step", datafmt="dec")
-        for signal in signals:
-            bits = f"[{signal.width - 1}:0]" if signal.width > 1 else ""
-            save.trace(".".join(signal.path) + bits, datafmt="dec" if signal.width > 1 else "bin")
-    commands = [f"load_file {trace.resolve()}"]
-    commands += [f"variable_add {'.'.join(signal.path)}" for signal in signals]
-    surfer.write_text("\n".join([*commands, "zoom_fit"]) + "\n", encoding="utf-8")
-    return gtkwave, surfer
+    chosen = [save_files.Variable(signal.path, signal.width) for signal in signals]
+    return save_files.write_save_files(trace, {"": chosen}, tree=f"top.{THEOREM}", step="smt_step")

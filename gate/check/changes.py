@@ -1,12 +1,11 @@
-"""What differs from a revision: files, and in modules the functions."""
+"""What an edit changed, and how much of it is checked."""
 
-import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.revisions import commit_of, git
-from tools.sources import ROOT, parsed
+from tools.changes import changed_since
+from tools.sources import ROOT
 
 #: The rooms whose files are checked after an edit; the others have their own tests and commands.
 CHECKED = ("spec", "design", "golden", "sim", "properties", "formal", "tests")
@@ -16,11 +15,7 @@ COMMON = ("pyproject.toml", "requirements.lock", "tools", "models")
 
 @dataclass(frozen=True)
 class Changes:
-    """The changed `functions` of each changed file, by its path from the root of the repository.
-
-    A function is named by its path in the module (``Softmax.elaborate``); the empty name stands
-    for what is outside of functions, and for files that are no modules.
-    """
+    """The changed `functions` of each changed file, as `tools.changes` names them."""
 
     functions: Mapping[str, frozenset[str]]
 
@@ -43,48 +38,4 @@ def since(revision: str, root: Path = ROOT) -> Changes:
 
     Raises BadInput for a revision that git does not know.
     """
-    commit = commit_of(revision, "--since", root)
-    differing = git("diff", "--name-only", "--no-renames", "-z", commit, "--", root=root)
-    new = git("ls-files", "--others", "--exclude-standard", "-z", root=root)
-    paths = sorted({path for path in (differing + new).split("\0") if path})
-    return Changes({path: _functions_of(root, commit, path) for path in paths})
-
-
-def _functions_of(root: Path, commit: str, path: str) -> frozenset[str]:
-    file = root / path
-    if file.suffix != ".py" or not file.is_file():
-        return frozenset({""})
-    before = git("show", f"{commit}:{path}", root=root, may_fail=True)  # of a new file, nothing
-    return changed_functions(before, file.read_text(encoding="utf-8"))
-
-
-def changed_functions(before: str, after: str) -> frozenset[str]:
-    """The functions that differ between two sources of a module, comments and layout aside."""
-    try:
-        old, new = (_functions(parsed(source)) for source in (before, after))
-    except SyntaxError:
-        return frozenset({""})
-    return frozenset(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-
-
-def _functions(tree: ast.Module) -> dict[str, str]:
-    """Each function of a module as text, by its path, and the rest of the module by ''."""
-    found: dict[str, str] = {}
-
-    def collect(scope: ast.Module | ast.ClassDef, path: str) -> None:
-        rest: list[ast.stmt] = []
-        for node in scope.body:
-            name = f"{path}{getattr(node, 'name', '')}"
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                # Overloads and setters share a name.
-                found[name] = found.get(name, "") + ast.unparse(node)
-            elif isinstance(node, ast.ClassDef):
-                collect(node, f"{name}.")
-            else:
-                rest.append(node)
-        head = [ast.unparse(part) for part in getattr(scope, "bases", [])]
-        head += [ast.unparse(part) for part in getattr(scope, "decorator_list", [])]
-        found[""] = "\n".join([found.get("", ""), path, *head, *map(ast.unparse, rest)])
-
-    collect(tree, "")
-    return found
+    return Changes(changed_since(revision, "--since", root))

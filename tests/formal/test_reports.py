@@ -19,7 +19,7 @@ from formal.model import netlist
 from formal.report import console as report
 from formal.report import pages, results, waves
 from formal.report.live import Board
-from formal.report.statements import place, statements
+from formal.report.statements import place, signals, statements
 from formal.runner import ROOT, Runner
 from formal.tasks import TASKS
 from formal.tasks.configs import PROOF_CONFIGS
@@ -49,6 +49,11 @@ def conforms(value: object, kind: object) -> bool:
         )
     if typing.get_origin(kind) is typing.Literal:
         return value in typing.get_args(kind)
+    if typing.get_origin(kind) is dict:
+        of_key, of_value = typing.get_args(kind)
+        return isinstance(value, dict) and all(
+            conforms(key, of_key) and conforms(element, of_value) for key, element in value.items()
+        )
     if kind is float:
         return isinstance(value, float | int) and not isinstance(value, bool)
     return type(value) is kind
@@ -75,6 +80,25 @@ def test_results_json_is_of_its_schema(tmp_path, decided):
     assert (green["cover"]["cycles"], green["bug"]["cycles"]) == (5, 4)
     assert (red["status"], red["proof"]["names"]) == ("RED", ["never_runs"])
     assert Path(red["proof"]["trace"]).is_file()
+    (claim,) = red["claims"]
+    assert (claim["name"], claim["sentence"]) == ("never_runs", "Nothing is ever offered.")
+    assert claim["place"].startswith("tests/formal/toys.py:") and green["claims"] == []
+    assert content["tools"]["amaranth"] and content["date"]
+
+
+def test_a_trace_below_the_repository_is_named_from_its_root(decided):
+    trace = str(ROOT / "build" / "formal" / "x" / "trace.vcd")
+    proof = dataclasses.replace(decided[1].proof, trace=trace)
+    record = results.record(dataclasses.replace(decided[1], proof=proof))
+    assert record["proof"]["trace"] == "build/formal/x/trace.vcd"
+
+
+def test_the_claims_of_a_theorem_with_memories_are_read_more_than_once():
+    """Its model is elaborated once: Amaranth refuses a second time."""
+    (task,) = [task for task in TASKS if task.id == "kv.naive"]
+    model = _model(task)
+    claims = [one for one in statements(model) if one.name == "same_word_v"]
+    assert "rd_v" in signals(model, claims)
 
 
 def test_a_second_engine_that_ran_out_of_time_is_counted(tmp_path, decided):

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
 
 from gate.manifest import DEFAULT_PROFILE, PROFILES, Profile
+from spec.config import Config
 from tests.fuzz.reproducer import Compared, reproducing
 
 
@@ -14,17 +16,39 @@ from tests.fuzz.reproducer import Compared, reproducing
 def fuzz_record(request: pytest.FixtureRequest) -> Iterator[Callable[[Compared], None]]:
     """Call with each case that was compared."""
     counts = {"examples": 0, "values": 0, "steps": 0}
-    reached: set[str] = set()
+    first: dict[str, int] = {}  # cover point: the example that reached it first
+    drawn: dict[Config, int] = {}  # configuration: its examples
 
     def record(compared: Compared) -> None:
         counts["examples"] += 1
         counts["values"] += compared.values
         counts["steps"] += compared.steps
-        reached.update(compared.reached)
+        if compared.config is not None:
+            drawn[compared.config] = drawn.get(compared.config, 0) + 1
+        for point in sorted(compared.reached - first.keys()):
+            first[point] = counts["examples"]
 
     yield record
     request.node.user_properties.extend(counts.items())
-    request.node.user_properties.append(("reached", sorted(reached)))
+    described = [_described(config) | {"examples": number} for config, number in drawn.items()]
+    properties = {"reached": sorted(first), "first": first, "drawn": described}
+    request.node.user_properties.extend(properties.items())
+
+
+def _described(config: Config) -> dict[str, Any]:
+    """What the report draws of a configuration."""
+    shape, numerics, geometry = config.shape, config.numerics, config.geometry
+    names = ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "seq_len", "head_dim")
+    return {
+        "name": config.name,
+        **{name: getattr(shape, name) for name in names},
+        "lanes": geometry.lanes,
+        "cache": geometry.cache.value,
+        "rope": numerics.rope_by.value,
+        "rounding": numerics.rounding.value,
+        "weight_bits": numerics.weight_bits,
+        "residual": str(numerics.residual),
+    }
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -18,9 +19,12 @@ from golden.quantise import Model
 from sim.build import Variant
 from sim.observed import ObservedRtl
 from sim.replay import Run, run_case
+from spec.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "fuzz"
+#: The ends of the names of what a failed test leaves.
+LEFT = (".safetensors", ".vcd", ".gtkw", ".sucl")
 
 
 class Differs(AssertionError):
@@ -33,9 +37,11 @@ class Differs(AssertionError):
 
 @dataclass(frozen=True)
 class Compared:
-    """A case without a difference: the number of values and tokens, the cover points that it
-    reached, and what it is `aiming` at: numbers to be made large."""
+    """A case of `config` (None: of a component) without a difference: the number of values and
+    tokens, the cover points that it reached, and what it is `aiming` at: numbers to be made large.
+    """
 
+    config: Config | None
     values: int
     steps: int
     reached: frozenset[str]
@@ -70,36 +76,40 @@ def judge(run: Run, decoder: ObservedRtl) -> Compared:
     aiming = {"saturated values, as a power of two": math.log2(1 + sum(saturated.values()))}
     for tensor, largest in decoder.largest.items():
         aiming[f"bits of {tensor.name}"] = math.log2(1 + largest)
-    return Compared(run.values, run.case.steps, frozenset(reached), aiming)
+    config = run.model.config
+    return Compared(config, run.values, run.case.steps, frozenset(reached), aiming)
 
 
 @contextlib.contextmanager
 def reproducing(test: str, folder: Path = FOLDER) -> Iterator[None]:
     """Wraps a whole Hypothesis test: its exception is the smallest case, the only one stored.
 
-    ``<test>.safetensors`` and ``<test>.vcd`` in `folder`, named in the failure. A test that passes
-    removes those of an earlier run.
+    ``<test>.safetensors``, ``<test>.vcd`` and save files for viewers of that in `folder`, named in
+    the failure. A test that passes removes those of an earlier run.
     """
     name = re.sub(r"[^\w.-]+", "-", test).strip("-")
-    image, wave = folder / f"{name}.safetensors", folder / f"{name}.vcd"
+    image, *waves = (folder / f"{name}{suffix}" for suffix in LEFT)
+    wave = waves[0]
     try:
         yield
     except Differs as differs:
         failure = differs
     else:
-        _remove(image, wave)
+        _remove(image, *waves)
         return
     run = failure.run
     folder.mkdir(parents=True, exist_ok=True)
-    _remove(image, wave)
+    _remove(image, *waves)
     save(image, run.model, run.case)
-    run.record_last(wave, quiet=True)
+    recorded = run.record_last(wave, quiet=True)
+    replay = f"python -m sim replay {shlex.quote(_shown(image))}"
     lines = (
         str(run.difference),
         f"{run.model.config.name}: {run.case}",
         f"reproducer: {_shown(image)}",
-        f"waveform of token {run.last}: {_shown(wave)}",
-        f"replay: python -m sim replay {shlex.quote(_shown(image))}",
+        *(sentence.replace(f"{ROOT}{os.sep}", "") for sentence in recorded),
+        f"all opinions: {replay} --opinions",
+        f"replay: {replay}",
     )
     # Without the notes of Hypothesis: they print every weight, which the file contains.
     raise pytest.fail.Exception("\n".join(lines), pytrace=False) from None

@@ -188,7 +188,7 @@ class OwnerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """End the simulation, and count what was compared."""
         self._context.__exit__(None, None, None)
-        self.record(Compared(self.values, self.cycles, frozenset(), {}))
+        self.record(Compared(None, self.values, self.cycles, frozenset(), {}))
 
 
 BUGS = (

@@ -12,7 +12,7 @@ KEPT = sorted(REGRESSIONS.glob("*.safetensors"))
 @pytest.mark.parametrize("file", KEPT, ids=lambda file: file.stem)
 def test_a_kept_case_does_not_differ_again(file) -> None:
     run = run_case(*load_case(file), "quick", quiet=True)
-    assert run.difference is None, f"{run.difference}: python -m sim replay {file}"
+    assert run.difference is None, f"{run.difference}: python -m sim replay {file} --opinions"
     assert run.values
 
 

@@ -180,7 +180,7 @@ class StreamMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """End the simulation, and count what was compared."""
         self._context.__exit__(None, None, None)
-        self.record(Compared(self.values, self.cycles, frozenset(), {}))
+        self.record(Compared(None, self.values, self.cycles, frozenset(), {}))
 
 
 BUGS = [

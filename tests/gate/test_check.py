@@ -9,26 +9,13 @@ import pytest
 
 from formal.tasks import select
 from gate.check import proofs, tests
-from gate.check.changes import Changes, changed_functions, since
+from gate.check.changes import Changes
 from gate.check.history import History
+from tests.git import git
 from tools import evidence
-from tools.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 SOFTMAX = "design/softmax.py"
-MODULE = '''
-"""A module."""
-LIMIT = 3
-
-class Unit(Base):
-    width = 4
-
-    def elaborate(self):
-        return 1  # a comment
-
-def helper():
-    return 2
-'''
 
 
 def edit(path: str, *functions: str) -> Changes:
@@ -36,73 +23,10 @@ def edit(path: str, *functions: str) -> Changes:
     return Changes({path: frozenset(functions or ("",))})
 
 
-@pytest.mark.parametrize(
-    "old, new, functions",
-    [
-        ("return 1  # a comment", "return (1)", set()),
-        ("return 1", "return 3", {"Unit.elaborate"}),
-        ("return 2", "return 3", {"helper"}),
-        ("LIMIT = 3", "LIMIT = 4", {""}),
-        ("width = 4", "width = 5", {""}),
-        ("(Base)", "(Other)", {""}),
-        ("def helper", "def other", {"helper", "other"}),
-        ("class Unit", "class Other", {"", "Unit.elaborate", "Other.elaborate"}),
-        ("return 2", "return ((", {""}),
-    ],
-)
-def test_the_functions_that_differ(old: str, new: str, functions: set[str]):
-    assert MODULE.count(old) == 1
-    assert changed_functions(MODULE, MODULE.replace(old, new)) == functions
-
-
-def git(folder: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
-    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository with one commit."""
-    for name in ("design/kept.py", "design/edited.py", "design/gone.py", "docs/page.md"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(MODULE)
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-qm", "first")
-    return tmp_path
-
-
-def test_edited_new_and_removed_files_differ(repository: Path):
-    edited = repository / "design" / "edited.py"
-    edited.write_text(MODULE.replace("return 2", "return 3"))
-    (repository / "design" / "new.py").write_text("def unit():\n    return 1\n")
-    (repository / "design" / "gone.py").unlink()
-    (repository / "docs" / "page.md").write_text("other")
-    changes = since("HEAD", repository)
-    assert changes.functions == {
-        "design/edited.py": {"helper"},
-        "design/gone.py": {""},
-        "design/new.py": {"unit"},
-        "docs/page.md": {""},
-    }
-    assert changes.checked == ["design/edited.py", "design/gone.py", "design/new.py"]
-    git(repository, "add", ".")
-    git(repository, "commit", "-qm", "second")
-    assert not since("HEAD", repository).functions
-    assert since("HEAD~1", repository) == changes
-
-
-@pytest.mark.parametrize("revision", ["nowhere", "--help", ""])
-def test_an_unknown_revision_is_bad_input(repository: Path, revision: str):
-    with pytest.raises(BadInput, match=r"--since .* is no revision"):
-        since(revision, repository)
-
-
-def test_a_git_that_fails_is_bad_input(repository: Path):
-    (repository / ".git" / "index").write_bytes(b"broken")
-    with pytest.raises(BadInput, match=r"git diff failed: .*index"):
-        since("HEAD", repository)
+def test_what_is_not_checked_is_left_out():
+    names = ("design/edited.py", "docs/page.md", "synth/new.py", "tools/gone.py")
+    changes = Changes({name: frozenset({""}) for name in names})
+    assert changes.checked == ["design/edited.py", "tools/gone.py"]
 
 
 def test_proofs_with_a_bug_in_the_changed_function_come_first():

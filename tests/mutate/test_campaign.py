@@ -10,7 +10,6 @@ from mutate import __main__ as command
 from mutate import baseline, pool, report
 from mutate.campaign import Campaign
 from mutate.cases import Case
-from mutate.changed import changed_lines, parsed
 from mutate.controls import EQUIVALENT, FATAL, UNCHANGED, chosen
 from mutate.unit_tests import asked
 from tools.errors import BadInput
@@ -120,24 +119,6 @@ def test_the_nearest_tests_have_its_name():
     assert asked("golden/tokenizers/gguf.py")[0] == "tests/golden/test_tokenizer_gguf.py"
     assert "tests/golden/test_checkpoint_huggingface.py" in asked("golden/formats/safetensors.py")
     assert asked("spec/tables.py")[0] == "tests/spec/test_tables.py"
-
-
-def test_changed_lines():
-    differences = """\
---- a/design/rope.py
-+++ b/design/rope.py
-@@ -3 +3,2 @@ class Rope
-@@ -9,2 +10,0 @@
---- /dev/null
-+++ b/spec/new.py
-@@ -0,0 +1,3 @@
-"""
-    assert parsed(differences) == {"design/rope.py": {3, 4, 10}, "spec/new.py": {1, 2, 3}}
-
-
-def test_an_unknown_revision_is_bad_input():
-    with pytest.raises(BadInput, match="'--no-such' is no revision"):
-        changed_lines("--no-such")
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import pytest
 
 from mutate import pool
 from mutate.operators import OPERATORS
+from tools.changes import changed_functions
 from tools.errors import BadInput
 from tools.sources import ROOT
 
@@ -145,12 +146,15 @@ def test_the_sample_draws_from_every_stratum_before_it_draws_a_second():
 
 
 def test_mutants_of_the_changed_functions():
-    mutant = next(m for m in ALL if m.name == "design/rope.py:Rope.elaborate:rounding:0")
-    line = pool.change(mutant).line
-    chosen = pool.in_changed_functions(ALL, {mutant.path: {line}})
-    assert mutant in chosen
-    assert {(m.path, m.function) for m in chosen} == {(mutant.path, mutant.function)}
-    assert not pool.in_changed_functions(ALL, {mutant.path: {10_000}})
+    chosen = pool.in_changed(ALL, {"design/rope.py": frozenset({"Rope.elaborate", "gone"})})
+    assert {(m.path, m.function) for m in chosen} == {("design/rope.py", "Rope.elaborate")}
+    assert not pool.in_changed(ALL, {})
+
+
+def test_functions_have_the_names_that_changes_have():
+    content = (ROOT / "design/rope.py").read_text()
+    changed = changed_functions("", content)
+    assert {mutant.function for mutant in ALL if mutant.path == "design/rope.py"} <= changed
 
 
 def test_a_mutant_that_is_gone_is_bad_input():

@@ -6,13 +6,6 @@ from mutate import red
 from tools.sources import ROOT
 
 
-def test_every_planted_bug_is_an_edit_of_a_file():
-    edits = red.planted()
-    assert len({edit.name for edit in edits}) == len(edits) > 100
-    assert all((ROOT / edit.path).is_file() for edit in edits)
-    compile(edits[0].content, edits[0].path, "exec")
-
-
 def test_an_edit_is_measured_and_undone(monkeypatch):
     """With a check that objects to one edit, and finds nothing in the other."""
     script = (

@@ -5,15 +5,17 @@ from typing import Any
 import pytest
 
 import design.ports
+import sim.rtl_decoder
 from benchmarks.utilisation import greedy_steps
 from design.decoder import Decoder
+from formal.planted import compared
 from golden.case import greedy
 from golden.checkpoint import random_checkpoint
 from golden.fast.decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import quantise
 from sim.compare import Difference, compare
-from sim.rtl_decoder import RtlDecoder, SimulationError
+from sim.rtl_decoder import NoProgress, RtlDecoder, SimulationError
 from spec.config import CONFIGS, CacheBacking, Config
 from spec.trace import Tensor
 from tools.planting import PlantedBug, build_under
@@ -23,99 +25,53 @@ EXTERNAL = NANO.with_cache(CacheBacking.EXTERNAL)
 
 #: Each with the configuration, and the position, layer and tensor of the first wrong value.
 VALUES = [
-    (
-        PlantedBug(
-            "silu is truncated", "design.swiglu", "SwiGlu.elaborate",
-            "requantize(self.products[1], silu_shift, n.silu, n.rounding)",
-            "requantize(self.products[1], silu_shift, n.silu, type(n.rounding).TRUNCATE)",
-        ),
-        NANO, (0, 0, Tensor.SILU),
-    ),
-    (
-        # Position 0 has no rotation, and so no rounding.
-        PlantedBug(
-            "turned elements are truncated", "design.rope", "Rope.elaborate",
-            "requantize(total, n.rope.f, form, n.rounding)",
-            "requantize(total, n.rope.f, form, type(n.rounding).TRUNCATE)",
-        ),
-        NANO, (1, 0, Tensor.Q),
-    ),
-    (
-        PlantedBug(
-            "every query head reads KV head 0", "design.cache", "CacheLayers._pick",
-            "head // shape.group", "head // shape.heads",
-        ),
-        NANO, (0, 0, Tensor.SCORE),
-    ),
-    (
-        PlantedBug(
-            "a write is taken for stored when it is on its way", "design.kv_writer",
-            "RowWriter.elaborate", "self.i_written", "taken",
-        ),
-        EXTERNAL, (0, 0, Tensor.SCORE),
-    ),
-    (
-        PlantedBug(
-            "rows are shifted a bit too far for their norm", "design.rmsnorm", "RmsNorm.elaborate",
-            "self.exponent.eq(e - derived.norm_floor)",
-            "self.exponent.eq(e - derived.norm_floor + 1)",
-        ),
-        NANO, (0, 0, Tensor.QKV_SUM),
-    ),
-]  # fmt: skip
+    (compared.SILU_TRUNCATED.bug, NANO, (0, 0, Tensor.SILU)),
+    # Position 0 has no rotation, and so no rounding.
+    (compared.ROTATION_TRUNCATED.bug, NANO, (1, 0, Tensor.Q)),
+    (compared.KV_HEAD_0.bug, NANO, (0, 0, Tensor.SCORE)),
+    (compared.STORED_TOO_EARLY.bug, EXTERNAL, (0, 0, Tensor.SCORE)),
+    (compared.NORM_SHIFTED.bug, NANO, (0, 0, Tensor.QKV_SUM)),
+]
 
-GIVES_TWICE = PlantedBug(
-    "the array gives its sums away twice when the weight stream pauses behind them",
-    "design.array", "MultiplierArray.elaborate", "self.o.ready", "0",
-)  # fmt: skip
-
-FAULTS = [
-    PlantedBug(
-        "the residual counts elements long before they are written",
-        "design.activations", "ActivationBuffer.elaborate",
-        "self.filled.eq(0)", "self.filled.eq(self.depth)",
-    ),
-    PlantedBug(
-        "a norm never stops asking for a product",
-        "design.rmsnorm", "RmsNorm.elaborate",
-        "self.requests[0].eq(interpolator.request)", "self.requests[0].as_value().eq(-1)",
-    ),
-]  # fmt: skip
-
-BY_THE_WAY = PlantedBug(
-    "cycles in which sums are complete count as products, too",
-    "design.decoder", "Decoder._observe",
-    "self.macs + self.array.macs", "self.macs + self.array.macs + self.array.o.valid",
-)  # fmt: skip
+FAULTS = [compared.COUNTED_TOO_EARLY.bug, compared.NORM_ASKS_ON.bug]
 
 #: Each with lanes, the counter that it makes lie, and stalls.
 COUNTERS = [
-    (BY_THE_WAY, 4, "macs", None),
+    (compared.SUMS_COUNTED, 4, "macs", None),
+    (compared.PADDING_COUNTED, 16, "macs", None),
+    (compared.CLOCK_EARLY, 4, "cycles", None),
+    (compared.CLOCK_STANDS, 4, "cycles", 3),
+]
+
+#: Each with what the message of the hang says, in this order.
+HANGS = [
     (
         PlantedBug(
-            "a weight beat counts for every lane, padding or not",
-            "design.decoder", "Decoder._connect_stages",
-            "m.d.comb += issue.i.p.layer.eq(tokens.layer)",
-            "m.d.comb += issue.i.p.layer.eq(tokens.layer)\n"
-            "with m.If(projection.o.p.macs != 0):\n"
-            "    m.d.comb += issue.i.p.macs.eq(self.config.geometry.lanes)",
+            "the residual never counts its elements", "design.activations",
+            "ActivationBuffer.elaborate", "self.filled + self.coming", "self.filled",
         ),
-        16, "macs", None,
+        (
+            "no progress for 500 cycles",
+            "projection is in state Columns",
+            "token_sequencer is in state Layers",
+            "issue.i: valid high, ready low",
+            "issue waits: waiting.kind WEIGHT, waiting.sink QKV, waiting.column 0, ",
+            "en 1, blocked 0, residual_filled 0, ",
+        ),
     ),
     (
         PlantedBug(
-            "the clock runs as soon as a token is offered", "design.decoder", "Decoder._observe",
-            "self.token_sequencer.busy", "self.token_sequencer.busy | self.i_token.valid",
+            "the last beat is never fetched", "design.sequencer", "TokenSequencer.elaborate",
+            "layout.body_beats + Mux(token.sample, layout.classifier_beats, 0)",
+            "layout.body_beats + Mux(token.sample, layout.classifier_beats, 0) - 1",
         ),
-        4, "cycles", None,
-    ),
-    (
-        PlantedBug(
-            "the clock stands still while an answer waits", "design.decoder", "Decoder._observe",
-            "self.token_sequencer.busy",
-            "self.token_sequencer.busy & ~(self.o_token.valid & ~self.o_token.ready)",
+        (
+            "no progress for 500 cycles",
+            "i_weights: ready high, valid low (all that was fetched is taken)",
+            "o_token: ready high, valid low",
+            "token_sequencer is in state Drain",
+            "issue needs_weights: en 0, blocked 0",
         ),
-        4, "cycles", 3,
     ),
 ]  # fmt: skip
 
@@ -154,8 +110,8 @@ def test_the_first_wrong_value_is_named(bug, config, place):
 
 
 def test_what_only_stalls_can_show_is_found():
-    assert first_difference(NANO, GIVES_TWICE) is None
-    assert first_difference(NANO, GIVES_TWICE, stalls=3) is not None
+    assert first_difference(NANO, compared.SUMS_TWICE.bug) is None
+    assert first_difference(NANO, compared.SUMS_TWICE.bug, stalls=3) is not None
 
 
 @pytest.mark.parametrize("bug", FAULTS, ids=_name)
@@ -177,9 +133,37 @@ def test_a_counter_that_lies_is_named(bug, lanes, counter, stalls):
     )
 
 
+@pytest.mark.parametrize(("bug", "says"), HANGS, ids=_name)
+def test_a_hang_names_what_waits(bug, says):
+    image = pack(quantise(random_checkpoint(NANO.shape, seed=1), NANO))
+    component = build_under(bug, Decoder, NANO)
+    with (
+        RtlDecoder(NANO, image, "waves", None, component, watchdog=500, quiet=True) as rtl,
+        pytest.raises(NoProgress) as info,
+    ):
+        rtl.step(1)
+    message, at = str(info.value), 0
+    for part in says:
+        at = message.find(part, at)
+        assert at >= 0, f"{part!r} is not in its place in {message}"
+
+
+def test_a_build_without_waveforms_repeats_the_hang(monkeypatch):
+    seen = []
+    waits = sim.rtl_decoder.waiting
+    monkeypatch.setattr(
+        sim.rtl_decoder, "waiting", lambda *of: seen.append(len(of[1])) or waits(*of)
+    )
+    difference = first_difference(NANO, HANGS[1][0])
+    assert difference is not None
+    assert (difference.kind, difference.position) == ("simulation", 0)
+    assert all(part in difference.detail for part in HANGS[1][1][1:])
+    assert seen[0] > 1000, "signals"
+
+
 def test_no_utilisation_is_published_of_a_counter_that_lies():
     image = pack(quantise(random_checkpoint(NANO.shape, seed=1), NANO))
-    component = build_under(BY_THE_WAY, Decoder, NANO)
+    component = build_under(compared.SUMS_COUNTED, Decoder, NANO)
     with (
         RtlDecoder(NANO, image, "quick", component=component, quiet=True) as rtl,
         pytest.raises(SimulationError, match="counter macs: expected"),
@@ -188,7 +172,7 @@ def test_no_utilisation_is_published_of_a_counter_that_lies():
 
 
 class ByTheWay(Decoder):
-    """As `BY_THE_WAY`, with the width of the counters as it is patched."""
+    """As `compared.SUMS_COUNTED`, with the width of the counters as it is patched."""
 
     def elaborate(self, platform):
         m = super().elaborate(platform)

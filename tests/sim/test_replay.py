@@ -1,5 +1,7 @@
 """A bug planted in the decoder, fuzzed, shrunk, left as a reproducer, and replayed."""
 
+import re
+
 import pytest
 from amaranth import Signal
 from click.testing import CliRunner
@@ -17,10 +19,11 @@ from golden.checkpoint import random_checkpoint
 from golden.image import load_case, save
 from golden.quantise import quantise
 from sim.__main__ import main
+from sim.observed import ObservedDecoder as RtlUnits
 from spec.config import named
 from spec.fixed import Rounding
 from tests.fuzz.hosts import HostMachine
-from tests.fuzz.reproducer import check, reproducing
+from tests.fuzz.reproducer import LEFT, check, reproducing
 from tests.fuzz.strategies import cases, models
 
 NANO = named("nano")
@@ -65,8 +68,8 @@ def fuzz(folder, ran):
 def test_a_planted_bug_leaves_its_smallest_case(planted, tmp_path):
     folder, ran = tmp_path / "fuzz", []
     folder.mkdir()
-    for name in ("test_toy-nano.safetensors", "test_toy-nano.vcd"):
-        (folder / name).write_text("of an earlier run")
+    for ending in LEFT:
+        (folder / f"test_toy-nano{ending}").write_text("of an earlier run")
     before = sorted(path.name for path in folder.iterdir())
     with pytest.raises(pytest.fail.Exception) as info:
         fuzz(folder, ran)
@@ -74,9 +77,13 @@ def test_a_planted_bug_leaves_its_smallest_case(planted, tmp_path):
     difference = message.splitlines()[0]
     assert "SILU[" in difference
 
-    image, wave = sorted(folder.iterdir())
-    assert [image.name, wave.name] == before
-    assert message.count(str(image)) == 2  # the file, and the command
+    image, wave, *views = (folder / f"test_toy-nano{ending}" for ending in LEFT)
+    assert sorted(path.name for path in folder.iterdir()) == before
+    assert all(f": gtkwave {views[0]}\n" in message for view in views)
+    assert f": surfer --command-file {views[1]}\n" in message
+    shows_the_place(difference, wave, *views)
+    assert message.count(str(image)) == 3  # the file, and two commands
+    assert f": python -m sim replay {image} --opinions\n" in message
     assert f": {wave}\n" in message and message.endswith(f"python -m sim replay {image}")
     assert all(files == before for _, files in ran), "a case that was shrunk further left a file"
     assert wave.read_text().count("$enddefinitions") == 1
@@ -127,6 +134,50 @@ def test_a_bug_that_only_a_reset_shows_leaves_a_case(planted_reset, tmp_path):
     result = replay(tmp_path / "test_toy.safetensors")
     assert result.exit_code == 1, result.output
     assert f"first difference at {str(info.value).splitlines()[0]}\n" in result.stdout
+
+
+def shows_the_place(difference, wave, gtkwave, surfer):
+    """The sentence names unit, stage, format and cycle; the waveform has both values there, and
+    the save files open it there."""
+    place = re.search(
+        r"layer 0, SILU\[(\d+)\]: golden (-?\d+) \((\S+)\), RTL (-?\d+) \((\S+)\), SQ\(5, 11\);"
+        r" stage W13, traced by swiglu in cycle (\d+) of the token, (\d+) since reset$",
+        difference,
+    )
+    assert place, difference
+    element, golden, rtl, cycle, clock = (int(place[n]) for n in (1, 2, 4, 6, 7))
+    assert float(place[3]) == pytest.approx(golden / 2**11, rel=1e-4)
+    assert cycle == clock, "the first token is offered in the first cycle"
+    units = RtlUnits(NANO).units
+    (channel,) = [n for n, _ in enumerate(units) if values_at(wave, n, clock)["differs"]]
+    assert units[channel] == "swiglu"
+    here, before = values_at(wave, channel, clock), values_at(wave, channel, clock - 1)
+    assert (here["value"], here["expected"], here["index"]) == (rtl, golden, element)
+    assert not before["differs"]
+    lines = gtkwave.read_text().splitlines()
+    assert lines[1].startswith(f"*-5.000000 {10 * clock} ")
+    for name in ("clk", "i_weights_valid", f"compared{channel}.expected[31:0]"):
+        assert name in lines
+    assert "decoder.swiglu.silu[15:0]" in lines
+    assert f"cursor_set {10 * clock}" in surfer.read_text().splitlines()
+
+
+def values_at(wave, channel, cycle):
+    """The signed values of ``compared<channel>`` in a clock cycle."""
+    header, _, body = wave.read_text().partition("$enddefinitions $end")
+    scope = header.partition(f"$scope module compared{channel} $end")[2].partition("$upscope")[0]
+    codes = dict(re.findall(r"\$var wire \d+ (\S+) (\S+) \$end", scope))
+    values = {}
+    for line in body.splitlines():
+        if line.startswith("#"):
+            if int(line[1:]) > 10 * cycle:
+                break
+            continue
+        bits, code = line[1:].split() if line.startswith("b") else (line[:1], line[1:])
+        if code in codes:
+            value = int(bits, 2)
+            values[codes[code]] = value - (value >> 31 << 32)
+    return values
 
 
 def test_a_pass_removes_what_an_earlier_run_left(tmp_path):

@@ -11,8 +11,10 @@ from golden.fast.decoder import FixedDecoder
 from golden.image import pack
 from golden.quantise import quantise
 from golden.work import products
+from sim.hang import found, lacking, levels
+from sim.observed import ObservedDecoder
 from sim.rtl_decoder import RtlDecoder
-from spec.config import CONFIGS
+from spec.config import CONFIGS, CacheBacking
 from tools.errors import BadInput
 
 NANO = CONFIGS["nano"]
@@ -41,3 +43,24 @@ def test_only_a_resettable_simulation_can_be_reset():
         pytest.raises(BadInput, match=r"^reset = 9: this simulation is not resettable$"),
     ):
         rtl.feed(Feed(1, True, True, reset=9))
+
+
+@pytest.mark.parametrize("config", [NANO, NANO.with_cache(CacheBacking.EXTERNAL)], ids=str)
+def test_what_units_say_they_wait_for_is_there(config):
+    parts = ObservedDecoder(config)
+    waiting = {
+        name: part.waits_for for name, part in parts.parts.items() if hasattr(part, "waits_for")
+    }
+    assert waiting.keys() >= {"issue", "drain", "token_sequencer"}
+    for name, flags in waiting.items():
+        for flag, conditions in flags.items():
+            assert len(getattr(parts.parts[name], flag)) == 1
+            shown = {(name, flag): 1} | {
+                (name, found(parts.parts[name], condition)[0]): 0 for condition in conditions
+            }
+            (sentence,) = lacking(name, parts.parts[name], shown)
+            assert all(condition in sentence for condition in conditions)
+
+
+def test_names_of_yosys_lose_their_numbers():
+    assert levels("decoder x$3 fill$12\t7\nclk\t1\n") == {("decoder", "x", "fill"): 7, ("clk",): 1}

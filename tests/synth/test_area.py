@@ -153,9 +153,18 @@ def test_the_table_shows_differences_and_missed_targets():
     report.print_costs(console, [slow], before)
     text = console.file.getvalue()
     assert "120 (+20)" in text and "79.5 (-10.5)" in text and " 50 " in text
-    assert "missed nano-4-ecp5: fmax 79.5 MHz is below 80 MHz" in text
-    assert "missed nano-4-ecp5: 6 DSP blocks, the design declares 5 multipliers" in text
+    assert "missed: nano-4-ecp5: fmax 79.5 MHz is below 80 MHz" in text
+    assert "missed: nano-4-ecp5: 6 DSP blocks, the design declares 5 multipliers" in text
     assert report.misses(RECORD) == []
+
+
+def test_the_table_as_markdown(tmp_path: Path):
+    path = tmp_path / "build" / "cost.md"
+    report.write_markdown(path, [RECORD | {"lanes": 8}], {})
+    lines = path.read_text().splitlines()
+    header, rule, row = (line for line in lines if line.startswith("|"))
+    assert header.count("|") == rule.count("|") == row.count("|")
+    assert "| nano | 8 | " in row and lines[-1] == "- nano-8-ecp5 is not in the baseline"
 
 
 def test_a_result_is_made_once_for_the_same_parts(monkeypatch, tmp_path: Path):

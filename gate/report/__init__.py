@@ -1,0 +1,1 @@
+"""``nox -s report``: one offline HTML page about what the last runs left in ``build/``."""
