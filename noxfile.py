@@ -214,7 +214,7 @@ def gate(session: nox.Session) -> None:
 
     Takes no other argument, since any would narrow it. Continues after a red step, to report all.
     Writes build/gate.json, build/gate.xml (JUnit) and build/report/index.html, and a line to
-    docs/history.jsonl.
+    history.jsonl.
     """
     profile = _profile(session, list(session.posargs))
     BUILD.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ ROOMS = ("spec", "design", "golden", "sim", "properties", "formal", "tools")
 #: The command lines: modules with a click command `main`.
 COMMANDS = (
     "sim", "design", "golden", "formal", "synth", "mutate", "benchmarks", "training", "gate.check",
-    "docs",
+    "gate.report", "docs",
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """The history: a line of JSON for each gate, in a file that can be committed.
 
-It lies in docs/, which is not a source of the verdict: appending to it makes no record stale.
+It lies at the root, where it is no source of the verdict: appending to it makes no record stale.
 """
 
 import json
@@ -15,7 +15,7 @@ from tools.files import reading, write_atomically
 from tools.provenance import DIRTY
 from tools.revisions import git
 
-FILE = ROOT / "docs" / "history.jsonl"
+FILE = ROOT / "history.jsonl"
 #: Most red lines that an entry names, and most files that a summary does.
 NAMES = 20
 

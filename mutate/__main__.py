@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mutate import baseline, controls, pool, red, report
-from mutate.campaign import Campaign
+from mutate import planted as planting
+from mutate.campaign import Campaign, cases_of
 from mutate.cases import Case
-from mutate.changed import changed_lines
+from tools.changes import changed_since
 from tools.cli import Cli
 from tools.console import make_console
 from tools.errors import BadInput
@@ -23,6 +24,8 @@ from tools.sources import ROOT, SOURCES
 
 FOLDER = BUILD / "mutate"
 REPORT = FOLDER / "report.json"
+#: How many mutants are judged, and how many of those of a change: these are to take minutes.
+SAMPLE, SAMPLE_OF_CHANGE = 200, 20
 
 
 @click.group(cls=Cli)
@@ -51,7 +54,11 @@ def show(name: str) -> None:
 
 @main.command()
 @click.argument("names", nargs=-1)
-@click.option("--sample", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    help=f"How many mutants  [default: {SAMPLE}; with --changed {SAMPLE_OF_CHANGE}]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sample.")
 @click.option("--changed", metavar="REV", help="Only functions that differ from this revision.")
 @click.option("--file", "paths", multiple=True, help="Only this file; may be repeated.")
@@ -59,7 +66,7 @@ def show(name: str) -> None:
 @click.option("--no-proofs", is_flag=True, help="Leave out the proofs.")
 def run(
     names: tuple[str, ...],
-    sample: int,
+    sample: int | None,
     seed: int,
     changed: str | None,
     paths: tuple[str, ...],
@@ -71,6 +78,7 @@ def run(
     Exit code 0 only if mutants were judged, none survived, and all controls are as they must be.
     """
     watch = Watch()
+    sample = sample or (SAMPLE_OF_CHANGE if changed else SAMPLE)
     mutants = _chosen(names, sample, seed, changed, paths)
     console = make_console()
     with _alone(), _progress(console) as progress:
@@ -86,9 +94,9 @@ def run(
             console.print(f"RED: {error}", highlight=False, markup=False)
             return 1
     facts = {
-        **provenance(),
-        "sources": watch.digest(), "sample": sample, "seed": seed, "changed": changed,
-        "files": list(paths), "every": every, "proofs": not no_proofs, "controls wrong": wrong,
+        **provenance(), "sources": watch.digest(), "sample": sample, "seed": seed,
+        "changed": changed, "files": list(paths), "every": every, "proofs": not no_proofs,
+        "controls wrong": wrong,
     }  # fmt: skip
     report.write(REPORT, cases, facts)
     report.print_all(console, cases, every=every)
@@ -108,9 +116,10 @@ def time_to_red(sample: int, seed: int, planted: int | None) -> int:
     In a copy of the repository that shares the caches of this one, which the core proofs ought to
     have filled (`nox -s formal`). Exit code 1 if nothing was measured.
     """
-    bugs = red.planted()
+    bugs = planting.cases()
     random.Random(seed).shuffle(bugs)
-    edits = bugs[:planted] + red.mutants(pool.sample(pool.pool(), sample, seed) if sample else [])
+    mutants = cases_of(pool.sample(pool.pool(), sample, seed) if sample else [])
+    edits = red.edits([*bugs[:planted], *mutants])
     console = make_console()
     with _alone(), _progress(console) as progress:
         seen = list(red.measure(edits, progress))
@@ -119,6 +128,30 @@ def time_to_red(sample: int, seed: int, planted: int | None) -> int:
         return 1
     red.print_all(console, seen)
     return 0
+
+
+@main.command()
+@click.option("--no-fuzz", is_flag=True, help="Compare on small decoders only.")
+def planted(no_fuzz: bool) -> int:
+    """Ask the fuzzing about each planted bug; its proof is asked by the tests.
+
+    First the comparison on five small decoders, then the examples of the fuzzing. Exit code 0 if
+    it sees all but those that it cannot see (mutate/planted.py).
+    """
+    console = make_console()
+    with _alone(), _progress(console) as progress:
+        campaign = Campaign(FOLDER, progress, proofs=False, tests=False, fuzz=not no_fuzz)
+        try:
+            judged = list(campaign.judge(planting.cases()))
+        except baseline.Broken as error:
+            console.print(f"RED: {error}", highlight=False, markup=False)
+            return 1
+    console.print(planting.table(judged))
+    wrong = list(planting.wrong(judged))
+    for sentence in wrong:
+        console.print(sentence, highlight=False, markup=False)
+    console.print(f"{len(judged)} planted bugs, {len(wrong)} wrong", highlight=False)
+    return 1 if wrong or not judged else 0
 
 
 def _verdict(console: Console, cases: list[Case], wrong: list[str], changed: str | None) -> int:
@@ -155,7 +188,7 @@ def _chosen(
         return [pool.named(name) for name in dict.fromkeys(names)]
     mutants = _of_files(paths)
     if changed:
-        mutants = pool.in_changed_functions(mutants, changed_lines(changed))
+        mutants = pool.in_changed(mutants, changed_since(changed, "--changed"))
     return pool.sample(mutants, size, seed)
 
 

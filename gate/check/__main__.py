@@ -95,7 +95,7 @@ def main(revision: str, watch: bool) -> int:
     console = make_console(highlight=False)
     changes = since(revision)
     for path in changes.checked:
-        names = ", ".join(sorted(filter(None, changes.functions[path])))
+        names = ", ".join(changes.outermost(path))
         console.print(f"changed: {path}{f' ({names})' if names else ''}", soft_wrap=True)
     if not changes.checked:
         count = len(changes.functions)

@@ -25,6 +25,13 @@ class Changes:
         rooms = (*CHECKED, *COMMON)
         return [path for path in self.functions if path.partition("/")[0] in rooms]
 
+    def outermost(self, path: str) -> list[str]:
+        """The changed functions of a file, without those that are inside of others."""
+        names = self.functions[path]
+        return sorted(
+            name for name in names if name and name.rpartition(".")[0] not in names - {""}
+        )
+
     @property
     def everything(self) -> bool:
         """Whether everything may be affected: a common file differs, or a file is gone."""

@@ -17,6 +17,7 @@ EXAMPLES = {
     "MODEL": str(DEFAULT), "IN": str(DEFAULT), "OUT": "out", "DIR": "kit", "FILE": "file",
     "PATH": "design/rope.py", "ID": "kv.bypass.key", "PREFIX": "kv", "NAME": "nano", "REV": "HEAD",
     "N": "8", "S": "7", "SEED": "7", "F": "file.vcd", "A": "1", "B": "2",
+    "OPINION": "verilog",
 }  # fmt: skip
 _BLOCK = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.M | re.S)
 _SPAN = re.compile(r"`([^`]+)`")
@@ -99,6 +100,8 @@ def _words(text: str) -> tuple[str, ...]:
         words = shlex.split(text, comments=True)
     except ValueError:
         return ()
+    if ">" in words:
+        words = words[: words.index(">")]
     if words:
         words[0] = words[0].removeprefix(".venv/bin/")
     kept = [

@@ -7,6 +7,7 @@ import argparse
 import importlib
 import importlib.util
 import itertools
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -24,6 +25,7 @@ from click.testing import CliRunner
 from docs.reference import COMMANDS, command
 from formal.tasks import select
 from tests.docs import pages
+from tests.test_workflows import WORKFLOWS, jobs
 from tools import evidence
 from tools.errors import BadInput
 from tools.sources import ROOT
@@ -213,6 +215,31 @@ def test_every_command_of_the_pages_is_understood(checker: Checker):
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert collected.returncode == 0, collected.stdout + collected.stderr
+
+
+def steps() -> Iterator[tuple[str, ...]]:
+    """The commands of the workflows, for each value of a matrix, with an example of a variable."""
+    for path in WORKFLOWS:
+        for job in jobs(path).values():
+            sessions = job.get("strategy", {}).get("matrix", {}).get("session", [""])
+            for step in job["steps"]:
+                text = step.get("run", "").replace('"$BASE"', "HEAD").replace(".venv/bin/", "")
+                for session in sessions if "matrix.session" in text else [""]:
+                    one = text.replace("${{ matrix.session }}", session)
+                    yield from (tuple(shlex.split(part)) for part in one.split("&&") if part)
+
+
+def test_every_command_of_the_workflows_is_understood(checker: Checker):
+    checked, written = [], set()
+    for words in steps():
+        if words[0] in ("test", "gh", "cat"):  # programs of the runner
+            written.update(word for word in words if word.startswith("build/"))
+            continue
+        checker.check(words)
+        checked.append(shlex.join(words))
+    assert {"nox -s docs", "nox -s report", "nox -s gate -- --profile ci"} <= set(checked)
+    # What is shown there is written here.
+    assert all(any(name in command for command in checked) for name in written)
 
 
 def test_every_option_of_the_pages_exists():

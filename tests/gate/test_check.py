@@ -23,6 +23,11 @@ def edit(path: str, *functions: str) -> Changes:
     return Changes({path: frozenset(functions or ("",))})
 
 
+def test_functions_inside_of_others_are_not_named():
+    changes = edit(SOFTMAX, "", "Unit.elaborate", "Unit.elaborate.inner", "helper")
+    assert changes.outermost(SOFTMAX) == ["Unit.elaborate", "helper"]
+
+
 def test_what_is_not_checked_is_left_out():
     names = ("design/edited.py", "docs/page.md", "synth/new.py", "tools/gone.py")
     changes = Changes({name: frozenset({""}) for name in names})
@@ -102,7 +107,7 @@ def test_history_that_cannot_be_read_is_empty(tmp_path: Path, monkeypatch):
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A committed copy of the repository."""
-    for name in (*evidence.FOLDERS, *evidence.SETTINGS, "docs"):
+    for name in (*evidence.FOLDERS, *evidence.SETTINGS):
         source, target = ROOT / name, tmp_path / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))

@@ -41,6 +41,7 @@ def test_other_settings_do_not_narrow_it(tmp_path, monkeypatch):
     monkeypatch.setattr(lint, "CHECKS", {"ruff check": lint.CHECKS["ruff check"]})
     assert lint.main([]) == 1
     (check,) = json.loads(lint.RECORD.read_text())["checks"]
+    assert "F401" in check.pop("message")
     assert check == {"check": "ruff check", "ok": False, "files": 2}
     (tmp_path / "design" / "one.py").write_text("")
     assert lint.main([]) == 0

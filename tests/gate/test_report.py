@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from vcd import VCDWriter
 
 from formal.report.waves import Signal
@@ -225,7 +226,7 @@ def test_a_green_page_needs_nothing_else_and_shows_every_section(pages):
     for words in (
         "confirmed by a second engine", "850 values compared", "Cover points", "By family and",
         "Kills by file and detector", "nobody objects", "mean KL", "toy, 8 lanes",
-        "3 gates in docs/history.jsonl", "nox -s gate -- --profile dev", SENTENCE,
+        "3 gates in history.jsonl", "nox -s gate -- --profile dev", SENTENCE,
     ):  # fmt: skip
         assert words in elements.text, words
     assert pages["green"].count("<svg") > 10
@@ -252,7 +253,7 @@ def test_without_records_every_section_names_its_command(pages):
     for words in (
         "nox -s gate", "nox -s formal -- --all", "nox -s fuzz -- --profile ci", "nox -s mutate",
         "python -m golden accuracy --json > build/accuracy.json", "python -m sim cycles --stages",
-        "nox -s synth", "nox -s bench", "no gate in docs/history.jsonl",
+        "nox -s synth", "nox -s bench", "no gate in history.jsonl",
     ):  # fmt: skip
         assert words in text, words
 
@@ -399,16 +400,20 @@ def test_the_source_of_a_survivor_is_shown_with_its_change(tmp_path):
     assert one["new"] == ["if a <= 2:"] and one["after"][0] == (3, "    a = 3")
 
 
-def test_the_command_writes_the_page(tmp_path, capsys):
-    assert command.main(["--build", str(tmp_path), "--now", "2026-03-09T12:00:00+00:00"]) == 0
+def run(*arguments: str) -> tuple[int, str]:
+    ran = CliRunner().invoke(command.main, list(arguments))
+    return ran.exit_code, ran.output
+
+
+def test_the_command_writes_the_page(tmp_path):
+    assert run("--build", str(tmp_path), "--now", "2026-03-09T12:00:00")[0] == 0
     text = (tmp_path / "report" / "index.html").read_text("utf-8")
     assert "Written 2026-03-09T12:00:00+00:00" in text
-    assert command.main(["--build", str(tmp_path), "--viewer", str(tmp_path / "none.js")]) == 2
-    assert "is no file" in capsys.readouterr().err
+    code, printed = run("--build", str(tmp_path), "--viewer", str(tmp_path / "none.js"))
+    assert code == 2 and "is no file" in printed
     (tmp_path / "history.jsonl").write_text("nonsense\n")
-    past = ["--history", str(tmp_path / "history.jsonl")]
-    assert command.main(["--build", str(tmp_path), *past]) == 2
-    assert "history.jsonl: line 1 is no entry" in capsys.readouterr().err
+    code, printed = run("--build", str(tmp_path), "--history", str(tmp_path / "history.jsonl"))
+    assert code == 2 and "history.jsonl: line 1 is no entry" in printed
 
 
 @pytest.mark.parametrize(
