@@ -36,6 +36,8 @@ def cycles_of_token(config: Config) -> st.SearchStrategy[int]:
 
 tokens = of_machine(offered_ids)
 resets = of_machine(cycles_of_token)
+#: Cycles behind the length of an earlier token, whose answer often takes just one of them.
+late = st.integers(-2, 2) | st.integers(-12, 12)
 
 
 class HostMachine(RuleBasedStateMachine):
@@ -60,6 +62,8 @@ class HostMachine(RuleBasedStateMachine):
         self.feeds: list[Feed] = []
         self.rtl: ObservedRtl | None = None
         self.differs = False
+        self.cycles = 0
+        self.lengths: dict[bool, int] = {}
 
     @initialize(model=of_machine(plain_models), token=tokens, sample=st.booleans())
     def load(self, model: Model, token: int, sample: bool) -> None:
@@ -106,10 +110,19 @@ class HostMachine(RuleBasedStateMachine):
         """Decoder and host are reset in the middle of a token, or behind it."""
         self.offer(token, first, sample, cycle)
 
+    @rule(token=tokens, first=st.booleans(), sample=st.booleans(), later=late)
+    def reset_late(self, token: int, first: bool, sample: bool, later: int) -> None:
+        """The reset comes about when a token ends, as the last one of its kind did."""
+        self.offer(token, first, sample, max(0, self.lengths.get(sample, 0) + later))
+
     def offer(self, token: int | None, first: bool, sample: bool, reset: int | None = None) -> None:
         """Compare one token (None: the last answer); raises :class:`Differs`."""
         self._next = token, first, sample, self.stalls, reset
+        before = self.cycles
         self.progress: Progress = next(self.comparison)
+        self.cycles = self.progress.cycles
+        if self.cycles > before:  # the cycles of a token that is cut off are not counted
+            self.lengths[sample] = self.cycles - before
         self.feeds.append(self.progress.feed)
         if self.progress.difference is not None:
             self.differs = True
