@@ -69,10 +69,15 @@ def building_settings() -> settings:
 
 @pytest.fixture
 def rule_settings() -> settings:
-    """For state machines: as many rules a run as the profile has, and no explanations, which
-    trace every line."""
+    """For state machines: as many runs and rules a run as the profile has, and no explanations,
+    which trace every line."""
     phases = [phase for phase in settings().phases if phase is not Phase.explain]
-    return settings(stateful_step_count=_profile().rules, phases=phases)
+    profile = _profile()
+    return settings(
+        max_examples=min(profile.runs, settings().max_examples),
+        stateful_step_count=profile.rules,
+        phases=phases,
+    )
 
 
 @pytest.fixture

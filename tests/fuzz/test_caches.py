@@ -209,7 +209,7 @@ BUGS = (
 
 def run(sizes: dict[str, int], columns: Columns, record: Callable, rules: settings) -> None:
     """Many rules, since a cycle costs little."""
-    steps = settings(rules, stateful_step_count=5 * rules.stateful_step_count)
+    steps = settings(rules, stateful_step_count=4 * rules.stateful_step_count)
     run_state_machine_as_test(lambda: OwnerMachine(sizes, columns, record), settings=steps)
 
 

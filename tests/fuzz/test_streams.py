@@ -213,7 +213,7 @@ BUGS = [
 def run(make: Callable[[], Stream], record: Callable, rules: settings) -> None:
     """Build it once; many rules, since a cycle costs little."""
     stream = make()
-    steps = settings(rules, stateful_step_count=5 * rules.stateful_step_count)
+    steps = settings(rules, stateful_step_count=4 * rules.stateful_step_count)
     run_state_machine_as_test(lambda: StreamMachine(stream, record), settings=steps)
 
 
