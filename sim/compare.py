@@ -55,7 +55,7 @@ class Place:
     """Where a traced value is in the design and in time.
 
     `unit` is the part of the decoder that traces the tensor, on trace channel `channel`; `cycle`
-    counts clock cycles since reset, and `begin` is the one in which the token was offered. A value
+    counts clock cycles since power-on, and `begin` is the one in which the token was offered. A value
     that is missing has no cycle. `form` is its number format, None for a whole number.
     """
 
@@ -70,7 +70,7 @@ class Place:
         if self.cycle is None:
             return unit.strip()
         offset = self.cycle - self.begin
-        return f"{unit} in cycle {offset:,} of the token, {self.cycle:,} since reset".strip()
+        return f"{unit} in cycle {offset:,} of the token, {self.cycle:,} since power-on".strip()
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def shows_the_place(difference, wave, gtkwave, surfer):
     the save files open it there."""
     place = re.search(
         r"layer 0, SILU\[(\d+)\]: golden (-?\d+) \((\S+)\), RTL (-?\d+) \((\S+)\), SQ\(5, 11\);"
-        r" stage W13, traced by swiglu in cycle (\d+) of the token, (\d+) since reset$",
+        r" stage W13, traced by swiglu in cycle (\d+) of the token, (\d+) since power-on$",
         difference,
     )
     assert place, difference
