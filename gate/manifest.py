@@ -94,7 +94,7 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests/gate": 140,
     "tests/golden": 560,
     "tests/mutate": 110,
-    "tests/sim": 110,
+    "tests/sim": 120,
     "tests/spec": 350,
     "tests/synth": 60,
     "tests/tools": 70,

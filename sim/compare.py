@@ -55,8 +55,8 @@ class Place:
     """Where a traced value is in the design and in time.
 
     `unit` is the part of the decoder that traces the tensor, on trace channel `channel`; `cycle`
-    counts clock cycles since power-on, and `begin` is the one in which the token was offered. A value
-    that is missing has no cycle. `form` is its number format, None for a whole number.
+    counts clock cycles since power-on, and `begin` is the one in which the token was offered. A
+    value that is missing has no cycle. `form` is its number format, None for a whole number.
     """
 
     unit: str

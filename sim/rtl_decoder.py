@@ -46,8 +46,8 @@ class NoProgress(SimulationError):
 class Origins:
     """Where the records of a token came from.
 
-    For each record, the clock cycle since power-on and the number of the trace channel; the cycle in
-    which the token was offered; by channel, the name of the unit that traces there.
+    For each record, the clock cycle since power-on and the number of the trace channel; the cycle
+    in which the token was offered; by channel, the name of the unit that traces there.
     """
 
     cycles: np.ndarray
