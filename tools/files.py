@@ -67,12 +67,13 @@ def scratch_folder(beside: Path, prefix: str) -> Iterator[Path]:
     while its process lives.
     """
     for leftover in beside.glob(f"{prefix}*"):
-        with contextlib.suppress(OSError), _locked(leftover):
+        with contextlib.suppress(OSError), _locked(leftover, fcntl.LOCK_NB):
             # Spare new folders: another process may have made its own and not locked it yet.
             if time.time() - leftover.stat().st_mtime > _NEW_SECONDS:
                 shutil.rmtree(leftover, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=beside))
     try:
+        # Waiting: another process may hold it, for as long as it takes to see that it is new.
         with _locked(scratch):
             yield scratch
     finally:
@@ -83,11 +84,14 @@ _NEW_SECONDS = 60
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`, released when the process ends; raises OSError if it is taken."""
+def _locked(folder: Path, how: int = 0) -> Iterator[None]:
+    """Hold the lock of `folder`, released when the process ends.
+
+    With ``LOCK_NB``, raises OSError if it is taken, instead of waiting for it.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | how)
         yield
     finally:
         os.close(descriptor)

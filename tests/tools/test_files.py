@@ -1,9 +1,11 @@
 """Output files are written atomically, and keep mode, owner and links."""
 
+import fcntl
 import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -149,3 +151,19 @@ def test_new_folders_of_other_processes_are_kept(tmp_path):
     with scratch_folder(tmp_path, ".building-"):
         pass
     assert (tmp_path / ".building-new").is_dir()
+
+
+def test_a_folder_that_another_process_looks_at_is_waited_for(tmp_path, monkeypatch):
+    """Whoever clears up holds the lock of a new folder for a moment."""
+    make = tempfile.mkdtemp
+
+    def looked_at(*args, **kwargs):
+        folder = make(*args, **kwargs)
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        threading.Timer(0.1, os.close, [descriptor]).start()
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", looked_at)
+    write_atomically(tmp_path / "file", "text")
+    assert (tmp_path / "file").read_text() == "text"

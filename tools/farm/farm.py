@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 from tools.errors import BadInput
 
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+T = TypeVar("T")
+R = TypeVar("R")
 #: Starts a function on each of some items, a future for each.
 Start = Callable[[Callable[[Any], Any], Sequence[Any]], list[Future]]
 #: So often workers may be lost, one after the other, without a single answer in between.
@@ -30,9 +30,7 @@ class Farm(Protocol):
         """Workers, as long as the context lasts."""
 
 
-def spread(
-    farm: Farm, function: Callable[[Item], Answer], items: Sequence[Item]
-) -> Iterator[tuple[Item, Answer]]:
+def spread(farm: Farm, function: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
     """``function(item)`` of each item, as they are ready; what workers lose is done again.
 
     The function, items and answers are pickled. Its exceptions are raised here. Raises FarmError
