@@ -28,23 +28,35 @@ if TYPE_CHECKING:
 STEPS = ("story", "lint", "tests", "formal", "ports", "fuzz", "sweep")
 
 
+#: The tests that compare `Profile.chosen` cases for each of their shapes.
+OF_SHAPES = ("test_chosen_shapes", "test_hosts_that_do_as_they_like")
+#: The state machines, with `Profile.runs` for each of their shapes or components.
+OF_RULES = (
+    "test_hosts_that_reset",
+    "test_caches_on_the_chip",
+    "test_external_caches",
+    "test_streams",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A fuzzing budget: `chosen` cases for each of the chosen shapes, `drawn` random shapes. If it
-    is large enough to reach all `cover_points`, it `covers`.
+    """A fuzzing budget: `chosen` cases for each of the chosen shapes, `drawn` random shapes, `runs`
+    of each state machine with so many `rules`. If it is large enough to reach all `cover_points`,
+    it `covers`.
     """
 
     chosen: int
     drawn: int
+    runs: int
+    rules: int
     covers: bool = True
 
     def least(self, test: str) -> int:
         """The least number of examples of `test`; 0 for a test that compares nothing."""
         name = test.rpartition("::")[2].partition("[")[0]
-        of_shapes = dict.fromkeys(
-            ("test_chosen_shapes", "test_hosts_that_do_as_they_like"), self.chosen
-        )
-        return (of_shapes | {"test_random_shapes": self.drawn_each}).get(name, 0)
+        least = dict.fromkeys(OF_SHAPES, self.chosen) | dict.fromkeys(OF_RULES, self.runs)
+        return (least | {"test_random_shapes": self.drawn_each}).get(name, 0)
 
     @property
     def drawn_each(self) -> int:
@@ -54,9 +66,9 @@ class Profile:
 
 #: `dev` for daily work, `ci` for the gate of a change, `nightly` if time does not matter.
 PROFILES: Mapping[str, Profile] = {
-    "dev": Profile(chosen=15, drawn=4, covers=False),
-    "ci": Profile(chosen=150, drawn=12),
-    "nightly": Profile(chosen=5000, drawn=400),
+    "dev": Profile(chosen=15, drawn=4, runs=10, rules=10, covers=False),
+    "ci": Profile(chosen=150, drawn=12, runs=100, rules=10),
+    "nightly": Profile(chosen=5000, drawn=400, runs=3000, rules=30),
 }
 DEFAULT_PROFILE = "dev"
 #: Random shapes take long to build: so many tests draw them, side by side.
@@ -78,11 +90,11 @@ LEAST_TESTS: Mapping[str, int] = {
     "tests/design": 150,
     "tests/docs": 15,
     "tests/formal": 230,
-    "tests/fuzz": 20,
+    "tests/fuzz": 35,
     "tests/gate": 140,
     "tests/golden": 560,
     "tests/mutate": 110,
-    "tests/sim": 110,
+    "tests/sim": 120,
     "tests/spec": 350,
     "tests/synth": 60,
     "tests/tools": 70,

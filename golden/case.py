@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +13,36 @@ from tools.errors import BadInput
 
 #: Seeds of stalls are below this.
 STALL_SEEDS = 1 << 60
+#: Resets come before this cycle of a token.
+MOST_CYCLES = 1 << 60
 
 
 @dataclass(frozen=True)
 class Feed:
     """One token as a host offers it: its id, whether it begins a text, whether the decoder is to
-    choose the next."""
+    choose the next.
+
+    `stalls`: the seed of the stalls during this token, instead of the case's. `reset`: the cycle
+    of this token, counted from 0, in which decoder and host are reset; behind it if it takes no
+    longer. The next token begins a text then, whether it says so or not.
+    """
 
     token: int
     first: bool
     sample: bool
+    stalls: int | None = None
+    reset: int | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether each field is of its kind and in its range."""
+        return (
+            _whole(self.token, 0)
+            and isinstance(self.first, bool)
+            and isinstance(self.sample, bool)
+            and (self.stalls is None or _whole(self.stalls, 0, STALL_SEEDS))
+            and (self.reset is None or _whole(self.reset, 0, MOST_CYCLES))
+        )
 
 
 #: Makes feeds, and is sent the answer to each.
@@ -64,6 +85,11 @@ class Case:
         """A host that does just these."""
         return cls((), len(feeds), stalls, feeds)
 
+    @property
+    def resets(self) -> bool:
+        """Whether the decoder is ever reset."""
+        return any(feed.reset is not None for feed in self.feeds)
+
     def host(self, shape: Shape, *, once: bool = False) -> Host:
         """What it does; with `once` a greedy one ends with the text."""
         return self._fed() if self.feeds else greedy(self.prompt, self.steps, shape, once=once)
@@ -74,9 +100,11 @@ class Case:
 
     def __post_init__(self):
         for number, feed in enumerate(self.feeds):
-            good = _whole(feed.token, 0) and isinstance(feed.first, bool)
-            if not good or not isinstance(feed.sample, bool):
-                raise BadInput(f"case.feeds[{number}] = {feed} must be an id and two truth values")
+            if not feed.good:
+                raise BadInput(
+                    f"case.feeds[{number}] = {feed} must be an id and two truth values, a seed of"
+                    " stalls or null, and a cycle or null"
+                )
         if self.feeds:
             if self.prompt or self.steps != len(self.feeds):
                 raise BadInput(f"case.steps = {self.steps!r} must be the number of feeds, alone")
@@ -84,7 +112,7 @@ class Case:
             raise BadInput(f"case.prompt = {list(self.prompt)} must be token ids, at least one")
         if not _whole(self.steps, 1):
             raise BadInput(f"case.steps = {self.steps!r} must be a positive integer")
-        if self.stalls is not None and not (_whole(self.stalls, 0) and self.stalls < STALL_SEEDS):
+        if self.stalls is not None and not _whole(self.stalls, 0, STALL_SEEDS):
             raise BadInput(f"case.stalls = {self.stalls!r} must be null or 0 to 2**60 - 1")
 
     def check(self, config: Config) -> None:
@@ -127,5 +155,5 @@ class Case:
         return cls(**values | {"prompt": tuple(values["prompt"]), "feeds": feeds})
 
 
-def _whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _whole(value: object, least: int, end: float = math.inf) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < end

@@ -114,7 +114,7 @@ def decoder_component(config: Config) -> wiring.Component:
     return Decoder(config)
 
 
-_built: dict[tuple[Config, Variant], Build] = {}
+_built: dict[tuple[Config, Variant, bool], Build] = {}
 
 
 def build(
@@ -123,35 +123,39 @@ def build(
     component: wiring.Component | None = None,
     *,
     quiet: bool = False,
+    resettable: bool = False,
 ) -> Build:
     """Build `component` (by default the decoder) for `config`, or find it in the cache.
+
+    It can be reset if it is `resettable`, which costs speed.
 
     Raises :class:`BadInput` for an unknown variant or a missing compiler,
     :class:`tools.yosys.BuildError` when a tool fails.
     """
     if variant not in VARIANTS:
         raise BadInput(f"variant = {variant!r} is not one of {', '.join(VARIANTS)}")
-    known = (config, variant)
+    known = (config, variant, resettable)
     if component is not None:
-        return _build(config, variant, component, quiet)
+        return _build(config, variant, component, quiet, resettable)
     if known not in _built or not _built[known].library.exists():
-        _built[known] = _build_decoder(config, variant, quiet)
+        _built[known] = _build_decoder(config, variant, quiet, resettable)
     return _built[known]
 
 
-def _build_decoder(config: Config, variant: Variant, quiet: bool) -> Build:
+def _build_decoder(config: Config, variant: Variant, quiet: bool, resettable: bool) -> Build:
     """Build the decoder, with a cache lookup by the digest of its sources.
 
     This avoids elaborating the decoder, a third of the build time, at every start.
     """
     sources = SOURCES.digest(__name__)
     if sources is None:
-        return _build(config, variant, decoder_component(config), quiet)
-    key = cache.key(repr(config), sources, *_tools(variant), importlib.metadata.version("amaranth"))
+        return _build(config, variant, decoder_component(config), quiet, resettable)
+    tools = (*_tools(variant), importlib.metadata.version("amaranth"))
+    key = cache.key(repr(config), sources, *tools, str(resettable))
     note = cache_folder() / f"{_prefix(config, variant)}-{key}.built"
     with contextlib.suppress(OSError, ValueError, TypeError):
         return _load(note.parent / note.read_text(), variant)
-    made = _build(config, variant, decoder_component(config), quiet)
+    made = _build(config, variant, decoder_component(config), quiet, resettable)
     if SOURCES.on_disk(__name__):
         with contextlib.suppress(OSError):  # optional: it only saves time
             write_atomically(note, made.library.parent.name)
@@ -176,10 +180,17 @@ def script(variant: Variant) -> str:
     return _SCRIPT.format(split=split, options=_OPTIONS[variant])
 
 
-def _build(config: Config, variant: Variant, component: wiring.Component, quiet: bool) -> Build:
+def _build(
+    config: Config,
+    variant: Variant,
+    component: wiring.Component,
+    quiet: bool,
+    resettable: bool,
+) -> Build:
     begin = time.perf_counter()
-    text = netlist(config, variant, component)
-    constants = defines(config, variant, records=len(component.trace) * (variant != "fast"))
+    text = netlist(config, variant, component, resettable=resettable)
+    records = len(component.trace) * (variant != "fast")
+    constants = defines(config, variant, records=records, resettable=resettable)
     return build_netlist(config, variant, text, constants, quiet=quiet, begin=begin)
 
 
@@ -260,9 +271,11 @@ def _load(folder: Path, variant: Variant) -> Build:
     return Build(library=library, variant=variant, cached=True, **info)
 
 
-def netlist(config: Config, variant: Variant, component: wiring.Component) -> str:
+def netlist(
+    config: Config, variant: Variant, component: wiring.Component, *, resettable: bool = False
+) -> str:
     """The RTLIL of the simulated top level, around `component`."""
-    harness = Harness(config, component, traced=variant != "fast")
+    harness = Harness(config, component, traced=variant != "fast", resettable=resettable)
     # Without source locations, the text and so the cache key do not depend on the folder.
     return rtlil.convert(harness, name="top", ports=harness.ports, emit_src=False)
 
@@ -280,7 +293,7 @@ def _feedback(log: str) -> list[str]:
     return signals
 
 
-def defines(config: Config, variant: Variant, *, records: int = 0) -> str:
+def defines(config: Config, variant: Variant, *, records: int = 0, resettable: bool = False) -> str:
     """The constants for compiling the driver of a decoder that shows so many trace records."""
     each_channel = " ".join(f"VD_CHANNEL({n}, top.p_trace{n})" for n in range(records))
     values = {
@@ -292,6 +305,7 @@ def defines(config: Config, variant: Variant, *, records: int = 0) -> str:
         "VD_KV_BURST": KV_BURST,
         "VD_TRACED": int(records > 0),
         "VD_CHANNELS": records,
+        "VD_RESET": int(resettable),
         "VD_WAVES": int(variant == "waves"),
         "VD_EACH_CHANNEL": each_channel,
     }

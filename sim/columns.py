@@ -3,9 +3,12 @@
 For units that are run on all of their inputs, where a Python call per cycle would be too slow.
 """
 
+import contextlib
 import ctypes
+import functools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +37,9 @@ template <size_t B> uint64_t get(const cxxrtl::value<B> &value) {{
   return value.template get<uint64_t>();
 }}
 template <size_t B> uint64_t get(const cxxrtl::wire<B> &wire) {{ return get(wire.curr); }}
-extern "C" void run(uint64_t cycles, const uint64_t *in, uint64_t *out) {{
-  Top top;
+extern "C" Top *make() {{ return new Top; }}
+extern "C" void drop(Top *top) {{ delete top; }}
+extern "C" void run(Top &top, uint64_t cycles, const uint64_t *in, uint64_t *out) {{
   for (uint64_t cycle = 0; cycle < cycles; cycle++) {{
     {put}
     for (bool high : {{false, true}}) {{
@@ -80,13 +84,46 @@ class Columns:
             (folder / "main.cc").write_text(main)
             flags = (*_FLAGS, f"-I{runtime_headers()}", "-I.")
             compile_library(find_compiler(), flags, "main.cc", folder)
-            self._library = ctypes.CDLL(str(folder / "decoder.so"))
+            library = ctypes.CDLL(str(folder / "decoder.so"))
+        library.make.restype = ctypes.c_void_p
+        library.make.argtypes, library.drop.argtypes = [], [ctypes.c_void_p]
+        library.drop.restype = library.run.restype = None
+        library.run.argtypes = [ctypes.c_void_p, ctypes.c_uint64, *[ctypes.c_void_p] * 2]
+        self._library = library
 
     def run(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """One cycle for each row of `columns`, from power-up; inputs not named stay 0.
 
         Returns the outputs of each cycle, sign-extended where the port is signed.
         """
+        with self.power_up() as running:
+            return running.run(columns)
+
+    @contextlib.contextmanager
+    def power_up(self) -> Iterator["Running"]:
+        """A simulation at its first cycle."""
+        top = self._library.make()
+        try:
+            yield Running(self.inputs, self.outputs, functools.partial(self._library.run, top))
+        finally:
+            self._library.drop(top)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A simulation that goes on cycle by cycle, while its context lasts."""
+
+    inputs: Mapping[str, Signal]
+    outputs: Mapping[str, Signal]
+    _run: Callable[[int, int, int], None]
+
+    def cycle(self, **inputs: int) -> dict[str, int]:
+        """One cycle: the outputs in it; inputs not named are 0."""
+        columns = {name: np.array([inputs.get(name, 0)]) for name in self.inputs}
+        return {name: int(column[0]) for name, column in self.run(columns).items()}
+
+    def run(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As `Columns.run`, from where it is."""
         cycles = max(len(column) for column in columns.values())
         inputs = np.zeros((len(self.inputs), cycles), np.uint64)
         for row, (name, port) in enumerate(self.inputs.items()):
@@ -94,10 +131,7 @@ class Columns:
                 column = np.asarray(columns[name], np.int64) & ((1 << len(port)) - 1)
                 inputs[row, : len(column)] = column.astype(np.uint64)
         outputs = np.empty((len(self.outputs), cycles), np.uint64)
-        pointer = ctypes.POINTER(ctypes.c_uint64)
-        self._library.run(
-            ctypes.c_uint64(cycles), inputs.ctypes.data_as(pointer), outputs.ctypes.data_as(pointer)
-        )
+        self._run(cycles, inputs.ctypes.data, outputs.ctypes.data)
         result = {}
         for row, (name, port) in enumerate(self.outputs.items()):
             values = outputs[row].astype(np.int64)

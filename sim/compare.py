@@ -55,8 +55,8 @@ class Place:
     """Where a traced value is in the design and in time.
 
     `unit` is the part of the decoder that traces the tensor, on trace channel `channel`; `cycle`
-    counts clock cycles since reset, and `begin` is the one in which the token was offered. A value
-    that is missing has no cycle. `form` is its number format, None for a whole number.
+    counts clock cycles since power-on, and `begin` is the one in which the token was offered. A
+    value that is missing has no cycle. `form` is its number format, None for a whole number.
     """
 
     unit: str
@@ -70,7 +70,7 @@ class Place:
         if self.cycle is None:
             return unit.strip()
         offset = self.cycle - self.begin
-        return f"{unit} in cycle {offset:,} of the token, {self.cycle:,} since reset".strip()
+        return f"{unit} in cycle {offset:,} of the token, {self.cycle:,} since power-on".strip()
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,9 @@ def miscount(products: int, step: Step, position: int, token: int) -> Difference
 @dataclass(frozen=True)
 class Expected:
     """What golden says of one token: sorted `keys` of its traced values (see `Flattener`) and the
-    `values`, its `logits` (V,), the `answer` and `end` on `o_token`, the number of `products`."""
+    `values`, its `logits` (V,), the `answer` and `end` on `o_token`, the number of `products`.
+
+    All this is of the whole token, even if a reset cuts it off."""
 
     feed: Feed
     position: int
@@ -278,8 +280,8 @@ class Expected:
 
 
 class Reference:
-    """A golden decoder that is asked as the RTL is: a token behind the end of a text begins one,
-    whether it says so or not, as does the first of all."""
+    """A golden decoder that is asked as the RTL is: a token behind the end of a text, or behind a
+    reset, begins one, whether it says so or not, as does the first of all."""
 
     def __init__(self, golden: Golden, config: Config):
         self.golden, self.config = golden, config
@@ -297,9 +299,10 @@ class Reference:
         keys, values = self.flattener.golden(golden.trace, sample)
         answer = int(np.argmax(logits)) if sample else feed.token
         full = self.position == shape.seq_len - 1
-        self._ended = (sample and shape.ends_text(answer, forced=False)) or full
+        end = (sample and shape.ends_text(answer, forced=False)) or full
+        self._ended = end or feed.reset is not None
         products = golden.products(classified=sample)
-        return Expected(feed, self.position, keys, values, logits, answer, self._ended, products)
+        return Expected(feed, self.position, keys, values, logits, answer, end, products)
 
 
 def expectations(golden: Golden, config: Config, host: Host) -> Iterator[Expected]:
@@ -316,25 +319,35 @@ def expectations(golden: Golden, config: Config, host: Host) -> Iterator[Expecte
 
 
 def judge(flattener: Flattener, expected: Expected, step: Step) -> Difference | None:
-    """The first difference of all that `step` shows; without a trace, that is what the ports do."""
+    """The first difference of all that `step` shows; without a trace, that is what the ports do.
+
+    Of a token that a reset cuts off, all that came before must be golden's, and nothing is missing;
+    the counters are not compared."""
     position, token, logits = expected.position, expected.feed.token, expected.logits
     if step.records is not None:
         traced = flattener.rtl(step.records)
         golden = (expected.keys, expected.values)
+        if step.reset:
+            came = np.isin(expected.keys, traced[0])
+            golden = (expected.keys[came], expected.values[came])
         if difference := first_difference(flattener, golden, traced, position, token):
             return difference
+    if step.reset and step.logits is not None:
+        logits = logits[: len(step.logits)]
     if step.logits is not None and (step.logits != logits).any():
         element = int(np.flatnonzero(step.logits != logits)[0])
         return Difference(
             "value", position, token, 0, Tensor.LOGITS, element, int(logits[element]),
             int(step.logits[element]), "on o_logits",
         )  # fmt: skip
+    if step.reset and step.id < 0:  # it was not answered
+        return None
     if step.id != expected.answer:
         return Difference("answer", position, token, golden=expected.answer, rtl=step.id)
     if step.end != expected.end:
         detail = f"o_token.end is {int(step.end)}, must be {int(expected.end)}"
         return Difference("simulation", position, token, detail=detail)
-    return miscount(expected.products, step, position, token)
+    return None if step.reset else miscount(expected.products, step, position, token)
 
 
 def located(difference: Difference, step: Step, config: Config) -> Difference:
@@ -381,7 +394,10 @@ def compare_with(expected: Iterable[Expected], rtl: Decoder) -> Iterator[Progres
         difference = judge(flattener, one, step)
         if difference is not None and step.origins is not None:
             difference = located(difference, step, rtl.config)
-        values += len(one.keys) if step.records is not None else step.shown
+        if step.records is None:
+            values += step.shown
+        else:
+            values += len(step.records) if step.reset else len(one.keys)
         cycles += step.cycles
         macs += step.macs
         yield Progress(position, feed, values, cycles, macs, seconds, difference)

@@ -17,16 +17,21 @@ ELEMENT_BITS = 32
 class Harness(Elaboratable):
     """Wraps `component`, which has the signature `DecoderSignature(config)`.
 
-    The reset is tied low (power-on values are the initial state). Without `traced` the trace is
+    Unless it is `resettable`, which costs speed, the reset is tied low (power-on values are the
+    initial state). Without `traced` the trace is
     unconnected, so that it is optimised away. Trace channel n is the port ``trace{n}``, and bit n
     of ``trace_valid`` is set when it holds a record.
     """
 
-    def __init__(self, config: Config, component: wiring.Component, *, traced: bool):
+    def __init__(
+        self, config: Config, component: wiring.Component, *, traced: bool, resettable: bool = False
+    ):
         self.config = config
         self.component = component
         self.clk = Signal()
         self.tie = Signal()
+        self.rst = Signal()
+        self.resettable = resettable
         self._pairs: list[tuple[Signal, Value, bool]] = []
         self._widened: list[tuple[Value, Value]] = []
         for name in STREAMS:
@@ -70,8 +75,9 @@ class Harness(Elaboratable):
 
     @property
     def ports(self) -> list[Signal]:
-        """Every port of the top level, the clock and the tie included."""
-        return [self.clk, self.tie, *(port for port, _, _ in self._pairs)]
+        """Every port of the top level: the clock, the tie and the reset included."""
+        reset = [self.rst] if self.resettable else []
+        return [self.clk, self.tie, *reset, *(port for port, _, _ in self._pairs)]
 
     @property
     def directions(self) -> dict[str, bool]:
@@ -82,7 +88,7 @@ class Harness(Elaboratable):
         """The wrapped component."""
         m = Module()
         m.domains.sync = sync = ClockDomain()
-        m.d.comb += [sync.clk.eq(self.clk), sync.rst.eq(0)]
+        m.d.comb += [sync.clk.eq(self.clk), sync.rst.eq(self.rst if self.resettable else 0)]
         m.submodules.decoder = self.component
         m.d.comb += [to.eq(source) for to, source in self._widened]
         for port, value, inward in self._pairs:

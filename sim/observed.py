@@ -112,12 +112,14 @@ class ObservedRtl(RtlDecoder):
         stalls: int | None = None,
         *,
         quiet: bool = False,
+        resettable: bool = True,
     ):
-        self._decoder, made = _built(config, variant, cache_folder())
+        self._decoder, made = _built(config, variant, cache_folder(), resettable)
         self.reached: set[str] = set()
         self.largest = dict.fromkeys((Tensor.QKV_SUM, Tensor.ATTENTION_SUM, Tensor.W13_SUM), 0)
         self._states = np.empty((0, len(self._decoder.machines)), np.uint8)
         self._answered: Step | None = None
+        self._was_reset = False
         super().__init__(config, image, variant, stalls, quiet=quiet, made=made)
 
     @property
@@ -130,14 +132,19 @@ class ObservedRtl(RtlDecoder):
         self.reached |= set(self._begins(feed))
         step = super().feed(feed)
         assert step.records is not None
+        self._was_reset = feed.reset is not None
         taken = step.records["tensor"] == SNAPSHOT
         self._see(step.records[taken])
-        self.reached |= set(self._ends(feed, step))
+        if not step.reset:
+            self.reached |= set(self._ends(feed, step))
         values = step.records[~taken]
         for tensor, largest in self.largest.items():
             of_tensor = values["value"][values["tensor"] == tensor.value].astype(np.int64)
             self.largest[tensor] = max(largest, int(np.abs(of_tensor).max(initial=0)))
         self._answered = step
+        if self._was_reset:
+            self.reached.add(f"reset in {self._decoder.machines['token'][self._states[-1, 0]]}")
+            self._states = self._states[:0]
         assert step.origins is not None
         return dataclasses.replace(step, records=values, origins=step.origins.only(~taken))
 
@@ -148,6 +155,9 @@ class ObservedRtl(RtlDecoder):
     def _begins(self, feed: Feed) -> Iterator[str]:
         """What is unusual about a token, as it is offered."""
         if self._answered is None:
+            return
+        if self._was_reset:
+            yield f"a text begins behind a reset{'' if feed.first else ', unsaid'}"
             return
         ended = self._answered.end
         if ended or feed.first:
@@ -175,12 +185,13 @@ class ObservedRtl(RtlDecoder):
         states = np.vstack([self._states, rows[:, : len(machines)]])
         self._states = states[-1:]
         for column, (name, names) in enumerate(machines.items()):
-            steps = np.unique(np.stack([states[:-1, column], states[1:, column]]), axis=1)
-            self.reached |= {f"{name}: {names[a]} > {names[b]}" for a, b in steps.T if a != b}
+            a, b = states[:-1, column], states[1:, column]
+            steps = np.unique(a[a != b].astype(np.uint16) * 256 + b[a != b])
+            self.reached |= {f"{name}: {names[n >> 8]} > {names[n & 255]}" for n in steps.tolist()}
         happened = np.unpackbits(rows[:, len(machines) :], axis=1, bitorder="little")
         token = states[-len(rows) :, 0]
         for number, event in enumerate(self._decoder.events):
-            seen = np.unique(token[happened[:, number] > 0])
+            seen = np.flatnonzero(np.bincount(token[happened[:, number] > 0])).tolist()
             self.reached |= {f"{event} in {machines['token'][state]}" for state in seen}
 
 
@@ -193,7 +204,10 @@ def snapshot_bytes(taken: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _built(config: Config, variant: Variant, folder: Path) -> tuple[ObservedDecoder, Build]:
+def _built(
+    config: Config, variant: Variant, folder: Path, resettable: bool
+) -> tuple[ObservedDecoder, Build]:
     """Elaborated once a process; what is compiled is in `folder`."""
     decoder = ObservedDecoder(config)
-    return decoder, build(config, variant, decoder, quiet=True)  # type: ignore[arg-type]
+    component: Any = decoder
+    return decoder, build(config, variant, component, quiet=True, resettable=resettable)

@@ -92,9 +92,11 @@ def run_case(
     """
     golden, image = FixedDecoder(model), pack(model)
     feeds: list[Feed] = []
+    # Only said where it matters: what can be reset is slower.
+    resettable = {"resettable": True} if case.resets else {}
     with contextlib.ExitStack() as stack:
         decoder = decoder or stack.enter_context(
-            simulate(model.config, image, variant, case.stalls, quiet=quiet)
+            simulate(model.config, image, variant, case.stalls, quiet=quiet, **resettable)
         )
         for progress in compare(golden, decoder, case.host(model.config.shape, once=once)):
             feeds.append(progress.feed)

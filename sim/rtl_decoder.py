@@ -46,8 +46,8 @@ class NoProgress(SimulationError):
 class Origins:
     """Where the records of a token came from.
 
-    For each record, the clock cycle since reset and the number of the trace channel; the cycle in
-    which the token was offered; by channel, the name of the unit that traces there.
+    For each record, the clock cycle since power-on and the number of the trace channel; the cycle
+    in which the token was offered; by channel, the name of the unit that traces there.
     """
 
     cycles: np.ndarray
@@ -72,6 +72,9 @@ class Step:
     multiply-accumulates by the design's counter; `counted_cycles`, cycles with a token in flight
     by the design's counter; `busy_cycles`, the same by the driver's clock, which must be equal.
     They are read in the last cycle of the token, which therefore counts for the next token.
+
+    `reset`: there was one before the token was done. Then `id` is -1 unless it was answered, and
+    `logits` and `records` are those that came before.
     """
 
     id: int
@@ -83,11 +86,15 @@ class Step:
     busy_cycles: int
     records: np.ndarray | None
     origins: Origins | None = None
+    reset: bool = False
 
     @property
     def shown(self) -> int:
-        """The number of values that the ports show: id, end, logits and the two counters."""
-        return 4 + (0 if self.logits is None else len(self.logits))
+        """The number of values that the ports show: id, end, logits and the two counters; no
+        counters of a token that a reset cuts off."""
+        answer = 2 if not self.reset or self.id >= 0 else 0
+        counters = 0 if self.reset else 2
+        return answer + counters + (0 if self.logits is None else len(self.logits))
 
 
 class _Result(ctypes.Structure):
@@ -95,7 +102,7 @@ class _Result(ctypes.Structure):
         ("id", ctypes.c_int32),
         ("sampled", ctypes.c_int32),
         ("end", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("reset", ctypes.c_int32),
         ("cycles", ctypes.c_uint64),
         ("design_cycles", ctypes.c_uint64),
         ("design_macs", ctypes.c_uint64),
@@ -113,9 +120,11 @@ def _library(path: Path) -> ctypes.CDLL:
         ("vd_close", None, [sim]),
         ("vd_select", None, [sim, u64]),
         ("vd_step", ctypes.c_int, [sim, i32, ctypes.c_int, ctypes.c_int, result]),
+        ("vd_reset_in", ctypes.c_int, [sim, u64]),
+        ("vd_stall", None, [sim, ctypes.c_int, u64]),
         ("vd_cycle", u64, [sim]),
         ("vd_message", ctypes.c_char_p, [sim]),
-        ("vd_logits", ctypes.c_void_p, [sim]),
+        ("vd_logits", ctypes.c_void_p, [sim, ctypes.POINTER(u64)]),
         ("vd_trace", ctypes.c_void_p, [sim, ctypes.POINTER(u64)]),
         ("vd_origins", ctypes.c_void_p, [sim]),
         ("vd_begin", u64, [sim]),
@@ -143,7 +152,8 @@ class RtlDecoder:
     (read in place); `variant` as for `sim.build.build`; `stalls`, a seed for stalls on every
     stream (None: no stalls); `component`, any with the decoder's signature, by default the decoder
     itself; `watchdog`, the cycles after which no progress is an error; `made`, a library built
-    elsewhere with the same driver; `design`, which one of several in that library runs.
+    elsewhere with the same driver; `design`, which one of several in that library runs;
+    `resettable`, whether a token may say that there is a reset.
 
     `cycles` and `macs` count since the beginning; `build` describes the build. Raises
     :class:`BadInput` for an image or token that does not fit the configuration.
@@ -160,6 +170,7 @@ class RtlDecoder:
         quiet: bool = False,
         made: Build | None = None,
         design: int = 0,
+        resettable: bool = False,
     ):
         self._sim = None
         shape = (image_layout(config).beats, config.geometry.lanes)
@@ -171,12 +182,15 @@ class RtlDecoder:
             )
         if stalls is not None and not 0 <= stalls < STALL_SEEDS:
             raise BadInput(f"stall seed = {stalls} must be 0 to 2**60 - 1")
+        self._stalls = self._stalled = stalls
         self.config = config
         self.variant = variant
         self._component, self._elsewhere = component, made is not None
-        self._stalls, self._watchdog = stalls, watchdog
+        self._watchdog, self._resettable = watchdog, resettable
         self._fed: list[Feed] = []
-        self.build: Build = made or build(config, variant, component, quiet=quiet)
+        self.build: Build = made or build(
+            config, variant, component, quiet=quiet, resettable=resettable
+        )
         self.cycles = 0
         self.macs = 0
         self._before = _Result()
@@ -242,6 +256,9 @@ class RtlDecoder:
         token, sample = feed.token, feed.sample
         if not 0 <= token < self.config.shape.vocab:
             raise BadInput(f"token id {token} is not below vocab = {self.config.shape.vocab}")
+        self._stall(self._stalls if feed.stalls is None else feed.stalls)
+        if feed.reset is not None and not self._library.vd_reset_in(self._sim, feed.reset):
+            raise BadInput(f"reset = {feed.reset}: this simulation is not resettable")
         begins = feed.first or self._ended
         self._text = [token] if begins else [*self._text, token]
         result = _Result()
@@ -258,9 +275,19 @@ class RtlDecoder:
             origins = Origins(came["cycle"], came["channel"], begin, self.units)
         logits = None
         if sample:
-            logits = _copy(self._library.vd_logits(self._sim), self.config.shape.vocab, "<i4")
+            count = ctypes.c_uint64()
+            address = self._library.vd_logits(self._sim, count)
+            logits = _copy(address, count.value, "<i4")
         counts = self._account(result)
-        return Step(result.id, bool(result.end), logits, result.cycles, *counts, records, origins)
+        if feed.reset is not None:
+            self._text, self._ended, self._before = [], True, _Result()
+        reset, end = bool(result.reset), bool(result.end)
+        return Step(result.id, end, logits, result.cycles, *counts, records, origins, reset)
+
+    def _stall(self, seed: int | None) -> None:
+        if seed != self._stalled:
+            self._library.vd_stall(self._sim, seed is not None, seed or 0)
+            self._stalled = seed
 
     def units(self) -> tuple[str, ...]:
         """The name of the unit behind each trace channel, as the decoder names its parts; none if
@@ -329,8 +356,9 @@ class RtlDecoder:
         if component is not None:  # which can be elaborated only once
             component = type(component)(component.config)
         with RtlDecoder(
-            self.config, self._image, "waves", self._stalls, component, self._watchdog, quiet=True
-        ) as again:
+            self.config, self._image, "waves", self._stalls, component, self._watchdog,
+            quiet=True, resettable=self._resettable,
+        ) as again:  # fmt: skip
             try:
                 for feed in self._fed:
                     again.feed(feed)

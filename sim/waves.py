@@ -67,10 +67,13 @@ def record(
     """
     window.path.parent.mkdir(parents=True, exist_ok=True)
     temporary = window.path.with_name(f".{window.path.name}.{os.getpid()}")
+    resettable = any(feed.reset is not None for feed in feeds)
     failure = None
     try:
         with (
-            RtlDecoder(config, image, "waves", stalls, component, watchdog, quiet) as rtl,
+            RtlDecoder(
+                config, image, "waves", stalls, component, watchdog, quiet, resettable=resettable
+            ) as rtl,
             contextlib.ExitStack() as recording,
         ):
             for number, feed in enumerate(feeds[: window.last + 1]):

@@ -87,7 +87,7 @@ struct vd_result {
   int32_t id;
   int32_t sampled;
   int32_t end;
-  int32_t reserved;
+  int32_t reset;            // before it was done; `id` is negative unless it was answered
   uint64_t cycles;          // of this token, from offering it to taking its answer
   uint64_t design_cycles;   // the design's own counter, since reset
   uint64_t design_macs;     // likewise
@@ -97,6 +97,8 @@ struct vd_result {
 enum vd_status { VD_OK, VD_NO_PROGRESS, VD_PROTOCOL };
 
 struct vd_sim {
+  static constexpr uint64_t NEVER = ~uint64_t(0);
+
   Top top;
   const uint8_t *weights;
   uint64_t image_beats;
@@ -113,6 +115,7 @@ struct vd_sim {
   uint64_t moved = 0;  // last cycle in which any stream moved
   uint64_t moved_macs = 0;
   uint64_t busy_cycles = 0;  // cycles before this one in which a token was in flight
+  uint64_t reset_in = NEVER;  // the cycle of the next token in which to reset
   bool weights_valid = false;
 #if VD_KV_ELEMENTS
   KvMemory kv;
@@ -171,8 +174,29 @@ struct vd_sim {
         , kv(VD_KV_BEATS, VD_KV_ELEMENTS, stalls, seed)
 #endif
   {
-    for (uint64_t n = 0; n < STREAMS; n++) gates.emplace_back(stalls, seed * STREAMS + n);
+    stall(stalls, seed);
     logits.reserve(VD_VOCAB);
+  }
+
+  void stall(bool active, uint64_t seed) {
+    gates.clear();
+    for (uint64_t n = 0; n < STREAMS; n++) gates.emplace_back(active, seed * STREAMS + n);
+  }
+
+  // Ends a cycle, whose outputs were evaluated, by a reset. Nothing moves in it, and the host
+  // forgets what is on its way.
+  void reset() {
+    top.commit();
+    cycle++;
+    runs.clear();
+    for (Held &last : held) last = {};
+    weights_valid = false;
+    busy_cycles = moved_macs = 0;
+#if VD_KV_ELEMENTS
+    kv.reset();
+    word_valid = false;
+    kv_requested = kv_delivered = kv_taken = kv_acknowledged = 0;
+#endif
   }
 
   __attribute__((format(printf, 2, 3))) int fail(const char *format, ...) {
@@ -277,6 +301,12 @@ struct vd_sim {
   }
 #endif
 
+  void put_reset(bool resets) {
+#if VD_RESET
+    put(top.p_rst, resets);
+#endif
+  }
+
   // One clock cycle up to the moment where its outputs can be read; commit() then ends it.
   void evaluate() {
 #if VD_FEEDBACK
@@ -367,6 +397,9 @@ struct vd_sim {
     for (Gate &gate : gates) gate.new_pattern();
     const auto junk = uint32_t(gates[I_TOKEN].junk());  // on i_token while it is not valid
     moved = cycle;
+    const uint64_t reset_after = reset_in;
+    reset_in = NEVER;
+    result->id = -1;
 
     while (!answered || (sample && logits.size() < VD_VOCAB)) {
       if (!offered && gates[I_TOKEN].next()) offered = true;
@@ -386,6 +419,8 @@ struct vd_sim {
       present_kv();
 #endif
 
+      const bool resets = cycle - begin == reset_after;
+      put_reset(resets);
       evaluate();
       record_trace();
       if (get(top.p_fault)) return fail("fault is high in cycle %" PRIu64, cycle);
@@ -394,6 +429,11 @@ struct vd_sim {
       const bool in_flight = accepted && !answered;
       result->busy_cycles = busy_cycles;
       busy_cycles += in_flight;
+      if (resets) {
+        result->reset = 1;
+        reset();
+        return VD_OK;
+      }
 
       bool move = false;
       if (token_valid && get(top.p_i__token__ready)) move = accepted = true;
@@ -465,6 +505,12 @@ struct vd_sim {
     result->cycles = cycle - begin;
     result->design_cycles = get(top.p_cycles);
     result->design_macs = get(top.p_macs);
+    if (reset_after != NEVER) {
+      put_reset(true);
+      evaluate();
+      record_trace();
+      reset();
+    }
     return VD_OK;
   }
 };
@@ -494,9 +540,27 @@ int vd_step(vd_sim *sim, int32_t token, int first, int sample, vd_result *result
   return sim->step(token, first != 0, sample != 0, result);
 }
 
+// Resets decoder and host in this cycle of the next token, or behind it; 0 in a build without reset.
+int vd_reset_in(vd_sim *sim, uint64_t cycle) {
+  if (VD_RESET) sim->reset_in = cycle;
+  return VD_RESET;
+}
+
+// Stalls from now on, as vd_open() has them.
+void vd_stall(vd_sim *sim, int stalls, uint64_t seed) {
+  sim->stall(stalls != 0, seed);
+#if VD_KV_ELEMENTS
+  sim->kv.stall(stalls != 0, seed);
+#endif
+}
+
 uint64_t vd_cycle(const vd_sim *sim) { return sim->cycle; }
 const char *vd_message(const vd_sim *sim) { return sim->message.c_str(); }
-const int32_t *vd_logits(const vd_sim *sim) { return sim->logits.data(); }
+
+const int32_t *vd_logits(const vd_sim *sim, uint64_t *count) {
+  *count = sim->logits.size();
+  return sim->logits.data();
+}
 
 const void *vd_trace(const vd_sim *sim, uint64_t *count) {
   *count = sim->trace.size();

@@ -40,6 +40,21 @@ class KvMemory {
     for (uint32_t &element : store) element = uint32_t(random.next());
   }
 
+  // Other stalls from now on.
+  void stall(bool active, uint64_t seed) {
+    stalls = active;
+    random = Random(seed);
+  }
+
+  // Forgets what is on its way; of writes, nothing is promised.
+  void reset() {
+    reads.clear();
+    for (const Write &write : writes)
+      for (uint64_t n = 0; n < elements; n++)
+        if (write.strobe[n]) store[write.address * elements + n] = uint32_t(random.next());
+    writes.clear();
+  }
+
   bool holds(uint64_t address, uint64_t count) const {
     return count != 0 && address < beats && count <= beats - address;
   }

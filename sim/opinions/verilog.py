@@ -18,6 +18,7 @@ from sim.opinions.cost import estimated_cycles
 from sim.rtl_decoder import RtlDecoder
 from spec.config import Config
 from tools import cache
+from tools.errors import BadInput
 from tools.sources import SOURCES
 from tools.yosys import yosys_version
 
@@ -69,6 +70,8 @@ def build(config: Config, text: str | None = None, *, optimise: bool = False) ->
 
 
 def exported(model: Model, case: Case, text: str | None = None) -> RtlDecoder:
-    """The Verilog at work."""
+    """The Verilog at work, in cases without resets."""
+    if case.resets:
+        raise BadInput("the case resets the decoder, and the Verilog is compiled without reset")
     made = build(model.config, text, optimise=estimated_cycles(model, case) > LONG)
     return RtlDecoder(model.config, pack(model), stalls=case.stalls, made=made)

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
-from gate.manifest import DEFAULT_PROFILE, PROFILES
+from gate.manifest import DEFAULT_PROFILE, PROFILES, Profile
 from spec.config import Config
 from tests.fuzz.reproducer import Compared, reproducing
 
@@ -23,7 +23,8 @@ def fuzz_record(request: pytest.FixtureRequest) -> Iterator[Callable[[Compared],
         counts["examples"] += 1
         counts["values"] += compared.values
         counts["steps"] += compared.steps
-        drawn[compared.config] = drawn.get(compared.config, 0) + 1
+        if compared.config is not None:
+            drawn[compared.config] = drawn.get(compared.config, 0) + 1
         for point in sorted(compared.reached - first.keys()):
             first[point] = counts["examples"]
 
@@ -56,8 +57,33 @@ def reproducer(request: pytest.FixtureRequest) -> AbstractContextManager[None]:
     return reproducing(request.node.name)
 
 
+def _profile() -> Profile:
+    return PROFILES.get(settings.get_current_profile_name(), PROFILES[DEFAULT_PROFILE])
+
+
 @pytest.fixture
 def building_settings() -> settings:
     """For tests that compile a design per example: as many as the profile can afford."""
-    profile = PROFILES.get(settings.get_current_profile_name(), PROFILES[DEFAULT_PROFILE])
-    return settings(max_examples=profile.drawn_each)
+    return settings(max_examples=_profile().drawn_each)
+
+
+@pytest.fixture
+def rule_settings() -> settings:
+    """For state machines: as many runs and rules a run as the profile has, and no explanations,
+    which trace every line."""
+    phases = [phase for phase in settings().phases if phase is not Phase.explain]
+    profile = _profile()
+    return settings(
+        max_examples=min(profile.runs, settings().max_examples),
+        stateful_step_count=profile.rules,
+        phases=phases,
+    )
+
+
+@pytest.fixture
+def planted_settings() -> settings:
+    """For state machines that run on a planted bug: the same examples in every run, not shrunk."""
+    return settings(
+        database=None, derandomize=True, max_examples=100, stateful_step_count=10,
+        phases=[Phase.generate],
+    )  # fmt: skip

@@ -37,10 +37,11 @@ class Differs(AssertionError):
 
 @dataclass(frozen=True)
 class Compared:
-    """A case of `config` without a difference: the number of values and tokens, the cover points
-    that it reached, and what it is `aiming` at: numbers to be made large."""
+    """A case of `config` (None: of a component) without a difference: the number of values and
+    tokens, the cover points that it reached, and what it is `aiming` at: numbers to be made large.
+    """
 
-    config: Config
+    config: Config | None
     values: int
     steps: int
     reached: frozenset[str]
@@ -60,17 +61,23 @@ def check(model: Model, case: Case, variant: Variant = "quick") -> Compared:
         decoders.append(ObservedRtl(*args, **kwargs))
         return decoders[-1]
 
-    run = run_case(model, case, variant, quiet=True, simulate=simulate)
+    return judge(run_case(model, case, variant, quiet=True, simulate=simulate), decoders[0])
+
+
+def judge(run: Run, decoder: ObservedRtl) -> Compared:
+    """What `run` compared and `decoder` saw; raises :class:`Differs`."""
     if run.difference is not None:
         raise Differs(run)
-    decoder, saturated = decoders[0], run.saturation.counts
+    # A reset cuts off values that golden counts.
+    saturated = {} if run.case.resets else run.saturation.counts
     reached = decoder.reached | {f"{name} saturates" for name in saturated}
     for name in reached:
         event(name)
     aiming = {"saturated values, as a power of two": math.log2(1 + sum(saturated.values()))}
     for tensor, largest in decoder.largest.items():
         aiming[f"bits of {tensor.name}"] = math.log2(1 + largest)
-    return Compared(model.config, run.values, case.steps, frozenset(reached), aiming)
+    config = run.model.config
+    return Compared(config, run.values, run.case.steps, frozenset(reached), aiming)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ A failing case shrinks towards few non-zero weights over a zero base.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 from hypothesis import strategies as st
@@ -113,6 +114,26 @@ def _with_corners(draw: st.DrawFn, dense: Rows, bits: int) -> Rows:
     )
 
 
+def plain_models(config: Config) -> st.SearchStrategy[Model]:
+    """A few models without corners, which cost nothing to shrink: for what hosts do to them."""
+    names = st.none() | st.sampled_from(list(ADVERSARIES))
+    return st.builds(_plain_model, st.just(config), st.integers(0, 3), names)
+
+
+@functools.cache
+def _plain_model(config: Config, seed: int, adversary: str | None) -> Model:
+    base = quantise(random_checkpoint(config.shape, seed), config)
+    spoil = ADVERSARIES[adversary] if adversary else lambda op, rows, config: rows
+    return dataclasses.replace(
+        base,
+        embedding=spoil(Op.EMBED, base.embedding, config),
+        layers=tuple(
+            {op: spoil(op, rows, config) for op, rows in layer.items()} for layer in base.layers
+        ),
+        classifier=spoil(Op.CLS, base.classifier, config),
+    )
+
+
 #: A seed of stalls on every stream; None for no stalls.
 stall_seeds = st.none() | st.integers(0, 2**32)
 
@@ -125,18 +146,21 @@ def cases(draw: st.DrawFn, config: Config, steps: st.SearchStrategy[int]) -> Cas
     return Case(tuple(prompt), draw(steps), draw(stall_seeds))
 
 
+def offered_ids(config: Config) -> st.SearchStrategy[int]:
+    """Token ids; those that end a text are offered often, too."""
+    ids = st.integers(0, config.shape.vocab - 1)
+    return ids | st.sampled_from(config.shape.end_ids) if config.shape.end_ids else ids
+
+
 @st.composite
 def impolite_cases(draw: st.DrawFn, config: Config) -> Case:
     """What any host may do: texts begun in the middle of another, or behind an end without saying
     so; tokens sampled anywhere, or never; a choice taken, or ignored; texts of one token, and
     contexts that fill up."""
     shape = config.shape
-    ids = st.integers(0, shape.vocab - 1)
-    # Ids that end a text are often offered, too.
-    tokens = ids | st.sampled_from(shape.end_ids) if shape.end_ids else ids
     seldom = st.sampled_from([False] * 7 + [True])
     firsts = draw(st.sampled_from([seldom, st.booleans(), st.just(False)]))
-    feeds = st.builds(Feed, tokens, firsts, st.booleans())
+    feeds = st.builds(Feed, offered_ids(config), firsts, st.booleans())
     most = 2 * shape.seq_len + 4
     drawn = draw(st.lists(feeds, min_size=1, max_size=most))
     return Case.of_feeds(tuple(drawn), draw(stall_seeds))

@@ -5,12 +5,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
 
 from gate.manifest import DRAWING
+from sim.observed import ObservedRtl
+from sim.replay import Run
 from spec.config import CacheBacking, Config, Geometry, RopeBy
 from spec.derived import derive
 from spec.shape import Llama3Scaling, Shape
-from tests.fuzz.reproducer import check
+from tests.fuzz.hosts import HostMachine
+from tests.fuzz.reproducer import check, judge
 from tests.fuzz.strategies import cases, impolite_cases, models
 from tests.strategies import NUMERICS, configs
 
@@ -127,6 +131,19 @@ def test_hosts_that_do_as_they_like(config: Config, fuzz_record, reproducer) -> 
 
     with reproducer:
         run()
+
+
+@pytest.mark.parametrize("config", IMPOLITE, ids=lambda config: config.name)
+def test_hosts_that_reset(config: Config, fuzz_record, rule_settings, reproducer) -> None:
+    """The same and more, rule by rule: other stalls in between, and resets in any cycle."""
+
+    def done(run: Run, rtl: ObservedRtl) -> None:
+        compared = judge(run, rtl)
+        compared.steer()
+        fuzz_record(compared)
+
+    with reproducer:
+        run_state_machine_as_test(lambda: HostMachine(config, done), settings=rule_settings)
 
 
 @pytest.mark.parametrize("part", range(DRAWING))

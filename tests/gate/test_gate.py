@@ -320,14 +320,14 @@ def test_a_collection_that_lost_tests_is_red(tmp_path):
 def test_every_fuzz_test_that_compares_has_a_least_number_of_examples():
     assert PROFILES["dev"].least(FUZZING) == PROFILES["dev"].chosen
     assert PROFILES["ci"].least(DRAWN) * DRAWING == PROFILES["ci"].drawn
-    source = (ROOT / "tests" / "fuzz" / "test_decoder.py").read_text("utf-8")
     recording = [
         line.partition("def ")[2].partition("(")[0]
-        for line in source.splitlines()
-        if "fuzz_record," in line
+        for path in (ROOT / "tests" / "fuzz").glob("test_*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if line.startswith("def test_") and "fuzz_record," in line
     ]
-    assert len(recording) == 3
-    assert all(PROFILES["dev"].least(f"tests/fuzz/test_decoder.py::{name}") for name in recording)
+    assert len(recording) == 7
+    assert all(PROFILES["dev"].least(f"tests/fuzz/test_any.py::{name}") for name in recording)
 
 
 def test_the_requirements_match_the_repository():

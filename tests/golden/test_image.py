@@ -112,7 +112,8 @@ def _fed(feeds: object, steps: int = 1, prompt: Sequence[int] = ()) -> str:
 
 
 def test_a_host_of_its_own_is_kept(tmp_path, model):
-    case = Case.of_feeds((Feed(3, False, True), Feed(1, True, False)), stalls=5)
+    feeds = (Feed(3, False, True), Feed(1, True, False, reset=0), Feed(1, False, True, 7, 90))
+    case = Case.of_feeds(feeds, stalls=5)
     save(tmp_path / "host", model, case)
     assert load_case(tmp_path / "host")[1] == case
 
@@ -139,6 +140,9 @@ def test_a_host_of_its_own_is_kept(tmp_path, model):
         (_fed([{"token": 1}]), "must be feeds"),
         (_fed([_FEED | {"token": -1}]), "case.feeds[0] = Feed(token=-1"),
         (_fed([_FEED | {"first": 1}]), "must be an id and two truth values"),
+        (_fed([_FEED | {"reset": -1}]), "reset=-1) must be an id and"),
+        (_fed([_FEED | {"reset": False}]), "reset=False) must be an id and"),
+        (_fed([_FEED | {"stalls": 1 << 60}]), "must be an id and two truth values, a seed of"),
         (_fed([_FEED | {"token": 16}]), "case.feeds holds 16, which is not"),
         (_fed([_FEED], steps=2), "case.steps = 2 must be the number of feeds"),
         (_fed([_FEED], prompt=[1]), "case.steps = 1 must be the number of feeds"),

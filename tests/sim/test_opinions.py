@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from golden.case import Case
+from golden.case import Case, Feed
 from golden.checkpoint import random_checkpoint
 from golden.image import load_case, save
 from golden.quantise import quantise
@@ -154,6 +154,17 @@ def test_amaranths_simulator_is_not_given_large_cases():
     with pytest.raises(BadInput, match=r"about 111,600 cycles, more than the 20,000 that"):
         amaranth.interpreted(model, Case((1,), 200))
     assert 500 < estimated_cycles(model, case) < 2000
+
+
+def test_who_cannot_be_reset_is_not_asked_of_resets():
+    model, _ = small_case()
+    case = Case.of_feeds((Feed(1, True, True), Feed(2, False, True, reset=9), Feed(3, False, True)))
+    page, fast, verilog_, interpreted = ask(
+        model, case, [*QUICK, Opinion.VERILOG, Opinion.AMARANTH]
+    )
+    assert page.tokens == fast.tokens == 3 and fast.verdict == "agrees"
+    for said in (verilog_, interpreted):
+        assert said.verdict.startswith("NOT RUN: the case resets the decoder, and ")
 
 
 def test_golden_as_the_page_is_a_back_end():

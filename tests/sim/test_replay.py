@@ -3,22 +3,28 @@
 import re
 
 import pytest
+from amaranth import Signal
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
 
+import design.decoder
 import design.swiglu
 import sim.build
 from design.requantize import requantize
+from design.sequencer import TokenSequencer
 from golden.case import Case
 from golden.checkpoint import random_checkpoint
 from golden.image import load_case, save
 from golden.quantise import quantise
 from sim.__main__ import main
 from sim.observed import ObservedDecoder as RtlUnits
+from sim.replay import Run
 from spec.config import named
 from spec.fixed import Rounding
-from tests.fuzz.reproducer import LEFT, check, reproducing
+from tests.fuzz.hosts import HostMachine
+from tests.fuzz.reproducer import LEFT, Differs, check, reproducing
 from tests.fuzz.strategies import cases, models
 
 NANO = named("nano")
@@ -29,10 +35,15 @@ def truncating(value, shift, form, rounding):
 
 
 @pytest.fixture
-def planted(monkeypatch, tmp_path_factory):
-    """The decoder rounds SiLU wrongly, in builds that nobody else finds in the cache."""
+def clean_builds(monkeypatch, tmp_path_factory):
+    """Builds that nobody else finds in the cache."""
     monkeypatch.setenv("VERIDECODE_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr(sim.build, "_built", {})
+
+
+@pytest.fixture
+def planted(clean_builds, monkeypatch):
+    """The decoder rounds SiLU wrongly."""
     monkeypatch.setattr(design.swiglu, "requantize", truncating)
 
 
@@ -90,12 +101,54 @@ def test_a_planted_bug_leaves_its_smallest_case(planted, tmp_path):
     assert wave_again.read_text().count("$enddefinitions") == 1
 
 
+class Kept(TokenSequencer):
+    """A text goes on behind a reset."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.ended = Signal(init=1, reset_less=True)
+
+
+@pytest.fixture
+def planted_reset(clean_builds, monkeypatch):
+    """The decoder as it is, unless it is reset."""
+    monkeypatch.setattr(design.decoder, "TokenSequencer", Kept)
+
+
+def test_a_bug_that_only_a_reset_shows_leaves_a_case(planted_reset, monkeypatch, tmp_path):
+    rules = settings(
+        database=None, derandomize=True, max_examples=20, stateful_step_count=4,
+        phases=[Phase.generate],  # the smallest case, of three tokens, would take a minute
+    )  # fmt: skip
+    recorded = []
+
+    def record(run, path, *, quiet):
+        recorded.append((run.case.feeds, path))
+        return []
+
+    monkeypatch.setattr(Run, "record_last", record)  # a build of 20 s, used elsewhere
+
+    def machine():
+        return HostMachine(NANO, lambda run, rtl: None, "quick")
+
+    with pytest.raises(pytest.fail.Exception) as info, reproducing("test_toy", tmp_path):
+        run_state_machine_as_test(machine, settings=rules)
+    model, case = load_case(tmp_path / "test_toy.safetensors")
+    reset, behind = case.feeds[-2:]
+    assert reset.reset is not None
+    assert not behind.first
+    assert recorded == [(case.feeds, tmp_path / "test_toy.vcd")]
+    with pytest.raises(Differs) as again:
+        check(model, case)
+    assert str(again.value) == str(info.value).splitlines()[0]
+
+
 def shows_the_place(difference, wave, gtkwave, surfer):
     """The sentence names unit, stage, format and cycle; the waveform has both values there, and
     the save files open it there."""
     place = re.search(
         r"layer 0, SILU\[(\d+)\]: golden (-?\d+) \((\S+)\), RTL (-?\d+) \((\S+)\), SQ\(5, 11\);"
-        r" stage W13, traced by swiglu in cycle (\d+) of the token, (\d+) since reset$",
+        r" stage W13, traced by swiglu in cycle (\d+) of the token, (\d+) since power-on$",
         difference,
     )
     assert place, difference

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from golden.case import Feed
 from golden.checkpoint import random_checkpoint
 from golden.fast.decoder import FixedDecoder
 from golden.image import pack
@@ -14,6 +15,7 @@ from sim.hang import found, lacking, levels
 from sim.observed import ObservedDecoder
 from sim.rtl_decoder import RtlDecoder
 from spec.config import CONFIGS, CacheBacking
+from tools.errors import BadInput
 
 NANO = CONFIGS["nano"]
 
@@ -32,6 +34,15 @@ def test_a_text_goes_on_though_the_decoder_would_have_ended_it():
             assert step.end and (step.logits == expected).all()
             work = products(config.shape, position, classified=True)
             assert step.macs == work and rtl.pos == position + 1
+
+
+def test_only_a_resettable_simulation_can_be_reset():
+    image = pack(quantise(random_checkpoint(NANO.shape, seed=3), NANO))
+    with (
+        RtlDecoder(NANO, image, "quick", quiet=True) as rtl,
+        pytest.raises(BadInput, match=r"^reset = 9: this simulation is not resettable$"),
+    ):
+        rtl.feed(Feed(1, True, True, reset=9))
 
 
 @pytest.mark.parametrize("config", [NANO, NANO.with_cache(CacheBacking.EXTERNAL)], ids=str)
