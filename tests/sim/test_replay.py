@@ -126,7 +126,7 @@ def test_a_bug_that_only_a_reset_shows_leaves_a_case(planted_reset, monkeypatch,
         recorded.append((run.case.feeds, path))
         return []
 
-    monkeypatch.setattr(Run, "record_last", record)  # a build of 20 s, used elsewhere
+    monkeypatch.setattr(Run, "record_last", record)  # would build once more
 
     def machine():
         return HostMachine(NANO, lambda run, rtl: None, "quick")
