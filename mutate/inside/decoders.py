@@ -10,7 +10,7 @@ import numpy as np
 
 from golden.checkpoint import random_checkpoint
 from golden.quantise import Model, Rows, quantise
-from spec.config import CONFIGS, CacheBacking, Config, Geometry, Numerics
+from spec.config import CONFIGS, CacheBacking, Config, Geometry, Numerics, RopeBy
 from spec.derived import MAX_SHIFT
 from spec.fixed import SQ, Rounding
 from spec.schedule import layer_ops
@@ -32,7 +32,9 @@ def decoder(name: str) -> Config:
         "biased-4": Config(name="biased", shape=biased, geometry=Geometry(lanes=4)),
         "odd-8-external": Config(
             name="odd", shape=odd, geometry=Geometry(lanes=8, cache=external),
-            numerics=Numerics(rounding=Rounding.TRUNCATE, v_gains=(1, 0), up_gains=(0, 2)),
+            numerics=Numerics(
+                rounding=Rounding.TRUNCATE, v_gains=(1, 0), up_gains=(0, 2), rope_by=RopeBy.CORDIC
+            ),
         ),
     }  # fmt: skip
     return made[name]
