@@ -188,6 +188,7 @@ KEPT = {
     "formal/engines/table.py installed": "versions of packages, those that this process imported",
     "formal/engines/programs/launch.py _starters": "programs of this process",
     "formal/engines/programs/launch.py _fork_server": "a program of this process",
+    "formal/report/statements.py _theorems": "sources, which this process reads once; for messages",
     "sim/build.py _built": "libraries, each in a folder named by its contents",
     "sim/observed.py _built": "decoders, by configuration and folder of libraries",
     "sim/rtl_decoder.py _library": "libraries, by that folder",
