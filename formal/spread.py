@@ -5,9 +5,8 @@ is not asked again, and the verdict is the same however the work was spread.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from formal.runner import Result, Runner
@@ -16,6 +15,8 @@ from formal.tasks.task import Task
 from tools import evidence
 from tools.farm import Farm, spread
 
+#: What a `Runner` of a worker has of the one here.
+_SETTINGS = ("build", "engine", "cache", "bugs_only", "proofs_only", "waves")
 #: A worker may have threads; planted bugs are planted in the modules of its process.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -28,11 +29,7 @@ class Order:
     task: str
     config: str
     sources: str
-    build: Path
-    engine: str | None
-    cache: bool
-    bugs_only: bool
-    waves: bool
+    settings: Mapping[str, Any]
 
     def __str__(self) -> str:
         return f"{self.task} {self.config}"
@@ -41,13 +38,8 @@ class Order:
 def prove_all(farm: Farm, runner: Runner, pairs: Sequence[tuple[Task, str]]) -> Iterator[Result]:
     """The results of `pairs`, as they are ready; raises FarmError."""
     sources = evidence.sources()
-    orders = [
-        Order(
-            task.id, config, sources,
-            runner.build, runner.engine, runner.cache, runner.bugs_only, runner.waves,
-        )
-        for task, config in pairs
-    ]  # fmt: skip
+    settings = {name: getattr(runner, name) for name in _SETTINGS}
+    orders = [Order(task.id, config, sources, settings) for task, config in pairs]
     for order, answer in spread(farm, prove, orders):
         task = _task(order.task).for_config(order.config)
         yield Result(task=task, config=order.config, **answer)
@@ -58,15 +50,11 @@ def prove(order: Order) -> dict[str, Any]:
 
     Returns the result without its task, which cannot be pickled."""
     task = _task(order.task)
-    runner = Runner(
-        build=order.build, engine=order.engine, cache=order.cache, bugs_only=order.bugs_only,
-        waves=order.waves,
-    )  # fmt: skip
     with _ONE_AT_A_TIME:
         if evidence.sources() != order.sources:
             detail = "the worker has other sources, or they changed while this was running"
             return {"engine": task.engine, "detail": detail}
-        answer = vars(runner.run(task, order.config))
+        answer = vars(Runner(**order.settings).run(task, order.config))
     return {name: value for name, value in answer.items() if name not in ("task", "config")}
 
 

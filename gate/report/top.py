@@ -32,8 +32,7 @@ def verdict(records: Records) -> dict[str, Any]:
     newer = [
         FILES[name]
         for name in FILES
-        if name not in ("gate", "main")
-        and name in ("story", "lint", "tests", "formal", "sweep", "ports", "fuzz")
+        if name in ("story", "lint", "tests", "formal", "sweep", "ports", "fuzz")
         and records.provenance(name).get("date", "") > date
     ]
     return {

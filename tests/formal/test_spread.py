@@ -52,7 +52,7 @@ def test_the_verdict_does_not_depend_on_the_farm(here, tmp_path, jobs, kills):
 
 def test_a_worker_with_other_sources_proves_nothing(tmp_path):
     task, config = PAIRS[0]
-    order = spread.Order(task.id, config, "other", tmp_path, None, True, False, False)
+    order = spread.Order(task.id, config, "other", {"build": tmp_path})
     answer = spread.prove(order)
     assert "other sources" in answer["detail"] and not list(tmp_path.iterdir())
 

@@ -8,16 +8,11 @@ from amaranth import *
 from amaranth.hdl import ResetInserter
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import precondition, rule
 
 from design.kv_cache import KVRamOwner
 from sim.columns import Columns
-from tests.fuzz.reproducer import Compared
+from tests.fuzz.machines import ComponentMachine, run_rules
 from tools.planting import PlantedBug, build_under
 
 #: Words as long as the row, longer than the sequence's last, or of one element.
@@ -118,16 +113,13 @@ reads = st.none() | st.tuples(
 )
 
 
-class OwnerMachine(RuleBasedStateMachine):
+class OwnerMachine(ComponentMachine):
     """Rows are announced and written, and any word is read in any cycle; outputs are compared in
     every cycle."""
 
     def __init__(self, sizes: dict[str, int], columns: Columns, record: Callable):
-        super().__init__()
-        self.sizes, self.record, self.page = sizes, record, Page(sizes)
-        self._context = columns.power_up()
-        self.running = self._context.__enter__()
-        self.cycles = self.values = 0
+        super().__init__(columns, record)
+        self.sizes, self.page = sizes, Page(sizes)
         self.left: list[tuple[str, int, int]] = []
         self.pos = 0
 
@@ -185,11 +177,6 @@ class OwnerMachine(RuleBasedStateMachine):
         self.page.reset()
         self.left = []
 
-    def teardown(self) -> None:
-        """End the simulation, and count what was compared."""
-        self._context.__exit__(None, None, None)
-        self.record(Compared(None, self.values, self.cycles, frozenset(), {}))
-
 
 BUGS = (
     PlantedBug(
@@ -208,9 +195,7 @@ BUGS = (
 
 
 def run(sizes: dict[str, int], columns: Columns, record: Callable, rules: settings) -> None:
-    """Many rules, since a cycle costs little."""
-    steps = settings(rules, stateful_step_count=4 * rules.stateful_step_count)
-    run_state_machine_as_test(lambda: OwnerMachine(sizes, columns, record), settings=steps)
+    run_rules(lambda: OwnerMachine(sizes, columns, record), rules, times=4)
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=["words of 2", "words of 4", "one head"])

@@ -8,21 +8,17 @@ from amaranth import *
 from amaranth.hdl import ResetInserter
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import precondition, rule
 
 from design.external_cache import ExternalCache
 from design.ports import KV_BURST
+from formal.planted.compared import STORED_TOO_EARLY
 from sim.columns import Columns
 from spec.config import CacheBacking, Config
 from spec.derived import derive
 from spec.kv_layout import kv_layout
 from tests.design.support import SMALL
-from tests.fuzz.reproducer import Compared
+from tests.fuzz.machines import ComponentMachine, run_rules
 from tools.planting import PlantedBug, build_under
 
 #: Words of two, a KV head for each query head; two blocks of heads, which share KV heads.
@@ -77,7 +73,7 @@ def external(config: Config, bug: PlantedBug | None = None) -> Columns:
     return Columns(ResetInserter(rst)(m), ins, outs)
 
 
-class ExternalMachine(RuleBasedStateMachine):
+class ExternalMachine(ComponentMachine):
     """Rows are written and read while the memory does as it likes.
 
     `page` is all that a caller knows: the elements of each row that was written last. The memory
@@ -85,11 +81,8 @@ class ExternalMachine(RuleBasedStateMachine):
     """
 
     def __init__(self, config: Config, columns: Columns, record: Callable):
-        super().__init__()
-        self.config, self.record = config, record
-        self._context = columns.power_up()
-        self.running = self._context.__enter__()
-        self.cycles = self.values = 0
+        super().__init__(columns, record)
+        self.config = config
         self.page: dict[tuple, int] = {}
         self.store: dict[tuple[int, int], int] = {}
         self._forget()
@@ -256,17 +249,9 @@ class ExternalMachine(RuleBasedStateMachine):
         if outs[port] and not ins[f"{port}_ready"]:
             self.stalled[port] = shown
 
-    def teardown(self) -> None:
-        """End the simulation, and count what was compared."""
-        self._context.__exit__(None, None, None)
-        self.record(Compared(None, self.values, self.cycles, frozenset(), {}))
-
 
 BUGS = (
-    PlantedBug(
-        "a write is taken for stored when it is on its way", "design.kv_writer",
-        "RowWriter.elaborate", "self.i_written", "taken",
-    ),
+    STORED_TOO_EARLY.bug,
     PlantedBug(
         "words that came survive a reset", "design.kv_reader", "WordReader.__init__",
         "self.waiting = Signal(range(BUFFER + 1))",
@@ -276,9 +261,7 @@ BUGS = (
 
 
 def run(config: Config, columns: Columns, record: Callable, rules: settings) -> None:
-    """Many rules, since a cycle costs little."""
-    steps = settings(rules, stateful_step_count=2 * rules.stateful_step_count)
-    run_state_machine_as_test(lambda: ExternalMachine(config, columns, record), settings=steps)
+    run_rules(lambda: ExternalMachine(config, columns, record), rules, times=2)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=["words of 2", "blocks"])

@@ -10,12 +10,7 @@ from amaranth import *
 from amaranth.hdl import ResetInserter
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import invariant, rule
 
 from design.argmax import Argmax
 from design.beat import Sink
@@ -23,6 +18,7 @@ from design.pass_buffer import PassBuffer
 from design.pipeline import Pipeline
 from sim.columns import Columns
 from spec.config import CONFIGS
+from tests.fuzz.machines import ComponentMachine, run_rules
 from tests.fuzz.reproducer import Compared
 from tools.planting import PlantedBug, build_under
 
@@ -108,16 +104,12 @@ def argmax(bug: PlantedBug | None = None) -> Stream:
     return Stream(columns, expected)
 
 
-class StreamMachine(RuleBasedStateMachine):
+class StreamMachine(ComponentMachine):
     """Pushes, stalls, pops and resets, a cycle each, compared with a queue as they happen."""
 
     def __init__(self, stream: Stream, record: Callable[[Compared], None]):
-        super().__init__()
+        super().__init__(stream.columns, record)
         self.stream = stream
-        self.record = record
-        self._context = stream.columns.power_up()
-        self.running = self._context.__enter__()
-        self.cycles = self.values = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -177,11 +169,6 @@ class StreamMachine(RuleBasedStateMachine):
         self.cycles += 1
         return self.running.cycle(**inputs)
 
-    def teardown(self) -> None:
-        """End the simulation, and count what was compared."""
-        self._context.__exit__(None, None, None)
-        self.record(Compared(None, self.values, self.cycles, frozenset(), {}))
-
 
 BUGS = [
     (
@@ -211,10 +198,8 @@ BUGS = [
 
 
 def run(make: Callable[[], Stream], record: Callable, rules: settings) -> None:
-    """Build it once; many rules, since a cycle costs little."""
-    stream = make()
-    steps = settings(rules, stateful_step_count=4 * rules.stateful_step_count)
-    run_state_machine_as_test(lambda: StreamMachine(stream, record), settings=steps)
+    stream = make()  # built once
+    run_rules(lambda: StreamMachine(stream, record), rules, times=4)
 
 
 @pytest.mark.parametrize("make", [pass_buffer, argmax])
