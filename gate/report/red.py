@@ -162,7 +162,7 @@ def _test(records: Records, line: Line, root: Path | None) -> Card:
         path = root / value
         files.append(attach(label, path, root))
         if label.startswith("waveform"):
-            diagram = timing.of_simulation(path, message)
+            diagram = timing.of_simulation(path)
             files += [
                 attach(program, save, root)
                 for suffix, program in ((".gtkw", "gtkwave"), (".sucl", "surfer --command-file"))

@@ -59,22 +59,21 @@ def of_proof(trace: Path) -> Diagram | None:
     return diagram(signals, ports=ports) if signals else None
 
 
-def of_simulation(trace: Path, printed: str = "") -> Diagram | None:
-    """Of a simulation's waveform: what its save file names, else the ports; and the traced value
-    that a comparison `printed` as different, beside golden's."""
+def of_simulation(trace: Path) -> Diagram | None:
+    """Of a simulation's waveform: what its save file names, else the ports; and the first traced
+    value that differs, beside golden's, if the waveform has golden's (`sim.waves.record`)."""
     if not _readable(trace):
         return None
-    chosen = saved(trace)
-    signals = _sampled(trace, chosen)
+    signals = _sampled(trace, saved(trace))
     if not signals:
         return None
-    shown = [signal for signal in signals if not _TRACE.fullmatch(signal.label)]
-    values, cycle = _traced(signals, printed)
-    if values and not any(_EXPECTED.search(signal.label) for signal in shown):
-        until = cycle + 1 + AFTER
-        kept = [dataclasses.replace(one, values=one.values[:until]) for one in (*values, *shown)]
-        return diagram(kept)
-    return diagram(shown)
+    values, cycle = _compared(signals)
+    shown = [signal for signal in signals if not _COMPARED.fullmatch(signal.path[1])]
+    if not values:
+        return diagram(shown)
+    until = cycle + 1 + AFTER
+    kept = [dataclasses.replace(one, values=one.values[:until]) for one in (*values, *shown)]
+    return diagram(kept)
 
 
 def saved(trace: Path) -> list[str]:
@@ -95,7 +94,8 @@ _VAR = re.compile(r"\$var \w+ (\d+) (\S+) (\S+)")
 
 
 def _sampled(trace: Path, chosen: Sequence[str]) -> list[Signal]:
-    """The chosen signals at each rising edge of ``clk``; by default those beside it."""
+    """The chosen signals in each cycle; by default those beside ``clk``, which falls when all of a
+    cycle's values are there."""
     scope: list[str] = []
     paths: dict[tuple[str, ...], tuple[str, int]] = {}
     now: dict[str, str] = {}
@@ -120,7 +120,7 @@ def _sampled(trace: Path, chosen: Sequence[str]) -> list[Signal]:
             value, _, code = line.strip().partition(" ")
             if not code:
                 value, code = value[:1], value[1:]
-            if code == clock and value == "1":
+            if code == clock and value == "0":
                 samples.append(dict(now))
             elif code in codes:
                 now[code] = value.removeprefix("b")
@@ -131,50 +131,39 @@ def _sampled(trace: Path, chosen: Sequence[str]) -> list[Signal]:
 
 
 def _is_chosen(path: tuple[str, ...], chosen: Sequence[str], depth: int) -> bool:
-    if chosen and not _TRACE.fullmatch(path[-1]):
-        return ".".join(path) in chosen or path[-1] in chosen
-    return len(path) == depth or bool(_EXPECTED.search(path[-1]))
+    if _COMPARED.fullmatch(path[0]):
+        return True
+    return ".".join(path) in chosen if chosen else len(path) == depth
 
 
-#: The ports of the trace, see `sim.harness`, and what a failed comparison prints of a value.
-_TRACE = re.compile(r"trace(?P<channel>\d+)|trace_valid|trace(\[.*)?")
-_DIFFERS = re.compile(
-    r"(?:layer (?P<layer>\d+), )?(?P<tensor>[A-Z0-9_]+)\[(?P<element>\d+)\]:"
-    r" golden (?P<golden>-?\d+), RTL -?\d+"
-)
+#: The scope of what a trace channel brought last, and what golden says of it (`sim/driver`).
+_COMPARED = re.compile(r"compared\d+")
 
 
-def _traced(signals: Sequence[Signal], printed: str) -> tuple[list[Signal], int]:
-    """The traced value that differs, golden's and the RTL's, and the cycle in which it is traced;
-    nothing if it is not found."""
-    differs = _DIFFERS.search(printed)
-    by_label = {signal.label: signal for signal in signals}
-    valid = by_label.get("trace_valid")
-    if differs is None or valid is None or differs["tensor"] not in Tensor.__members__:
+def _compared(signals: Sequence[Signal]) -> tuple[list[Signal], int]:
+    """The traced value that differs first, golden's and the RTL's, and the cycle in which it is
+    traced; nothing if none differs."""
+    parts = {signal.path[1:]: signal.values for signal in signals}
+    first = [
+        (values.index("1"), path[0])
+        for path, values in parts.items()
+        if _COMPARED.fullmatch(path[0]) and path[1] == "differs" and "1" in values
+    ]
+    if not first:
         return [], 0
-    wanted = (
-        Tensor[differs["tensor"]].value, int(differs["layer"] or 0), int(differs["element"])
-    )  # fmt: skip
-    name = f"{differs['tensor']}[{differs['element']}]"
-    for label, signal in by_label.items():
-        channel = _TRACE.fullmatch(label)
-        if channel is None or channel["channel"] is None:
-            continue
-        number = int(channel["channel"])
-        for cycle, (is_valid, bits) in enumerate(zip(valid.values, signal.values, strict=True)):
-            if "x" in is_valid + bits or not int(is_valid, 2) >> number & 1:
-                continue
-            record = int(bits, 2)
-            layer = record >> 16 & 0xFFFF if differs["layer"] else 0
-            if (record & 0xFFFF, layer, record >> 32 & 0xFFFFFFFF) != wanted:
-                continue
-            value = (record >> 64 & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
-            after = min(AFTER, len(valid.values) - cycle - 1)
-            return [
-                Signal(("top", label), 32, ["z"] * cycle + [f"={text}"] + ["z"] * after)
-                for label, text in ((f"{name} expected", differs["golden"]), (name, str(value)))
-            ], cycle
-    return [], 0
+    cycle, scope = min(first)
+    of_scope = {path[1]: values[cycle] for path, values in parts.items() if path[0] == scope}
+    name = f"{Tensor(int(of_scope['tensor'], 2)).name}[{int(of_scope['index'], 2)}]"
+    after = len(parts[scope, "differs"]) - cycle - 1
+    return [
+        Signal(("top", label), 32, ["z"] * cycle + [f"={_signed(of_scope[part])}"] + ["z"] * after)
+        for label, part in ((f"{name} expected", "expected"), (name, "value"))
+    ], cycle
+
+
+def _signed(bits: str) -> int:
+    """The number in 32 bits."""
+    return (int(bits, 2) ^ 0x80000000) - 0x80000000
 
 
 def diagram(

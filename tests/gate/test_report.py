@@ -59,20 +59,23 @@ def write_trace(path: Path, actual: list[int]) -> None:
         writer.close(10 * len(actual))
 
 
-def simulated() -> str:
-    """A waveform as CXXRTL writes it: in cycle 8 of 20, element 3 of layer 1 is traced as -2."""
+def simulated(differs: int | None = 8) -> str:
+    """A waveform as the driver writes it: in cycle 8 of 20, Q[3] is traced as -2, golden has 7."""
+    names = {"differs": 1, "expected": 32, "index": 32, "tensor": 16, "value": 32}
+    codes = dict(zip(names, "()&'+", strict=True))
+    compared = "".join(f"$var wire {names[name]} {codes[name]} {name} $end\n" for name in names)
     declared = (
         "$timescale 1 ns $end\n$var wire 1 ! clk $end\n$var wire 8 % count $end\n"
-        "$var wire 8 % $signal$5 $end\n$var wire 2 & trace_valid $end\n"
-        "$var wire 96 ( trace0 $end\n$var wire 96 ) trace1 $end\n"
+        "$var wire 8 % $signal$5 $end\n"
+        f"$scope module compared0 $end\n{compared}$upscope $end\n"
         "$scope module inside $end\n$var wire 1 ! clk $end\n$var reg 8 * deep $end\n"
         "$upscope $end\n$enddefinitions $end\n"
     )
-    tensor = Tensor.Q.value
-    record = (0xFFFFFFFE << 64) | (3 << 32) | (1 << 16) | tensor
+    held = {"expected": 7, "index": 3, "tensor": Tensor.Q.value, "value": 0xFFFFFFFE}
+    values = "".join(f"b{value:b} {codes[name]}\n" for name, value in held.items())
     changes = [
-        f"#{10 * cycle}\n0!\nb{cycle:b} %\nb{2 if cycle == 8 else 0:b} &\nb{record:b} )\n"
-        f"#{10 * cycle + 5}\n1!\n"
+        f"#{10 * cycle}\n1!\nb{cycle:b} %\n{int(cycle == differs)}(\n{values}"
+        f"#{10 * cycle + 5}\n0!\n"
         for cycle in range(20)
     ]
     return declared + "".join(changes)
@@ -346,7 +349,7 @@ def test_a_diagram_has_the_last_cycles_and_what_changes_first():
 def test_a_value_that_differs_is_drawn_beside_goldens(tmp_path):
     wave = tmp_path / "wave.vcd"
     wave.write_text(simulated(), "ascii")
-    diagram = timing.of_simulation(wave, "layer 1, Q[3]: golden 7, RTL -2")
+    diagram = timing.of_simulation(wave)
     assert diagram is not None and diagram.cycles == list(range(12))
     expected, actual, count = diagram.rows
     assert (expected.name, expected.runs) == (
@@ -355,11 +358,11 @@ def test_a_value_that_differs_is_drawn_beside_goldens(tmp_path):
     )
     assert (actual.name, actual.runs[1], actual.differs) == ("Q[3]", (8, 1, "-2"), [8])
     assert (count.name, count.runs[8]) == ("count", (8, 1, "8"))
-    # Of what is not traced, and of another message, the last cycles.
-    for printed in ("layer 0, Q[3]: golden 7, RTL -2", "a hang"):
-        diagram = timing.of_simulation(wave, printed)
-        assert diagram is not None and diagram.cycles == list(range(8, 20))
-        assert [row.name for row in diagram.rows] == ["count"]
+    # If nothing differs, as in a hang, the last cycles.
+    wave.write_text(simulated(differs=None), "ascii")
+    diagram = timing.of_simulation(wave)
+    assert diagram is not None and diagram.cycles == list(range(8, 20))
+    assert [row.name for row in diagram.rows] == ["count"]
     wave.with_suffix(".sucl").write_text("load_file x\nvariable_add inside.deep\n")
     diagram = timing.of_simulation(wave)
     assert diagram is not None and [row.name for row in diagram.rows] == ["inside.deep"]
