@@ -2,24 +2,26 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vcd.gtkw import GTKWSave
 
 _DECLARATION = re.compile(
     rb"\s*\$(?:(?P<end>enddefinitions)|(?P<up>upscope)|scope \w+ (?P<scope>\S+)"
-    rb"|var \w+ (?P<width>\d+) \S+ (?P<name>\S+))"
+    rb"|var \w+ (?P<width>\d+) (?P<code>\S+) (?P<name>\S+))"
 )
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of a VCD: its path of scopes and name, and its width in bits."""
+    """A variable of a VCD: its path of scopes and name, its width in bits, and the `code` that
+    stands for it where its value changes."""
 
     path: tuple[str, ...]
     width: int
     signed: bool = False
+    code: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
@@ -44,7 +46,8 @@ def declared(file: Iterable[bytes]) -> Iterator[Variable]:
         elif match["scope"]:
             scope.append(match["scope"].decode())
         else:
-            yield Variable((*scope, match["name"].decode()), int(match["width"]))
+            path, code = (*scope, match["name"].decode()), match["code"].decode()
+            yield Variable(path, int(match["width"]), code=code)
 
 
 def write_save_files(

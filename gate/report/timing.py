@@ -12,6 +12,7 @@ from formal.model import THEOREM
 from formal.report import waves
 from formal.report.waves import Signal
 from spec.trace import Tensor
+from tools.save_files import Variable, declared
 
 #: Cycles and signals that are drawn at most, and the size of a file that is read at most.
 CYCLES, SIGNALS, LARGEST = 12, 16, 40_000_000
@@ -89,44 +90,33 @@ def _readable(trace: Path) -> bool:
     return trace.suffix == ".vcd" and trace.is_file() and trace.stat().st_size <= LARGEST
 
 
-#: What declares a signal, in a line of its own, as CXXRTL writes them. pyvcd refuses their names.
-_VAR = re.compile(r"\$var \w+ (\d+) (\S+) (\S+)")
-
-
 def _sampled(trace: Path, chosen: Sequence[str]) -> list[Signal]:
     """The chosen signals in each cycle; by default those beside ``clk``, which falls when all of a
     cycle's values are there."""
-    scope: list[str] = []
-    paths: dict[tuple[str, ...], tuple[str, int]] = {}
-    now: dict[str, str] = {}
-    samples: list[dict[str, str]] = []
-    clock, depth = "", 1
-    with trace.open(encoding="ascii", errors="replace") as file:
+    now: dict[bytes, str] = {}
+    samples: list[dict[bytes, str]] = []
+    with trace.open("rb") as file:
+        variables = list(declared(file))
+        clock = next((one for one in variables if one.path[-1] == "clk"), None)
+        if clock is None:
+            return []
+        kept: dict[tuple[str, ...], Variable] = {}
+        for one in variables:
+            if "$" not in one.path[-1] and _is_chosen(one.path, chosen, len(clock.path)):
+                kept.setdefault(one.path, one)
+        kept.pop(clock.path, None)
+        codes = {one.code.encode() for one in kept.values()}
         for line in file:
-            if line.startswith("$scope"):
-                scope.append(line.split()[2])
-            elif line.startswith("$upscope"):
-                scope.pop()
-            elif var := _VAR.match(line):
-                path = (*scope, var[3])
-                if var[3] == "clk" and not clock:
-                    clock, depth = var[2], len(path)
-                elif "$" not in var[3] and _is_chosen(path, chosen, depth):
-                    paths.setdefault(path, (var[2], int(var[1])))
-            elif line.startswith("$enddefinitions"):
-                break
-        codes = {code for code, _ in paths.values()}
-        for line in file:
-            value, _, code = line.strip().partition(" ")
+            value, _, code = line.strip().partition(b" ")
             if not code:
                 value, code = value[:1], value[1:]
-            if code == clock and value == "0":
+            if code == clock.code.encode() and value == b"0":
                 samples.append(dict(now))
             elif code in codes:
-                now[code] = value.removeprefix("b")
+                now[code] = value.removeprefix(b"b").decode()
     return [
-        Signal(("top", *path), width, [sample.get(code, "x") for sample in samples])
-        for path, (code, width) in paths.items()
+        Signal(("top", *path), one.width, [each.get(one.code.encode(), "x") for each in samples])
+        for path, one in kept.items()
     ]
 
 

@@ -70,7 +70,7 @@ def attend():
 """
 #: Edits that keep the length of the file and change the build.
 SOFTMAX = ("design/softmax.py", "empty.eq(1)", "empty.eq(0)")
-HARNESS = ("sim/harness.py", "sync.rst.eq(0)", "sync.rst.eq(1)")
+HARNESS = ("sim/harness.py", "self.resettable else 0)", "self.resettable else 1)")
 DRIVER = ("sim/driver/driver.cc", "<cinttypes>", "<cstdint>  ")
 TUNE = ("sim/tune/order.py", "import Counter", "import  Counter")
 _AFTER = "\n        with m.If(self.o.valid"
