@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from design.decoder import Decoder
 from docs.connections import Connection, connections
 from docs.layers import Edge, Layers, Point, layers
 from spec.config import Config, named
-from tools.sources import ROOT, SOURCES
+from tools.sources import ROOT
 
 #: The picture of the README.
 PICTURE = ROOT / "docs" / "decoder.svg"
@@ -67,11 +65,8 @@ def picture(config: Config | None = None) -> str:
     ends = _ends(placed, x)
     lines = [_forward(edges[edge], placed, ends, x, y) for edge in placed.forward]
     lines += [_back(edges[edge], targets.index(edge[1]), x, y) for edge in placed.back]
-    template = jinja2.Template(
-        SOURCES.content(Path(__file__).with_name("diagram.svg.j2")).decode(),
-        trim_blocks=True, lstrip_blocks=True, autoescape=True, keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
+    templates = environment(Path(__file__).parent, autoescape=True, keep_trailing_newline=True)
+    template = templates.get_template("diagram.svg.j2")
     size = (max(x.values()) + WIDTH / 2 + 10, max(y.values()) + 40)
     return template.render(
         boxes=boxes, lines=lines, size=size, wide=WIDTH, tall=HEIGHT, name=config.describe()

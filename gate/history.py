@@ -7,11 +7,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tools.errors import BadInput
 from tools.evidence import ROOT
-from tools.files import reading, write_atomically
+from tools.files import json_or_none, reading, write_atomically
 from tools.provenance import DIRTY
 from tools.revisions import git
 
@@ -65,13 +64,13 @@ def figures(build: Path) -> dict[str, float]:
 
 
 def _figures(build: Path) -> Iterator[tuple[str, float]]:
-    if formal := _read(build / "formal" / "results.json"):
+    if formal := json_or_none(build / "formal" / "results.json"):
         results = formal.get("results", [])
         yield "proofs", sum(result["status"] == "PASS" for result in results)
         yield "proofs confirmed", sum(bool(result["confirmed_by"]) for result in results)
         yield "seconds of proofs", sum(result["seconds"] for result in results)
     for name, words in (("tests", "tests"), ("fuzz", "fuzz tests")):
-        if record := _read(build / name / "summary.json"):
+        if record := json_or_none(build / name / "summary.json"):
             cases = record.get("cases", [])
             yield words, sum(case["outcome"] == "passed" for case in cases)
             yield f"seconds of {words}", sum(case["seconds"] for case in cases)
@@ -79,22 +78,15 @@ def _figures(build: Path) -> Iterator[tuple[str, float]]:
                 yield "fuzz examples", record.get("examples", 0)
                 yield "values compared", record.get("values", 0)
                 yield "cover points", len(record.get("reached", ()))
-    if sweep := _read(build / "formal" / "sweep.json"):
+    if sweep := json_or_none(build / "formal" / "sweep.json"):
         yield "swept proofs", sum(len(result["proved"]) for result in sweep.get("results", ()))
-    if story := _read(build / "story.json"):
+    if story := json_or_none(build / "story.json"):
         for key, words in (("tokens_per_s", "tokens/s"), ("cycles_per_token", "cycles a token")):
             if key in story:
                 yield f"{words} of the story", story[key]
-    steps = _read(build / "gate-steps.json")
+    steps = json_or_none(build / "gate-steps.json")
     if isinstance(steps, list):
         yield "seconds of the gate", sum(step["seconds"] for step in steps)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def changes(

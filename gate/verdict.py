@@ -4,7 +4,6 @@ Each function reads one record and returns lines, green or red, or None without 
 Records are not trusted: even one marked as complete is compared with the requirements.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from gate.manifest import (
     by_folder,
     cover_points,
 )  # fmt: skip
+from tools.files import json_or_none
 
 FUZZING = "tests/fuzz"
 STALE = "belongs to other sources, or they changed while it ran"
@@ -42,14 +42,6 @@ class Line:
     key: tuple[str, ...] = ()
 
 
-def _read(path: Path) -> Any:
-    """The JSON in `path`, or None if it is missing or damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
 def _red(name: str, detail: str, *key: str) -> Line:
     return Line(name=name, ok=False, detail=detail, key=key)
 
@@ -61,7 +53,7 @@ def _stale(record: Mapping[str, Any], required: Required) -> list[Line]:
 def story(build: Path, required: Required) -> list[Line] | None:
     """The RTL generated the story of the default model, and every value was compared."""
     try:
-        record = _read(build / "story.json")
+        record = json_or_none(build / "story.json")
         lines = _stale(record, required)
         if record["arguments"]:
             lines.append(_red("the record", f"is of another story: {record['arguments']}"))
@@ -85,7 +77,7 @@ def story(build: Path, required: Required) -> list[Line] | None:
 def proved(build: Path, required: Required) -> list[Line] | None:
     """A line for each property, and red ones for missing, duplicate or unknown results."""
     try:
-        record = _read(build / "formal" / "results.json")
+        record = json_or_none(build / "formal" / "results.json")
         results = [
             (str(result["id"]), str(result["config"]), result) for result in record["results"]
         ]
@@ -163,7 +155,7 @@ def compared(build: Path, required: Required) -> list[Line] | None:
         lines = _ran(path, required.in_folder(FUZZING), least_tests, required)
         if lines is None:
             return None
-        record = _read(path)
+        record = json_or_none(path)
         name = str(record["profile"])
         profile = PROFILES.get(name)
         if profile is None:
@@ -199,7 +191,7 @@ def _ran(
 ) -> list[Line] | None:
     """Each of `tests` must have passed or been skipped for an allowed reason; `least` by folder."""
     try:
-        record = _read(path)
+        record = json_or_none(path)
         cases = {str(case["test"]): case for case in record["cases"]}
         lines = _stale(record, required)
         if not record["asserts"]:
@@ -249,7 +241,7 @@ def _name(test: str) -> str:
 def swept(build: Path, required: Required) -> list[Line] | None:
     """Every property with random configurations was proved for some, and none was refuted."""
     try:
-        record = _read(build / "formal" / "sweep.json")
+        record = json_or_none(build / "formal" / "sweep.json")
         lines = _stale(record, required)
         results = {str(result["id"]): result for result in record["results"]}
         proved = undecided = 0
@@ -276,7 +268,7 @@ def swept(build: Path, required: Required) -> list[Line] | None:
 def linted(build: Path, required: Required) -> list[Line] | None:
     """Each check covered every file, and reported no error."""
     try:
-        record = _read(build / "lint.json")
+        record = json_or_none(build / "lint.json")
         lines = _stale(record, required)
         checks = {str(check["check"]): check for check in record["checks"]}
         for name in sorted(required.linted.keys() | checks.keys()):
@@ -297,7 +289,7 @@ def mapped(build: Path, required: Required) -> list[Line] | None:
     """The memories of every netlist are as declared, and the planted reader was caught. The record
     has no digest of the sources; that of its step is checked instead."""
     try:
-        record = _read(build / "synth" / "ports.json")
+        record = json_or_none(build / "synth" / "ports.json")
         lines: list[Line] = []
         times: Counter[tuple[str, int, str, bool]] = Counter()
         for judged in record["verdicts"]:
@@ -325,7 +317,7 @@ def _netlist(key: tuple[str, int, str, bool]) -> str:
 def stepped(build: Path, required: Required) -> list[Line] | None:
     """A line for each step of the gate; all must have run, in order, on these sources."""
     try:
-        steps = _read(build / "gate-steps.json")
+        steps = json_or_none(build / "gate-steps.json")
         lines = [
             Line(
                 name=str(step["step"]),

@@ -17,6 +17,7 @@ from rich.table import Table
 from mutate.baseline import Progress
 from mutate.cases import Case
 from tools import evidence
+from tools.revisions import git
 from tools.sources import ROOT
 
 #: Seconds after which a check is not waited for: the edit counts as not seen.
@@ -74,14 +75,13 @@ def measure(edits: Sequence[Edit], progress: Progress) -> Iterator[Seen]:
 def scratch_copy(folder: Path) -> None:
     """The tracked files of the repository as the first commit of another, which shares its caches
     of simulations and proofs."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
-    for name in filter(None, listed.stdout.decode().split("\0")):
+    for name in filter(None, git("ls-files", "-z").split("\0")):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
     author = ("-c", "user.name=veridecode", "-c", "user.email=none")
     for command in (["init", "-q"], ["add", "."], [*author, "commit", "-qm", "as it is"]):
-        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+        git(*command, root=folder)
     (folder / "build" / "formal").mkdir(parents=True)
     for cache in ("sim", "formal/cache"):
         (evidence.BUILD / cache).mkdir(parents=True, exist_ok=True)

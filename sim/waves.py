@@ -129,7 +129,4 @@ def write_views(path: Path, difference: Difference) -> tuple[Path, ...]:
 
 def viewers(views: Sequence[Path]) -> list[str]:
     """The commands that open save files."""
-    return [f"open it: {how} {path}" for how, path in zip(_VIEWERS, views, strict=False)]
-
-
-_VIEWERS = ("gtkwave", "surfer --command-file")
+    return [f"open it: {save_files.VIEWERS[path.suffix]} {path}" for path in views]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from vcd.gtkw import GTKWSave
 
+#: The command that opens a save file, by its suffix.
+VIEWERS = {".gtkw": "gtkwave", ".sucl": "surfer --command-file"}
 _DECLARATION = re.compile(
     rb"\s*\$(?:(?P<end>enddefinitions)|(?P<up>upscope)|scope \w+ (?P<scope>\S+)"
     rb"|var \w+ (?P<width>\d+) (?P<code>\S+) (?P<name>\S+))"
@@ -64,7 +66,7 @@ def write_save_files(
     `tree` is the scope that GTKWave opens, `step` a variable that counts steps, and `marker` a time
     in the units of the trace, at which the cursor stands.
     """
-    gtkwave, surfer = trace.with_suffix(".gtkw"), trace.with_suffix(".sucl")
+    gtkwave, surfer = (trace.with_suffix(suffix) for suffix in VIEWERS)
     commands = [f"load_file {trace.resolve()}"]
     with gtkwave.open("w", encoding="utf-8") as file:
         save = GTKWSave(file)

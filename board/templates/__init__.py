@@ -4,12 +4,10 @@ from pathlib import Path
 
 import jinja2
 
-_FOLDER = Path(__file__).parent
-_environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FOLDER),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
+from tools.templates import environment
+
+_environment = environment(
+    Path(__file__).parent,
     keep_trailing_newline=True,
     autoescape=jinja2.select_autoescape(["html", "html.j2"]),
 )

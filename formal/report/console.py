@@ -12,6 +12,7 @@ from formal.engines.outcome import Outcome
 from formal.report import statements, waves
 from formal.runner import Result, Runner
 from formal.tasks.task import Task
+from tools.save_files import VIEWERS
 from tools.sources import ROOT
 
 
@@ -54,8 +55,7 @@ def _show(console: Console, result: Result, outcome: Outcome, runner: Runner) ->
         signals = waves.involved(waves.read(trace), statements.signals(model, claims))
         console.print("     the last cycles of the signals involved:", highlight=False)
         console.print(Padding(waves.last_cycles(signals), (0, 0, 0, 4)))
-        gtkwave, surfer = waves.write_save_files(trace, signals)
-        files += [("gtkwave", gtkwave), ("surfer --command-file", surfer)]
+        files += [(VIEWERS[each.suffix], each) for each in waves.write_save_files(trace, signals)]
     for label, path in files:
         shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
         console.print(f"     {label}: {shown}", highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from gate.report import accuracy, fuzz, mutants, proofs, red, speed, suites, top, trends
 from gate.report.records import Records, age
 from tools.evidence import ROOT
+from tools.templates import environment
 
 _FOLDER = Path(__file__).parent / "templates"
 
@@ -39,16 +40,10 @@ def page(records: Records, *, viewer: Path | None = None, root: Path = ROOT) -> 
 
 
 def _environment(records: Records) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-    )
-    environment.filters["number"] = number
-    environment.filters["age"] = lambda date: age(date, records.now)
-    return environment
+    made = environment(_FOLDER, autoescape=True)
+    made.filters["number"] = number
+    made.filters["age"] = lambda date: age(date, records.now)
+    return made
 
 
 def number(value: Any) -> str:

@@ -1,14 +1,14 @@
 """What runs left in ``build/``, as it is: a record that is missing or damaged is None."""
 
 import datetime
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gate import history
 from gate.history import Entry
+from tools.files import json_or_none
 
 #: Files in build/, by the names used here.
 FILES = {
@@ -60,15 +60,8 @@ class Records:
 
 def read(build: Path, now: datetime.datetime, past: Path = history.FILE) -> Records:
     """All records in `build`."""
-    return Records(build, now, dict(_read(build)), history.read(past))
-
-
-def _read(build: Path) -> Iterator[tuple[str, Any]]:
-    for name, file in FILES.items():
-        try:
-            yield name, json.loads((build / file).read_text("utf-8"))
-        except (OSError, ValueError):
-            yield name, None
+    by_name = {name: json_or_none(build / file) for name, file in FILES.items()}
+    return Records(build, now, by_name, history.read(past))
 
 
 def age(date: str, now: datetime.datetime) -> str:

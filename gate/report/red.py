@@ -13,6 +13,7 @@ from gate.report.records import Records
 from gate.report.timing import Diagram
 from gate.summary import JOBS, title_of
 from tools.evidence import ROOT
+from tools.save_files import VIEWERS
 
 #: Cards with files and diagrams; further ones have none.
 DETAILED = 40
@@ -118,9 +119,7 @@ def _proof(records: Records, line: Line, root: Path | None) -> Card:
             continue
         trace = root / run["trace"]
         files.append(attach(f"trace of the {name}", trace, root))
-        for suffix, program in ((".gtkw", "gtkwave"), (".sucl", "surfer --command-file")):
-            if (save := trace.with_suffix(suffix)).is_file():
-                files.append(attach(program, save, root))
+        files += _save_files(trace, root)
         diagram = diagram or timing.of_proof(trace)
     return Card(
         "Proved",
@@ -135,9 +134,18 @@ def _proof(records: Records, line: Line, root: Path | None) -> Card:
     )
 
 
+def _save_files(trace: Path, root: Path) -> list[Attachment]:
+    """Those beside a trace, each with the program that opens it."""
+    return [
+        attach(program, save, root)
+        for suffix, program in VIEWERS.items()
+        if (save := trace.with_suffix(suffix)).is_file()
+    ]
+
+
 #: What a failed comparison prints, see `tests.fuzz.reproducer`.
 _PRINTED = re.compile(
-    r"^(?:E\s+)?(reproducer|waveform of token \d+|gtkwave|surfer --command-file|replay): (.*)$",
+    r"^(?:E\s+)?(reproducer|waveform of token \d+|replay): (.*)$",
     re.M,
 )
 
@@ -163,11 +171,7 @@ def _test(records: Records, line: Line, root: Path | None) -> Card:
         files.append(attach(label, path, root))
         if label.startswith("waveform"):
             diagram = timing.of_simulation(path)
-            files += [
-                attach(program, save, root)
-                for suffix, program in ((".gtkw", "gtkwave"), (".sucl", "surfer --command-file"))
-                if (save := path.with_suffix(suffix)).is_file() and program not in printed
-            ]
+            files += _save_files(path, root)
     return Card(
         title_of(part), line["name"], detail, command,
         message=message, files=files, diagram=diagram,

@@ -1,6 +1,5 @@
 """`nox -s check`: what an edit touches, in which order it is asked about, and the first red."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,7 @@ from formal.tasks import select
 from gate.check import proofs, tests
 from gate.check.changes import Changes
 from gate.check.history import History
-from tests.git import git
-from tools import evidence
+from mutate.red import scratch_copy
 
 ROOT = Path(__file__).resolve().parents[2]
 SOFTMAX = "design/softmax.py"
@@ -107,17 +105,8 @@ def test_history_that_cannot_be_read_is_empty(tmp_path: Path, monkeypatch):
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A committed copy of the repository."""
-    for name in (*evidence.FOLDERS, *evidence.SETTINGS):
-        source, target = ROOT / name, tmp_path / name
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    (tmp_path / ".gitignore").write_text("build/\n__pycache__/\n")
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-qm", "first")
-    return tmp_path
+    scratch_copy(tmp_path / "repository")
+    return tmp_path / "repository"
 
 
 def check(folder: Path) -> tuple[int, str]:
