@@ -13,6 +13,7 @@ from docs.connections import Connection, connections
 from docs.layers import Edge, Layers, Point, layers
 from spec.config import Config, named
 from tools.sources import ROOT
+from tools.templates import environment
 
 #: The picture of the README.
 PICTURE = ROOT / "docs" / "decoder.svg"
