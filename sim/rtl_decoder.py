@@ -159,6 +159,9 @@ class RtlDecoder:
     :class:`BadInput` for an image or token that does not fit the configuration.
     """
 
+    #: Whether it has no trace on purpose: then what can be compared is at its ports.
+    ports_only = False
+
     def __init__(
         self,
         config: Config,

@@ -41,6 +41,8 @@ class Page:
 class Speaking:
     """A golden decoder that answers in steps, its trace as records; it takes no cycles."""
 
+    ports_only = False
+
     def __init__(self, decoder: Golden, config: Config):
         self.config = config
         self._reference = Reference(decoder, config)

@@ -69,9 +69,15 @@ def build(config: Config, text: str | None = None, *, optimise: bool = False) ->
     return verilated.build(config, harness, files, flags)
 
 
-def exported(model: Model, case: Case, text: str | None = None) -> RtlDecoder:
+class ExportedRtl(RtlDecoder):
+    """A simulation of what has no trace."""
+
+    ports_only = True
+
+
+def exported(model: Model, case: Case, text: str | None = None) -> ExportedRtl:
     """The Verilog at work, in cases without resets."""
     if case.resets:
         raise BadInput("the case resets the decoder, and the Verilog is compiled without reset")
     made = build(model.config, text, optimise=estimated_cycles(model, case) > LONG)
-    return RtlDecoder(model.config, pack(model), stalls=case.stalls, made=made)
+    return ExportedRtl(model.config, pack(model), stalls=case.stalls, made=made)

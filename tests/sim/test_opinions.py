@@ -1,21 +1,24 @@
 """Everything that decodes, on one case: what was kept, what is planted, what cannot be asked."""
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from golden.case import Case, Feed
+from golden.case import Case, Feed, greedy
 from golden.checkpoint import random_checkpoint
+from golden.fast.decoder import FixedDecoder
 from golden.image import load_case, save
 from golden.quantise import quantise
 from sim import verilated
 from sim.__main__ import REGRESSIONS, main
-from sim.compare import Flattener
+from sim.compare import Flattener, compare
 from sim.opinions import OPINIONS, Opinion, amaranth, verilog
 from sim.opinions.asked import ask
 from sim.opinions.cost import estimated_cycles
+from sim.opinions.golden import Speaking
 from sim.rtl_decoder import RECORD
 from spec.config import named
 from spec.trace import Tensor
@@ -172,3 +175,22 @@ def test_golden_as_the_page_is_a_back_end():
     result = CliRunner().invoke(main, ["compare", *options])
     assert result.exit_code == 0, result.output
     assert "no difference; page 3 tokens" in result.stdout
+
+
+class Silent(Speaking):
+    """Golden without its trace."""
+
+    def feed(self, feed):
+        return dataclasses.replace(super().feed(feed), records=None)
+
+
+def test_only_what_has_no_trace_on_purpose_is_compared_without():
+    model, _ = small_case()
+    silent = Silent(FixedDecoder(model), model.config)
+    host = greedy((1,), 2, model.config.shape)
+    with pytest.raises(AssertionError, match="compare needs a variant with trace"):
+        list(compare(FixedDecoder(model), silent, host))
+    silent = Silent(FixedDecoder(model), model.config)
+    silent.ports_only = True
+    progress = list(compare(FixedDecoder(model), silent, greedy((1,), 2, model.config.shape)))
+    assert progress[-1].difference is None and progress[-1].values > 0
